@@ -1,0 +1,55 @@
+/* pool.h - records of one size in the block: allocated in constant time, touched only when used.
+ *
+ * Records are numbered 1 .. max, 0 is none.  Never-used records lie above `top`, the high-water
+ * mark; freed ones are kept in a LIFO list, so that the warm ones are used again first.  The first
+ * four octets of a free record link it to the next; nothing else of it is written.
+ */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/links.h"
+
+struct pool {
+    uint64_t offset; /* of record 1 in the block                    */
+    uint32_t size;   /* octets a record, a multiple of 4            */
+    uint32_t max;    /* records there may be                        */
+    uint32_t top;    /* highest record ever used                    */
+    uint32_t free_head;
+    uint32_t used; /* records out now                             */
+    uint32_t peak; /* the most that were out at once              */
+};
+
+void pool_init(struct pool *pool, uint64_t offset, uint32_t size, uint32_t max);
+
+/* A record, its contents unspecified; 0 when all are out. */
+uint32_t pool_alloc(struct pool *pool, void *block);
+void pool_free(struct pool *pool, void *block, uint32_t idx);
+
+static inline void *pool_at(const struct pool *pool, void *block, uint32_t idx)
+{
+    HF_ASSERT(idx >= 1 && idx <= pool->top);
+    return (uint8_t *)block + pool->offset + (uint64_t)(idx - 1) * pool->size;
+}
+
+static inline const void *pool_at_const(const struct pool *pool, const void *block, uint32_t idx)
+{
+    HF_ASSERT(idx >= 1 && idx <= pool->top);
+    return (const uint8_t *)block + pool->offset + (uint64_t)(idx - 1) * pool->size;
+}
+
+/* What the pool takes when all its records are in use. */
+static inline uint64_t pool_bytes(const struct pool *pool)
+{
+    return (uint64_t)pool->size * pool->max;
+}
+
+/* For wheel.h and list.h: the link that lies link_offset octets into each record. */
+static inline struct links pool_links(const struct pool *pool, void *block, uint32_t link_offset)
+{
+    return (struct links){block, pool->offset, pool->size, link_offset};
+}
+
+#endif
