@@ -9,7 +9,8 @@
  * Setting, clearing and expiring are O(1); a bitmap per level lets time jump over empty slots.
  *
  * Milliseconds are 32-bit serial numbers: they wrap after 49.7 days, and an instant is later than
- * another one by less than 2^31 ms (24.8 days).
+ * another one by less than 2^31 ms (24.8 days).  wheel_expired carries the wheel's now forward: it
+ * must be called before wheel_set is used after a long time without any call.
  */
 #ifndef BASE_WHEEL_H
 #define BASE_WHEEL_H

@@ -1,0 +1,31 @@
+/* pool.c - records of one size: see pool.h. */
+#include "base/pool.h"
+
+void pool_init(struct pool *pool, uint64_t offset, uint32_t size, uint32_t max)
+{
+    HF_ASSERT(size >= 4 && size % 4 == 0);
+    *pool = (struct pool){.offset = offset, .size = size, .max = max};
+}
+
+uint32_t pool_alloc(struct pool *pool, void *block)
+{
+    uint32_t idx = pool->free_head;
+    if (idx != 0) {
+        memcpy(&pool->free_head, pool_at(pool, block, idx), sizeof pool->free_head);
+    } else if (pool->top < pool->max) {
+        idx = ++pool->top;
+    } else {
+        return 0;
+    }
+    pool->used++;
+    pool->peak = max_u32(pool->peak, pool->used);
+    return idx;
+}
+
+void pool_free(struct pool *pool, void *block, uint32_t idx)
+{
+    HF_ASSERT(pool->used != 0);
+    memcpy(pool_at(pool, block, idx), &pool->free_head, sizeof pool->free_head);
+    pool->free_head = idx;
+    pool->used--;
+}

@@ -1,0 +1,196 @@
+/* wheel.c - the timing wheel: see wheel.h.
+ *
+ * Filing.  An instant is filed at the level of the highest group of six bits in which it differs
+ * from now.  So each level's slots at or before now's own are empty, but for the slot of level 0
+ * that holds what is due now, and the next event is in the first occupied slot of the lowest
+ * occupied level.  Level 3 alone goes round: its slots lie 1 .. 63 ahead.
+ *
+ * Advancing.  Time jumps to the start of that slot.  A slot of level 1 and up is then emptied into
+ * lower levels, which are bare at that moment: no slot is ever visited without cause.
+ */
+#include "base/wheel.h"
+
+enum { SLOT_BITS = 6, SLOT_MASK = WHEEL_SLOTS - 1, TOP = WHEEL_LEVELS - 1 };
+
+#define FIRST_IN_SLOT 0x80000000u
+
+static struct wheel_link *link_at(const struct links *links, uint32_t idx)
+{
+    return links_at(links, idx);
+}
+
+static bool is_after(uint32_t a_ms, uint32_t b_ms)
+{
+    return (int32_t)(a_ms - b_ms) > 0;
+}
+
+static unsigned slot_of(uint32_t ms, unsigned level)
+{
+    return ms >> (SLOT_BITS * level) & SLOT_MASK;
+}
+
+void wheel_init(struct wheel *w, uint32_t now_ms)
+{
+    *w = (struct wheel){.now_ms = now_ms};
+}
+
+static void push(struct wheel *w, const struct links *links, uint32_t idx, unsigned level,
+                 unsigned slot)
+{
+    struct wheel_link *link = link_at(links, idx);
+    uint32_t second = w->slot[level][slot];
+    link->next = second;
+    link->prev = FIRST_IN_SLOT | level << SLOT_BITS | slot;
+    if (second != 0) {
+        link_at(links, second)->prev = idx;
+    }
+    w->slot[level][slot] = idx;
+    w->occupied[level] |= (uint64_t)1 << slot;
+}
+
+/* at_ms of the link is now or later. */
+static void file(struct wheel *w, const struct links *links, uint32_t idx)
+{
+    uint32_t at_ms = link_at(links, idx)->at_ms;
+    uint32_t differs = at_ms ^ w->now_ms;
+    unsigned level = 0;
+    while (level < TOP && differs >> (SLOT_BITS * (level + 1)) != 0) {
+        level++;
+    }
+    if (level < TOP) {
+        push(w, links, idx, level, slot_of(at_ms, level));
+        return;
+    }
+    uint32_t unit = (uint32_t)1 << (SLOT_BITS * TOP);
+    uint32_t into_slot = w->now_ms & (unit - 1);
+    uint32_t ahead = (at_ms - w->now_ms + into_slot) / unit;
+    push(w, links, idx, TOP, (slot_of(w->now_ms, TOP) + min_u32(ahead, SLOT_MASK)) & SLOT_MASK);
+}
+
+/* Leaves the link's own next and prev as they were. */
+static void unlink_from(struct wheel *w, const struct links *links, const struct wheel_link *link)
+{
+    if (link->next != 0) {
+        link_at(links, link->next)->prev = link->prev;
+    }
+    if ((link->prev & FIRST_IN_SLOT) == 0) {
+        link_at(links, link->prev)->next = link->next;
+        return;
+    }
+    unsigned level = link->prev >> SLOT_BITS & (WHEEL_LEVELS - 1);
+    unsigned slot = link->prev & SLOT_MASK;
+    w->slot[level][slot] = link->next;
+    if (link->next == 0) {
+        w->occupied[level] &= ~((uint64_t)1 << slot);
+    }
+}
+
+void wheel_set(struct wheel *w, const struct links *links, uint32_t idx, uint32_t at_ms)
+{
+    HF_ASSERT(idx < FIRST_IN_SLOT);
+    struct wheel_link *link = link_at(links, idx);
+    if (!is_after(at_ms, w->now_ms)) {
+        at_ms = w->now_ms + 1;
+    }
+    if (link->prev != 0) {
+        if (link->at_ms == at_ms) {
+            return;
+        }
+        unlink_from(w, links, link);
+        w->armed--;
+    }
+    link->at_ms = at_ms;
+    file(w, links, idx);
+    w->armed++;
+}
+
+void wheel_clear(struct wheel *w, const struct links *links, uint32_t idx)
+{
+    struct wheel_link *link = link_at(links, idx);
+    if (link->prev == 0) {
+        return;
+    }
+    unlink_from(w, links, link);
+    link->next = 0;
+    link->prev = 0;
+    w->armed--;
+}
+
+/* The first occupied slot after now's own: its level, and when it starts. */
+static bool next_slot(const struct wheel *w, unsigned *level, uint32_t *starts_ms)
+{
+    for (unsigned l = 0; l < TOP; l++) {
+        uint64_t ahead = w->occupied[l] & ~(uint64_t)1 << slot_of(w->now_ms, l);
+        if (ahead != 0) {
+            unsigned above = SLOT_BITS * (l + 1);
+            uint32_t slot = (uint32_t)__builtin_ctzll(ahead);
+            *level = l;
+            *starts_ms = (w->now_ms >> above << above) + (slot << (SLOT_BITS * l));
+            return true;
+        }
+    }
+    uint64_t occupied = w->occupied[TOP];
+    if (occupied == 0) {
+        return false;
+    }
+    unsigned own = slot_of(w->now_ms, TOP);
+    uint64_t turned = own == 0 ? occupied : occupied >> own | occupied << (WHEEL_SLOTS - own);
+    uint32_t ahead = (uint32_t)__builtin_ctzll(turned);
+    unsigned shift = SLOT_BITS * TOP;
+    *level = TOP;
+    *starts_ms = ((w->now_ms >> shift) + ahead) << shift;
+    return true;
+}
+
+/* Empties the slot that starts now into lower levels. */
+static void cascade(struct wheel *w, const struct links *links, unsigned level)
+{
+    unsigned slot = slot_of(w->now_ms, level);
+    uint32_t idx = w->slot[level][slot];
+    w->slot[level][slot] = 0;
+    w->occupied[level] &= ~((uint64_t)1 << slot);
+    while (idx != 0) {
+        uint32_t next = link_at(links, idx)->next;
+        file(w, links, idx);
+        idx = next;
+    }
+}
+
+uint32_t wheel_expired(struct wheel *w, const struct links *links, uint32_t now_ms)
+{
+    if (w->armed == 0) {
+        w->now_ms = now_ms;
+        return 0;
+    }
+    for (;;) {
+        uint32_t due = w->slot[0][slot_of(w->now_ms, 0)];
+        if (due != 0) {
+            wheel_clear(w, links, due);
+            return due;
+        }
+        unsigned level;
+        uint32_t starts_ms;
+        if (!is_after(now_ms, w->now_ms)) {
+            return 0;
+        }
+        if (!next_slot(w, &level, &starts_ms) || is_after(starts_ms, now_ms)) {
+            w->now_ms = now_ms;
+            return 0;
+        }
+        w->now_ms = starts_ms;
+        if (level > 0) {
+            cascade(w, links, level);
+        }
+    }
+}
+
+bool wheel_next(const struct wheel *w, const struct links *links, uint32_t *at_ms)
+{
+    (void)links;
+    if (w->slot[0][slot_of(w->now_ms, 0)] != 0) {
+        *at_ms = w->now_ms;
+        return true;
+    }
+    unsigned level;
+    return next_slot(w, &level, at_ms);
+}
