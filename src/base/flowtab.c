@@ -44,13 +44,13 @@ uint64_t flowtab_bytes(uint32_t max_entries)
 
 static struct line *bucket_at(const struct flowtab *t, const void *block, uint32_t i)
 {
-    return (struct line *)((uintptr_t)block + t->bucket_offset) + i;
+    return (struct line *)((uintptr_t)block + (uintptr_t)t->bucket_offset) + i;
 }
 
 static struct line *over_at(const struct flowtab *t, const void *block, uint32_t i)
 {
     HF_ASSERT(i >= 1 && i <= t->over_top);
-    return (struct line *)((uintptr_t)block + t->over_offset) + (i - 1);
+    return (struct line *)((uintptr_t)block + (uintptr_t)t->over_offset) + (i - 1);
 }
 
 static uint32_t bucket_of(const struct flowtab *t, uint32_t hash)

@@ -9,14 +9,14 @@
 enum { BYTE_ORDER_MAGIC = 0x1a2b3c4d, VERSION_MAJOR = 1 };
 enum { BLOCK_BYTES = 12, OPTION_BYTES = 4, SHB_BODY = 16, IDB_BODY = 8, EPB_BODY = 20 };
 enum {
-    OPT_END = 0,
-    OPT_COMMENT = 1,
-    OPT_SHB_HARDWARE = 2,
-    OPT_SHB_OS = 3,
-    OPT_SHB_APPLICATION = 4,
-    OPT_IF_NAME = 2,
-    OPT_IF_TSRESOL = 9,
-    OPT_EPB_FLAGS = 2,
+    CODE_END = 0,
+    CODE_COMMENT = 1,
+    CODE_SHB_HARDWARE = 2,
+    CODE_SHB_OS = 3,
+    CODE_SHB_APPLICATION = 4,
+    CODE_IF_NAME = 2,
+    CODE_IF_TSRESOL = 9,
+    CODE_EPB_FLAGS = 2,
 };
 enum { DEFAULT_TSRESOL = 6, NANOSECONDS = 9, MAX_OPTION_LEN = 65535 };
 
@@ -54,7 +54,7 @@ static uint8_t *put_text(uint8_t *out, uint16_t code, struct wire_text text)
 
 static uint8_t *put_end(uint8_t *out, size_t total_len)
 {
-    put_le32(out, OPT_END);
+    put_le32(out, CODE_END);
     put_le32(out + OPTION_BYTES, (uint32_t)total_len);
     return out + OPTION_BYTES + 4;
 }
@@ -78,9 +78,9 @@ size_t wire_pcapng_shb(uint8_t *out, size_t room, struct wire_text hardware, str
     put_le16(out + 12, VERSION_MAJOR);
     put_le16(out + 14, 0);
     put_le64(out + 16, UINT64_MAX); /* section length: not told */
-    out = put_text(out + 24, OPT_SHB_HARDWARE, hardware);
-    out = put_text(out, OPT_SHB_OS, os);
-    out = put_text(out, OPT_SHB_APPLICATION, application);
+    out = put_text(out + 24, CODE_SHB_HARDWARE, hardware);
+    out = put_text(out, CODE_SHB_OS, os);
+    out = put_text(out, CODE_SHB_APPLICATION, application);
     put_end(out, total_len);
     return total_len;
 }
@@ -98,8 +98,8 @@ size_t wire_pcapng_idb(uint8_t *out, size_t room, uint16_t linktype, uint32_t sn
     put_le16(out + 8, linktype);
     put_le16(out + 10, 0);
     put_le32(out + 12, snaplen);
-    out = put_text(out + 16, OPT_IF_NAME, name);
-    out = put_option(out, OPT_IF_TSRESOL, &tsresol, sizeof tsresol);
+    out = put_text(out + 16, CODE_IF_NAME, name);
+    out = put_option(out, CODE_IF_TSRESOL, &tsresol, sizeof tsresol);
     put_end(out, total_len);
     return total_len;
 }
@@ -134,11 +134,11 @@ size_t wire_pcapng_epb_end(uint8_t *out, size_t room, const struct wire_epb *epb
     }
     size_t padding = padded(epb->caplen) - epb->caplen;
     memset(out, 0, padding);
-    out = put_text(out + padding, OPT_COMMENT, epb->comment);
+    out = put_text(out + padding, CODE_COMMENT, epb->comment);
     if (epb->direction != WIRE_DIRECTION_UNKNOWN) {
         uint8_t flags[4];
         put_le32(flags, epb->direction);
-        out = put_option(out, OPT_EPB_FLAGS, flags, sizeof flags);
+        out = put_option(out, CODE_EPB_FLAGS, flags, sizeof flags);
     }
     put_end(out, WIRE_EPB_BEGIN + epb->caplen + tail_len);
     return tail_len;
@@ -151,25 +151,25 @@ static void take_option(uint16_t code, const uint8_t *value, size_t len,
     struct wire_text text = {(const char *)value, len};
     switch (block->type) {
     case WIRE_PCAPNG_SHB:
-        if (code == OPT_SHB_HARDWARE) {
+        if (code == CODE_SHB_HARDWARE) {
             block->hardware = text;
-        } else if (code == OPT_SHB_OS) {
+        } else if (code == CODE_SHB_OS) {
             block->os = text;
-        } else if (code == OPT_SHB_APPLICATION) {
+        } else if (code == CODE_SHB_APPLICATION) {
             block->application = text;
         }
         break;
     case WIRE_PCAPNG_IDB:
-        if (code == OPT_IF_NAME) {
+        if (code == CODE_IF_NAME) {
             block->name = text;
-        } else if (code == OPT_IF_TSRESOL && len == 1) {
+        } else if (code == CODE_IF_TSRESOL && len == 1) {
             block->tsresol = value[0];
         }
         break;
     default:
-        if (code == OPT_COMMENT) {
+        if (code == CODE_COMMENT) {
             block->epb.comment = text;
-        } else if (code == OPT_EPB_FLAGS && len == 4) {
+        } else if (code == CODE_EPB_FLAGS && len == 4) {
             block->epb.direction = (uint8_t)(get_le32(value) & 3);
         }
     }
@@ -177,7 +177,7 @@ static void take_option(uint16_t code, const uint8_t *value, size_t len,
 
 static bool take_options(const uint8_t *p, size_t len, struct wire_pcapng_block *block)
 {
-    while (len >= OPTION_BYTES && get_le16(p) != OPT_END) {
+    while (len >= OPTION_BYTES && get_le16(p) != CODE_END) {
         size_t value_len = get_le16(p + 2);
         if (padded(value_len) > len - OPTION_BYTES) {
             return false;
