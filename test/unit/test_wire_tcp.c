@@ -117,7 +117,8 @@ static void every_set_of_options_comes_back(void **state)
         assert_int_equal(back.opt.present, present);
         expect_equal_options(&back.opt, &seg.opt, present);
         if (sack) {
-            size_t before = ((present & OPT_TS) != 0 ? 12 : 0) + ((present & OPT_UTO) != 0 ? 4 : 0);
+            size_t before =
+                ((present & OPT_TS) != 0 ? 12u : 0u) + ((present & OPT_UTO) != 0 ? 4u : 0u);
             assert_int_equal(back.opt.n_sack, (40 - before - 4) / 8);
         }
     }
