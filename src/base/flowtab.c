@@ -132,6 +132,7 @@ static void put_chain(struct flowtab *t, void *block, struct line line)
 
 static void grow(struct flowtab *t, void *block)
 {
+    HF_ASSERT(t->buckets < t->max_buckets);
     if (t->buckets > t->mask) {
         t->mask = t->mask * 2 + 1;
     }
@@ -164,8 +165,7 @@ bool flowtab_insert(struct flowtab *t, void *block, uint32_t hash, uint32_t valu
     }
     put(t, block, bucket_at(t, block, bucket_of(t, hash)), hash, value);
     t->count++;
-    if ((uint64_t)t->count * GROW_BUCKETS > (uint64_t)t->buckets * GROW_PAIRS &&
-        t->buckets < t->max_buckets) {
+    if ((uint64_t)t->count * GROW_BUCKETS > (uint64_t)t->buckets * GROW_PAIRS) {
         grow(t, block);
     }
     return true;

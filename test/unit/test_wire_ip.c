@@ -197,9 +197,27 @@ static void ipv6_options_say_what_becomes_of_the_packet(void **state)
     assert_int_equal(parse6(0, rest, sizeof rest, &ip), WIRE_PARAM_PROBLEM);
     assert_int_equal(ip.param_code, 2);
     assert_int_equal(ip.unknown_at, 42);
+    rest[2] = 0xc5;
+    assert_int_equal(parse6(0, rest, sizeof rest, &ip), WIRE_PARAM_PROBLEM);
     rest[2] = 0x05;
     rest[3] = 5;
     assert_int_equal(parse6(0, rest, sizeof rest, &ip), WIRE_BAD_EXT);
+    /* More padding than anyone needs. */
+    uint8_t pads[48] = {6, 5};
+    assert_int_equal(parse6(60, pads, sizeof pads, &ip), WIRE_BAD_EXT);
+}
+
+static void nothing_is_sent_back_to_a_multicast_for_the_gravest_option(void **state)
+{
+    (void)state;
+    uint8_t packet[48];
+    struct wire_ip ip = test_ip(6, 60, 8);
+    ip.dst[0] = 0xff;
+    wire_put_ip(packet, &ip);
+    memcpy(packet + 40, (const uint8_t[]){6, 0, 0xc5, 4, 0, 0, 0, 0}, 8);
+    assert_int_equal(wire_parse_ip(packet, sizeof packet, &ip), WIRE_BAD_EXT);
+    packet[42] = 0x85;
+    assert_int_equal(wire_parse_ip(packet, sizeof packet, &ip), WIRE_PARAM_PROBLEM);
 }
 
 static void ipv6_headers_out_of_place_are_refused(void **state)
@@ -260,6 +278,9 @@ static void ipv6_fragments_end_the_walk(void **state)
     assert_false(ip.fragment);
     assert_int_equal(ip.proto, 6);
     assert_int_equal(ip.header_len, 56);
+    /* ... but only once. */
+    rest[0] = 44;
+    assert_int_equal(parse6(44, rest, sizeof rest, &ip), WIRE_BAD_EXT);
     put_be16(rest + 2, 0xfff8);
     assert_int_equal(parse6(44, rest, sizeof rest, &ip), WIRE_PARAM_PROBLEM);
     assert_int_equal(ip.unknown_at, 42);
@@ -275,6 +296,7 @@ int main(void)
         cmocka_unit_test(fragments_must_be_able_to_become_a_datagram),
         cmocka_unit_test(ipv4_source_routes_are_seen_behind_other_options),
         cmocka_unit_test(ipv6_options_say_what_becomes_of_the_packet),
+        cmocka_unit_test(nothing_is_sent_back_to_a_multicast_for_the_gravest_option),
         cmocka_unit_test(ipv6_headers_out_of_place_are_refused),
         cmocka_unit_test(ipv6_fragments_end_the_walk),
     };

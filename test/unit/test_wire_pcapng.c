@@ -128,6 +128,9 @@ static void a_damaged_block_is_refused_or_read_inside_its_bounds(void **state)
         assert_int_equal(wire_pcapng_next(copy, cut, &block), 0);
         release(copy, cut);
     }
+    whole[len - 4] ^= 4;
+    assert_int_equal(wire_pcapng_next(whole, len, &block), 0);
+    whole[len - 4] ^= 4;
     uint32_t seed = 1;
     for (int i = 0; i < 100000; i++) {
         uint8_t *copy = guarded(whole, len);

@@ -63,6 +63,7 @@ static void options_stand_in_the_order_of_mainstream_stacks(void **state)
     EXPECT_OPTIONS(OPT_FASTOPEN, 4, "\x22\x06\xc0\xc0\xc0\xc0\x01\x01");
     EXPECT_OPTIONS(OPT_FASTOPEN, 6, "\x22\x08\xc0\xc0\xc0\xc0\xc0\xc0");
     EXPECT_OPTIONS(OPT_FASTOPEN | OPT_FASTOPEN_EXP, 4, "\xfe\x08\xf9\x89\xc0\xc0\xc0\xc0");
+    EXPECT_OPTIONS(OPT_FASTOPEN | OPT_UTO, 17, "\x1c\x04\x80\x05"); /* no such cookie */
     EXPECT_OPTIONS(OPT_TS, 0, "\x01\x01" TS);
     EXPECT_OPTIONS(OPT_SACK, 0, "\x01\x01\x05\x0a\0\0\0\1\0\0\0\2");
     EXPECT_OPTIONS(OPT_SACK | OPT_TS, 0, "\x01\x01" TS "\x01\x01\x05\x0a\0\0\0\1\0\0\0\2");
