@@ -1,0 +1,107 @@
+# Tests. Each test_*.c is one cmocka program, compiled with the helpers (other *.c) beside it; the
+# folder is the CTest label. test/system/*.sh and *.py are tests too. A test may ask for more in a
+# comment within its first lines:
+#
+#   ctest: timeout=300      seconds it may take (60 without)
+#   ctest: serial           nothing else runs beside it
+#   ctest: plain            not in sanitizer builds (too slow there, or watches memory itself)
+#   ctest: long             only in `make test-all` and by name
+#
+# The environment gives HF_SOURCE_DIR, HF_BUILD_DIR, HF_HANDFAST (the program) and HF_EXAMPLES.
+
+set(HF_TEST_PREFIX "" CACHE STRING "Put before each test's name, to tell builds apart")
+set(test_folders tcp grid unit conformance interop sim explore attack host device trace system)
+
+function(hf_test_settings test label source)
+    file(STRINGS ${source} asked REGEX "ctest: " LIMIT_COUNT 4)
+    set(timeout 60)
+    if(asked MATCHES "timeout=([0-9]+)")
+        set(timeout ${CMAKE_MATCH_1})
+    endif()
+    set(work ${PROJECT_BINARY_DIR}/test/${label})
+    file(MAKE_DIRECTORY ${work})
+    set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT ${timeout}
+        WORKING_DIRECTORY ${work} SKIP_RETURN_CODE 77
+        ENVIRONMENT "HF_SOURCE_DIR=${PROJECT_SOURCE_DIR};HF_BUILD_DIR=${PROJECT_BINARY_DIR};\
+HF_HANDFAST=${PROJECT_BINARY_DIR}/handfast;HF_EXAMPLES=${PROJECT_BINARY_DIR}/example;\
+HF_SANITIZE=${HF_SANITIZE};ASAN_OPTIONS=detect_leaks=1:abort_on_error=0;\
+UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1")
+    if(asked MATCHES "serial")
+        set_tests_properties(${test} PROPERTIES RUN_SERIAL ON)
+    endif()
+    if((asked MATCHES "plain" AND HF_SANITIZE) OR (asked MATCHES "long" AND NOT HF_LONG_TESTS))
+        set_tests_properties(${test} PROPERTIES DISABLED ON)
+    endif()
+endfunction()
+
+function(hf_c_tests folder)
+    set(where ${PROJECT_SOURCE_DIR}/test/${folder})
+    file(GLOB tests CONFIGURE_DEPENDS ${where}/test_*.c)
+    file(GLOB helpers CONFIGURE_DEPENDS ${where}/*.c)
+    list(FILTER helpers EXCLUDE REGEX "/test_[^/]*\\.c$")
+    if(helpers AND tests)
+        add_library(${folder}_helpers OBJECT ${helpers})
+        target_include_directories(${folder}_helpers PRIVATE
+            ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/test)
+        target_link_libraries(${folder}_helpers PRIVATE PkgConfig::CMOCKA)
+    endif()
+    foreach(source IN LISTS tests)
+        get_filename_component(name ${source} NAME_WE)
+        set(target ${folder}_${name})
+        add_executable(${target} ${source})
+        if(helpers)
+            target_sources(${target} PRIVATE $<TARGET_OBJECTS:${folder}_helpers>)
+        endif()
+        set_target_properties(${target} PROPERTIES
+            OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/test/${folder})
+        target_include_directories(${target} PRIVATE
+            ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/test)
+        # A test may include a .c file to try its other branch, hence without prototypes.
+        target_compile_options(${target} PRIVATE -Wno-missing-prototypes)
+        target_link_libraries(${target} PRIVATE handfast_static PkgConfig::CMOCKA m)
+        set(test ${HF_TEST_PREFIX}${folder}.${name})
+        add_test(NAME ${test} COMMAND ${target})
+        hf_test_settings(${test} ${folder} ${source})
+    endforeach()
+endfunction()
+
+function(hf_script_tests folder)
+    file(GLOB scripts CONFIGURE_DEPENDS
+        ${PROJECT_SOURCE_DIR}/test/${folder}/*.sh ${PROJECT_SOURCE_DIR}/test/${folder}/*.py)
+    foreach(script IN LISTS scripts)
+        get_filename_component(name ${script} NAME_WE)
+        if(name MATCHES "^(lib|common|helper)")
+            continue()
+        endif()
+        set(test ${HF_TEST_PREFIX}${folder}.${name})
+        add_test(NAME ${test}
+            COMMAND ${PROJECT_SOURCE_DIR}/tools/run-script-test ${script})
+        hf_test_settings(${test} ${folder} ${script})
+    endforeach()
+endfunction()
+
+pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
+if(CMOCKA_FOUND)
+    foreach(folder IN LISTS test_folders)
+        hf_c_tests(${folder})
+    endforeach()
+else()
+    message(STATUS "cmocka is not here (apt install libcmocka-dev): left out the tests in C")
+endif()
+if(NOT CMAKE_CROSSCOMPILING)
+    hf_script_tests(system)
+    hf_script_tests(interop)
+endif()
+
+if(HF_FUZZ)
+    file(GLOB fuzzers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/test/fuzz/fuzz_*.c)
+    foreach(source IN LISTS fuzzers)
+        get_filename_component(name ${source} NAME_WE)
+        add_executable(${name} ${source})
+        set_target_properties(${name} PROPERTIES
+            RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+        target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+        target_link_libraries(${name} PRIVATE handfast_static)
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+endif()
