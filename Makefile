@@ -1,0 +1,68 @@
+# Handfast's front door. Each target does all of its own set-up on a fresh Debian 12.
+# The builds lie in build/PRESET (see CMakePresets.json).
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+HOURS ?= 1
+SECONDS_EACH := $(if $(filter command,$(origin SECONDS)),$(SECONDS),60)
+PREFIX ?= /usr/local
+DEPS := tools/install-deps.sh
+BUILD := tools/build
+
+.PHONY: help demo test test-all check bench fuzz soak install deb clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST) | column -t -s : -l 2
+
+demo: ## a real handshake, transfer and close with the Linux kernel, drawn as it happens
+	@$(DEPS) build demo
+	@$(BUILD) release handfast
+	@build/release/handfast demo
+
+test: ## gcc release with assertions, and clang with ASan and UBSan (under ten minutes)
+	@$(DEPS) build clang test
+	@$(BUILD) release
+	@$(BUILD) clang-asan
+	@tools/ctest-all test release clang-asan
+
+test-all: ## the other compilers and sanitizers, TSan, i386, s390x (under 45 minutes)
+	@$(DEPS) build clang test cross
+	@tools/foreign-root i386
+	@tools/foreign-root s390x
+	@for preset in gcc-debug gcc-asan clang-release tsan i386 s390x; do $(BUILD) $$preset; done
+	@tools/ctest-all test-all gcc-debug gcc-asan clang-release tsan i386 s390x
+
+check: ## format, lint, include rule, size limits, purity
+	@$(DEPS) build clang check
+	@tools/check
+
+bench: ## the speed tables
+	@$(DEPS) build test
+	@$(BUILD) ship
+	@tools/bench
+
+fuzz: ## libFuzzer with sanitizers on each fuzz target; SECONDS=n each, resumable
+	@$(DEPS) build clang
+	@$(BUILD) fuzz
+	@tools/fuzz $(SECONDS_EACH)
+
+soak: ## the long tests, again and again, for HOURS=n
+	@$(DEPS) build test
+	@$(BUILD) release
+	@tools/soak $(HOURS)
+
+install: ## the library, headers, program and man pages under PREFIX (or DESTDIR)
+	@$(DEPS) build
+	@$(BUILD) ship
+	@cmake --install build/ship --prefix $(PREFIX)
+
+deb: ## a Debian package in build/
+	@$(DEPS) build package
+	@$(BUILD) ship
+	@cd build && cpack --config ship/CPackConfig.cmake -B "$$PWD"
+
+clean: ## forget every build
+	@rm -rf build

@@ -1,0 +1,58 @@
+#!/bin/bash
+# Installs the Debian packages a front-door command needs, only those that are missing, and says
+# which. `tools/install-deps.sh GROUP...` with the groups below; a second run installs nothing.
+set -euo pipefail
+
+group_build="gcc libc6-dev make cmake ninja-build pkg-config libcmocka-dev libmnl-dev"
+group_clang="clang libclang-rt-14-dev llvm"
+group_test="curl ethtool iproute2 netcat-openbsd openssl procps python3 socat tshark util-linux wrk"
+group_demo="curl ethtool iproute2 python3 util-linux"
+group_check="binutils clang-format clang-tidy cppcheck git python3 universal-ctags"
+group_cross="gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-i386-cross libc6-dev-s390x-cross qemu-user"
+group_package="dpkg-dev file"
+
+missing=()
+for group in "$@"; do
+    list="group_$group"
+    if [ -z "${!list:-}" ]; then
+        echo "install-deps: no group '$group' (build clang test demo check cross package)" >&2
+        exit 2
+    fi
+    for package in ${!list}; do
+        state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+        case "$state ${missing[*]-}" in
+        installed* | *" $package"*) ;; # here already, or named by an earlier group
+        *) missing+=("$package") ;;
+        esac
+    done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "install-deps: this is not Debian; please install what matches: ${missing[*]}" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "install-deps: missing ${missing[*]}" >&2
+        echo "install-deps: run as root: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+echo "install-deps: installing ${missing[*]}"
+apt_get() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y -o Dpkg::Use-Pty=0 "$@" </dev/null
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# One index of several may fail (a mirror in the middle of its sync); the installation decides.
+apt_get update >"$log" 2>&1 || true
+if ! apt_get install --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    echo "install-deps: apt-get failed (above); the network or the package sources are at fault" >&2
+    exit 1
+fi
