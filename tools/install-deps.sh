@@ -8,7 +8,8 @@ group_clang="clang libclang-rt-14-dev llvm"
 group_test="curl ethtool iproute2 netcat-openbsd openssl procps python3 socat tshark util-linux wrk"
 group_demo="curl ethtool iproute2 python3 util-linux"
 group_check="binutils clang-format clang-tidy cppcheck git python3 universal-ctags"
-group_cross="gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-i386-cross libc6-dev-s390x-cross qemu-user"
+group_cross="gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-i386-cross libc6-dev-s390x-cross"
+group_cross="$group_cross qemu-user"
 group_package="dpkg-dev file"
 
 missing=()
