@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 HOURS ?= 1
 SECONDS_EACH := $(if $(filter command,$(origin SECONDS)),$(SECONDS),60)
 PREFIX ?= /usr/local
+OTHER_BUILDS := gcc-debug gcc-asan clang-release tsan long i386 s390x
 DEPS := tools/install-deps.sh
 BUILD := tools/build
 
@@ -28,12 +29,12 @@ test: ## gcc release with assertions, and clang with ASan and UBSan (under ten m
 	@$(BUILD) clang-asan
 	@tools/ctest-all test release clang-asan
 
-test-all: ## the other compilers and sanitizers, TSan, i386, s390x (under 45 minutes)
+test-all: ## the other compilers and sanitizers, TSan, i386, s390x, longer seeds (under 45 minutes)
 	@$(DEPS) build clang test cross
 	@tools/foreign-root i386
 	@tools/foreign-root s390x
-	@for preset in gcc-debug gcc-asan clang-release tsan i386 s390x; do $(BUILD) $$preset; done
-	@tools/ctest-all test-all gcc-debug gcc-asan clang-release tsan i386 s390x
+	@for preset in $(OTHER_BUILDS); do $(BUILD) $$preset; done
+	@tools/ctest-all test-all $(OTHER_BUILDS)
 
 check: ## format, lint, include rule, size limits, purity
 	@$(DEPS) build clang check
@@ -51,7 +52,7 @@ fuzz: ## libFuzzer with sanitizers on each fuzz target; SECONDS=n each, resumabl
 
 soak: ## the long tests, again and again, for HOURS=n
 	@$(DEPS) build test
-	@$(BUILD) release
+	@$(BUILD) long
 	@tools/soak $(HOURS)
 
 install: ## the library, headers, program and man pages under PREFIX (or DESTDIR)

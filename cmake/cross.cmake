@@ -1,4 +1,4 @@
-# What the cross builds share: cmocka and its .pc file lie in a root of their own, filled by
+# What the cross builds share: cmocka, libmnl and their .pc files lie in a root of their own, filled by
 # tools/foreign-root (Debian's packages of that architecture, unpacked, nothing installed).
 set(CMAKE_SYSTEM_NAME Linux)
 set(foreign_root ${CMAKE_CURRENT_LIST_DIR}/../build/foreign/${CMAKE_SYSTEM_PROCESSOR})

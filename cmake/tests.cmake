@@ -5,15 +5,33 @@
 #   ctest: timeout=300      seconds it may take (60 without)
 #   ctest: serial           nothing else runs beside it
 #   ctest: plain            not in sanitizer builds (too slow there, or watches memory itself)
-#   ctest: long             only in `make test-all` and by name
+#   ctest: long             only in the build "long": `make test-all`, `make soak`
 #
-# The environment gives HF_SOURCE_DIR, HF_BUILD_DIR, HF_HANDFAST (the program) and HF_EXAMPLES.
+# The environment gives HF_SOURCE_DIR, HF_BUILD_DIR, HF_HANDFAST (the program), HF_EXAMPLES and
+# HF_SANITIZE; in the build "long" also HF_LONG=1: more seeds, more bytes.
 
 set(HF_TEST_PREFIX "" CACHE STRING "Put before each test's name, to tell builds apart")
-set(test_folders tcp grid unit conformance interop sim explore attack host device trace system)
+option(HF_LONG_TESTS "The long tests too, and HF_LONG=1 for all" OFF)
+option(HF_SYSTEM_TESTS "The tests with programs, devices and namespaces" ON)
+set(test_folders unit tcp grid stack trace conformance sim explore attack)
+if(CMAKE_CROSSCOMPILING)
+    set(HF_SYSTEM_TESTS OFF) # qemu-user has neither namespaces nor TUN
+endif()
+if(HF_SYSTEM_TESTS)
+    list(APPEND test_folders device host interop system)
+endif()
 
-function(hf_test_settings test label source)
+# Sets OUTCOME to what the test asks for, or to "no" when this build leaves it out.
+function(hf_test_asks source outcome)
     file(STRINGS ${source} asked REGEX "ctest: " LIMIT_COUNT 4)
+    if((asked MATCHES "ctest: .*plain" AND HF_SANITIZE) OR
+       (asked MATCHES "ctest: .*long" AND NOT HF_LONG_TESTS))
+        set(asked no)
+    endif()
+    set(${outcome} "${asked}" PARENT_SCOPE)
+endfunction()
+
+function(hf_test_settings test label asked)
     set(timeout 60)
     if(asked MATCHES "timeout=([0-9]+)")
         set(timeout ${CMAKE_MATCH_1})
@@ -24,13 +42,10 @@ function(hf_test_settings test label source)
         WORKING_DIRECTORY ${work} SKIP_RETURN_CODE 77
         ENVIRONMENT "HF_SOURCE_DIR=${PROJECT_SOURCE_DIR};HF_BUILD_DIR=${PROJECT_BINARY_DIR};\
 HF_HANDFAST=${PROJECT_BINARY_DIR}/handfast;HF_EXAMPLES=${PROJECT_BINARY_DIR}/example;\
-HF_SANITIZE=${HF_SANITIZE};ASAN_OPTIONS=detect_leaks=1:abort_on_error=0;\
+HF_SANITIZE=${HF_SANITIZE};$<$<BOOL:${HF_LONG_TESTS}>:HF_LONG=1;>ASAN_OPTIONS=detect_leaks=1:abort_on_error=0;\
 UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1")
     if(asked MATCHES "serial")
         set_tests_properties(${test} PROPERTIES RUN_SERIAL ON)
-    endif()
-    if((asked MATCHES "plain" AND HF_SANITIZE) OR (asked MATCHES "long" AND NOT HF_LONG_TESTS))
-        set_tests_properties(${test} PROPERTIES DISABLED ON)
     endif()
 endfunction()
 
@@ -60,8 +75,11 @@ function(hf_c_tests folder)
         target_compile_options(${target} PRIVATE -Wno-missing-prototypes)
         target_link_libraries(${target} PRIVATE handfast_static PkgConfig::CMOCKA m)
         set(test ${HF_TEST_PREFIX}${folder}.${name})
-        add_test(NAME ${test} COMMAND ${target})
-        hf_test_settings(${test} ${folder} ${source})
+        hf_test_asks(${source} asked)
+        if(NOT asked STREQUAL "no")
+            add_test(NAME ${test} COMMAND ${target})
+            hf_test_settings(${test} ${folder} "${asked}")
+        endif()
     endforeach()
 endfunction()
 
@@ -74,9 +92,12 @@ function(hf_script_tests folder)
             continue()
         endif()
         set(test ${HF_TEST_PREFIX}${folder}.${name})
-        add_test(NAME ${test}
-            COMMAND ${PROJECT_SOURCE_DIR}/tools/run-script-test ${script})
-        hf_test_settings(${test} ${folder} ${script})
+        hf_test_asks(${script} asked)
+        if(NOT asked STREQUAL "no")
+            add_test(NAME ${test}
+                COMMAND ${PROJECT_SOURCE_DIR}/tools/run-script-test ${script})
+            hf_test_settings(${test} ${folder} "${asked}")
+        endif()
     endforeach()
 endfunction()
 
@@ -88,7 +109,7 @@ if(CMOCKA_FOUND)
 else()
     message(STATUS "cmocka is not here (apt install libcmocka-dev): left out the tests in C")
 endif()
-if(NOT CMAKE_CROSSCOMPILING)
+if(HF_SYSTEM_TESTS)
     hf_script_tests(system)
     hf_script_tests(interop)
 endif()
