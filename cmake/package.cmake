@@ -1,5 +1,8 @@
 # Installation, pkg-config file and a Debian package through cpack.
 
+# Relative to where it lies, so that `cmake --install --prefix` may choose another place.
+file(RELATIVE_PATH HF_PC_TO_PREFIX
+    /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 configure_file(cmake/handfast.pc.in handfast.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/handfast.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(DIRECTORY include/handfast DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}

@@ -15,6 +15,7 @@ BUDGET = {
     "trace": 30,
     "device": 60,
     "host": 60,
+    "fuzz": 60,
     "interop": 240,
     "system": 480,
 }
