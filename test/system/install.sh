@@ -3,6 +3,7 @@
 # library shows hf_* only, and every example builds against both libraries through pkg-config.
 # ctest: timeout=120 plain
 set -euo pipefail
+shopt -s nullglob
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 cmake --install "$HF_BUILD_DIR" --prefix "$root" >"$root/install.log"
@@ -11,7 +12,7 @@ export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$(find "$root" -name handfast.pc)")
 read -ra cflags < <(pkg-config --cflags handfast)
 read -ra shared < <(pkg-config --libs handfast)
-read -ra private < <(pkg-config --libs --static handfast)
+read -ra private < <(pkg-config --libs --static handfast | sed 's/-lhandfast//')
 library=$(find "$root" -name libhandfast.so)
 
 for header in "$root"/include/handfast/*.h; do
@@ -32,7 +33,7 @@ for example in "$HF_SOURCE_DIR"/examples/*.c; do
     gcc -std=c17 -D_GNU_SOURCE "${cflags[@]}" "$example" -o "$root/shared" "${shared[@]}" ||
         { echo "$example does not build against libhandfast.so"; exit 1; }
     gcc -std=c17 -D_GNU_SOURCE "${cflags[@]}" "$example" -o "$root/static" \
-        "${library%.so}.a" "${private[@]/-lhandfast/}" ||
+        "${library%.so}.a" "${private[@]}" ||
         { echo "$example does not build against libhandfast.a"; exit 1; }
 done
 echo "headers, symbols and examples of the installed library are well"
