@@ -25,7 +25,7 @@ for header in "$root"/include/handfast/*.h; do
     fi
 done
 
-foreign=$(nm -D --defined-only "$library" | awk '{ print $NF }' | grep -vE '^(hf_|HANDFAST_)' || true)
+foreign=$(nm -D --defined-only "$library" | awk '$NF !~ /^(hf_|HANDFAST_)/ { print $NF }')
 [ -z "$foreign" ] || { echo "libhandfast.so shows more than hf_*: $foreign"; exit 1; }
 readelf -d "$library" | grep -q 'SONAME.*libhandfast\.so\.0' || { echo "soname is not 0"; exit 1; }
 
