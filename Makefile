@@ -16,7 +16,7 @@ BUILD := tools/build
 .PHONY: help demo test test-all check bench fuzz soak install deb clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST) | column -t -s : -l 2
+	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a real handshake, transfer and close with the Linux kernel, drawn as it happens
 	@$(DEPS) build demo
