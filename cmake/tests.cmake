@@ -1,4 +1,5 @@
-# Tests. Each test_*.c is one cmocka program, compiled with the helpers (other *.c) beside it; the
+# Tests. Each test_*.c is one cmocka program, compiled with the helpers (other *.c) beside it
+# and in test/common; the
 # folder is the CTest label. test/system/*.sh and *.py are tests too. A test may ask for more in a
 # comment within its first lines:
 #
@@ -52,7 +53,7 @@ endfunction()
 function(hf_c_tests folder)
     set(where ${PROJECT_SOURCE_DIR}/test/${folder})
     file(GLOB tests CONFIGURE_DEPENDS ${where}/test_*.c)
-    file(GLOB helpers CONFIGURE_DEPENDS ${where}/*.c)
+    file(GLOB helpers CONFIGURE_DEPENDS ${where}/*.c ${PROJECT_SOURCE_DIR}/test/common/*.c)
     list(FILTER helpers EXCLUDE REGEX "/test_[^/]*\\.c$")
     if(helpers AND tests)
         add_library(${folder}_helpers OBJECT ${helpers})
