@@ -46,7 +46,8 @@ enum hf_state {
     X(TIME_WAIT_REUSED, "a new SYN ends TIME-WAIT early", "RFC 6191 2")                            \
     X(RST_CLOSES, "the reset ends the connection", "RFC 9293 3.10.7.4 second")                     \
     X(RST_REFUSED, "connection refused", "RFC 9293 3.10.7.3 second")                               \
-    X(RST_BACK_TO_LISTEN, "the reset withdraws a half-open connection", "RFC 9293 3.10.7.4 second")\
+    X(RST_BACK_TO_LISTEN, "the reset withdraws a half-open connection",                            \
+      "RFC 9293 3.10.7.4 second")                                                                  \
     X(SYN_BACK_TO_LISTEN, "a SYN in the window ends a half-open connection",                       \
       "RFC 9293 3.10.7.4 fourth")                                                                  \
     X(LATE_DATA_RESET, "data after full close", "RFC 9293 3.6.1")                                  \
@@ -103,7 +104,7 @@ enum hf_verdict {
 #define X(name, sentence, place) HF_V_##name,
     HF_VERDICTS(X)
 #undef X
-    HF_VERDICT_COUNT
+        HF_VERDICT_COUNT
 };
 
 enum hf_trace_kind { HF_TRACE_IN, HF_TRACE_DROP, HF_TRACE_OUT, HF_TRACE_CALL, HF_TRACE_TIMER };
@@ -185,42 +186,42 @@ enum {
 /* One record.  Valid only during the callback.  Numbers are in host order here; hf_trace_put writes
  * them little-endian in the order of the members. */
 struct hf_trace {
-    uint16_t version;         /* HF_TRACE_VERSION                                       */
-    uint8_t kind;             /* enum hf_trace_kind                                     */
-    uint8_t cause;            /* enum hf_cause                                          */
-    uint8_t state_before;     /* enum hf_state                                          */
-    uint8_t state_after;      /* enum hf_state                                          */
-    uint16_t verdict;         /* enum hf_verdict                                        */
-    int64_t time_ns;          /* the caller's clock                                     */
-    uint64_t handle;          /* 0: no connection                                       */
-    uint8_t local_ip[16];     /* IPv4 as ::ffff:a.b.c.d                                 */
-    uint8_t remote_ip[16];    /*                                                        */
-    uint16_t local_port;      /*                                                        */
-    uint16_t remote_port;     /*                                                        */
-    uint16_t iface;           /* interface number                                       */
-    uint16_t ctl;             /* HF_FIN ... HF_AE                                       */
-    uint32_t seq, ack;        /* SEG.SEQ, SEG.ACK (as on the wire)                      */
-    uint32_t len;             /* SEG.LEN: text plus one for SYN, one for FIN            */
-    uint32_t text_bytes;      /* octets of text                                         */
-    uint32_t wnd;             /* SEG.WND, scaled (octets)                               */
-    uint16_t up;              /* SEG.UP                                                 */
-    uint16_t mss;             /* MSS option, 0: absent                                  */
-    uint8_t options;          /* HF_OPT_*                                               */
-    uint8_t wscale;           /* window scale option                                    */
-    uint8_t n_sack;           /* SACK blocks                                            */
-    uint8_t marks;            /* HF_MARK_*                                              */
-    uint32_t ts_val, ts_ecr;  /* timestamps option                                      */
-    uint32_t sack[4][2];      /* left and right edges                                   */
-    uint32_t owed;            /* HF_OWES_* after the step                               */
-    int32_t error;            /* a call's result, enum hf_error                         */
-    uint32_t iss, irs;        /* ISS, IRS                                               */
+    uint16_t version;        /* HF_TRACE_VERSION                                       */
+    uint8_t kind;            /* enum hf_trace_kind                                     */
+    uint8_t cause;           /* enum hf_cause                                          */
+    uint8_t state_before;    /* enum hf_state                                          */
+    uint8_t state_after;     /* enum hf_state                                          */
+    uint16_t verdict;        /* enum hf_verdict                                        */
+    int64_t time_ns;         /* the caller's clock                                     */
+    uint64_t handle;         /* 0: no connection                                       */
+    uint8_t local_ip[16];    /* IPv4 as ::ffff:a.b.c.d                                 */
+    uint8_t remote_ip[16];   /*                                                        */
+    uint16_t local_port;     /*                                                        */
+    uint16_t remote_port;    /*                                                        */
+    uint16_t iface;          /* interface number                                       */
+    uint16_t ctl;            /* HF_FIN ... HF_AE                                       */
+    uint32_t seq, ack;       /* SEG.SEQ, SEG.ACK (as on the wire)                      */
+    uint32_t len;            /* SEG.LEN: text plus one for SYN, one for FIN            */
+    uint32_t text_bytes;     /* octets of text                                         */
+    uint32_t wnd;            /* SEG.WND, scaled (octets)                               */
+    uint16_t up;             /* SEG.UP                                                 */
+    uint16_t mss;            /* MSS option, 0: absent                                  */
+    uint8_t options;         /* HF_OPT_*                                               */
+    uint8_t wscale;          /* window scale option                                    */
+    uint8_t n_sack;          /* SACK blocks                                            */
+    uint8_t marks;           /* HF_MARK_*                                              */
+    uint32_t ts_val, ts_ecr; /* timestamps option                                      */
+    uint32_t sack[4][2];     /* left and right edges                                   */
+    uint32_t owed;           /* HF_OWES_* after the step                               */
+    int32_t error;           /* a call's result, enum hf_error                         */
+    uint32_t iss, irs;       /* ISS, IRS                                               */
     uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2; /* after the step             */
     uint32_t rcv_nxt, rcv_wnd;                            /* after the step             */
-    uint32_t cwnd, ssthresh;  /* octets                                                 */
-    uint32_t rto_ms;          /* current retransmission timeout with its back-off       */
-    uint32_t srtt_us;         /* 0: no sample yet                                       */
-    uint32_t queued_bytes;    /* accepted from the application, not yet acknowledged    */
-    uint32_t unread_bytes;    /* received in order, not yet read                        */
+    uint32_t cwnd, ssthresh; /* octets                                                 */
+    uint32_t rto_ms;         /* current retransmission timeout with its back-off       */
+    uint32_t srtt_us;        /* 0: no sample yet                                       */
+    uint32_t queued_bytes;   /* accepted from the application, not yet acknowledged    */
+    uint32_t unread_bytes;   /* received in order, not yet read                        */
 };
 
 typedef void hf_trace_fn(void *arg, const struct hf_trace *record);

@@ -1,0 +1,514 @@
+/* handfast.h - TCP for user space (RFC 9293): the core.
+ *
+ * A stack is a value in one block of memory that the caller gives.  It does no I/O, reads no clock
+ * and starts no thread: frames and the time go in, frames, events and a deadline come out.
+ *
+ *     hf_input(frames)  -> what arrived is processed, nothing is sent
+ *     hf_timeouts()     -> what is due by env->now_ns is processed, nothing is sent
+ *     hf_open, hf_send, hf_close ...  the user calls, RFC 9293 section 3.9.1
+ *     hf_output(frames) -> all that input, timeouts and calls left owing; call it after each of
+ * them hf_deadline()     -> when hf_timeouts must be called next hf_events()       -> what happened
+ * to which handle
+ *
+ * A stack belongs to one thread at a time.  Every call takes the same two first arguments: the
+ * block, and a struct hf_env that may differ from call to call.  now_ns must never go back.
+ *
+ * Errors are negative enum hf_error; 0 or a count is success.  Addresses are 16 octets, IPv4 as
+ * ::ffff:a.b.c.d; ports and all numbers are in host order.
+ */
+#ifndef HANDFAST_HANDFAST_H
+#define HANDFAST_HANDFAST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "handfast/trace.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hf_stack;
+
+enum hf_error {
+    HF_OK = 0,
+    HF_ERR_WOULD_BLOCK = -1,       /* nothing now; an event will tell when                        */
+    HF_ERR_INVALID = -2,           /* an argument that cannot be                                  */
+    HF_ERR_STALE_HANDLE = -3,      /* "connection does not exist"                                 */
+    HF_ERR_NO_RESOURCES = -4,      /* "insufficient resources": a limit of the config is reached  */
+    HF_ERR_EXISTS = -5,            /* "connection already exists", address in use                 */
+    HF_ERR_CLOSING = -6,           /* "connection closing": nothing more can be sent              */
+    HF_ERR_NOT_CONNECTED = -7,     /* the call makes no sense in this state                       */
+    HF_ERR_RESET = -8,             /* "connection reset" by the peer                              */
+    HF_ERR_REFUSED = -9,           /* "connection refused"                                        */
+    HF_ERR_TIMED_OUT = -10,        /* given up: R2, user timeout                                  */
+    HF_ERR_ABORTED = -11,          /* by hf_abort, or by hf_release with unread data              */
+    HF_ERR_NET_UNREACHABLE = -12,  /* ICMP or no route                                            */
+    HF_ERR_HOST_UNREACHABLE = -13, /* ICMP or no answer to ARP, neighbour discovery              */
+    HF_ERR_PORT_UNREACHABLE = -14, /* ICMP                                                       */
+    HF_ERR_PROTO_UNREACHABLE = -15, /* ICMP                                                      */
+    HF_ERR_NO_PORTS = -16,    /* no free local port was found in a bounded number of tries   */
+    HF_ERR_NO_ADDRESS = -17,  /* not an address of this stack                                */
+    HF_ERR_UNSUPPORTED = -18, /* an option that this version does not have                   */
+    HF_ERR_TOO_LARGE = -19,   /* a datagram over 65507 octets, a buffer too small            */
+    HF_ERR_MISMATCH = -20,    /* the block was made by another build, or is damaged          */
+    HF_ERR_PROHIBITED = -21,  /* ICMP "administratively prohibited"                          */
+};
+
+/* A few words for an error ("connection refused"); never NULL. */
+const char *hf_error_text(int error);
+
+/* The outside ----------------------------------------------------------------------------------
+ * Memory that an application or a device lends the stack is a registered region: the block holds
+ * its number and offsets into it, each call brings its address. */
+
+struct hf_region {
+    uint8_t *base;
+    uint64_t bytes;
+};
+
+enum { HF_SIMD_SSE2 = 1u << 0, HF_SIMD_AVX2 = 1u << 1 }; /* hf_env.simd: what the CPU has */
+
+struct hf_env {
+    uint32_t struct_size; /* sizeof(struct hf_env)                                         */
+    uint32_t simd;        /* HF_SIMD_*; 0 is always right                                  */
+    int64_t now_ns;       /* a clock that never goes back; its zero is of no interest      */
+    hf_trace_fn *trace;   /* called for every trace record; NULL: none                     */
+    void *trace_arg;
+    const struct hf_region *regions; /* region number i is regions[i - 1]                  */
+    uint32_t n_regions;
+    uint32_t reserved;
+};
+
+/* A stack: size, init, limits ----------------------------------------------------------------- */
+
+/* Behaviour that an RFC leaves open.  Names as in doc/; 0 or false is "off". */
+struct hf_policy {
+    uint32_t msl_ms;             /* 30,000: TIME-WAIT lasts twice this (RFC 9293 3.4.2)           */
+    uint32_t fin_timeout_ms;     /* 60,000: FIN-WAIT-2 of a released handle                       */
+    uint32_t rto_min_ms;         /* 200 (RFC 6298 2.4 SHOULD be 1 s; deployed value)              */
+    uint32_t rto_max_ms;         /* 120,000                                                       */
+    uint32_t rto_initial_ms;     /* 1,000 (RFC 6298 2.1)                                          */
+    uint32_t ack_delay_ms;       /* 40: delayed ACK, 1 .. 500 (RFC 9293 3.8.6.3)                  */
+    uint32_t quick_acks;         /* 16: first ACKs of a connection that are not delayed           */
+    uint32_t challenge_ack_ms;   /* 500: one challenge ACK in this time per connection (RFC 5961) */
+    uint32_t hold_ms;            /* 130,000: a held SYN is forgotten this long after its last     */
+    uint32_t syn_retries;        /* 7                                                             */
+    uint32_t synack_retries;     /* 5                                                             */
+    uint32_t data_retries;       /* 15: R2 (RFC 9293 3.8.3)                                       */
+    uint32_t initial_cwnd;       /* 10 segments (RFC 6928)                                        */
+    uint32_t slow_start_l;       /* 8 segments per ACK (ruling of RFC 9406 4.2)                   */
+    uint32_t min_mss;            /* 216: a smaller MSS of the peer is taken as this               */
+    uint32_t receive_window;     /* 270,000 octets: default of HF_RECEIVE_WINDOW                  */
+    uint32_t send_buffer;        /* 262,144 octets: default of HF_SEND_BUFFER                     */
+    uint32_t max_receive_window; /* 15 MiB: sets the window scale; at most 1 GiB                  */
+    uint16_t port_first;         /* 32768: local ports of active opens, first ...                 */
+    uint16_t port_last;          /* 60999: ... and last                                           */
+    uint8_t ttl;                 /* 64                                                            */
+    uint8_t dupthresh;           /* 3 (RFC 5681 3.2, RFC 6675)                                    */
+    bool timestamps;             /* true (RFC 7323)                                               */
+    bool sack;                   /* true (RFC 2018)                                               */
+    bool window_scale;           /* true (RFC 7323)                                               */
+    bool slow_start_after_idle;  /* true (RFC 5681 4.1)                                           */
+    bool syn_soft_abort;         /* false: a soft ICMP error ends SYN-SENT (RFC 5461 4)           */
+    bool icmp_hard_abort;        /* false: hard ICMP errors end open connections too              */
+    bool drop_synfin;            /* false: SYN with FIN is dropped                                */
+    bool abort_on_overflow;      /* false: a full accept queue resets                             */
+    bool tw_ignore_rst;          /* false: RFC 1337 F1                                            */
+    bool tw_syn_ack;             /* false: a refused SYN in TIME-WAIT gets an ACK                 */
+    bool ts_tolerate_missing;    /* false: segments without the agreed timestamp are taken        */
+    bool rst_ts;                 /* false: timestamps in resets without a connection              */
+    bool sack_keep_on_rto;       /* false                                                         */
+    bool zwp_octet;              /* false: zero-window probes carry one octet                     */
+    bool answer_echo;            /* true: ICMP echo                                               */
+    bool answer_closed;          /* true: resets and port unreachable for what nobody wants       */
+};
+
+struct hf_config {
+    uint32_t struct_size;       /* sizeof(struct hf_config)                                       */
+    uint32_t max_connections;   /* full records: 1 .. 2^30                                        */
+    uint32_t max_half_open;     /* SYN-RECEIVED of passive opens                                  */
+    uint32_t max_time_wait;     /* TIME-WAIT of released handles                                  */
+    uint32_t max_active;        /* connections with data in flight or unread at one time          */
+    uint32_t max_listeners;     /*                                                                */
+    uint32_t max_udp;           /* UDP sockets                                                    */
+    uint32_t max_interfaces;    /* 1 .. 255                                                       */
+    uint32_t max_addresses;     /* of all interfaces together                                     */
+    uint32_t max_routes;        /*                                                                */
+    uint32_t max_neighbours;    /* ARP and neighbour discovery entries                            */
+    uint32_t max_packets;       /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
+    uint32_t max_replies;       /* segments without a record of their own waiting to be sent      */
+    uint32_t max_reassembly;    /* IP datagrams being reassembled                                 */
+    uint32_t max_ranges;        /* out-of-order and SACK ranges of all connections together       */
+    uint32_t small_chunks;      /* payload memory: chunks of small_chunk_bytes                    */
+    uint32_t small_chunk_bytes; /* 64 .. 4096, a multiple of 64                                 */
+    uint32_t large_chunks;      /* payload memory: chunks of 16 KiB                               */
+    uint32_t lent_chunks;       /* pieces of regions held at one time                             */
+    uint32_t max_regions;       /* registered regions                                             */
+    uint32_t history_events;    /* the history ring; 0: no history                                */
+    uint32_t max_tokens;        /* frames of hf_output not yet done, at most                      */
+    uint8_t seed[16];           /* secret and random: keys, ISS, ports come from it               */
+    struct hf_policy policy;
+};
+
+/* Defaults for about n connections (2 .. 2^30); the seed is left zero: fill it. */
+void hf_config_default(struct hf_config *config, uint32_t n);
+/* Octets a stack of this config takes, a multiple of 64; 0: the config cannot be.  Memory is
+ * touched only as it is used: reserve generously. */
+uint64_t hf_size(const struct hf_config *config);
+/* block: 64-octet aligned, bytes of them; need not be zero.  HF_ERR_INVALID, HF_ERR_TOO_LARGE. */
+int hf_init(struct hf_stack *block, uint64_t bytes, const struct hf_config *config,
+            const struct hf_env *env);
+/* Is there a whole stack of this very build?  HF_ERR_MISMATCH when not.  Checks magic, layout
+ * version, build hash, sizes, and that no call was under way when it was copied. */
+int hf_attach(const struct hf_stack *block, uint64_t bytes);
+const struct hf_policy *hf_policy(const struct hf_stack *stack);
+/* Replaces the policy; connections that exist keep what they negotiated. HF_ERR_INVALID. */
+int hf_set_policy(struct hf_stack *stack, const struct hf_env *env, const struct hf_policy *policy);
+
+/* Interfaces, addresses, routes ---------------------------------------------------------------- */
+
+enum hf_link { HF_LINK_IP, HF_LINK_ETHERNET }; /* raw IP packets (TUN); Ethernet II frames */
+
+/* What the device behind an interface can do with frames it is given. */
+enum {
+    HF_OFFLOAD_CSUM = 1u << 0, /* fills in TCP and UDP checksums    */
+    HF_OFFLOAD_TSO4 = 1u << 1, /* cuts IPv4 TCP super-segments      */
+    HF_OFFLOAD_TSO6 = 1u << 2, /* cuts IPv6 TCP super-segments      */
+};
+
+struct hf_interface {
+    uint32_t struct_size;
+    uint8_t link;   /* enum hf_link                            */
+    uint8_t mac[6]; /* HF_LINK_ETHERNET                        */
+    uint8_t pad;
+    uint32_t mtu;     /* 576 .. 65535; IPv6 needs 1280           */
+    uint32_t offload; /* HF_OFFLOAD_*                           */
+};
+
+/* The number of a new interface, 1 and up. */
+int hf_interface_add(struct hf_stack *stack, const struct hf_env *env,
+                     const struct hf_interface *iface);
+/* prefix_len: 0 .. 32 for IPv4, 0 .. 128 for IPv6; the prefix becomes a route to the link. On
+ * Ethernet, an IPv6 link-local address made from the MAC (RFC 4291 A) is added by the caller. */
+int hf_address_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
+                   const uint8_t ip[16], uint32_t prefix_len);
+int hf_address_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
+                      const uint8_t ip[16]);
+/* gateway NULL: on the link.  prefix_len counts as in hf_address_add; longest prefix wins. */
+int hf_route_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
+                 const uint8_t prefix[16], uint32_t prefix_len, const uint8_t *gateway);
+int hf_route_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
+                    const uint8_t prefix[16], uint32_t prefix_len);
+/* A neighbour that is not asked for. */
+int hf_neighbour_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
+                     const uint8_t ip[16], const uint8_t mac[6]);
+
+/* Frames --------------------------------------------------------------------------------------- */
+
+enum {
+    HF_FRAME_CSUM_OK = 1u << 0,     /* in: checked by the device, or never filled in by a sender on
+                                           this machine */
+    HF_FRAME_CSUM_NEEDED = 1u << 1, /* out: the device fills it in (csum_start, csum_offset) */
+    HF_FRAME_GSO4 = 1u << 2, /* several IPv4 TCP segments in one frame                       */
+    HF_FRAME_GSO6 = 1u << 3, /* several IPv6 TCP segments in one frame                       */
+};
+
+struct hf_frame_in {
+    const uint8_t *data; /* from the link header (Ethernet) or the IP header on          */
+    uint32_t len;
+    uint16_t iface;    /* interface number                                             */
+    uint16_t flags;    /* HF_FRAME_CSUM_OK, HF_FRAME_GSO4, HF_FRAME_GSO6               */
+    uint16_t gso_size; /* with HF_FRAME_GSO*: text octets of each segment              */
+    uint16_t region;   /* 0: data is valid during hf_input only.  Else it is lent: data
+                          must lie in this region, until hf_returned gives token back  */
+    uint64_t token;    /* of a lent frame, as hf_returned will say it                  */
+};
+
+enum { HF_HEADER_MAX = 128, HF_SLICES_MAX = 20 };
+
+struct hf_slice {
+    const uint8_t *data;
+    uint32_t len;
+};
+
+struct hf_frame_out {
+    uint64_t token; /* for hf_output_done; slices stay valid until then              */
+    uint32_t len;   /* header and slices together                                    */
+    uint16_t iface;
+    uint16_t flags;       /* HF_FRAME_CSUM_NEEDED, HF_FRAME_GSO4, HF_FRAME_GSO6            */
+    uint16_t gso_size;    /* text octets of each wire segment                              */
+    uint16_t csum_start;  /* from the frame's first octet                                  */
+    uint16_t csum_offset; /* from csum_start                                               */
+    uint16_t header_len;  /* octets in header; the first of the frame                      */
+    uint16_t ip_offset;   /* of the IP header in the frame: 0, or 14 on Ethernet           */
+    uint16_t n_slices;
+    struct hf_slice slice[HF_SLICES_MAX];
+    uint8_t header[HF_HEADER_MAX];
+};
+
+/* Takes n frames, all of them; what cannot be used is dropped and counted.  Returns 0. */
+int hf_input(struct hf_stack *stack, const struct hf_env *env, const struct hf_frame_in *frames,
+             uint32_t n);
+/* Fills up to n frames with what is owed; returns how many.  Fewer than n: nothing more is owed
+ * now. HF_ERR_NO_RESOURCES never: with max_tokens frames not done, 0. */
+uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_frame_out *frames,
+                   uint32_t n);
+/* The device is done with this frame.  Any order; each token once.  HF_ERR_INVALID. */
+int hf_output_done(struct hf_stack *stack, const struct hf_env *env, uint64_t token);
+/* Processes all timers due by env->now_ns. */
+void hf_timeouts(struct hf_stack *stack, const struct hf_env *env);
+/* When hf_timeouts must be called next, on env->now_ns's clock: env->now_ns when something is due
+ * or owed now; INT64_MAX: never. */
+int64_t hf_deadline(const struct hf_stack *stack, const struct hf_env *env);
+
+/* Handles and events --------------------------------------------------------------------------- */
+
+typedef uint64_t hf_handle; /* 0 is none; a stale one is refused with HF_ERR_STALE_HANDLE */
+
+enum {
+    HF_READABLE = 1u << 0,  /* octets, or the end of them, can be received                        */
+    HF_WRITABLE = 1u << 1,  /* hf_send will take octets again, or the connection has just opened  */
+    HF_CONNECTED = 1u << 2, /* an active open has reached ESTABLISHED                            */
+    HF_ACCEPTED = 1u << 3,  /* listener: hf_accept will give a connection                         */
+    HF_ASKED = 1u << 4,     /* listener: hf_asked will give a held SYN                            */
+    HF_URGENT = 1u << 5,    /* urgent data was announced or its end moved (RFC 9293 3.8.5)        */
+    HF_PEER_CLOSED = 1u << 6, /* a FIN arrived: after the octets before it, hf_recv gives 0      */
+    HF_CLOSED_EVENT =
+        1u << 7, /* gone; hf_close_reason tells why. The handle is still to be released */
+    HF_ERROR_REPORT = 1u << 8, /* an ICMP error was noted: hf_error_report                       */
+    HF_SENT = 1u << 9, /* borrowed octets were acknowledged: hf_returned                     */
+};
+
+struct hf_event {
+    hf_handle handle;
+    uint64_t cookie; /* as hf_set_cookie set it                     */
+    uint32_t bits;   /* HF_READABLE ...: true when read, not stale  */
+    int32_t error;   /* with HF_CLOSED_EVENT: enum hf_error, or 0   */
+};
+
+/* Takes up to n events from the ready list; returns how many.  A handle is in it once. */
+uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_event *events,
+                   uint32_t n);
+int hf_set_cookie(struct hf_stack *stack, hf_handle handle, uint64_t cookie);
+int hf_cookie(const struct hf_stack *stack, hf_handle handle, uint64_t *cookie);
+
+/* Connections: the user calls of RFC 9293 section 3.9.1 ---------------------------------------- */
+
+struct hf_endpoint {
+    uint8_t ip[16]; /* all zero: any (a listener), chosen by route (an active open)        */
+    uint16_t port;  /* 0: chosen (an active open)                                          */
+    uint16_t iface; /* scope of a link-local address, or 0                                 */
+};
+
+struct hf_listen {
+    uint32_t struct_size;
+    struct hf_endpoint local; /* ip all zero: any address, both versions                     */
+    uint16_t port_last;       /* 0: one port; else a range local.port .. port_last           */
+    uint16_t backlog;         /* accept queue and half-open, as listen(2): 0 counts as 1     */
+    bool hold;                /* SYNs wait for hf_answer                                     */
+    uint8_t version;          /* with "any": 0 both, 4, 6                                    */
+    uint64_t cookie;
+};
+
+/* Passive OPEN.  HF_ERR_EXISTS, HF_ERR_NO_ADDRESS, HF_ERR_NO_RESOURCES, HF_ERR_INVALID. */
+int hf_listen(struct hf_stack *stack, const struct hf_env *env, const struct hf_listen *listen,
+              hf_handle *handle);
+/* The oldest connection whose handshake is complete.  peer may be NULL. HF_ERR_WOULD_BLOCK. */
+int hf_accept(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
+              hf_handle *handle, struct hf_endpoint *peer);
+/* The oldest SYN that a holding listener has not shown yet.  HF_ERR_WOULD_BLOCK. */
+int hf_asked(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
+             hf_handle *handle, struct hf_endpoint *local, struct hf_endpoint *peer);
+
+enum hf_answer {
+    HF_ANSWER_ACCEPT,
+    HF_ANSWER_RESET,
+    HF_ANSWER_UNREACHABLE_NET,
+    HF_ANSWER_UNREACHABLE_HOST,
+    HF_ANSWER_PROHIBITED
+};
+
+/* Answers a held SYN: goes on with the handshake (HF_CONNECTED tells when it is complete), or ends
+ * it, and the handle, with a reset or an ICMP error (not on a handle answered before). */
+int hf_answer(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+              enum hf_answer answer);
+
+/* Active OPEN.  local may be NULL.  timeout_ms: user timeout (RFC 9293 3.9.1.1), 0: none.
+ * HF_ERR_NET_UNREACHABLE (no route), HF_ERR_NO_PORTS, HF_ERR_EXISTS, HF_ERR_NO_RESOURCES. */
+int hf_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_endpoint *local,
+            const struct hf_endpoint *remote, uint32_t timeout_ms, hf_handle *handle);
+
+enum { HF_SEND_URGENT = 1u << 0, HF_SEND_MORE = 1u << 1 /* more follows: hold a small segment */ };
+
+/* SEND: octets are copied; returns how many were taken (at least 1 when len is), or
+ * HF_ERR_WOULD_BLOCK: HF_WRITABLE will tell.  HF_ERR_CLOSING after hf_close; once the connection is
+ * gone, its reason. */
+int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                const void *data, uint64_t len, uint32_t flags);
+/* The same without copying: octets in a registered region stay the stack's until acknowledged; then
+ * HF_SENT, and hf_returned gives token.  All or nothing. */
+int64_t hf_send_borrowed(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                         uint32_t region, uint64_t offset, uint32_t len, uint64_t token,
+                         uint32_t flags);
+/* RECEIVE: octets in order; 0: the peer has closed and all is read; HF_ERR_WOULD_BLOCK.  After a
+ * reset: what was unread first, then the error once, then 0. */
+int64_t hf_recv(struct hf_stack *stack, const struct hf_env *env, hf_handle handle, void *data,
+                uint64_t len);
+/* The same without copying: where the next unread octets lie, valid until hf_recv_consume or any
+ * other call for this handle.  Returns the number of slices, 0 at the end of the stream. */
+int hf_recv_slices(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                   struct hf_slice *slices, uint32_t n);
+int hf_recv_consume(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                    uint64_t len);
+/* Tokens of lent frames and borrowed octets that the stack has done with; returns how many. */
+uint32_t hf_returned(struct hf_stack *stack, const struct hf_env *env, uint64_t *tokens,
+                     uint32_t n);
+
+/* CLOSE: no more to send (half-close: receiving goes on).  What is queued is still sent, then a
+ * FIN. HF_ERR_CLOSING when done before.  A listener: closed, its connections not yet accepted are
+ * reset. */
+int hf_close(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
+/* ABORT: a reset to the peer, everything queued is lost (RFC 9293 3.10.5). */
+int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
+/* The application forgets the handle: closes what is not closed (with unread octets: a reset, RFC
+ * 2525 2.17), and the stack finishes alone.  What arrives later is answered with a reset (RFC 9293
+ * SHLD-3).  The handle is stale from now on. */
+int hf_release(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
+
+struct hf_region_use; /* opaque */
+/* Registers region number `region` (1 .. max_regions); env->regions must hold it from now on. */
+int hf_region_add(struct hf_stack *stack, const struct hf_env *env, uint32_t region);
+/* HF_ERR_EXISTS while parts of it are held. */
+int hf_region_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t region);
+
+/* Options, int64.  Setting one that a state or this version does not have is refused, never
+ * ignored.
+ */
+enum hf_option {
+    HF_NODELAY,            /* 0, 1: no Nagle (RFC 9293 3.7.4)                                     */
+    HF_RECEIVE_WINDOW,     /* octets of unread and missing data promised at most: the application's
+                              limit; what was promised is never taken back                       */
+    HF_SEND_BUFFER,        /* octets accepted and not acknowledged at most                        */
+    HF_SEND_LOW_WATER,     /* HF_WRITABLE once this many octets fit; 1 .. HF_SEND_BUFFER          */
+    HF_USER_TIMEOUT,       /* ms, 0: none (RFC 9293 3.9.1.1)                                      */
+    HF_MAX_SEGMENT,        /* MSS: announced and used at most, before opening                     */
+    HF_TTL,                /* 1 .. 255                                                            */
+    HF_TOS,                /* DSCP in the upper six bits; the lower two are ECN's                 */
+    HF_QUICK_ACK,          /* 1: no delayed ACKs                                                  */
+    HF_KEEPALIVE,          /* HF_ERR_UNSUPPORTED in this version                                  */
+    HF_FAST_OPEN,          /* HF_ERR_UNSUPPORTED in this version                                  */
+    HF_ECN,                /* HF_ERR_UNSUPPORTED in this version                                  */
+    HF_CONGESTION_CONTROL, /* 0: NewReno                                                          */
+    HF_OPTIONS
+};
+int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                  enum hf_option option, int64_t value);
+int hf_option(const struct hf_stack *stack, hf_handle handle, enum hf_option option,
+              int64_t *value);
+
+/* STATUS, RFC 9293 section 3.9.1.6. */
+struct hf_status {
+    uint32_t struct_size; /* filled in by the caller: what it knows of                     */
+    uint8_t state;        /* enum hf_state                                                 */
+    uint8_t passive;      /* the peer opened it                                            */
+    uint8_t urgent;       /* urgent data is ahead of what was read                         */
+    uint8_t options;      /* HF_OPT_*: agreed upon                                         */
+    struct hf_endpoint local, remote;
+    uint32_t iss, irs, snd_una, snd_nxt, snd_wnd, rcv_nxt, rcv_wnd;
+    uint32_t snd_mss, cwnd, ssthresh, rto_ms, srtt_us, rttvar_us;
+    uint32_t unread_bytes;       /* received in order                                      */
+    uint32_t urgent_bytes;       /* of these, octets up to the urgent mark                 */
+    uint32_t queued_bytes;       /* accepted, not acknowledged                             */
+    uint32_t out_of_order_bytes; /* held ahead of a gap                                    */
+    uint32_t segs_in, segs_out, retransmitted_segs, dup_acks;
+    uint64_t bytes_acked, bytes_received;
+    uint8_t snd_wscale, rcv_wscale; /* window scale shifts                                 */
+    uint8_t in_recovery, retries;   /* fast recovery; timeouts in a row                    */
+};
+int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+              struct hf_status *status);
+
+/* Who closed, in which direction, and why: one line for people, at most len octets with its 0;
+ * returns an enum hf_error: 0 for an orderly close. */
+struct hf_close_reason {
+    int32_t error; /* HF_OK: both sides closed in order                             */
+    uint8_t first; /* 0 nobody yet, 1 this side, 2 the peer, 3 both at once         */
+    uint8_t fin_sent, fin_acked, fin_received, rst_sent, rst_received; /* what was seen    */
+    uint8_t state;    /* where the connection was when it ended, or is                 */
+    uint16_t verdict; /* enum hf_verdict of the last decisive segment, 0: none         */
+    uint8_t cause;    /* enum hf_cause: the timer or call that ended it                */
+    char text[160];   /* a sentence                                                    */
+};
+int hf_close_reason(const struct hf_stack *stack, hf_handle handle, struct hf_close_reason *reason);
+
+/* The newest ICMP error noted for this handle; reading it takes it away.  HF_ERR_WOULD_BLOCK: none.
+ */
+struct hf_icmp_report {
+    uint8_t version, type, code, hard;
+    int32_t error; /* as an enum hf_error */
+    uint8_t from[16];
+};
+int hf_error_report(struct hf_stack *stack, hf_handle handle, struct hf_icmp_report *report);
+
+/* UDP ------------------------------------------------------------------------------------------ */
+
+/* local.port 0: chosen.  The handle's events are HF_READABLE, HF_WRITABLE, HF_ERROR_REPORT. */
+int hf_udp_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_endpoint *local,
+                hf_handle *handle);
+/* from NULL: the socket's address, or chosen by route.  Returns len. */
+int64_t hf_udp_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                    const struct hf_endpoint *from, const struct hf_endpoint *to, const void *data,
+                    uint32_t len);
+/* One datagram, cut to len; returns its whole length.  from, to may be NULL. */
+int64_t hf_udp_recv(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                    struct hf_endpoint *from, struct hf_endpoint *to, void *data, uint32_t len);
+
+/* Memory: what is used, what may be given back --------------------------------------------------
+ */
+
+enum hf_range_kind { HF_RANGE_PROTOCOL = 1, HF_RANGE_BOOKKEEPING, HF_RANGE_SECRET };
+
+struct hf_extent {
+    uint64_t offset, used, reserved; /* octets: from the block's start; ever touched; set aside */
+    uint8_t kind;                    /* enum hf_range_kind                                      */
+    char name[15];
+};
+/* The parts of the block in order of offset; returns how many there are. */
+uint32_t hf_extents(const struct hf_stack *stack, struct hf_extent *extents, uint32_t n);
+/* Page ranges (offset, used = octets) that hold nothing now and may be given back to the system
+ * (MADV_DONTNEED; they must read as zero or as they were).  page: a power of two. */
+uint32_t hf_reclaim(struct hf_stack *stack, uint64_t page, struct hf_extent *extents, uint32_t n);
+/* Octets hf_snapshot needs now. */
+uint64_t hf_snapshot_bytes(const struct hf_stack *stack);
+/* The used extents, in a form hf_restore reads.  Returns octets written or HF_ERR_TOO_LARGE. */
+int64_t hf_snapshot(const struct hf_stack *stack, void *out, uint64_t bytes);
+int hf_restore(struct hf_stack *block, uint64_t bytes, const void *snapshot, uint64_t len);
+/* The protocol state alone, sequence numbers and times made relative, in an order that does not
+ * depend on history: equal bytes, equal behaviour.  Returns octets (also when they exceed room,
+ * then out is incomplete). */
+uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, void *out,
+                      uint64_t room);
+
+struct hf_counters {
+    uint32_t struct_size;
+    uint32_t n_verdicts;   /* how many of verdict[] were filled in                      */
+    uint64_t verdict[128]; /* by enum hf_verdict: segments and frames that ended so     */
+    uint64_t frames_in, frames_out, segs_in, segs_out, retransmitted_segs;
+    uint64_t opened_active, opened_passive, replies_dropped, packets_dropped;
+    uint32_t connections, half_open, time_wait, active; /* records in use now               */
+    uint32_t small_chunks, large_chunks, ranges, packets, neighbours, reassembly;
+    uint64_t history_lost; /* events overwritten                                        */
+};
+void hf_counters(const struct hf_stack *stack, struct hf_counters *counters);
+
+/* The history of a connection: up to n trace records, oldest first, from the shared ring; returns
+ * how many.  Long runs of data are folded: text_bytes is their sum, wnd of the last. */
+uint32_t hf_history(const struct hf_stack *stack, hf_handle handle, struct hf_trace *records,
+                    uint32_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
