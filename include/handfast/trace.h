@@ -181,7 +181,7 @@ enum {
 };
 
 #define HF_TRACE_VERSION 1
-#define HF_TRACE_BYTES 208 /* size of a record as hf_trace_put writes it */
+#define HF_TRACE_BYTES 200 /* size of a record as hf_trace_put writes it */
 
 /* One record.  Valid only during the callback.  Numbers are in host order here; hf_trace_put writes
  * them little-endian in the order of the members. */
