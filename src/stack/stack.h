@@ -1,0 +1,160 @@
+/* stack.h - what lies in the block of a stack, and the table of contents of this folder.
+ *
+ *     block    header | protocol | bookkeeping | secrets and payload       (memory.c lays it out)
+ *
+ *     memory.c     sizes, layout, hf_init, hf_attach, extents, snapshot
+ *     canonical.c  hf_canonical
+ *     config.c     defaults and limits of hf_config, policy
+ *     api.c        handles; the user calls go to tcp/
+ *     events.c     hf_events over all kinds of handles
+ *     listener.c   who listens where
+ *     interface.c  interfaces, addresses
+ *     route.c      longest prefix
+ *     neighbour.c  ARP and neighbour discovery
+ *     input.c      frames -> IP -> TCP, UDP, ICMP
+ *     fragment.c   reassembly
+ *     icmp.c       errors and echo, both ways; RFC 5927
+ *     packet.c     the queue of packets that are not TCP connections'
+ *     output.c     what is owed -> frames
+ *     udp.c        UDP
+ */
+#ifndef STACK_STACK_H
+#define STACK_STACK_H
+
+#include "tcp/tcp.h"
+
+enum { STACK_LISTEN_BUCKETS = 16, STACK_ICMP_NOTES = 8 };
+
+struct stack_interface {
+    uint32_t mtu;
+    uint32_t offload;
+    uint8_t link;
+    uint8_t mac[6];
+    uint8_t used;
+};
+
+struct stack_address {
+    uint8_t ip[16];
+    uint8_t prefix_len; /* of 128 */
+    uint8_t iface;      /* 0: free */
+    uint16_t pad;
+};
+
+struct stack_route {
+    uint8_t prefix[16], gateway[16]; /* gateway all zero: on the link */
+    uint8_t prefix_len;              /* of 128 */
+    uint8_t iface;                   /* 0: free */
+    uint16_t pad;
+};
+
+enum neighbour_state {
+    NEIGHBOUR_FREE,
+    NEIGHBOUR_INCOMPLETE,
+    NEIGHBOUR_REACHABLE,
+    NEIGHBOUR_STALE,
+    NEIGHBOUR_PERMANENT
+};
+
+struct stack_neighbour {
+    uint8_t ip[16];
+    uint8_t mac[6];
+    uint8_t iface, state;
+    uint8_t tries;
+    uint8_t pad[3];
+    uint32_t at_ms;   /* the next try; when it becomes stale    */
+    uint32_t used_ms; /* the oldest unused entry makes room     */
+};
+
+/* A packet that belongs to no connection: ICMP, UDP, ARP, ND. */
+struct stack_packet {
+    uint32_t next;
+    uint32_t head, tail; /* payload, as chunks                              */
+    uint32_t len;        /* octets of payload                               */
+    uint8_t local[16], remote[16];
+    uint16_t lport, rport;
+    uint8_t proto; /* IP's; 0: an ARP packet in `header`              */
+    uint8_t iface; /* to leave by, 0: by route                        */
+    uint8_t ttl, tos;
+    uint8_t header[32]; /* of ICMP or UDP or all of ARP                    */
+    uint8_t header_len;
+    uint8_t tries;      /* of finding its way                              */
+    uint8_t dst_mac[6]; /* with mac_known                                  */
+    uint8_t mac_known;
+    uint8_t pad[3];
+    uint32_t at_ms; /* queued then                                     */
+};
+
+struct stack_udp {
+    uint32_t next;       /* in the bucket of its port                      */
+    uint32_t generation; /* even: free                                     */
+    uint8_t local[16];
+    uint16_t port;
+    uint16_t events;
+    uint8_t any, zone, ttl, tos;
+    struct ififo queue; /* packets unread                                 */
+    uint32_t queued_bytes;
+    uint32_t queued;
+    struct idlist_link event_link;
+    uint64_t cookie;
+    uint32_t icmp_note;
+};
+
+/* A datagram being put together again. */
+struct stack_fragments {
+    uint8_t src[16], dst[16];
+    uint32_t ident;
+    uint8_t proto, iface, used, v6;
+    uint32_t at_ms;     /* given up then                                   */
+    uint32_t ranges;    /* struct range: left, right are offsets           */
+    uint32_t total_len; /* of the payload, 0: the last one is not here yet */
+    uint32_t bytes;     /* here so far                                     */
+    uint32_t n;
+    uint8_t tos, ttl, first_seen, pad;
+};
+
+/* An ICMP error kept for its reader: a ring, the oldest is overwritten. */
+struct stack_note {
+    hf_handle handle;
+    struct hf_icmp_report report;
+};
+
+struct hf_stack {
+    uint8_t magic[8];
+    uint32_t layout_version;
+    uint32_t build_hash;
+    uint64_t block_bytes;    /* as hf_size gave it                              */
+    uint32_t changing;       /* odd while a call is under way                   */
+    uint32_t header_bytes;   /* sizeof(struct hf_stack)                         */
+    struct hf_config config; /* seed zeroed                                     */
+    struct tcp_block tcp;
+    uint64_t now_ns; /* of the newest call                              */
+
+    uint64_t interface_offset, address_offset, route_offset, neighbour_offset, fragment_offset;
+    uint64_t note_offset;
+    struct pool packets, udps;
+    struct ififo packet_queue;                    /* to be sent                                  */
+    uint32_t interfaces;                          /* in use: 1 .. interfaces                     */
+    uint32_t listen_bucket[STACK_LISTEN_BUCKETS]; /* listeners of one port      */
+    uint32_t listen_ranges;                       /* those of several                            */
+    uint32_t udp_bucket[STACK_LISTEN_BUCKETS];
+    struct idlist ready_udp;
+    uint32_t note_next;
+    uint32_t event_turn;                      /* whose ready list is next                    */
+    uint32_t neighbour_at_ms, fragment_at_ms; /* earliest deadlines, 0: none    */
+    uint16_t ip_ident;
+    uint16_t pad;
+    uint64_t frames_in, frames_out, packets_dropped;
+};
+
+/* One call's view. Begins with what tcp/ needs. */
+struct stack {
+    struct tcp tcp;
+    struct hf_stack *s;
+    const struct hf_env *env;
+};
+
+/* Every public call that changes something begins and ends with these. */
+void stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
+void stack_leave(struct stack *st);
+
+#endif

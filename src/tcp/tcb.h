@@ -1,0 +1,321 @@
+/* tcb.h - RFC 9293 section 3.3.1: the transmission control block and the records around it.
+ *
+ * Names are the RFC's: SND.UNA is tcb->snd.una, RCV.NXT is tcb->rcv.nxt.  All records lie in pools
+ * in the stack's block, are named by 32-bit indexes from 1 (0 is none), and hold no pointer.
+ *
+ *     struct tcb        192 + 32 (tally)  all that an idle connection needs
+ *     struct active     attached while octets are in flight or unread, else absent
+ *     struct half_open  48  SYN-RECEIVED of a passive open: no handle yet
+ *     struct time_wait  48  TIME-WAIT whose handle was released
+ *     struct ext6       32  the addresses of an IPv6 connection, for any of the above
+ *
+ * Times: _ms are 32-bit milliseconds of the caller's clock, compared by ms_due; a deadline of 0 is
+ * off.  _us are 32-bit microseconds, for differences below an hour.
+ */
+#ifndef TCP_TCB_H
+#define TCP_TCB_H
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/seq.h"
+#include "base/wheel.h"
+#include "handfast/handfast.h"
+#include "wire/wire.h"
+
+/* Who talks to whom.  The flow table's hash is of this. */
+struct conn_id {
+    uint8_t local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d                                */
+    uint16_t lport, rport;
+    uint8_t zone; /* interface of a link-local remote address, else 0                      */
+    bool v4;
+    uint16_t mtu; /* of the path to remote, for a connection that begins                   */
+    uint32_t hash;
+};
+
+/* The same in a record.  IPv6: remote is the index of an ext6, local is 0. */
+struct tuple {
+    uint32_t remote, local;
+    uint16_t rport, lport;
+};
+
+struct ext6 {
+    uint8_t remote[16], local[16];
+};
+
+/* The flow table's values: kind in the upper two bits, index below. */
+enum { KIND_TCB, KIND_HALF_OPEN, KIND_TIME_WAIT };
+#define FLOW_VALUE(kind, idx) ((uint32_t)(kind) << 30 | (idx))
+#define FLOW_KIND(value) ((value) >> 30)
+#define FLOW_IDX(value) ((value)&0x3fffffffu)
+
+/* tcb.flags; records that are compact keep the ones they need. */
+enum {
+    F_V6 = 1u << 0,
+    F_PASSIVE = 1u << 1,       /* origin LISTEN (MUST-11)                              */
+    F_TS = 1u << 2,            /* timestamps agreed                                    */
+    F_SACK = 1u << 3,          /* SACK agreed                                          */
+    F_WSCALE = 1u << 4,        /* window scaling agreed                                */
+    F_COMPACT = 1u << 5,       /* a scratch copy of a half_open or time_wait record    */
+    F_RELEASED = 1u << 6,      /* the application has forgotten the handle             */
+    F_HELD = 1u << 7,          /* a SYN waits for hf_answer (state LISTEN)             */
+    F_UNACCEPTED = 1u << 8,    /* in its listener's accept or asked queue              */
+    F_CLOSE = 1u << 9,         /* the user has called CLOSE: FIN goes behind the text  */
+    F_FIN_SENT = 1u << 10,     /* SND.NXT covers our FIN                               */
+    F_FIN_ACKED = 1u << 11,    /* SND.UNA covers our FIN                               */
+    F_FIN_RECEIVED = 1u << 12, /* RCV.NXT covers the peer's FIN                       */
+    F_RST_SENT = 1u << 13,
+    F_RST_RECEIVED = 1u << 14,
+    F_PEER_FIRST = 1u << 15, /* the peer's FIN came before our CLOSE                 */
+    F_ERROR_READ = 1u << 16, /* hf_recv has told the error                           */
+    F_URGENT = 1u << 17,     /* urgent data is ahead of what was read                */
+    F_NODELAY = 1u << 18,
+    F_MORE = 1u << 19,         /* the last hf_send said that more follows              */
+    F_WANT_WRITE = 1u << 20,   /* hf_send was refused: HF_WRITABLE when low water fits */
+    F_CHALLENGED = 1u << 21,   /* challenge_ms is set                                  */
+    F_SYN_RESENT = 1u << 22,   /* our SYN was sent more than once: no RTT sample       */
+    F_QUICK_ACK = 1u << 23,    /* no delayed ACKs                                      */
+    F_REUSE_SEQ = 1u << 24,    /* replaced a TIME-WAIT by SEQ alone                    */
+    F_TS_SENT = 1u << 25,      /* our SYN offered timestamps                           */
+    F_SACK_SENT = 1u << 26,    /* ... SACK                                             */
+    F_WSCALE_SENT = 1u << 27,  /* ... window scaling                                   */
+    F_BLOCKED = 1u << 28,      /* waits for a neighbour's link address                 */
+    F_PROBED = 1u << 29,       /* a window probe is out                                */
+    F_WINDOW_LIMIT = 1u << 30, /* the application has set its own receive window      */
+};
+
+/* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */
+enum { OWES_PROBE = 1u << 8, OWES_WINDOW = 1u << 9 /* a window update */ };
+
+struct tcb {
+    struct tuple id;
+    uint32_t generation;
+    uint8_t state; /* enum hf_state: tcp_set_state alone writes it                 */
+    uint8_t zone;
+    uint8_t ttl, tos;
+    uint32_t flags;  /* F_*                                                          */
+    uint32_t active; /* struct active, 0: none                                       */
+    struct {
+        seq_t nxt;
+        uint32_t wnd; /* RCV.WND: nxt + wnd is the right edge as promised             */
+    } rcv;
+    struct {
+        seq_t una, nxt;
+        uint32_t wnd;
+        seq_t wl1, wl2;
+    } snd;
+    uint32_t max_snd_wnd; /* largest SND.WND so far                                   */
+    uint32_t ts_recent;   /* RFC 7323 TS.Recent                                       */
+    seq_t last_ack_sent;  /* RFC 7323 Last.ACK.sent                                   */
+    seq_t iss, irs;
+    uint16_t owes;                 /* HF_OWES_*, OWES_*                                        */
+    uint16_t events;               /* HF_READABLE ...: not told yet                            */
+    struct idlist_link owes_link;  /* in tcp_block.owes while owes != 0                 */
+    struct idlist_link event_link; /* ready list; before accept: the listener's queue   */
+    struct wheel_link wheel;       /* the earliest deadline of all                      */
+    uint32_t srtt_us, rttvar_us;   /* RFC 6298; srtt_us 0: no sample                    */
+    uint32_t cwnd, ssthresh;       /* octets                                            */
+    uint32_t rcv_buf, snd_buf;     /* limits in octets                                  */
+    uint32_t last_snd_ms, ts_recent_ms; /* last text sent; when TS.Recent was set       */
+    uint32_t ts_offset;     /* added to the clock in TSval                              */
+    uint16_t snd_mss;       /* text octets a segment may carry (Eff.snd.MSS)            */
+    uint16_t peer_mss;      /* SendMSS, as announced                                    */
+    uint16_t pmtu;          /* of the path                                              */
+    uint16_t rcv_mss;       /* largest segment the peer has sent: RFC 9293 3.8.6.3      */
+    uint8_t snd_wscale : 4; /* Snd.Wind.Shift                                           */
+    uint8_t rcv_wscale : 4; /* Rcv.Wind.Shift                                           */
+    uint8_t quick_acks;     /* ACKs left that are not delayed                           */
+    uint8_t retries;        /* timeouts in a row: R1, R2                                */
+    uint8_t error;          /* minus enum hf_error: why it ended, 0: in order           */
+    uint64_t cookie;
+    uint32_t listener; /* origin while F_UNACCEPTED                                */
+    uint32_t user_timeout_ms;
+    uint32_t long_at_ms;   /* TIME-WAIT, released FIN-WAIT-2, held SYN                 */
+    uint32_t challenge_ms; /* the last challenge ACK                                   */
+    uint32_t history;      /* serial of the newest event in the ring                   */
+    uint16_t verdict;      /* of the segment that decided the end                      */
+    uint8_t cause;         /* enum hf_cause that ended it                              */
+    uint8_t end_state;     /* where it was when it ended                               */
+};
+_Static_assert(sizeof(struct tcb) == 192, "the byte table: an idle connection");
+
+/* Beside each tcb, by the same index: counters and options that a segment seldom touches. */
+struct tally {
+    uint32_t segs_in, segs_out, retransmitted, dup_acks;
+    uint32_t snd_low;              /* low water of HF_WRITABLE                                 */
+    uint16_t una_wraps, rcv_wraps; /* times SND.UNA, RCV.NXT passed ISS, IRS            */
+    uint16_t max_segment;          /* HF_MAX_SEGMENT, 0: none                                  */
+    uint16_t icmp_note;            /* of the stack's notes, 0: none                            */
+    uint32_t opened_ms;
+};
+_Static_assert(sizeof(struct tally) == 32, "the byte table: counters");
+
+/* Where a sequence number lies in the send queue. */
+struct cursor {
+    seq_t at;
+    uint32_t chunk; /* 0: behind the last one                 */
+    uint32_t skip;  /* octets of the chunk before `at`        */
+};
+
+enum { CC_STATE_WORDS = 4, SACK_RECENT = 4 };
+enum recovery { RECOVERY_NONE, RECOVERY_FAST, RECOVERY_RTO };
+
+struct active {
+    /* Send queue: text SND.UNA .. snd_end, as chunks; those acknowledged are freed. */
+    uint32_t sq_head, sq_tail;
+    uint32_t sq_skip;   /* acknowledged octets of sq_head                           */
+    uint32_t sq_bytes;  /* text accepted and not acknowledged                       */
+    struct cursor send; /* at SND.NXT                                               */
+    struct cursor rxt;  /* RFC 6675 HighRxt, or how far go-back has come            */
+    seq_t snd_up;       /* SND.UP: octet behind the urgent data; valid: snd_urgent  */
+    seq_t snd_sml;      /* Minshall: end of the last small segment                  */
+    /* Loss recovery, RFC 6675 and 6582 */
+    uint32_t sacked; /* ranges that the peer holds, ascending                    */
+    uint32_t sacked_bytes;
+    seq_t recover;    /* RecoveryPoint                                            */
+    seq_t rescue;     /* RescueRxt                                                */
+    seq_t rto_nxt;    /* SND.NXT when the retransmission timer fired              */
+    uint8_t recovery; /* enum recovery                                            */
+    uint8_t dup_acks;
+    uint8_t backoff; /* doublings of the RTO                                     */
+    uint8_t snd_urgent : 1, rescued : 1, rtt_timed : 1, cwnd_limited : 1, fin_held : 1, dsack : 1,
+        ack_pushed : 1;
+    uint32_t cc[CC_STATE_WORDS];
+    /* RTT by timing one segment, RFC 6298 3 (Karn) */
+    seq_t rtt_seq;
+    uint32_t rtt_start_us;
+    /* Deadlines */
+    uint32_t rto_at_ms; /* retransmission, or zero-window probe when persist is set */
+    uint32_t persist;   /* probes sent to a closed window so far, +1; 0: not probing*/
+    uint32_t delack_at_ms;
+    uint32_t unacked_since_ms; /* user timeout: oldest unacknowledged text, 0: none     */
+    /* Receive queue: text RCV.NXT - rq_bytes .. RCV.NXT */
+    uint32_t rq_head, rq_tail;
+    uint32_t rq_skip; /* octets of rq_head read                                   */
+    uint32_t rq_bytes;
+    uint32_t ooo; /* ranges held ahead of RCV.NXT, ascending                  */
+    uint16_t ooo_n, sacked_n;
+    uint32_t ooo_bytes;
+    seq_t recent[SACK_RECENT]; /* a number in each range, newest first: SACK block order */
+    seq_t dsack_left, dsack_right;
+    seq_t fin_seq;          /* of a FIN ahead of a gap (fin_held)                       */
+    seq_t rcv_up;           /* RCV.UP; valid: F_URGENT                                  */
+    uint32_t unacked_bytes; /* received since the last ACK left                         */
+    uint16_t n_recent;
+    uint16_t dup_owed; /* duplicate ACKs owed, one a held segment (no SACK)        */
+};
+_Static_assert(sizeof(struct active) <= 320, "the byte table: data in flight");
+
+/* A stretch of sequence numbers: out of order (with its text), or SACKed (without). */
+struct range {
+    uint32_t next;
+    seq_t left, right;
+    uint32_t head, tail; /* chunks */
+};
+
+/* A piece of payload: in a small or large chunk of the block, or in a lent region. */
+struct chunk {
+    uint32_t next;
+    uint32_t start; /* first octet used in the chunk; in limbo: the tag                */
+    uint32_t len;
+    uint32_t lent;   /* struct lent, 0: the block's own                                 */
+    uint64_t offset; /* in the region                                                   */
+};
+
+/* Memory that is the stack's until hf_returned gives its token back. */
+struct lent {
+    uint32_t next; /* in the returned list                */
+    uint32_t refs; /* chunks that point to it             */
+    uint64_t token;
+    uint16_t region;
+    uint16_t borrowed; /* by hf_send_borrowed: HF_SENT    */
+    uint32_t pad;
+};
+
+struct half_open {
+    struct tuple id;
+    struct idlist_link link; /* in tcp_block.half[retries]                              */
+    uint32_t at_ms;          /* SYN,ACK again                                           */
+    seq_t iss, irs;
+    uint32_t ts_recent;
+    uint16_t peer_wnd, peer_mss;
+    uint16_t listener;
+    uint8_t listener_generation;
+    uint8_t challenged; /* 64 ms ticks of the last repeated SYN,ACK, 0: none       */
+    uint8_t snd_wscale : 4, rcv_wscale : 4;
+    uint8_t flags; /* HALF_*                                                  */
+    uint8_t retries;
+    uint8_t zone;
+};
+_Static_assert(sizeof(struct half_open) == 48, "the byte table: SYN-RECEIVED");
+
+struct time_wait {
+    struct tuple id;
+    struct idlist_link link; /* in tcp_block.waiting                                    */
+    uint32_t at_ms;
+    seq_t snd_nxt, rcv_nxt;
+    uint32_t ts_recent;
+    uint16_t rcv_wnd;    /* as it stood in the last header                          */
+    uint16_t challenged; /* 8 ms ticks of the last challenge ACK, 0: none           */
+    uint32_t history;
+    uint8_t flags; /* HALF_*                                                  */
+    uint8_t snd_wscale : 4, rcv_wscale : 4;
+    uint8_t tos, zone;
+};
+_Static_assert(sizeof(struct time_wait) == 48, "the byte table: TIME-WAIT");
+
+enum { HALF_V6 = 1, HALF_TS = 2, HALF_SACK = 4, HALF_WSCALE = 8, HALF_REUSE = 16, HALF_FULL = 32 };
+
+/* A listening TCB.  Its SYNs become half_open records or, held, tcbs. */
+struct listener {
+    uint32_t next;       /* free list; the stack's bucket of its port                  */
+    uint32_t generation; /* even: free                                                 */
+    uint8_t local[16];
+    uint16_t port_first, port_last;
+    uint8_t any;     /* local is no certain address                                */
+    uint8_t version; /* 0, 4, 6                                                    */
+    uint8_t hold;
+    uint8_t zone;
+    uint16_t backlog;
+    uint16_t events;
+    uint32_t half;        /* half-open connections of it                                */
+    uint32_t accept_n;    /* in the accept queue                                        */
+    struct idlist accept; /* tcbs, by event_link                                        */
+    struct idlist asked;  /* held SYNs not shown yet, by event_link                     */
+    struct idlist_link event_link;
+    uint64_t cookie;
+    uint32_t rcv_buf, snd_buf; /* inherited by its connections                          */
+    uint16_t max_segment;
+    uint8_t ttl, tos;
+    uint32_t inherit; /* F_NODELAY, F_QUICK_ACK, F_WINDOW_LIMIT                     */
+};
+
+/* What is sent without a record: resets, answers of half-open and waiting connections. */
+struct tcp_reply {
+    uint8_t local[16], remote[16];
+    uint16_t lport, rport;
+    uint8_t zone, ttl, tos, attempt; /* attempt: the stack's count of tries to send it */
+    seq_t seq, ack;
+    uint32_t ts_val, ts_ecr;
+    uint16_t wnd, ctl;
+    uint16_t mss;
+    uint8_t options; /* OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_TS */
+    uint8_t wscale;
+};
+
+/* One event of the history ring. */
+struct history_event {
+    uint32_t before; /* serial of the event before it of the same connection, 0: first */
+    uint32_t time_ms;
+    uint32_t seq, ack; /* as on the wire */
+    uint32_t text_bytes;
+    uint32_t wnd;
+    uint16_t ctl;
+    uint8_t kind_marks; /* hf_trace_kind, 3 bits; HF_MARK_REPEAT, HF_MARK_PROBE, folded above */
+    uint8_t states;     /* before in the upper half */
+    uint8_t verdict, cause;
+    uint16_t segments; /* folded into this one */
+};
+_Static_assert(sizeof(struct history_event) == 32, "the byte table: history");
+
+#endif

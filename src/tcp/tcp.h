@@ -1,0 +1,384 @@
+/* tcp.h - RFC 9293: table of contents of this folder.
+ *
+ * A TCP reacts to user calls (3.10.1-6), segments (3.10.7) and timeouts (3.10.8); each records what
+ * it owes in tcb->owes, and output (3.7, 3.8) sends it.  Read in this order:
+ *
+ *     tcb.h  state.c  user_calls.c  handshake.c  segment_arrives.c  acceptable.c  receive.c
+ *     closing.c  timeouts.c  output.c
+ *
+ * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c congestion.h
+ * cc_newreno.c rto.c isn.c events.c history.c.
+ *
+ * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
+ */
+#ifndef TCP_TCP_H
+#define TCP_TCP_H
+
+#include "base/flowtab.h"
+#include "base/random.h"
+#include "base/siphash.h"
+#include "tcp/tcb.h"
+
+enum { HALF_LISTS = 16 };
+
+/* A list of lent memory the stack has done with, by lent.next. */
+struct returned {
+    uint32_t head, tail;
+};
+
+/* The part of a stack that this folder knows; it lies at the start of the block's protocol range.
+ * Pools' offsets count from the block's start. */
+struct tcp_block {
+    struct hf_policy policy;
+    struct pool tcbs, actives, exts, halves, waits, listeners, ranges;
+    struct pool small, large, pieces; /* struct chunk, numbered on from pool to pool       */
+    struct pool lents;
+    uint64_t tally_offset;
+    uint64_t small_offset, large_offset; /* payload                                        */
+    uint32_t small_bytes;
+    uint32_t max_replies;
+    uint64_t reply_offset; /* struct tcp_reply[max_replies], a ring                       */
+    uint32_t reply_head, reply_n;
+    struct flowtab flows;
+    struct wheel wheel;
+    struct idlist owes;    /* tcbs that owe output something                              */
+    struct idlist blocked; /* ... and wait for a neighbour (F_BLOCKED)                    */
+    struct idlist ready;   /* tcbs with events                                            */
+    struct idlist ready_listeners;
+    struct idlist half_list[HALF_LISTS]; /* half_open by retries: each list in order of at_ms */
+    struct idlist waiting; /* time_wait in order of at_ms                                 */
+    struct returned returned;
+    /* Frames of hf_output not done: chunks freed meanwhile wait in limbo. */
+    uint64_t next_token, done_token; /* tokens below done_token are all done               */
+    uint64_t done_offset; /* bitmap of max_tokens                                        */
+    uint32_t max_tokens;
+    struct returned limbo; /* chunks, by chunk.next                                       */
+    /* Bookkeeping */
+    uint64_t history_offset;
+    uint32_t history_size, history_serial;
+    uint64_t verdicts[HF_VERDICT_COUNT];
+    uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped;
+    /* Secrets */
+    uint64_t secret_offset; /* struct tcp_secret                                           */
+};
+
+struct tcp_secret {
+    struct sip_key table, isn, port, ts;
+    struct rng rng;
+};
+
+/* Where a segment's text may be kept instead of being copied. */
+struct lent_text {
+    uint32_t lent;   /* struct lent, 0: copy                                               */
+    uint64_t offset; /* of text[0] in its region                                           */
+};
+
+struct tcp {
+    struct tcp_block *b;
+    void *block; /* the stack's first octet: what pools count from           */
+    const struct hf_env *env;
+    uint32_t now_ms, now_us;
+    struct lent_text lent;  /* of the segment under way                                 */
+    struct hf_trace before; /* the record under way (trace.c)                           */
+};
+
+/* What tcp_output has made. */
+struct tcp_out {
+    struct conn_id id;
+    struct segment seg; /* header fields; wnd as it goes into the header            */
+    uint8_t ttl, tos;
+    uint16_t gso_size; /* text is to be cut into segments of this many octets, 0: no */
+    uint32_t text_len;
+    uint32_t n_slices;
+    struct hf_slice slice[HF_SLICES_MAX];
+};
+
+/* Internal outcomes beside enum hf_verdict. */
+enum { V_PROMOTE = HF_VERDICT_COUNT };
+
+static inline bool ms_due(uint32_t at_ms, uint32_t now_ms)
+{
+    return at_ms != 0 && (int32_t)(now_ms - at_ms) >= 0;
+}
+
+/* A deadline that is never 0. */
+static inline uint32_t ms_after(uint32_t now_ms, uint32_t ms)
+{
+    uint32_t at_ms = now_ms + ms;
+    return at_ms ? at_ms : 1;
+}
+
+static inline struct tcb *tcb_at(const struct tcp *tcp, uint32_t idx)
+{
+    return pool_at(&tcp->b->tcbs, tcp->block, idx);
+}
+
+static inline struct tally *tally_at(const struct tcp *tcp, uint32_t idx)
+{
+    return (struct tally *)((uint8_t *)tcp->block + tcp->b->tally_offset) + (idx - 1);
+}
+
+static inline struct listener *listener_at(const struct tcp *tcp, uint32_t idx)
+{
+    return pool_at(&tcp->b->listeners, tcp->block, idx);
+}
+
+/* The attached active record, or NULL. */
+static inline struct active *active_of(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return tcb->active ? pool_at(&tcp->b->actives, tcp->block, tcb->active) : NULL;
+}
+
+static inline struct range *range_at(const struct tcp *tcp, uint32_t idx)
+{
+    return pool_at(&tcp->b->ranges, tcp->block, idx);
+}
+
+static inline struct tcp_secret *secret_of(const struct tcp *tcp)
+{
+    return (struct tcp_secret *)((uint8_t *)tcp->block + tcp->b->secret_offset);
+}
+
+/* The number of a tcb in its pool; 0 for a scratch copy (F_COMPACT). */
+uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb);
+/* Its tally; a scratch copy has a throw-away one. */
+struct tally *tally_of(const struct tcp *tcp, const struct tcb *tcb);
+
+/* state.c: 3.3.2 */
+void tcp_set_state(struct tcb *tcb, enum hf_state state);
+static inline bool tcp_synchronized(const struct tcb *tcb)
+{
+    return tcb->state >= HF_ESTABLISHED;
+}
+
+/* user_calls.c: 3.10.1-6.  Errors are enum hf_error. */
+int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uint32_t *idx);
+int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t len, uint32_t flags);
+/* lent: a struct lent whose reference this call takes over when it succeeds. */
+int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t offset,
+                      uint32_t len, uint32_t flags);
+int64_t tcp_receive(struct tcp *tcp, struct tcb *tcb, void *data, uint64_t len);
+int tcp_receive_slices(struct tcp *tcp, struct tcb *tcb, struct hf_slice *slices, uint32_t n);
+int tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint64_t len);
+int tcp_close(struct tcp *tcp, struct tcb *tcb);
+int tcp_abort(struct tcp *tcp, struct tcb *tcb);
+/* The tcb may be gone afterwards. */
+void tcp_release(struct tcp *tcp, struct tcb *tcb);
+void tcp_status(const struct tcp *tcp, const struct tcb *tcb, struct hf_status *status);
+int tcp_set_option(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value);
+int tcp_option(const struct tcp *tcp, const struct tcb *tcb, enum hf_option option, int64_t *value);
+/* An ICMP error about a segment of ours: soft, hard, or the path's new MTU. */
+void tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int error, bool hard);
+void tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu);
+/* Nothing on the link answered for the next hop. */
+void tcp_unreachable(struct tcp *tcp, struct tcb *tcb);
+
+/* handshake.c: 3.5, 3.10.7.1-3 */
+enum hf_verdict tcp_arrives_closed(struct tcp *tcp, const struct conn_id *id,
+                                   const struct segment *seg);
+enum hf_verdict tcp_arrives_listen(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
+                                   const struct segment *seg, seq_t iss_above);
+enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
+/* A repeated SYN for a tcb that is held (F_HELD). */
+enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer);
+/* The peer's SYN: RCV and SND variables, options agreed upon; passive says who began. */
+void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* The sending MSS for the tcb's path, RFC 9293 3.7.1; and what is announced. */
+uint16_t tcp_effective_mss(const struct tcp *tcp, const struct tcb *tcb);
+uint16_t tcp_announced_mss(const struct tcb *tcb, uint16_t max_segment);
+void tcp_enter_established(struct tcp *tcp, struct tcb *tcb);
+
+/* segment_arrives.c: 3.10.7 */
+/* value: what tcp_find gave, 0: no connection; listener: 0: nobody listens.  Counts, traces. */
+enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t value,
+                          uint32_t listener, struct segment *seg);
+/* The eight steps, on a tcb or a scratch copy. */
+enum hf_verdict tcp_arrives_otherwise(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
+
+/* acceptable.c: 3.4, RFC 5961, RFC 7323 5 */
+bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg);
+void tcp_trim(struct tcb *tcb, struct segment *seg);
+/* Owes an ACK now; a challenge ACK within its limit, else nothing (RFC 5961 7). */
+void tcp_owe_ack(struct tcp *tcp, struct tcb *tcb);
+void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb);
+bool tcp_paws_rejects(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg);
+void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+
+/* ack.c: the fifth step */
+/* SND.UNA, SACK, RTT, congestion; SND.WND when `in_order`. */
+void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, bool in_order);
+
+/* receive.c: the seventh step, reassembly, windows */
+/* Text of an acceptable, trimmed segment: in order or held.  False: no memory for any of it. */
+bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* The window to announce now (SWS avoidance 3.8.6.2.2, never shrinking); sets RCV.WND. */
+uint32_t tcp_update_window(struct tcp *tcp, struct tcb *tcb);
+/* Octets were read: owes a window update when it is worth one. */
+void tcp_window_opened(struct tcp *tcp, struct tcb *tcb);
+/* SACK blocks for the next ACK, RFC 2018 4 (DSACK first: RFC 2883). */
+void tcp_fill_sack(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt);
+void tcp_free_receive(struct tcp *tcp, struct active *active);
+int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len);
+
+/* closing.c: 3.6, eighth step */
+void tcp_process_fin(struct tcp *tcp, struct tcb *tcb);
+/* SND.UNA has come to cover our FIN. */
+enum hf_verdict tcp_our_fin_acked(struct tcp *tcp, struct tcb *tcb);
+void tcp_enter_time_wait(struct tcp *tcp, struct tcb *tcb);
+/* The end: state CLOSED, everything attached is freed, the application is told; the record itself
+ * stays until its handle is released. */
+void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause,
+                enum hf_verdict verdict);
+/* RFC 6191: may this SYN end TIME-WAIT? */
+bool tcp_syn_ends_time_wait(const struct tcb *tcb, const struct segment *seg, bool *by_seq_alone);
+
+/* timeouts.c: 3.10.8 */
+/* Files the tcb in the wheel under its earliest deadline. */
+void tcp_rearm(struct tcp *tcp, struct tcb *tcb);
+void tcp_timeouts(struct tcp *tcp);
+/* When tcp_timeouts must be called next.  False: never. */
+bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms);
+
+/* output.c: 3.7, 3.8 */
+void tcp_owe(struct tcp *tcp, struct tcb *tcb, uint16_t what);
+/* Makes the next segment of those owed; false: nothing (more) may be sent now, and the tcb has left
+ * the list of those that owe.  gso_bytes: text that one frame may carry, 0: one segment. */
+bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out);
+/* What tcp_output would find to send: something new or repeated. */
+void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb);
+/* Window as it goes into a header that carries an ACK; records what was promised. */
+uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn);
+
+/* reply.c: segments without a record */
+/* RST in answer to a segment that belongs nowhere: RST-A or RST-N of 3.10.7.1. */
+void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg);
+/* RST of a connection of ours, before its record goes. */
+void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb);
+/* What a scratch copy owes: SYN,ACK, ACK. */
+void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch);
+/* The oldest reply, as a segment to send; false: none.  Counted, traced. */
+bool tcp_next_reply(struct tcp *tcp, struct tcp_out *out);
+/* Is there one? whose? (for the stack to find its way); NULL: none. */
+const struct tcp_reply *tcp_peek_reply(const struct tcp *tcp);
+void tcp_drop_reply(struct tcp *tcp);
+
+/* table.c: records and the flow table */
+void tcp_hash(const struct tcp *tcp, struct conn_id *id); /* sets id->hash; reads all but mtu */
+/* The connection of this id: half-open and open ones before those in TIME-WAIT; 0: none. */
+uint32_t tcp_find(const struct tcp *tcp, const struct conn_id *id);
+/* A tcb of its own, filed, zeroed, state CLOSED, defaults of the policy; 0: no room. */
+uint32_t tcp_new(struct tcp *tcp, const struct conn_id *id);
+/* Frees record and all that hangs on it; generation goes up. */
+void tcp_delete(struct tcp *tcp, struct tcb *tcb);
+/* Takes it out of the flow table (CLOSED, the handle still held); tcp_delete may follow. */
+void tcp_unfile(struct tcp *tcp, struct tcb *tcb);
+bool tcp_attach(struct tcp *tcp, struct tcb *tcb); /* an active record; false: none left */
+void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb);
+void tcp_id_of(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,
+               struct conn_id *id); /* without hash and mtu */
+/* tuple for an id: takes an ext6 for IPv6; false: no room. */
+bool tcp_put_id(struct tcp *tcp, const struct conn_id *id, struct tuple *tuple);
+void tcp_drop_id(struct tcp *tcp, struct tuple *tuple, bool v6);
+
+/* compact.c: half_open and time_wait */
+uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const struct conn_id *id,
+                           uint32_t listener);
+enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
+                                      struct segment *seg);
+enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
+                                      uint32_t listener, struct segment *seg);
+/* A released tcb in TIME-WAIT becomes small; stays as it is when no record is left. */
+void tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
+void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half, struct tcb *scratch);
+void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct tcb *scratch);
+void tcp_compact_timeouts(struct tcp *tcp);
+bool tcp_compact_next(const struct tcp *tcp, uint32_t *at_ms);
+void tcp_drop_half_open(struct tcp *tcp, uint32_t idx);
+void tcp_drop_time_wait(struct tcp *tcp, uint32_t idx);
+/* A listener goes: its half-open connections are forgotten, those not accepted are reset. */
+void tcp_close_listener(struct tcp *tcp, uint32_t listener);
+
+/* chunks.c: payload memory */
+struct chunk *tcp_chunk(const struct tcp *tcp, uint32_t idx);
+uint8_t *tcp_chunk_data(const struct tcp *tcp, uint32_t idx); /* first octet used */
+uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free behind the last */
+/* An empty chunk for text of about `bytes` octets; 0: none.  reserve: leave the last eighth. */
+uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve);
+uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uint32_t len);
+void tcp_chunk_free_chain(struct tcp *tcp, uint32_t head); /* into limbo while frames are out */
+/* Copies data to the end of a chain, with new chunks as needed; returns octets taken. */
+uint64_t tcp_chunk_append(struct tcp *tcp, uint32_t *head, uint32_t *tail, const uint8_t *data,
+                          uint64_t len, bool reserve);
+/* Octets of text from a cursor on as slices; at most n slices and len octets; returns octets. */
+uint32_t tcp_chunk_slices(const struct tcp *tcp, const struct cursor *from, uint32_t len,
+                          struct hf_slice *slices, uint32_t *n);
+void tcp_cursor_advance(const struct tcp *tcp, struct cursor *cursor, uint32_t len);
+uint32_t tcp_lent_new(struct tcp *tcp, uint16_t region, uint64_t token, bool borrowed);
+void tcp_lent_unref(struct tcp *tcp, uint32_t lent); /* at 0: into the returned list */
+uint32_t tcp_returned(struct tcp *tcp, uint64_t *tokens, uint32_t n);
+uint64_t tcp_take_token(struct tcp *tcp); /* 0: max_tokens are out */
+bool tcp_token_done(struct tcp *tcp, uint64_t token);
+
+/* sack.c: the scoreboard, RFC 2018, RFC 6675 4 */
+/* Takes the blocks of an ACK; returns octets newly SACKed. */
+uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+void tcp_sack_forget_below(struct tcp *tcp, struct active *active, seq_t una);
+void tcp_sack_clear(struct tcp *tcp, struct active *active);
+/* The left edge of the highest stretch above which enough is SACKed: all unsacked octets below it
+ * are lost (IsLost).  SND.UNA: none. */
+seq_t tcp_sack_lost_edge(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
+uint32_t tcp_sack_pipe(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
+/* The first unsacked stretch at or above `from`, below SND.NXT: its length up to the next SACKed
+ * octet, its start in *at; 0: none. */
+uint32_t tcp_sack_hole(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
+                       seq_t from, seq_t *at);
+
+/* recovery.c: RFC 5681 3.2, 6582, 6675 5 */
+/* An ACK arrived: acked octets newly acknowledged (0: duplicate or update), sacked newly SACKed. */
+void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+                         uint32_t acked, uint32_t sacked, bool duplicate);
+void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb);
+/* What recovery lets output send again now: its length, from active->rxt.at on; 0: nothing. */
+uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb);
+/* Octets of new text that the congestion window allows now. */
+uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb);
+/* Output has sent again `len` octets from rxt.at. */
+void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len);
+
+/* rto.c: RFC 6298
+ * */
+void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us);
+uint32_t tcp_rto_ms(const struct tcp *tcp, const struct tcb *tcb); /* with its back-off */
+/* Something is in flight: the timer runs; nothing is: it is off. */
+void tcp_rto_start(struct tcp *tcp, struct tcb *tcb);
+void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb);
+
+/* isn.c: RFC 6528, RFC 7323 5.4, RFC 6056 */
+seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id);
+uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id);
+/* A free local port for id (whose lport is set); 0: none in a bounded number of tries. */
+uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id);
+
+/* events.c: the ready list */
+void tcp_event(struct tcp *tcp, struct tcb *tcb, uint16_t bits);
+void tcp_listener_event(struct tcp *tcp, uint32_t listener, uint16_t bits);
+/* The next tcb with events that are true now; 0: none.  Sets bits, error. */
+uint32_t tcp_next_event(struct tcp *tcp, uint32_t *bits, int32_t *error);
+uint32_t tcp_next_listener_event(struct tcp *tcp, uint32_t *bits);
+
+/* trace.c and history.c: the choke points */
+/* begin fills tcp->before from the tcb; end adds what has changed and tells.  tcb may be NULL. */
+void tcp_trace_begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kind,
+                     enum hf_cause cause);
+void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct segment *seg);
+void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict);
+/* An event of the stack's own (drops before a connection is known, UDP, ICMP): already filled in.
+ */
+void tcp_trace_record(struct tcp *tcp, struct hf_trace *record);
+void tcp_history_add(struct tcp *tcp, struct tcb *tcb, const struct hf_trace *record);
+uint32_t tcp_history_read(const struct tcp *tcp, const struct tcb *tcb, struct hf_trace *records,
+                          uint32_t n);
+hf_handle tcp_handle(const struct tcp *tcp, const struct tcb *tcb); /* 0 when released */
+
+#endif
