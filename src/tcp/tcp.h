@@ -167,9 +167,10 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb);
 void tcp_status(const struct tcp *tcp, const struct tcb *tcb, struct hf_status *status);
 int tcp_set_option(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value);
 int tcp_option(const struct tcp *tcp, const struct tcb *tcb, enum hf_option option, int64_t *value);
-/* An ICMP error about a segment of ours: soft, hard, or the path's new MTU. */
-void tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int error, bool hard);
-void tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu);
+/* An ICMP error about a segment of ours: soft, hard, or the path's new MTU.  False: not taken, the
+ * quoted number is not in flight (RFC 5927 4). */
+bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int error, bool hard);
+bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu);
 /* Nothing on the link answered for the next hop. */
 void tcp_unreachable(struct tcp *tcp, struct tcb *tcb);
 
@@ -236,6 +237,8 @@ bool tcp_syn_ends_time_wait(const struct tcb *tcb, const struct segment *seg, bo
 /* timeouts.c: 3.10.8 */
 /* Files the tcb in the wheel under its earliest deadline. */
 void tcp_rearm(struct tcp *tcp, struct tcb *tcb);
+/* What every entrance ends with for its tcb: detaches when idle, rearms. */
+void tcp_settle(struct tcp *tcp, struct tcb *tcb);
 void tcp_timeouts(struct tcp *tcp);
 /* When tcp_timeouts must be called next.  False: never. */
 bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms);
