@@ -1,0 +1,199 @@
+/* device.h - where frames come from and go to: TUN, TAP, AF_PACKET, memory, and wrappers of these.
+ *
+ *     TUN, TAP, AF_PACKET, pair      ends: they move frames
+ *     impaired, pcapng tap           wrappers: a device around a device; they own what is inside
+ *
+ * A device belongs to one thread at a time, like the stack it serves.  None of these functions
+ * waits.  Times are nanoseconds of the caller's clock, the one in hf_env.now_ns; it never goes
+ * back.
+ *
+ * Errors: 0 or a count is success, else a negative errno (-EPERM).  What opens something also takes
+ * `error`, room for one sentence that says what is missing and what to do about it; it may be NULL.
+ *
+ * Most programs need no more of this than the functions that open: struct hf_host (host.h) drives
+ * the devices attached to it, and owns them.
+ */
+#ifndef HANDFAST_DEVICE_H
+#define HANDFAST_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "handfast/handfast.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hf_device;
+
+enum { HF_ERROR_TEXT = 256 }; /* octets of an `error`, its 0 included */
+
+/* Ends ----------------------------------------------------------------------------------------- */
+
+enum {
+    HF_DEVICE_NO_OFFLOAD = 1u << 0, /* no virtio-net offloads: one wire segment per frame */
+};
+
+/* Attaches to the TUN device `name`, or creates it (root, or CAP_NET_ADMIN in the network's user
+ * namespace) for as long as it is open; "" or NULL: the kernel picks a name.  IP packets, no link
+ * header.  -EACCES, -EPERM, -ENOENT (no /dev/net/tun), -EBUSY (in use), -EINVAL (it is a TAP).
+ * The kernel's side (addresses, up) is the caller's: `ip`, or hf_kernel_address in host.h. */
+int hf_device_tun(struct hf_device **device, const char *name, uint32_t flags,
+                  char error[HF_ERROR_TEXT]);
+/* The same with Ethernet frames.  mac: ours, other than the kernel's; NULL: made up from the name,
+ * locally administered. */
+int hf_device_tap(struct hf_device **device, const char *name, const uint8_t mac[6], uint32_t flags,
+                  char error[HF_ERROR_TEXT]);
+/* Shares the Ethernet interface `name` (CAP_NET_RAW) through an AF_PACKET socket.  mac: ours; NULL:
+ * the interface's own, for when the kernel has no address there.  Another one than the interface's
+ * makes it promiscuous. -ENODEV: no such interface. */
+int hf_device_packet(struct hf_device **device, const char *name, const uint8_t mac[6],
+                     uint32_t flags, char error[HF_ERROR_TEXT]);
+/* The same from a descriptor that somebody else opened, which the device owns from now on, also on
+ * failure: /dev/net/tun after TUNSETIFF with IFF_NO_PI and IFF_VNET_HDR, or an AF_PACKET socket
+ * that is bound to an Ethernet interface.  mtu: the interface's, 576 .. 65535. */
+int hf_device_from_fd(struct hf_device **device, int fd, const char *name, const uint8_t mac[6],
+                      uint32_t mtu, uint32_t flags, char error[HF_ERROR_TEXT]);
+
+struct hf_pair {
+    uint32_t struct_size;
+    uint8_t link;     /* enum hf_link; Ethernet: MACs are 02:..:01 and 02:..:02                 */
+    uint8_t pad[3];   /*                                                                        */
+    uint32_t mtu;     /* 0: 1500                                                                */
+    uint32_t offload; /* HF_OFFLOAD_*: super-segments cross whole                               */
+    uint32_t frames;  /* each direction holds at most this many: a power of two, 0: 256         */
+};
+/* Two ends of a cable in memory.  Each may be in a thread of its own; each is closed by itself, and
+ * what is sent to a closed end is lost.  config NULL: HF_LINK_IP, all offloads. */
+int hf_device_pair(struct hf_device *ends[2], const struct hf_pair *config,
+                   char error[HF_ERROR_TEXT]);
+
+/* Wrappers ------------------------------------------------------------------------------------- */
+
+/* Directions as the stack sees them. */
+enum { HF_DIRECTION_IN = 1, HF_DIRECTION_OUT = 2 };
+
+/* A wire frame about to cross an impaired device: one segment, its checksums filled in. Returns
+ * true to lose it.  Called once per frame in the order of crossing, before the dice. */
+typedef bool hf_lose_fn(void *arg, int direction, const uint8_t *frame, uint32_t len);
+
+/* Chances are parts per million of frames, 0 .. 1,000,000. */
+struct hf_impairment {
+    uint32_t struct_size;
+    uint32_t lose;          /* lost                                                            */
+    uint32_t duplicate;     /* crosses twice                                                   */
+    uint32_t reorder;       /* held back until 1 .. reorder_depth later frames have crossed,
+                               or reorder_ms is over                                           */
+    uint32_t reorder_depth; /* 0: 3                                                            */
+    uint32_t reorder_ms;    /* 0: 10                                                           */
+    uint32_t corrupt;       /* one bit flipped behind the link header                          */
+    uint32_t directions;    /* 1 << HF_DIRECTION_*; 0: both                                    */
+    uint64_t delay_ns;      /* each frame takes at least this long ...                         */
+    uint64_t jitter_ns;     /* ... and at most so much longer; keeps the order                 */
+    uint32_t queue;         /* frames under way at most, more are lost; 0: 4096                */
+    uint8_t seed[16];       /* the same seed and frames: the same fate                         */
+    hf_lose_fn *lose_fn;    /* NULL: none                                                      */
+    void *lose_arg;
+};
+/* Puts impairments around `inner`, which the new device owns from now on (also on failure).
+ * Offloaded frames are cut into wire segments, and checksums computed, first: out of the stack it
+ * still takes super-segments, into the stack it gives none. */
+int hf_device_impaired(struct hf_device **device, struct hf_device *inner,
+                       const struct hf_impairment *impairment, char error[HF_ERROR_TEXT]);
+/* Replaces the impairments; frames under way stay so.  The dice are seeded anew. -EINVAL: not an
+ * impaired device. */
+int hf_device_impair(struct hf_device *impaired, const struct hf_impairment *impairment);
+
+struct hf_impaired_counts {
+    uint64_t passed, lost, duplicated, reordered, corrupted, overflowed;
+};
+int hf_device_impaired_counts(const struct hf_device *impaired, struct hf_impaired_counts *counts);
+
+/* A packet on its way into a capture file, as the wire carries it. */
+struct hf_captured {
+    int64_t time_ns;     /* the caller's clock                                                 */
+    const uint8_t *data; /* from the link header (Ethernet) or the IP header on                */
+    uint32_t len;
+    uint32_t link;      /* enum hf_link                                                        */
+    uint32_t direction; /* HF_DIRECTION_IN, HF_DIRECTION_OUT                                   */
+    uint64_t frame;     /* counts the frames of this direction from 0: the pieces of one
+                           super-segment have the same number                                  */
+    uint32_t piece;     /* 0, 1, ... of ...                                                    */
+    uint32_t pieces;    /* ... this many segments that the frame was cut into                  */
+};
+/* Writes a comment for the packet (UTF-8, no 0 at the end) into room octets; returns its length, 0:
+ * none.  Called when the stack has seen the packet: for what goes out when it is sent, for what
+ * comes in at hf_device_flush, in the order of hf_input.  So a trace sink that notes its records
+ * has noted this packet's before. */
+typedef size_t hf_comment_fn(void *arg, const struct hf_captured *packet, char *text, size_t room);
+
+struct hf_capture {
+    uint32_t struct_size;
+    const char *path;       /* created or emptied; "-": standard output                       */
+    hf_comment_fn *comment; /* NULL: none                                                     */
+    void *comment_arg;
+    uint32_t snaplen; /* octets kept of each packet; 0: all                              */
+    int64_t epoch_ns; /* added to the caller's clock to give nanoseconds since 1970; 0:
+                         the difference of CLOCK_REALTIME and CLOCK_MONOTONIC now        */
+    const char *name; /* of the interface in the file; NULL: the device's                */
+};
+/* Puts a pcapng tap around `inner`, which the new device owns from now on (also on failure).  What
+ * is offloaded is written as the wire carries it: cut, checksums filled in. */
+int hf_device_capture(struct hf_device **device, struct hf_device *inner,
+                      const struct hf_capture *capture, char error[HF_ERROR_TEXT]);
+
+/* A device of one's own ------------------------------------------------------------------------ */
+
+/* What a device can do; see the functions of the same name below.  All but receive, send and close
+ * may be NULL. */
+struct hf_device_calls {
+    uint32_t struct_size;
+    int (*receive)(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n);
+    int (*send)(void *self, int64_t now_ns, const struct hf_frame_out *frames, uint32_t n);
+    void (*flush)(void *self, int64_t now_ns);
+    int64_t (*deadline)(const void *self);
+    void (*timeouts)(void *self, int64_t now_ns);
+    int (*poll_events)(const void *self);
+    void (*close)(void *self);
+};
+/* iface is copied; fd: -1 when there is nothing to poll.  calls and self stay the caller's until
+ * calls->close(self).  -ENOMEM, -EINVAL. */
+int hf_device_new(struct hf_device **device, const struct hf_device_calls *calls, void *self,
+                  const struct hf_interface *iface, int fd, const char *name);
+
+/* Using a device ------------------------------------------------------------------------------- */
+
+/* Closes it and what is inside it.  NULL is allowed. */
+void hf_device_close(struct hf_device *device);
+/* Link, MAC, MTU, offloads: what hf_interface_add wants.  Valid until closed. */
+const struct hf_interface *hf_device_interface(const struct hf_device *device);
+/* "hf0"; never NULL, "" for what has no name. */
+const char *hf_device_name(const struct hf_device *device);
+/* To be polled for hf_device_poll_events; -1: there is nothing to poll, ask at any time. */
+int hf_device_fd(const struct hf_device *device);
+/* POLLIN, and POLLOUT while send took less than it was given. */
+int hf_device_poll_events(const struct hf_device *device);
+/* Up to n frames; 0: nothing now.  frames[].iface is left 0 for the caller to fill in.  The octets
+ * are the device's and valid until the next receive or close.  Negative errno: the device is gone
+ * (-ENODEV), down (-ENETDOWN) or out of memory. */
+int hf_device_receive(struct hf_device *device, int64_t now_ns, struct hf_frame_in *frames,
+                      uint32_t n);
+/* How many of the n frames were taken, from the first on.  What was taken is done with: it was
+ * sent, copied or, where the kernel refuses it, dropped and counted, and hf_output_done is due. The
+ * rest is to be offered again, in order, when hf_device_poll_events come.  Negative errno as above.
+ */
+int hf_device_send(struct hf_device *device, int64_t now_ns, const struct hf_frame_out *frames,
+                   uint32_t n);
+/* The stack has processed all frames received so far: a capture writes them. */
+void hf_device_flush(struct hf_device *device, int64_t now_ns);
+/* When hf_device_timeouts is due, and receive may have something; INT64_MAX: never. */
+int64_t hf_device_deadline(const struct hf_device *device);
+/* Sends what was delayed until now. */
+void hf_device_timeouts(struct hf_device *device, int64_t now_ns);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

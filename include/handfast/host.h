@@ -1,0 +1,201 @@
+/* host.h - a stack with a clock, devices and a poll loop, and blocking calls on top.
+ *
+ *     struct hf_device *tun;
+ *     struct hf_host *host;
+ *     hf_handle c;
+ *     hf_device_tun(&tun, "hf0", 0, NULL);
+ *     hf_host_new(&host, NULL);
+ *     int iface = hf_host_attach(host, tun);
+ *     hf_host_address(host, iface, "10.77.0.2/24");
+ *     hf_host_connect(host, "10.77.0.1", "80", 5000, &c);
+ *     hf_host_send(host, c, "GET / HTTP/1.0\r\n\r\n", 18, 5000);
+ *     hf_host_close(host, c);                          ... our FIN
+ *     while ((n = hf_host_recv(host, c, data, sizeof data, 5000)) > 0) ...
+ *     hf_host_wait_closed(host, c, false, 5000);
+ *     hf_host_free(host);
+ *
+ * A host and its stack belong to the thread that made it; other threads use hf_host_post only.
+ * After fork only the parent may use it.
+ *
+ * Errors: 0 or a count is success, else a negative errno; hf_host_error tells the same in a
+ * sentence. The blocking calls take timeout_ms: 0 does not wait, negative waits without end; what
+ * does not happen in time is -EAGAIN, and a signal ends the wait with -EINTR, nothing lost.
+ */
+#ifndef HANDFAST_HOST_H
+#define HANDFAST_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "handfast/device.h"
+#include "handfast/handfast.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hf_host;
+
+struct hf_host_options {
+    uint32_t struct_size;
+    uint32_t connections;           /* about how many, when config is NULL; 0: 1024            */
+    const struct hf_config *config; /* copied; a seed of zeros is replaced by getrandom. NULL:
+                                       hf_config_default                                       */
+};
+/* options NULL: defaults. -ENOMEM, -EINVAL.  Memory is reserved, and touched as it is used. */
+int hf_host_new(struct hf_host **host, const struct hf_host_options *options);
+/* Closes the devices.  Connections are not closed: the peer hears nothing.  NULL is allowed. */
+void hf_host_free(struct hf_host *host);
+/* One sentence for the last call that failed; never NULL, valid until the next call. */
+const char *hf_host_error(const struct hf_host *host);
+/* The errno, positive, of a negative enum hf_error; 0 for 0. */
+int hf_errno(int error);
+
+/* Devices, addresses, routes ------------------------------------------------------------------- */
+
+/* Adds the device as an interface and owns it from now on (on failure it is closed). Returns the
+ * interface number, 1 and up.  On Ethernet the IPv6 link-local address (RFC 4291 A) is added. */
+int hf_host_attach(struct hf_host *host, struct hf_device *device);
+/* "10.0.0.2/24", "fd77::2/64"; without a length the address stands alone (32, 128). */
+int hf_host_address(struct hf_host *host, int iface, const char *address);
+/* prefix: as above, or "default" (both versions as the gateway's; without one, both). gateway NULL:
+ * on the link. */
+int hf_host_route(struct hf_host *host, int iface, const char *prefix, const char *gateway);
+
+/* The loop ------------------------------------------------------------------------------------- */
+
+/* Waits for frames, deadlines, posts and watched descriptors, at most timeout_ns (negative: without
+ * end; 0: not at all), and works off what came.  0; -EINTR: a signal; another errno: a device is
+ * gone, hf_host_error says which. */
+int hf_host_run_once(struct hf_host *host, int64_t timeout_ns);
+/* Sends what is owed now; to be called after core calls made outside a hf_host_run_once. */
+void hf_host_flush(struct hf_host *host);
+/* From now on whoever of the two (and their friends) waits runs the other as well: for several
+ * stacks in one thread. */
+void hf_host_join(struct hf_host *host, struct hf_host *other);
+
+typedef void hf_post_fn(struct hf_host *host, void *arg);
+/* From any thread: fn runs in the host's, within its next hf_host_run_once, in order. -ENOMEM. */
+int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg);
+
+typedef void hf_watch_fn(struct hf_host *host, void *arg, int fd, int revents);
+/* Calls fn when poll(2) finds `events` (or an error) on fd; replaces an earlier watch of it. */
+int hf_host_watch(struct hf_host *host, int fd, int events, hf_watch_fn *fn, void *arg);
+int hf_host_unwatch(struct hf_host *host, int fd);
+
+/* Receives every trace record from now on; NULL: none. */
+void hf_host_set_trace(struct hf_host *host, hf_trace_fn *trace, void *arg);
+/* For calls of the core (handfast.h): the stack, and the environment with the time of now.  Valid
+ * until freed; ask for the environment anew for each call. */
+struct hf_stack *hf_host_stack(struct hf_host *host);
+const struct hf_env *hf_host_env(struct hf_host *host);
+/* The interface's device; NULL: no such interface. */
+struct hf_device *hf_host_device(struct hf_host *host, int iface);
+
+/* Names ---------------------------------------------------------------------------------------- */
+
+/* getaddrinfo: up to n endpoints in its order; version 0 (both), 4, 6; name NULL: any address; port
+ * a number or a service's name. Returns how many.  "fe80::1%2": scope is an interface number or a
+ * device's name.  -EHOSTUNREACH: no such name, -EINVAL: no such port. */
+int hf_host_resolve(struct hf_host *host, const char *name, const char *port, int version,
+                    struct hf_endpoint *endpoints, uint32_t n);
+enum { HF_ENDPOINT_TEXT = 64 };
+/* "10.0.0.2:80", "[fd77::2]:80"; returns text. */
+char *hf_endpoint_text(const struct hf_endpoint *endpoint, char text[HF_ENDPOINT_TEXT]);
+
+/* Blocking calls ------------------------------------------------------------------------------- */
+
+/* Active open, each address of the name in turn; timeout_ms is for all of it.  -ECONNREFUSED,
+ * -EHOSTUNREACH, -ENETUNREACH, -ETIMEDOUT ...; on failure there is no handle left. */
+int hf_host_connect(struct hf_host *host, const char *name, const char *port, int timeout_ms,
+                    hf_handle *handle);
+/* The same to one endpoint, from `local` (NULL: chosen). */
+int hf_host_open(struct hf_host *host, const struct hf_endpoint *local,
+                 const struct hf_endpoint *remote, int timeout_ms, hf_handle *handle);
+/* Passive open on an address of ours, or NULL: any. */
+int hf_host_listen(struct hf_host *host, const char *address, const char *port, int backlog,
+                   hf_handle *listener);
+int hf_host_accept(struct hf_host *host, hf_handle listener, int timeout_ms, hf_handle *handle,
+                   struct hf_endpoint *peer);
+/* All of it: 0 once the last octet is in the stack's buffer.  -EAGAIN: some may have been taken
+ * (hf_host_send_some tells how many). */
+int hf_host_send(struct hf_host *host, hf_handle handle, const void *data, size_t len,
+                 int timeout_ms);
+/* What fits, at least one octet; returns how many. */
+ssize_t hf_host_send_some(struct hf_host *host, hf_handle handle, const void *data, size_t len,
+                          int timeout_ms);
+/* What is there, at least one octet; 0: the peer has closed and all is read. */
+ssize_t hf_host_recv(struct hf_host *host, hf_handle handle, void *data, size_t len,
+                     int timeout_ms);
+/* Half-close: no more to send, receiving goes on.  Does not wait. */
+int hf_host_close(struct hf_host *host, hf_handle handle);
+/* Waits until both sides have closed and our FIN is acknowledged (TIME-WAIT or CLOSED); with
+ * time_wait, until the connection is gone altogether (2MSL later). 0: in order; else why it ended
+ * (-ECONNRESET ...).  The handle is still to be released. */
+int hf_host_wait_closed(struct hf_host *host, hf_handle handle, bool time_wait, int timeout_ms);
+/* Reset; and forgetting the handle (hf_abort, hf_release), sent at once. */
+int hf_host_abort(struct hf_host *host, hf_handle handle);
+int hf_host_release(struct hf_host *host, hf_handle handle);
+
+/* The kernel's side of a device ---------------------------------------------------------------- */
+
+/* Sets the kernel's interface `name` up with this address ("10.77.0.1/24"; NULL: only up), ready at
+ * once (no duplicate address detection).  Needs CAP_NET_ADMIN, and libmnl when this was built
+ * (-ENOTSUP). */
+int hf_kernel_address(const char *name, const char *address, char error[HF_ERROR_TEXT]);
+
+/* A private network: a network namespace with the kernel's TCP in it and one device to us --------
+ *
+ *     our process                      | the namespace
+ *       hf_host -- hf_private_device --|-- hf0: 10.77.0.1/24, fd77::1/64, lo -- commands, sockets
+ *       10.77.0.2, fd77::2             |
+ *
+ * Needs no privilege where the system allows user namespaces.  Nothing in it has a name outside: it
+ * is gone when it is closed, or our process ends in whatever way, and its commands have ended;
+ * these are killed when the thread that started them ends. */
+
+struct hf_private;
+
+enum {
+    HF_PRIVATE_VETH = 1u << 0, /* veth and AF_PACKET even if /dev/net/tun can be opened          */
+    HF_PRIVATE_TUN = 1u << 1,  /* /dev/net/tun or nothing                                        */
+    HF_PRIVATE_NO_OFFLOAD = 1u << 2, /* neither our device nor the kernel's offloads             */
+};
+
+struct hf_private_options {
+    uint32_t struct_size;
+    uint32_t flags;      /* HF_PRIVATE_*                                                       */
+    uint32_t mtu;        /* 0: 1500; 1280 .. 65535                                             */
+    const char *kernel4; /* NULL: "10.77.0.1/24"; "": no IPv4                                  */
+    const char *kernel6; /* NULL: "fd77::1/64"; "": no IPv6                                    */
+};
+/* options NULL: defaults.  -EPERM, -ENOSYS, -ENOTSUP (built without libmnl), -ENODEV ... with a
+ * sentence that says what to install or to allow. */
+int hf_private_open(struct hf_private **net, const struct hf_private_options *options,
+                    char error[HF_ERROR_TEXT]);
+/* Our end; it passes to the caller (hf_host_attach), once: NULL after that. */
+struct hf_device *hf_private_device(struct hf_private *net);
+/* Does all of that for a host: attaches the device and adds 10.77.0.2/24 and fd77::2/64 (in each
+ * prefix of the options the address one above the kernel's).  Returns the interface number. */
+int hf_private_attach(struct hf_private *net, struct hf_host *host);
+/* "tun hf0" or "veth hf0 + AF_PACKET": for a person. */
+const char *hf_private_kind(const struct hf_private *net);
+/* Starts argv[0] (found in PATH) in the namespace; fds: its standard input, output and error, -1 or
+ * fds NULL: ours.  Returns its pid, a child of this process: waitpid is the caller's.  -ENOENT: no
+ * such program. */
+pid_t hf_private_start(struct hf_private *net, char *const argv[], const int fds[3],
+                       char error[HF_ERROR_TEXT]);
+/* A socket of the kernel's in the namespace (also AF_NETLINK), used from here. Returns the
+ * descriptor, close-on-exec. */
+int hf_private_socket(struct hf_private *net, int family, int type, int protocol);
+/* Writes a setting of the namespace: "net/ipv4/tcp_fin_timeout", "5". */
+int hf_private_sysctl(struct hf_private *net, const char *name, const char *value);
+/* Lets go of the namespace. NULL is allowed. */
+void hf_private_close(struct hf_private *net);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
