@@ -2,12 +2,16 @@
  *
  *     block    header | protocol | bookkeeping | secrets and payload       (memory.c lays it out)
  *
- *     memory.c     sizes, layout, hf_init, hf_attach, extents, snapshot
+ *     memory.c     layout, hf_size, hf_init, hf_attach; a call's begin and end
+ *     extents.c    the parts of the block: what is used, what may be given back
+ *     snapshot.c   hf_snapshot, hf_restore
  *     canonical.c  hf_canonical
  *     config.c     defaults and limits of hf_config, policy
- *     api.c        handles; the user calls go to tcp/
+ *     api_*.c      handles; the user calls go to tcp/
  *     events.c     hf_events over all kinds of handles
+ *     reason.c     hf_close_reason
  *     listener.c   who listens where
+ *     regions.c    memory that is lent
  *     interface.c  interfaces, addresses
  *     route.c      longest prefix
  *     neighbour.c  ARP and neighbour discovery
@@ -23,7 +27,7 @@
 
 #include "tcp/tcp.h"
 
-enum { STACK_LISTEN_BUCKETS = 16, STACK_ICMP_NOTES = 8 };
+enum { STACK_LARGE_BYTES = 16384 }; /* a large chunk's payload */
 
 struct stack_interface {
     uint32_t mtu;
@@ -122,27 +126,33 @@ struct hf_stack {
     uint8_t magic[8];
     uint32_t layout_version;
     uint32_t build_hash;
-    uint64_t block_bytes;    /* as hf_size gave it                              */
-    uint32_t changing;       /* odd while a call is under way                   */
-    uint32_t header_bytes;   /* sizeof(struct hf_stack)                         */
-    struct hf_config config; /* seed zeroed                                     */
-    struct tcp_block tcp;
-    uint64_t now_ns; /* of the newest call                              */
+    uint64_t block_bytes;  /* as hf_size gave it                              */
+    uint32_t changing;     /* odd while a call is under way                   */
+    uint32_t header_bytes; /* sizeof(struct hf_stack)                         */
+    int64_t now_ns;        /* of the newest call                              */
 
+    /* Arrays of the config's size; a number n is element n - 1. */
     uint64_t interface_offset, address_offset, route_offset, neighbour_offset, fragment_offset;
-    uint64_t note_offset;
+    uint64_t note_offset;   /* struct stack_note                               */
+    uint64_t region_offset; /* uint8_t: 1 when registered                      */
+    uint64_t listen_offset; /* uint32_t: listeners of one port, by port        */
+    uint64_t udp_offset;    /* uint32_t: UDP sockets, by port                  */
+    uint32_t max_interfaces, max_addresses, max_routes, max_neighbours, max_fragments;
+    uint32_t max_notes, max_regions;
+    uint32_t bucket_mask; /* of the listen and UDP buckets                   */
     struct pool packets, udps;
-    struct ififo packet_queue;                    /* to be sent                                  */
-    uint32_t interfaces;                          /* in use: 1 .. interfaces                     */
-    uint32_t listen_bucket[STACK_LISTEN_BUCKETS]; /* listeners of one port      */
-    uint32_t listen_ranges;                       /* those of several                            */
-    uint32_t udp_bucket[STACK_LISTEN_BUCKETS];
+    struct ififo packet_queue; /* to be sent                                      */
     struct idlist ready_udp;
-    uint32_t note_next;
-    uint32_t event_turn;                      /* whose ready list is next                    */
-    uint32_t neighbour_at_ms, fragment_at_ms; /* earliest deadlines, 0: none    */
+    uint32_t interfaces;                      /* in use: 1 .. interfaces            */
+    uint32_t listen_ranges;                   /* listeners of several ports         */
+    uint32_t note_next;                       /* number of the next note - 1        */
+    uint32_t event_turn;                      /* whose ready list is next           */
+    uint32_t neighbour_at_ms, fragment_at_ms; /* earliest deadlines, 0: none        */
     uint16_t ip_ident;
     uint16_t pad;
+    uint32_t pad2;
+
+    struct tcp_block tcp; /* its bookkeeping is its end, and goes on here           */
     uint64_t frames_in, frames_out, packets_dropped;
 };
 
@@ -153,8 +163,59 @@ struct stack {
     const struct hf_env *env;
 };
 
-/* Every public call that changes something begins and ends with these. */
-void stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
+static inline void *stack_at(const struct stack *st, uint64_t offset)
+{
+    return (uint8_t *)st->s + offset;
+}
+
+/* n: 1 .. max_interfaces */
+static inline struct stack_interface *stack_interface_at(const struct stack *st, uint32_t n)
+{
+    return (struct stack_interface *)stack_at(st, st->s->interface_offset) + (n - 1);
+}
+
+static inline struct stack_udp *stack_udp_at(const struct stack *st, uint32_t idx)
+{
+    return pool_at(&st->s->udps, st->s, idx);
+}
+
+/* The first in the list (by .next) of the UDP sockets of this port and some others. */
+static inline uint32_t *stack_udp_bucket(const struct stack *st, uint16_t port)
+{
+    return (uint32_t *)stack_at(st, st->s->udp_offset) + (port & st->s->bucket_mask);
+}
+
+/* Handles: generation, kind in two bits, index in thirty. */
+enum { HANDLE_TCB, HANDLE_LISTENER, HANDLE_UDP };
+#define HANDLE_OF(kind, generation, idx)                                                           \
+    ((hf_handle)(generation) << 32 | (hf_handle)(kind) << 30 | (idx))
+
+/* Every public call that changes something begins and ends with these.  HF_ERR_INVALID: env cannot
+ * be; then nothing was begun, and nothing is to be ended. */
+int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
 void stack_leave(struct stack *st);
+/* For a call that only reads: no count, no time; env may be NULL. */
+void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_env *env);
+
+/* listener.c: the listener for a SYN of this id, 0: none. */
+uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id);
+/* Is it an address of this stack (of interface zone, unless that is 0)? */
+bool stack_is_own(const struct stack *st, const uint8_t ip[16], uint8_t zone);
+/* regions.c: may len octets from offset on in this region be used in this call?  Their address, or
+ * NULL. */
+uint8_t *stack_region(const struct stack *st, uint32_t region, uint64_t offset, uint64_t len);
+
+/* route.c: the way to dst (zone: its interface when link-local, else 0). HF_ERR_NET_UNREACHABLE. */
+struct stack_path {
+    uint8_t next[16]; /* the gateway, or dst itself                                     */
+    uint8_t src[16];  /* our address to use                                             */
+    uint32_t iface;
+    uint32_t mtu;
+    bool own; /* dst is an address of this stack                                        */
+};
+int stack_route(struct stack *st, const uint8_t dst[16], uint8_t zone, struct stack_path *path);
+
+/* udp.c: the socket and what it has unread are gone. */
+void stack_udp_close(struct stack *st, uint32_t udp);
 
 #endif

@@ -19,7 +19,7 @@
 #include "base/siphash.h"
 #include "tcp/tcb.h"
 
-enum { HALF_LISTS = 16 };
+enum { HALF_LISTS = 8 };
 
 /* A list of lent memory the stack has done with, by lent.next. */
 struct returned {
@@ -52,14 +52,13 @@ struct tcp_block {
     uint64_t next_token, done_token; /* tokens below done_token are all done               */
     uint64_t done_offset; /* bitmap of max_tokens                                        */
     uint32_t max_tokens;
-    struct returned limbo; /* chunks, by chunk.next                                       */
-    /* Bookkeeping */
+    struct returned limbo;  /* chunks, by chunk.next                                       */
+    uint64_t secret_offset; /* struct tcp_secret                                          */
+    /* Bookkeeping, from here on to the end */
     uint64_t history_offset;
     uint32_t history_size, history_serial;
     uint64_t verdicts[HF_VERDICT_COUNT];
     uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped;
-    /* Secrets */
-    uint64_t secret_offset; /* struct tcp_secret                                           */
 };
 
 struct tcp_secret {
@@ -142,7 +141,7 @@ static inline struct tcp_secret *secret_of(const struct tcp *tcp)
 /* The number of a tcb in its pool; 0 for a scratch copy (F_COMPACT). */
 uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb);
 /* Its tally; a scratch copy has a throw-away one. */
-struct tally *tally_of(const struct tcp *tcp, const struct tcb *tcb);
+struct tally *tally_of(struct tcp *tcp, const struct tcb *tcb);
 
 /* state.c: 3.3.2 */
 void tcp_set_state(struct tcb *tcb, enum hf_state state);
@@ -280,6 +279,9 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb); /* an active record; false: n
 void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb);
 void tcp_id_of(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,
                struct conn_id *id); /* without hash and mtu */
+void tcp_id(const struct tcp *tcp, const struct tcb *tcb, struct conn_id *id); /* without hash */
+/* A scratch copy with the defaults of a new connection. */
+void tcp_scratch(struct tcp *tcp, const struct conn_id *id, struct tcb *scratch);
 /* tuple for an id: takes an ext6 for IPv6; false: no room. */
 bool tcp_put_id(struct tcp *tcp, const struct conn_id *id, struct tuple *tuple);
 void tcp_drop_id(struct tcp *tcp, struct tuple *tuple, bool v6);
