@@ -1,0 +1,147 @@
+/* demo_kernel.c - the demo's other side: a small server and curl on kernel sockets, and inet_diag.
+ */
+#include "demo.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void serve_one(int listener, const struct demo_serve *how)
+{
+    int s = accept(listener, NULL, NULL);
+    if (s < 0)
+        _exit(1);
+    if (how->greeting && !demo_write_all(s, how->greeting, strlen(how->greeting)))
+        _exit(1);
+    static char buffer[1 << 18];
+    ssize_t n;
+    while ((n = read(s, buffer, sizeof buffer)) > 0)
+        if (!demo_write_all(how->out, buffer, (uint64_t)n))
+            _exit(1);
+    close(how->out);
+    if (n < 0)
+        _exit(1);
+    usleep(how->pause_ms * 1000);
+    if (!demo_write_all(s, how->reply, how->reply_bytes))
+        _exit(1);
+    close(s);
+    _exit(0);
+}
+
+static int listen_any(bool ipv6, uint16_t *port)
+{
+    int s = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in in4 = {.sin_family = AF_INET};
+    struct sockaddr_storage bound;
+    socklen_t len = sizeof bound;
+    int bad = ipv6 ? bind(s, (struct sockaddr *)&in6, sizeof in6)
+                   : bind(s, (struct sockaddr *)&in4, sizeof in4);
+    if (s < 0 || bad || listen(s, 1) != 0 || getsockname(s, (struct sockaddr *)&bound, &len) != 0) {
+        cli_failure("the kernel gives no server socket: %s", strerror(errno));
+        return -1;
+    }
+    /* The port lies at the same place in both. */
+    memcpy(&in4, &bound, sizeof in4);
+    *port = ntohs(in4.sin_port);
+    return s;
+}
+
+int demo_server_start(struct demo_server *server, const struct demo_serve *how)
+{
+    int listener = listen_any(how->ipv6, &server->port);
+    if (listener < 0)
+        return CLI_FAILED;
+    server->pid = fork();
+    if (server->pid < 0)
+        return cli_failure("no process for the kernel's server: %s", strerror(errno));
+    if (server->pid == 0) {
+        demo_child_begins();
+        serve_one(listener, how);
+    }
+    close(listener);
+    close(how->out);
+    return CLI_OK;
+}
+
+pid_t demo_curl(const char *url, int upload, int out)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        demo_child_begins();
+        dup2(upload, 0);
+        dup2(out, 1);
+        lseek(0, 0, SEEK_SET);
+        execlp("curl", "curl", "--silent", "--show-error", "--globoff", "--noproxy", "*",
+               "--max-time", "60", "--header", "Expect:", "--upload-file", "/dev/stdin", url,
+               (char *)NULL);
+        fprintf(stderr, "handfast demo: curl is not here: apt install curl\n");
+        _exit(127);
+    }
+    if (pid < 0)
+        cli_failure("no process for curl: %s", strerror(errno));
+    close(out);
+    return pid;
+}
+
+/* The kernel's numbers (net/tcp_states.h, which user space does not get) to RFC 9293's names. */
+static int state_of(uint8_t kernel)
+{
+    static const uint8_t states[] = {
+        [1] = HF_ESTABLISHED, [2] = HF_SYN_SENT,  [3] = HF_SYN_RECEIVED, [4] = HF_FIN_WAIT_1,
+        [5] = HF_FIN_WAIT_2,  [6] = HF_TIME_WAIT, [7] = HF_CLOSED,       [8] = HF_CLOSE_WAIT,
+        [9] = HF_LAST_ACK,    [10] = HF_LISTEN,   [11] = HF_CLOSING,     [12] = HF_SYN_RECEIVED,
+    };
+    return kernel < sizeof states ? states[kernel] : HF_CLOSED;
+}
+
+static void fill_request(struct inet_diag_req_v2 *request, const struct hf_endpoint *kernel,
+                         const struct hf_endpoint *handfast)
+{
+    bool ipv4 = cli_is_ipv4(kernel->ip);
+    *request = (struct inet_diag_req_v2){.sdiag_family = ipv4 ? AF_INET : AF_INET6,
+                                         .sdiag_protocol = IPPROTO_TCP,
+                                         .idiag_states = ~0u};
+    request->id.idiag_sport = htons(kernel->port);
+    request->id.idiag_dport = htons(handfast->port);
+    memcpy(request->id.idiag_src, kernel->ip + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
+    memcpy(request->id.idiag_dst, handfast->ip + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
+    request->id.idiag_cookie[0] = request->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+}
+
+int demo_kernel_state(const struct hf_endpoint *kernel, const struct hf_endpoint *handfast)
+{
+    struct {
+        struct nlmsghdr header;
+        struct inet_diag_req_v2 request;
+    } ask = {.header = {.nlmsg_len = sizeof ask,
+                        .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                        .nlmsg_flags = NLM_F_REQUEST}};
+    union {
+        struct nlmsghdr header;
+        char bytes[8192];
+    } answer;
+    fill_request(&ask.request, kernel, handfast);
+    int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (s < 0)
+        return -1;
+    ssize_t n =
+        send(s, &ask, sizeof ask, 0) == sizeof ask ? recv(s, &answer, sizeof answer, 0) : -1;
+    close(s);
+    if (n < (ssize_t)sizeof answer.header || !NLMSG_OK(&answer.header, (size_t)n))
+        return -1;
+    if (answer.header.nlmsg_type == NLMSG_ERROR) {
+        const struct nlmsgerr *error = NLMSG_DATA(&answer.header);
+        return error->error == -ENOENT ? HF_CLOSED : -1;
+    }
+    const struct inet_diag_msg *found = NLMSG_DATA(&answer.header);
+    return state_of(found->idiag_state);
+}

@@ -1,0 +1,80 @@
+/* main.c - the program `handfast`: finds the subcommand and hands over. */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *does;
+} commands[] = {
+    {"demo", cli_demo, "real connections with the Linux kernel, drawn as they happen"},
+    {"listen", cli_listen, "wait for a connection; stdin and stdout are its two directions"},
+    {"connect", cli_connect, "open a connection; stdin and stdout are its two directions"},
+    {"version", cli_version, "say which version this is"},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void usage(FILE *out)
+{
+    fprintf(out, "handfast - TCP for user space (RFC 9293)\n\n"
+                 "usage: handfast COMMAND [OPTION]... [ARGUMENT]...\n\n");
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].does);
+    fprintf(out, "\n`handfast COMMAND --help` says more.\n"
+                 "Exit status: 0 done, 1 it failed, 2 it was called wrongly, 130 interrupted.\n");
+}
+
+int cli_version(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    int c = cli_getopt(argc, argv, "h", options);
+    if (c == 'h') {
+        puts("usage: handfast version");
+        return CLI_OK;
+    }
+    if (c != -1)
+        return CLI_USAGE;
+    if (optind < argc)
+        return cli_usage_error("'%s' is one argument too many; `handfast version` takes none",
+                               argv[optind]);
+    printf("handfast %s\n", HF_VERSION);
+    return CLI_OK;
+}
+
+/* Output that could not be written (a full disk) must not look like success. */
+static int flushed(int status)
+{
+    if (fflush(stdout) != 0 && status == CLI_OK) {
+        fprintf(stderr, "handfast: standard output could not be written\n");
+        return CLI_FAILED;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        cli_name("");
+        return cli_usage_error("which command? `handfast --help` lists them");
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        usage(stdout);
+        return flushed(CLI_OK);
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("handfast %s\n", HF_VERSION);
+        return flushed(CLI_OK);
+    }
+    for (int i = 0; i < COMMANDS; i++)
+        if (!strcmp(argv[1], commands[i].name)) {
+            cli_name(commands[i].name);
+            return flushed(commands[i].run(argc - 1, argv + 1));
+        }
+    cli_name("");
+    return cli_usage_error("there is no command '%s'; `handfast --help` lists them", argv[1]);
+}
