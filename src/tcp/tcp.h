@@ -79,6 +79,7 @@ struct tcp {
     uint32_t now_ms, now_us;
     struct lent_text lent;  /* of the segment under way                                 */
     struct hf_trace before; /* the record under way (trace.c)                           */
+    struct tally no_tally;   /* of scratch copies: thrown away */
 };
 
 /* What tcp_output has made. */

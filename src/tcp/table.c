@@ -1,0 +1,278 @@
+/* table.c - connections' records, and the flow table that finds them.
+ *
+ * The table holds (hash, kind and index) of every connection that is not CLOSED.  One id may be in
+ * it twice: a connection in TIME-WAIT, and the half-open one that may replace it (RFC 9293 3.6.1).
+ */
+#include "tcp/tcp.h"
+
+uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb)
+{
+    if (tcb->flags & F_COMPACT) {
+        return 0;
+    }
+    const uint8_t *first = (const uint8_t *)tcp->block + tcp->b->tcbs.offset;
+    return (uint32_t)((uint64_t)((const uint8_t *)tcb - first) / sizeof *tcb) + 1;
+}
+
+struct tally *tally_of(struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t idx = tcb_index(tcp, tcb);
+    return idx ? tally_at(tcp, idx) : &tcp->no_tally;
+}
+
+void tcp_hash(const struct tcp *tcp, struct conn_id *id)
+{
+    const struct sip_key *key = &secret_of(tcp)->table;
+    uint32_t ports = (uint32_t)id->rport << 16 | id->lport;
+    if (id->v4) {
+        uint64_t both = (uint64_t)get_be32(id->remote + 12) << 32 | get_be32(id->local + 12);
+        id->hash = (uint32_t)sip13_12(key, both, ports);
+        return;
+    }
+    const uint64_t words[4] = {get_be64(id->remote), get_be64(id->remote + 8), get_be64(id->local),
+                               get_be64(id->local + 8)};
+    id->hash = (uint32_t)sip13_36(key, words, ports);
+}
+
+static bool same_id(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,
+                    const struct conn_id *id)
+{
+    if (tuple->rport != id->rport || tuple->lport != id->lport || v6 == id->v4 ||
+        zone != id->zone) {
+        return false;
+    }
+    if (!v6) {
+        return tuple->remote == get_be32(id->remote + 12) &&
+               tuple->local == get_be32(id->local + 12);
+    }
+    const struct ext6 *ext = pool_at_const(&tcp->b->exts, tcp->block, tuple->remote);
+    return memcmp(ext->remote, id->remote, 16) == 0 && memcmp(ext->local, id->local, 16) == 0;
+}
+
+/* Is value's record of this id?  *waits: it is in TIME-WAIT. */
+static bool value_is(const struct tcp *tcp, uint32_t value, const struct conn_id *id, bool *waits)
+{
+    uint32_t idx = FLOW_IDX(value);
+    *waits = false;
+    if (FLOW_KIND(value) == KIND_TCB) {
+        const struct tcb *tcb = tcb_at(tcp, idx);
+        *waits = tcb->state == HF_TIME_WAIT;
+        return same_id(tcp, &tcb->id, tcb->zone, tcb->flags & F_V6, id);
+    }
+    if (FLOW_KIND(value) == KIND_HALF_OPEN) {
+        const struct half_open *half = pool_at_const(&tcp->b->halves, tcp->block, idx);
+        return same_id(tcp, &half->id, half->zone, half->flags & HALF_V6, id);
+    }
+    const struct time_wait *wait = pool_at_const(&tcp->b->waits, tcp->block, idx);
+    *waits = true;
+    return same_id(tcp, &wait->id, wait->zone, wait->flags & HALF_V6, id);
+}
+
+uint32_t tcp_find(const struct tcp *tcp, const struct conn_id *id)
+{
+    struct flow_probe probe;
+    uint32_t waiting = 0;
+    for (uint32_t value = flowtab_first(&tcp->b->flows, tcp->block, id->hash, &probe); value != 0;
+         value = flowtab_next(&tcp->b->flows, tcp->block, &probe)) {
+        bool waits;
+        if (!value_is(tcp, value, id, &waits)) {
+            continue;
+        }
+        if (!waits) {
+            return value;
+        }
+        waiting = value;
+    }
+    return waiting;
+}
+
+void tcp_id_of(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,
+               struct conn_id *id)
+{
+    memset(id, 0, sizeof *id);
+    id->rport = tuple->rport;
+    id->lport = tuple->lport;
+    id->zone = zone;
+    id->v4 = !v6;
+    if (v6) {
+        const struct ext6 *ext = pool_at_const(&tcp->b->exts, tcp->block, tuple->remote);
+        memcpy(id->remote, ext->remote, 16);
+        memcpy(id->local, ext->local, 16);
+        return;
+    }
+    uint8_t v4[4];
+    put_be32(v4, tuple->remote);
+    wire_from_v4(id->remote, v4);
+    put_be32(v4, tuple->local);
+    wire_from_v4(id->local, v4);
+}
+
+void tcp_id(const struct tcp *tcp, const struct tcb *tcb, struct conn_id *id)
+{
+    tcp_id_of(tcp, &tcb->id, tcb->zone, tcb->flags & F_V6, id);
+    id->mtu = tcb->pmtu;
+}
+
+bool tcp_put_id(struct tcp *tcp, const struct conn_id *id, struct tuple *tuple)
+{
+    *tuple = (struct tuple){.rport = id->rport, .lport = id->lport};
+    if (id->v4) {
+        tuple->remote = get_be32(id->remote + 12);
+        tuple->local = get_be32(id->local + 12);
+        return true;
+    }
+    tuple->remote = pool_alloc(&tcp->b->exts, tcp->block);
+    if (tuple->remote == 0) {
+        return false;
+    }
+    struct ext6 *ext = pool_at(&tcp->b->exts, tcp->block, tuple->remote);
+    memcpy(ext->remote, id->remote, 16);
+    memcpy(ext->local, id->local, 16);
+    return true;
+}
+
+void tcp_drop_id(struct tcp *tcp, struct tuple *tuple, bool v6)
+{
+    if (v6 && tuple->remote) {
+        pool_free(&tcp->b->exts, tcp->block, tuple->remote);
+        tuple->remote = 0;
+    }
+}
+
+/* What a connection has before its SYN says more. */
+static void set_defaults(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id)
+{
+    const struct hf_policy *policy = &tcp->b->policy;
+    tcb->zone = id->zone;
+    tcb->flags |= id->v4 ? 0 : F_V6;
+    tcb->ttl = policy->ttl;
+    tcb->pmtu = id->mtu;
+    tcb->rcv_buf = policy->receive_window;
+    tcb->snd_buf = policy->send_buffer;
+    tcb->quick_acks = (uint8_t)min_u32(policy->quick_acks, UINT8_MAX);
+    tcb->ts_offset = tcp_ts_offset(tcp, id);
+    tcb->ssthresh = UINT32_MAX;
+}
+
+void tcp_scratch(struct tcp *tcp, const struct conn_id *id, struct tcb *scratch)
+{
+    memset(scratch, 0, sizeof *scratch);
+    scratch->flags = F_COMPACT;
+    set_defaults(tcp, scratch, id);
+}
+
+uint32_t tcp_new(struct tcp *tcp, const struct conn_id *id)
+{
+    struct tcp_block *b = tcp->b;
+    uint32_t top = b->tcbs.top;
+    uint32_t idx = pool_alloc(&b->tcbs, tcp->block);
+    if (idx == 0) {
+        return 0;
+    }
+    struct tcb *tcb = tcb_at(tcp, idx);
+    uint32_t generation = idx > top ? 1 : tcb->generation;
+    memset(tcb, 0, sizeof *tcb);
+    memset(tally_at(tcp, idx), 0, sizeof(struct tally));
+    tcb->generation = generation;
+    if (!tcp_put_id(tcp, id, &tcb->id)) {
+        pool_free(&b->tcbs, tcp->block, idx);
+        return 0;
+    }
+    if (!flowtab_insert(&b->flows, tcp->block, id->hash, FLOW_VALUE(KIND_TCB, idx))) {
+        tcp_drop_id(tcp, &tcb->id, !id->v4);
+        pool_free(&b->tcbs, tcp->block, idx);
+        return 0;
+    }
+    set_defaults(tcp, tcb, id);
+    tally_at(tcp, idx)->snd_low = 1;
+    tally_at(tcp, idx)->opened_ms = tcp->now_ms;
+    return idx;
+}
+
+void tcp_unfile(struct tcp *tcp, struct tcb *tcb)
+{
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    tcp_hash(tcp, &id);
+    flowtab_remove(&tcp->b->flows, tcp->block, id.hash,
+                   FLOW_VALUE(KIND_TCB, tcb_index(tcp, tcb)));
+}
+
+static void free_active(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    tcp_chunk_free_chain(tcp, active->sq_head);
+    tcp_sack_clear(tcp, active);
+    tcp_free_receive(tcp, active);
+    pool_free(&tcp->b->actives, tcp->block, tcb->active);
+    tcb->active = 0;
+}
+
+/* Out of every list, so that the record can go. */
+static void leave_lists(struct tcp *tcp, struct tcb *tcb, uint32_t idx)
+{
+    struct tcp_block *b = tcp->b;
+    struct links owes = pool_links(&b->tcbs, tcp->block, offsetof(struct tcb, owes_link));
+    struct links events = pool_links(&b->tcbs, tcp->block, offsetof(struct tcb, event_link));
+    struct links wheel = pool_links(&b->tcbs, tcp->block, offsetof(struct tcb, wheel));
+    if (tcb->owes) {
+        idlist_remove(tcb->flags & F_BLOCKED ? &b->blocked : &b->owes, &owes, idx);
+    }
+    if (tcb->flags & F_UNACCEPTED) {
+        struct listener *listener = listener_at(tcp, tcb->listener);
+        bool asked = tcb->flags & F_HELD;
+        idlist_remove(asked ? &listener->asked : &listener->accept, &events, idx);
+        listener->accept_n -= asked ? 0 : 1;
+    } else if (tcb->events) {
+        idlist_remove(&b->ready, &events, idx);
+    }
+    wheel_clear(&b->wheel, &wheel, idx);
+}
+
+void tcp_delete(struct tcp *tcp, struct tcb *tcb)
+{
+    uint32_t idx = tcb_index(tcp, tcb);
+    if (tcb->state != HF_CLOSED) {
+        tcp_unfile(tcp, tcb);
+    }
+    if (tcb->active) {
+        free_active(tcp, tcb);
+    }
+    leave_lists(tcp, tcb, idx);
+    tcp_drop_id(tcp, &tcb->id, tcb->flags & F_V6);
+    tcb->state = HF_CLOSED;
+    tcb->flags = F_RELEASED;
+    tcb->generation = tcb->generation == UINT32_MAX ? 1 : tcb->generation + 1;
+    pool_free(&tcp->b->tcbs, tcp->block, idx);
+}
+
+bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->active) {
+        return true;
+    }
+    HF_ASSERT(!(tcb->flags & F_COMPACT));
+    tcb->active = pool_alloc(&tcp->b->actives, tcp->block);
+    struct active *active = active_of(tcp, tcb);
+    if (active == NULL) {
+        return false;
+    }
+    memset(active, 0, sizeof *active);
+    active->send.at = tcb->snd.nxt;
+    active->rxt.at = tcb->snd.una;
+    active->snd_sml = tcb->snd.una;
+    active->recover = tcb->snd.una;
+    return true;
+}
+
+void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    if (active == NULL || !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes ||
+        active->rq_bytes || active->ooo || active->fin_held || active->delack_at_ms ||
+        active->rto_at_ms || active->unacked_bytes || active->dup_owed || active->dsack ||
+        (tcb->flags & F_URGENT) || tcb->owes) {
+        return;
+    }
+    free_active(tcp, tcb);
+}
