@@ -14,10 +14,10 @@
  *     regions.c    memory that is lent
  *     interface.c  interfaces, addresses
  *     route.c      longest prefix
- *     neighbour.c  ARP and neighbour discovery
+ *     neighbour.c  who is on the link, with arp.c and nd.c: RFC 826, RFC 4861
  *     input.c      frames -> IP -> TCP, UDP, ICMP
  *     fragment.c   reassembly
- *     icmp.c       errors and echo, both ways; RFC 5927
+ *     icmp_in.c    errors about what we sent, RFC 5927; icmp_out.c: echo, errors, notes
  *     packet.c     the queue of packets that are not TCP connections'
  *     output.c     what is owed -> frames
  *     udp.c        UDP
@@ -85,7 +85,10 @@ struct stack_packet {
     uint8_t dst_mac[6]; /* with mac_known                                  */
     uint8_t mac_known;
     uint8_t pad[3];
-    uint32_t at_ms; /* queued then                                     */
+    uint32_t at_ms;     /* queued then                                     */
+    uint32_t neighbour; /* waits for this one                              */
+    uint32_t ident;     /* of its IP fragments                             */
+    uint32_t sent;      /* octets of it that have left as fragments        */
 };
 
 struct stack_udp {
@@ -101,6 +104,8 @@ struct stack_udp {
     struct idlist_link event_link;
     uint64_t cookie;
     uint32_t icmp_note;
+    uint8_t want_write; /* hf_udp_send was refused                         */
+    uint8_t pad[3];
 };
 
 /* A datagram being put together again. */
@@ -141,16 +146,18 @@ struct hf_stack {
     uint32_t max_notes, max_regions;
     uint32_t bucket_mask; /* of the listen and UDP buckets                   */
     struct pool packets, udps;
-    struct ififo packet_queue; /* to be sent                                      */
+    struct ififo packet_queue;   /* to be sent                                    */
+    struct ififo packet_waiting; /* ... once a neighbour has answered             */
     struct idlist ready_udp;
     uint32_t interfaces;                      /* in use: 1 .. interfaces            */
+    uint32_t addresses, routes;               /* none is used above these           */
     uint32_t listen_ranges;                   /* listeners of several ports         */
     uint32_t note_next;                       /* number of the next note - 1        */
     uint32_t event_turn;                      /* whose ready list is next           */
     uint32_t neighbour_at_ms, fragment_at_ms; /* earliest deadlines, 0: none        */
-    uint16_t ip_ident;
-    uint16_t pad;
-    uint32_t pad2;
+    uint32_t udp_want_write;                  /* sockets that do                    */
+    uint32_t icmp_credit[2];                  /* errors, echo replies allowed now   */
+    uint32_t icmp_at_ms;                      /* credited then                      */
 
     struct tcp_block tcp; /* its bookkeeping is its end, and goes on here           */
     uint64_t frames_in, frames_out, packets_dropped;
@@ -172,6 +179,36 @@ static inline void *stack_at(const struct stack *st, uint64_t offset)
 static inline struct stack_interface *stack_interface_at(const struct stack *st, uint32_t n)
 {
     return (struct stack_interface *)stack_at(st, st->s->interface_offset) + (n - 1);
+}
+
+static inline struct stack_address *stack_address_at(const struct stack *st, uint32_t n)
+{
+    return (struct stack_address *)stack_at(st, st->s->address_offset) + (n - 1);
+}
+
+static inline struct stack_route *stack_route_at(const struct stack *st, uint32_t n)
+{
+    return (struct stack_route *)stack_at(st, st->s->route_offset) + (n - 1);
+}
+
+static inline struct stack_neighbour *stack_neighbour_at(const struct stack *st, uint32_t n)
+{
+    return (struct stack_neighbour *)stack_at(st, st->s->neighbour_offset) + (n - 1);
+}
+
+static inline struct stack_fragments *stack_fragments_at(const struct stack *st, uint32_t n)
+{
+    return (struct stack_fragments *)stack_at(st, st->s->fragment_offset) + (n - 1);
+}
+
+static inline struct stack_note *stack_note_at(const struct stack *st, uint32_t n)
+{
+    return (struct stack_note *)stack_at(st, st->s->note_offset) + (n - 1);
+}
+
+static inline struct stack_packet *stack_packet_at(const struct stack *st, uint32_t idx)
+{
+    return pool_at(&st->s->packets, st->s, idx);
 }
 
 static inline struct stack_udp *stack_udp_at(const struct stack *st, uint32_t idx)
@@ -205,6 +242,16 @@ bool stack_is_own(const struct stack *st, const uint8_t ip[16], uint8_t zone);
  * NULL. */
 uint8_t *stack_region(const struct stack *st, uint32_t region, uint64_t offset, uint64_t len);
 
+/* interface.c: what is this address? */
+bool stack_is_any(const uint8_t ip[16]);        /* all zero, or 0.0.0.0 */
+bool stack_is_link_local(const uint8_t ip[16]); /* IPv6 fe80::/10: needs a zone */
+bool stack_is_multicast(const uint8_t ip[16]);
+/* Limited, or that of an IPv4 subnet of this interface (0: of any). */
+bool stack_is_broadcast(const struct stack *st, const uint8_t ip[16], uint32_t iface);
+/* May the other end of a connection have it?  RFC 9293 MUST-46, MUST-57 */
+bool stack_is_unicast(const struct stack *st, const uint8_t ip[16]);
+bool stack_same_prefix(const uint8_t a[16], const uint8_t b[16], uint32_t bits);
+
 /* route.c: the way to dst (zone: its interface when link-local, else 0). HF_ERR_NET_UNREACHABLE. */
 struct stack_path {
     uint8_t next[16]; /* the gateway, or dst itself                                     */
@@ -213,9 +260,83 @@ struct stack_path {
     uint32_t mtu;
     bool own; /* dst is an address of this stack                                        */
 };
-int stack_route(struct stack *st, const uint8_t dst[16], uint8_t zone, struct stack_path *path);
+int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
+                struct stack_path *path);
+/* The same without src. */
+int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
+                   struct stack_path *path);
 
-/* udp.c: the socket and what it has unread are gone. */
+/* neighbour.c */
+enum { NEIGHBOUR_KNOWN = 0, NEIGHBOUR_NONE = -1, NEIGHBOUR_FULL = -2 };
+/* The link address of path->next.  NEIGHBOUR_KNOWN: in mac.  Else it is being asked for: the number
+ * of its entry; NEIGHBOUR_FULL: no entry is free, something will be soon; NEIGHBOUR_NONE: never. */
+int stack_resolve(struct stack *st, const struct stack_path *path, uint8_t mac[6]);
+void stack_neighbour_timeouts(struct stack *st);
+
+/* input.c: a packet on its way up. */
+struct arrival {
+    const uint8_t *packet;  /* from the IP header on; NULL: put together from fragments */
+    const uint8_t *payload; /* what IP carries                                          */
+    uint32_t len;           /* of it                                                    */
+    uint32_t chain;         /* its chunks, when it is not contiguous; payload NULL      */
+    struct wire_ip ip;
+    const struct hf_frame_in *frame;
+    uint8_t mac[6];   /* of the sender, on Ethernet                               */
+    uint8_t iface;    /* where it came in                                         */
+    bool to_group;    /* its destination is no single host: broadcast, multicast  */
+    bool csum_ok;     /* the device has checked what TCP or UDP would             */
+    bool reassembled; /*                                                          */
+};
+/* Counts and traces the end of a packet that no connection sees. */
+void stack_verdict(struct stack *st, const struct arrival *a, enum hf_verdict verdict);
+/* TCP, UDP or ICMP of a whole packet. */
+void stack_deliver(struct stack *st, struct arrival *a);
+void stack_tcp_input(struct stack *st, const struct arrival *a);
+/* The segment of a packet that has passed all checks; zone and addresses as in ip. */
+void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
+                   uint8_t iface, struct segment *seg);
+
+/* fragment.c */
+void stack_fragment_input(struct stack *st, struct arrival *a);
+void stack_fragment_timeouts(struct stack *st);
+
+/* arp.c, nd.c: messages of the neighbour protocols */
+void stack_arp_input(struct stack *st, struct arrival *a, const uint8_t *p, size_t len);
+void stack_nd_input(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp);
+
+/* icmp_in.c, icmp_out.c */
+void stack_icmp_input(struct stack *st, const struct arrival *a);
+/* Answers a packet with an ICMP error, where RFC 1122 3.2.2 and RFC 4443 2.4 allow one. */
+void stack_icmp_error(struct stack *st, const struct arrival *a, uint8_t type, uint8_t code,
+                      uint32_t rest);
+void stack_echo_reply(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp);
+/* A held SYN (id; irs: its sequence number) is answered with an ICMP error. */
+void stack_icmp_refuse(struct stack *st, const struct conn_id *id, seq_t irs,
+                       enum hf_answer answer);
+/* Notes an ICMP error for hf_error_report; the number goes into tally.icmp_note, udp.icmp_note. */
+uint32_t stack_note_add(struct stack *st, hf_handle handle, const struct hf_icmp_report *report);
+
+/* packet.c: the queue */
+uint32_t stack_packet_new(struct stack *st, bool reserve); /* zeroed; 0: none */
+void stack_packet_free(struct stack *st, uint32_t idx);    /* with its payload */
+void stack_packet_send(struct stack *st, uint32_t idx);    /* queues it */
+/* Those waiting for a neighbour go back to the queue; or are dropped. */
+void stack_packets_resume(struct stack *st, uint32_t neighbour);
+void stack_packets_drop(struct stack *st, uint32_t neighbour);
+
+/* udp.c */
+void stack_udp_input(struct stack *st, const struct arrival *a);
+struct stack_udp *stack_udp_of(const struct stack *st, hf_handle handle); /* NULL: stale */
+hf_handle stack_udp_handle(const struct stack *st, uint32_t idx);
+/* The socket for a datagram to ip and port, 0: none. */
+uint32_t stack_find_udp(const struct stack *st, const uint8_t ip[16], uint16_t port, uint8_t zone);
+/* What of its events is true now. */
+uint16_t stack_udp_events(const struct stack *st, const struct stack_udp *udp);
+void stack_udp_event(struct stack *st, uint32_t idx, uint16_t bits);
+void stack_udp_note(struct stack *st, uint32_t idx, const struct hf_icmp_report *report);
+/* A packet record is free again. */
+void stack_udp_writable(struct stack *st);
+/* The socket and what it has unread are gone. */
 void stack_udp_close(struct stack *st, uint32_t udp);
 
 #endif
