@@ -178,7 +178,7 @@ void tcp_unreachable(struct tcp *tcp, struct tcb *tcb);
 enum hf_verdict tcp_arrives_closed(struct tcp *tcp, const struct conn_id *id,
                                    const struct segment *seg);
 enum hf_verdict tcp_arrives_listen(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
-                                   const struct segment *seg, seq_t iss_above);
+                                   const struct segment *seg, const seq_t *iss_above);
 enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
 /* A repeated SYN for a tcb that is held (F_HELD). */
 enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
@@ -197,12 +197,17 @@ enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t va
 /* The eight steps, on a tcb or a scratch copy. */
 enum hf_verdict tcp_arrives_otherwise(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
 
+/* From the sixth step on. */
+enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
+
 /* acceptable.c: 3.4, RFC 5961, RFC 7323 5 */
 bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg);
 void tcp_trim(struct tcb *tcb, struct segment *seg);
 /* Owes an ACK now; a challenge ACK within its limit, else nothing (RFC 5961 7). */
 void tcp_owe_ack(struct tcp *tcp, struct tcb *tcb);
 void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb);
+/* The answer to a segment that is dropped: an ACK if it has text or FIN, else a challenge ACK. */
+void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 bool tcp_paws_rejects(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg);
 void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 
@@ -219,6 +224,8 @@ uint32_t tcp_update_window(struct tcp *tcp, struct tcb *tcb);
 void tcp_window_opened(struct tcp *tcp, struct tcb *tcb);
 /* SACK blocks for the next ACK, RFC 2018 4 (DSACK first: RFC 2883). */
 void tcp_fill_sack(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt);
+/* RFC 2883: these octets came again. */
+void tcp_note_dsack(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right);
 void tcp_free_receive(struct tcp *tcp, struct active *active);
 int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len);
 
@@ -231,6 +238,9 @@ void tcp_enter_time_wait(struct tcp *tcp, struct tcb *tcb);
  * stays until its handle is released. */
 void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause,
                 enum hf_verdict verdict);
+/* A SYN without ACK or RST for a connection in TIME-WAIT: RFC 6191. */
+enum hf_verdict tcp_syn_in_time_wait(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
+                                     uint32_t listener, const struct segment *seg);
 /* RFC 6191: may this SYN end TIME-WAIT? */
 bool tcp_syn_ends_time_wait(const struct tcb *tcb, const struct segment *seg, bool *by_seq_alone);
 

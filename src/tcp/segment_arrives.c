@@ -1,0 +1,385 @@
+/* segment_arrives.c - RFC 9293 section 3.10.7: SEGMENT ARRIVES.
+ *
+ * CLOSED, LISTEN and SYN-SENT are in handshake.c.  All other states go through the same eight steps,
+ * each a function here in the order of the RFC:
+ *
+ *     first    sequence number      check_sequence     (and timestamps before it, RFC 7323 5.3)
+ *     second   RST                  check_rst
+ *     third    security             none: RFC 9293 A.1
+ *     fourth   SYN                  check_syn
+ *     fifth    ACK                  check_ack          -> ack.c
+ *     sixth    URG                  check_urg
+ *     seventh  text                 process_text       -> receive.c
+ *     eighth   FIN                  check_fin          -> closing.c
+ *
+ * A step returns HF_V_CONTINUE or the verdict that ends the segment.  Nothing is sent here: steps
+ * record what is owed, output sends it.
+ */
+#include "tcp/tcp.h"
+
+/* RFC 7323 3.2 and 5.3 R1, before the first step.  A reset needs no timestamp. */
+static enum hf_verdict check_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    if (!(tcb->flags & F_TS) || (seg->ctl & RST)) {
+        return HF_V_CONTINUE;
+    }
+    if (!(seg->opt.present & OPT_TS)) {
+        return tcp->b->policy.ts_tolerate_missing ? HF_V_CONTINUE : HF_V_DROP_NO_TIMESTAMP;
+    }
+    if (tcp_paws_rejects(tcp, tcb, seg)) {
+        tcp_owe_answer(tcp, tcb, seg);
+        return HF_V_DROP_PAWS;
+    }
+    return HF_V_CONTINUE;
+}
+
+/* The peer's SYN again: our SYN,ACK was lost.  A plain ACK would be useless to it in SYN-SENT, so
+ * the SYN,ACK goes out once more, within the limit of challenge ACKs, its timer untouched. */
+static enum hf_verdict answer_repeated_syn(struct tcp *tcp, struct tcb *tcb)
+{
+    tcp_owe_challenge(tcp, tcb);
+    if (tcb->owes & HF_OWES_CHALLENGE) {
+        tcb->owes &= (uint16_t) ~(HF_OWES_CHALLENGE | HF_OWES_ACK);
+        tcb->owes |= HF_OWES_SYN;
+    }
+    return HF_V_SYN_AGAIN;
+}
+
+static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+                                 bool answer_rst);
+
+/* One octet too old, RFC 9293 A.2: a repeated FIN, a probe, the SYN,ACK of a simultaneous open.  It
+ * gets its ACK, and its ACK field is taken; that ends simultaneous opens, closes and probes. */
+static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    tcp_owe_answer(tcp, tcb, seg);
+    if (tcb->state == HF_TIME_WAIT && (seg->ctl & FIN)) {
+        tcp_enter_time_wait(tcp, tcb); /* 3.10.7.4 fifth: restart the 2 MSL time-out */
+    }
+    seg->ctl &= (uint16_t) ~(FIN | SYN);
+    seg->text_len = 0;
+    enum hf_verdict verdict = check_ack(tcp, tcb, seg, false);
+    return verdict == HF_V_CONTINUE ? HF_V_ACK_ONLY_TAKEN : verdict;
+}
+
+/* What is not acceptable and is no reset. */
+static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    bool one_old = seq_eq(seg->seq, seq_sub(tcb->rcv.nxt, 1)) && seg->len <= 1;
+    bool opening = tcb->state == HF_SYN_RECEIVED;
+    if (opening && seq_eq(seg->seq, tcb->irs) && (seg->ctl & (SYN | ACK)) == SYN) {
+        return answer_repeated_syn(tcp, tcb);
+    }
+    bool syn_counts = opening && !(tcb->flags & F_PASSIVE); /* MUST-10: simultaneous open */
+    if (one_old && (!(seg->ctl & SYN) || syn_counts)) {
+        return take_ack_only(tcp, tcb, seg);
+    }
+    tcp_owe_answer(tcp, tcb, seg);
+    if (seg->ctl & SYN && tcp_synchronized(tcb)) {
+        return HF_V_DROP_SYN_CHALLENGED; /* RFC 5961 4.2: whatever its sequence number */
+    }
+    if (tcb->state == HF_TIME_WAIT && (seg->ctl & FIN) &&
+        seq_eq(seq_add(seg->seq, seg->len), tcb->rcv.nxt)) {
+        tcp_enter_time_wait(tcp, tcb);
+    }
+    bool received = seg->len && seq_leq(seq_add(seg->seq, seg->len), tcb->rcv.nxt);
+    if (received && seg->text_len && tcb->active && (tcb->flags & F_SACK)) {
+        tcp_note_dsack(tcp, tcb, seg->seq, seq_add(seg->seq, seg->text_len));
+    }
+    return received ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_OUT_OF_WINDOW;
+}
+
+/* first: check sequence number.  MUST-66 and a closed window: text is refused, but ACK, RST and URG
+ * of a segment at RCV.NXT count; a bare FIN needs no buffer and is taken. */
+static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    if (tcp_acceptable(tcb, seg)) {
+        return HF_V_CONTINUE;
+    }
+    if (tcb->rcv.wnd == 0 && seq_eq(seg->seq, tcb->rcv.nxt) && !(seg->ctl & SYN)) {
+        if (seg->text_len && !(seg->ctl & RST)) {
+            tcp_owe_ack(tcp, tcb);
+            seg->ctl &= (uint16_t)~FIN;
+            seg->text_len = seg->len = 0;
+        }
+        return HF_V_CONTINUE;
+    }
+    if (seg->ctl & RST) {
+        return HF_V_DROP_RST_OUT_OF_WINDOW;
+    }
+    return refuse_sequence(tcp, tcb, seg);
+}
+
+/* second: check the RST bit.  RFC 5961 3.2: exactly at RCV.NXT, else a challenge ACK. */
+static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    if (!(seg->ctl & RST)) {
+        return HF_V_CONTINUE;
+    }
+    if (tcb->state == HF_TIME_WAIT && tcp->b->policy.tw_ignore_rst) {
+        return HF_V_DROP_RST_TIME_WAIT;
+    }
+    if (!seq_eq(seg->seq, tcb->rcv.nxt)) {
+        tcp_owe_challenge(tcp, tcb);
+        return HF_V_DROP_RST_CHALLENGED;
+    }
+    tcb->flags |= F_RST_RECEIVED;
+    switch (tcb->state) {
+    case HF_SYN_RECEIVED:
+        if (tcb->flags & F_PASSIVE) {
+            tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_RST_BACK_TO_LISTEN);
+            return HF_V_RST_BACK_TO_LISTEN;
+        }
+        tcp_finish(tcp, tcb, HF_ERR_REFUSED, HF_CAUSE_NONE, HF_V_RST_REFUSED);
+        return HF_V_RST_REFUSED;
+    case HF_CLOSING:
+    case HF_LAST_ACK:
+    case HF_TIME_WAIT:
+        tcp_finish(tcp, tcb, HF_OK, HF_CAUSE_NONE, HF_V_RST_CLOSES);
+        return HF_V_RST_CLOSES;
+    default:
+        tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_RST_CLOSES);
+        return HF_V_RST_CLOSES;
+    }
+}
+
+/* fourth: check the SYN bit.  RFC 5961 4.2: never more than a challenge ACK. */
+static enum hf_verdict check_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    if (!(seg->ctl & SYN)) {
+        return HF_V_CONTINUE;
+    }
+    if (tcb->state == HF_SYN_RECEIVED && (tcb->flags & F_PASSIVE)) {
+        tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_SYN_BACK_TO_LISTEN);
+        return HF_V_SYN_BACK_TO_LISTEN;
+    }
+    tcp_owe_challenge(tcp, tcb);
+    return HF_V_DROP_SYN_CHALLENGED;
+}
+
+/* RFC 5961 5.2 with MAX.SND.WND; bytes that were never sent cannot be acknowledged, so the bound is
+ * no lower than ISS+1 until so many were. */
+static bool ack_too_old(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+    uint32_t back = tcb->max_snd_wnd;
+    if (tally_of(tcp, tcb)->una_wraps == 0) {
+        uint32_t acked = seq_len(tcb->iss, tcb->snd.una);
+        back = min_u32(back, acked ? acked - 1 : 0);
+    }
+    return seq_lt(seg->ack, seq_sub(tcb->snd.una, back));
+}
+
+static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+                                 bool answer_rst)
+{
+    if (!seq_gt(seg->ack, tcb->snd.una) || !seq_leq(seg->ack, tcb->snd.nxt)) {
+        if (answer_rst) {
+            struct conn_id id;
+            tcp_id(tcp, tcb, &id);
+            tcp_reply_rst(tcp, &id, seg);
+        }
+        return HF_V_DROP_SYN_RECEIVED_ACK;
+    }
+    if (tcb->flags & F_COMPACT) {
+        return (enum hf_verdict)V_PROMOTE;
+    }
+    tcb->snd.wnd = seg->wnd;
+    tcb->snd.wl1 = seg->seq;
+    tcb->snd.wl2 = seg->ack;
+    tcp_enter_established(tcp, tcb);
+    return HF_V_CONTINUE;
+}
+
+/* fifth: check the ACK field.  MAY-12 (RFC 5961 5) from ESTABLISHED on. */
+static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+                                 bool answer_rst)
+{
+    if (!(seg->ctl & ACK)) {
+        return HF_V_DROP_NO_ACK;
+    }
+    if (tcb->state == HF_SYN_RECEIVED) {
+        enum hf_verdict verdict = ack_opens(tcp, tcb, seg, answer_rst);
+        if (verdict != HF_V_CONTINUE) {
+            return verdict;
+        }
+    }
+    if (ack_too_old(tcp, tcb, seg)) {
+        tcp_owe_answer(tcp, tcb, seg);
+        return HF_V_DROP_ACK_TOO_OLD;
+    }
+    if (seq_gt(seg->ack, tcb->snd.nxt)) {
+        tcp_owe_answer(tcp, tcb, seg);
+        return HF_V_DROP_ACK_OF_UNSENT;
+    }
+    tcp_take_timestamp(tcp, tcb, seg);
+    if (tcb->state == HF_TIME_WAIT) {
+        return HF_V_CONTINUE;
+    }
+    bool fin_was_acked = tcb->flags & F_FIN_ACKED;
+    tcp_take_ack(tcp, tcb, seg, seq_leq(seg->seq, tcb->rcv.nxt));
+    if ((tcb->flags & F_FIN_ACKED) && !fin_was_acked) {
+        return tcp_our_fin_acked(tcp, tcb);
+    }
+    return HF_V_CONTINUE;
+}
+
+/* sixth: check the URG bit.  MUST-32: told when urgent data begins and when its end moves. */
+static void check_urg(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    if (!(seg->ctl & URG) || tcb->state > HF_FIN_WAIT_2 || !tcp_attach(tcp, tcb)) {
+        return;
+    }
+    struct active *active = active_of(tcp, tcb);
+    seq_t up = seq_add(seg->seq, seg->up);
+    seq_t read = seq_sub(tcb->rcv.nxt, active->rq_bytes);
+    if (!seq_gt(up, read) || ((tcb->flags & F_URGENT) && !seq_gt(up, active->rcv_up))) {
+        return;
+    }
+    active->rcv_up = up;
+    tcb->flags |= F_URGENT;
+    tcp_event(tcp, tcb, HF_URGENT);
+}
+
+/* Nobody is there to read it, RFC 9293 3.6.1 SHLD-3; the RST is SEQ=SEG.ACK. */
+static enum hf_verdict reset_late_data(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    tcp_reply_rst(tcp, &id, seg);
+    tcb->flags |= F_RST_SENT;
+    tcp_finish(tcp, tcb, HF_ERR_ABORTED, HF_CAUSE_NONE, HF_V_LATE_DATA_RESET);
+    return HF_V_LATE_DATA_RESET;
+}
+
+/* seventh: process the segment text. */
+static enum hf_verdict process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    if (seg->text_len == 0) {
+        return HF_V_CONTINUE;
+    }
+    if (tcb->state != HF_ESTABLISHED && tcb->state != HF_FIN_WAIT_1 &&
+        tcb->state != HF_FIN_WAIT_2) {
+        tcp_owe_ack(tcp, tcb); /* behind the peer's FIN: "should not occur", text is ignored */
+        return HF_V_CONTINUE;
+    }
+    if (tcb->flags & F_RELEASED) {
+        return reset_late_data(tcp, tcb, seg);
+    }
+    bool ahead = seq_gt(seg->seq, tcb->rcv.nxt);
+    if (!tcp_process_text(tcp, tcb, seg)) {
+        return HF_V_DROP_NO_MEMORY;
+    }
+    return ahead ? HF_V_OUT_OF_ORDER : HF_V_CONTINUE;
+}
+
+/* eighth: check the FIN bit, once all text before it is here. */
+static void check_fin(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    struct active *active = active_of(tcp, tcb);
+    seq_t fin = seq_add(seg->seq, seg->text_len);
+    if (seg->ctl & FIN) {
+        if (tcb->flags & F_FIN_RECEIVED) {
+            tcp_owe_ack(tcp, tcb); /* a second FIN: RCV.NXT stays */
+            if (tcb->state == HF_TIME_WAIT) {
+                tcp_enter_time_wait(tcp, tcb);
+            }
+            return;
+        }
+        if (seq_gt(fin, tcb->rcv.nxt)) {
+            tcp_owe_ack(tcp, tcb);
+            if (tcp_attach(tcp, tcb)) { /* SHLD-31: kept until the gap is filled */
+                active_of(tcp, tcb)->fin_held = 1;
+                active_of(tcp, tcb)->fin_seq = fin;
+            }
+            return;
+        }
+        tcp_process_fin(tcp, tcb);
+    } else if (active && active->fin_held && seq_eq(active->fin_seq, tcb->rcv.nxt)) {
+        active->fin_held = 0;
+        tcp_process_fin(tcp, tcb);
+    }
+}
+
+enum hf_verdict tcp_arrives_otherwise(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    enum hf_verdict verdict = check_timestamp(tcp, tcb, seg);
+    if (verdict == HF_V_CONTINUE) {
+        verdict = check_sequence(tcp, tcb, seg);
+    }
+    if (verdict == HF_V_CONTINUE) {
+        verdict = check_rst(tcp, tcb, seg);
+    }
+    if (verdict == HF_V_CONTINUE) {
+        verdict = check_syn(tcp, tcb, seg);
+    }
+    if (verdict == HF_V_CONTINUE) {
+        verdict = check_ack(tcp, tcb, seg, true);
+    }
+    if (verdict != HF_V_CONTINUE) {
+        return verdict;
+    }
+    return tcp_arrives_acked(tcp, tcb, seg);
+}
+
+/* From the sixth step on: what a SYN,ACK in SYN-SENT goes on with as well (3.10.7.3 fourth). */
+enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    tcp_trim(tcb, seg);
+    check_urg(tcp, tcb, seg);
+    enum hf_verdict verdict = process_text(tcp, tcb, seg);
+    if (verdict == HF_V_CONTINUE || verdict == HF_V_OUT_OF_ORDER) {
+        check_fin(tcp, tcb, seg);
+    }
+    return verdict == HF_V_CONTINUE ? HF_V_ACCEPTED : verdict;
+}
+
+/* A full record: SYN-SENT and a held SYN are special. */
+static enum hf_verdict arrives_tcb(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
+                                   uint32_t listener, struct segment *seg)
+{
+    tally_of(tcp, tcb)->segs_in++;
+    if (tcb->flags & F_HELD) {
+        return tcp_arrives_held(tcp, tcb, seg);
+    }
+    if (tcb->state == HF_SYN_SENT) {
+        return tcp_arrives_syn_sent(tcp, tcb, seg);
+    }
+    if (tcb->state == HF_TIME_WAIT && (seg->ctl & (SYN | RST | ACK)) == SYN) {
+        return tcp_syn_in_time_wait(tcp, tcb, id, listener, seg);
+    }
+    return tcp_arrives_otherwise(tcp, tcb, seg);
+}
+
+enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t value,
+                          uint32_t listener, struct segment *seg)
+{
+    tcp->b->segs_in++;
+    uint32_t idx = FLOW_IDX(value);
+    if (value != 0 && FLOW_KIND(value) == KIND_HALF_OPEN) {
+        return tcp_arrives_half_open(tcp, idx, id, seg);
+    }
+    if (value != 0 && FLOW_KIND(value) == KIND_TIME_WAIT) {
+        return tcp_arrives_time_wait(tcp, idx, id, listener, seg);
+    }
+    struct tcb *tcb = value ? tcb_at(tcp, idx) : NULL;
+    uint32_t generation = tcb ? tcb->generation : 0;
+    tcp_trace_begin(tcp, tcb, HF_TRACE_IN, HF_CAUSE_NONE);
+    enum hf_verdict verdict;
+    if (tcb) {
+        if (!(seg->ctl & SYN)) {
+            seg->wnd <<= tcb->snd_wscale; /* RFC 7323 2.3: never in a SYN */
+        }
+        tcp_trace_segment(tcp, id, seg);
+        verdict = arrives_tcb(tcp, tcb, id, listener, seg);
+    } else {
+        tcp_trace_segment(tcp, id, seg);
+        verdict = listener ? tcp_arrives_listen(tcp, listener, id, seg, NULL)
+                           : tcp_arrives_closed(tcp, id, seg);
+    }
+    bool alive = tcb && tcb->generation == generation;
+    tcp_trace_end(tcp, alive ? tcb : NULL, verdict);
+    if (alive) {
+        tcp_settle(tcp, tcb);
+    }
+    return verdict;
+}
