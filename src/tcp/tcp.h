@@ -167,6 +167,8 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb);
 void tcp_status(const struct tcp *tcp, const struct tcb *tcb, struct hf_status *status);
 int tcp_set_option(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value);
 int tcp_option(const struct tcp *tcp, const struct tcb *tcb, enum hf_option option, int64_t *value);
+/* Text accepted from the user and not acknowledged. */
+uint32_t tcp_queued(const struct tcp *tcp, const struct tcb *tcb);
 /* An ICMP error about a segment of ours: soft, hard, or the path's new MTU.  False: not taken, the
  * quoted number is not in flight (RFC 5927 4). */
 bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int error, bool hard);
@@ -186,8 +188,11 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer);
 /* The peer's SYN: RCV and SND variables, options agreed upon; passive says who began. */
 void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 /* The sending MSS for the tcb's path, RFC 9293 3.7.1; and what is announced. */
-uint16_t tcp_effective_mss(const struct tcp *tcp, const struct tcb *tcb);
+uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb);
 uint16_t tcp_announced_mss(const struct tcb *tcb, uint16_t max_segment);
+uint8_t tcp_receive_wscale(const struct tcp *tcp);
+/* F_TS_SENT, F_SACK_SENT, F_WSCALE_SENT: what our SYN offers. */
+uint32_t tcp_offered_options(const struct tcp *tcp);
 void tcp_enter_established(struct tcp *tcp, struct tcb *tcb);
 
 /* segment_arrives.c: 3.10.7 */
@@ -269,7 +274,7 @@ void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segme
 /* RST of a connection of ours, before its record goes. */
 void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb);
 /* What a scratch copy owes: SYN,ACK, ACK. */
-void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch);
+void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *id);
 /* The oldest reply, as a segment to send; false: none.  Counted, traced. */
 bool tcp_next_reply(struct tcp *tcp, struct tcp_out *out);
 /* Is there one? whose? (for the stack to find its way); NULL: none. */

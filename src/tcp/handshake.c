@@ -1,0 +1,363 @@
+/* handshake.c - RFC 9293 section 3.5 and 3.10.7.1-3: how a connection opens.
+ *
+ *     active                                                    passive
+ *     CLOSED                                                    LISTEN
+ *     SYN-SENT      tcp_open              -- SYN -->            tcp_arrives_listen   SYN-RECEIVED
+ *     ESTABLISHED   tcp_arrives_syn_sent  <-- SYN,ACK --        tcp_reply_owed
+ *                   tcp_output            -- ACK -->            check_ack            ESTABLISHED
+ *
+ * A listener's half-open connections are small records without a handle (compact.c); a SYN that is
+ * held for hf_answer, and a simultaneous open, have a tcb.  Text and FIN on a SYN are not kept and
+ * not acknowledged: the peer sends them again (section 3.5, RFC 4987 3.5).
+ */
+#include "tcp/tcp.h"
+
+/* 3.10.7.1: CLOSED. */
+enum hf_verdict tcp_arrives_closed(struct tcp *tcp, const struct conn_id *id,
+                                   const struct segment *seg)
+{
+    if (seg->ctl & RST) {
+        return HF_V_DROP_CLOSED_RST;
+    }
+    if (tcp->b->policy.answer_closed) {
+        tcp_reply_rst(tcp, id, seg);
+    }
+    return HF_V_DROP_CLOSED;
+}
+
+/* RFC 9293 3.7.1: SendMSS is what the peer announced, 536 or 1220 without (MUST-15, SHLD-5); an
+ * absurdly small one is not followed down to one octet a segment. */
+static uint16_t peer_mss(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+    if (!(seg->opt.present & OPT_MSS) || seg->opt.mss == 0) {
+        return tcb->flags & F_V6 ? 1220 : 536;
+    }
+    return (uint16_t)max_u32(seg->opt.mss, tcp->b->policy.min_mss);
+}
+
+static uint32_t ip_tcp_header(const struct tcb *tcb)
+{
+    return tcb->flags & F_V6 ? 60 : 40;
+}
+
+uint16_t tcp_announced_mss(const struct tcb *tcb, uint16_t max_segment)
+{
+    uint32_t mss = tcb->pmtu - ip_tcp_header(tcb);
+    return (uint16_t)(max_segment ? min_u32(mss, max_segment) : mss);
+}
+
+/* MUST-16: Eff.snd.MSS = min(SendMSS + 20, MMS_S) - header, options counted. */
+uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t mss = tcb->pmtu - ip_tcp_header(tcb);
+    if (tcb->peer_mss) {
+        mss = min_u32(mss, tcb->peer_mss);
+    }
+    uint16_t own = tally_of(tcp, tcb)->max_segment;
+    if (own) {
+        mss = min_u32(mss, own);
+    }
+    return (uint16_t)(mss - (tcb->flags & F_TS ? 12 : 0));
+}
+
+/* RFC 7323 2.2, 2.3 (a shift over 14 counts as 14), 3.2; RFC 2018 2: agreed when both SYNs say so.
+ * offered: what ours says, or on a passive open will say. */
+static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+                          uint32_t offered)
+{
+    if ((offered & F_WSCALE_SENT) && (seg->opt.present & OPT_WSCALE)) {
+        tcb->flags |= F_WSCALE;
+        tcb->snd_wscale = (uint8_t)min_u32(seg->opt.wscale, 14) & 15;
+        tcb->rcv_wscale = tcp_receive_wscale(tcp) & 15;
+    }
+    if ((offered & F_TS_SENT) && (seg->opt.present & OPT_TS)) {
+        tcb->flags |= F_TS;
+        tcb->ts_recent = seg->opt.ts_val;
+        tcb->ts_recent_ms = tcp->now_ms;
+    }
+    if ((offered & F_SACK_SENT) && (seg->opt.present & OPT_SACK_OK)) {
+        tcb->flags |= F_SACK;
+    }
+}
+
+uint32_t tcp_offered_options(const struct tcp *tcp)
+{
+    const struct hf_policy *policy = &tcp->b->policy;
+    return (policy->timestamps ? F_TS_SENT : 0) | (policy->sack ? F_SACK_SENT : 0) |
+           (policy->window_scale ? F_WSCALE_SENT : 0);
+}
+
+/* The shift that lets the largest receive window be announced, RFC 7323 2.3. */
+uint8_t tcp_receive_wscale(const struct tcp *tcp)
+{
+    uint8_t shift = 0;
+    while (shift < 14 && tcp->b->policy.max_receive_window >> shift > 65535) {
+        shift++;
+    }
+    return shift;
+}
+
+void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    tcb->irs = seg->seq;
+    tcb->rcv.nxt = seq_add(seg->seq, 1);
+    tcb->last_ack_sent = tcb->rcv.nxt;
+    tcb->snd.wnd = seg->wnd; /* a SYN's window is never scaled */
+    tcb->snd.wl1 = seg->seq;
+    tcb->snd.wl2 = seg->ctl & ACK ? seg->ack : tcb->iss;
+    tcb->max_snd_wnd = seg->wnd;
+    tcb->peer_mss = peer_mss(tcp, tcb, seg);
+    agree_options(tcp, tcb, seg,
+                  tcb->flags & F_PASSIVE ? tcp_offered_options(tcp) : tcb->flags);
+    tcb->snd_mss = tcp_effective_mss(tcp, tcb);
+    tcb->rcv_mss = tcb->snd_mss;
+    tcb->rcv.wnd = min_u32(tcb->rcv_buf, 65535);
+}
+
+/* RFC 6928: IW; after a lost SYN one segment (RFC 5681 3.1). */
+static void start_congestion_window(const struct tcp *tcp, struct tcb *tcb)
+{
+    uint32_t segments = tcb->flags & F_SYN_RESENT ? 1 : tcp->b->policy.initial_cwnd;
+    tcb->cwnd = segments * tcb->snd_mss;
+}
+
+/* Our SYN is acknowledged.  The caller has set SND.WND, SND.WL1, SND.WL2. */
+void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
+{
+    tcp_set_state(tcb, HF_ESTABLISHED);
+    tcb->max_snd_wnd = max_u32(tcb->max_snd_wnd, tcb->snd.wnd);
+    tcb->retries = 0;
+    tcb->long_at_ms = 0;
+    start_congestion_window(tcp, tcb);
+    if (tcb->flags & F_UNACCEPTED) {
+        uint32_t idx = tcb_index(tcp, tcb);
+        struct listener *listener = listener_at(tcp, tcb->listener);
+        struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
+        idlist_push_tail(&listener->accept, &links, idx);
+        listener->accept_n++;
+        tcp_listener_event(tcp, tcb->listener, HF_ACCEPTED);
+    } else {
+        tcp_event(tcp, tcb, HF_CONNECTED | HF_WRITABLE);
+    }
+    if (tcb->flags & F_CLOSE) { /* 3.10.4: a CLOSE that was queued; text first, then the FIN */
+        tcp_set_state(tcb, HF_FIN_WAIT_1);
+    }
+}
+
+/* 3.10.7.3 fourth: our SYN is acknowledged by the peer's. */
+static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    tcp_take_syn(tcp, tcb, seg);
+    tcp_owe_ack(tcp, tcb);
+    seg->seq = tcb->rcv.nxt; /* the SYN is taken; what is left begins here */
+    seg->ctl &= (uint16_t)~SYN;
+    seg->len -= 1;
+    tcp_enter_established(tcp, tcb);
+    tcp_take_ack(tcp, tcb, seg, true);
+    enum hf_verdict verdict = HF_V_ACCEPTED;
+    if (seg->len || (seg->ctl & URG)) {
+        verdict = tcp_arrives_acked(tcp, tcb, seg);
+    }
+    return verdict == HF_V_ACCEPTED ? HF_V_SYN_ACK_ACCEPTED : verdict;
+}
+
+/* 3.10.7.3: SYN-SENT. */
+enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    /* first: the ACK bit */
+    bool ack_ok = (seg->ctl & ACK) && seq_gt(seg->ack, tcb->snd.una) &&
+                  seq_leq(seg->ack, tcb->snd.nxt);
+    if ((seg->ctl & ACK) && !ack_ok) {
+        if (!(seg->ctl & RST)) {
+            struct conn_id id;
+            tcp_id(tcp, tcb, &id);
+            tcp_reply_rst(tcp, &id, seg);
+        }
+        return HF_V_DROP_SYN_SENT_ACK;
+    }
+    /* second: the RST bit; RFC 5961 3.2: only with an ACK of our SYN */
+    if (seg->ctl & RST) {
+        if (!ack_ok) {
+            return HF_V_DROP_SYN_SENT_RST;
+        }
+        tcb->flags |= F_RST_RECEIVED;
+        tcp_finish(tcp, tcb, HF_ERR_REFUSED, HF_CAUSE_NONE, HF_V_RST_REFUSED);
+        return HF_V_RST_REFUSED;
+    }
+    /* fifth, drawn forward: neither SYN nor RST */
+    if (!(seg->ctl & SYN)) {
+        return HF_V_DROP_SYN_SENT_NO_SYN;
+    }
+    /* fourth: the SYN bit */
+    if (ack_ok) {
+        return syn_ack_arrives(tcp, tcb, seg);
+    }
+    tcp_take_syn(tcp, tcb, seg);
+    tcp_set_state(tcb, HF_SYN_RECEIVED);
+    tcp_owe(tcp, tcb, HF_OWES_SYN);
+    tcb->retries = 0;
+    tcp_rto_restart(tcp, tcb);
+    return HF_V_SIMULTANEOUS_OPEN;
+}
+
+/* listen(2): no SYN is taken when the accept queue is full, or with as many half-open ones. */
+static bool backlog_full(const struct listener *listener)
+{
+    return listener->accept_n > listener->backlog || listener->half >= listener->backlog;
+}
+
+/* What a listener's connections inherit. */
+static void inherit(struct tcb *tcb, const struct listener *listener)
+{
+    tcb->flags |= F_PASSIVE | listener->inherit;
+    tcb->rcv_buf = listener->rcv_buf;
+    tcb->snd_buf = listener->snd_buf;
+    tcb->ttl = listener->ttl;
+    tcb->tos = listener->tos;
+}
+
+static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
+                                const struct segment *seg)
+{
+    struct listener *listener = listener_at(tcp, listener_idx);
+    uint32_t idx = tcp_new(tcp, id);
+    if (idx == 0) {
+        return HF_V_DROP_NO_MEMORY;
+    }
+    struct tcb *tcb = tcb_at(tcp, idx);
+    inherit(tcb, listener);
+    tally_at(tcp, idx)->max_segment = listener->max_segment;
+    tcb->flags |= F_HELD | F_UNACCEPTED;
+    tcb->listener = listener_idx;
+    tcp_set_state(tcb, HF_LISTEN);
+    tcp_take_syn(tcp, tcb, seg);
+    struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
+    idlist_push_tail(&listener->asked, &links, idx);
+    tcp_listener_event(tcp, listener_idx, HF_ASKED);
+    tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.hold_ms);
+    tcp_rearm(tcp, tcb);
+    return HF_V_SYN_HELD;
+}
+
+/* 3.10.7.2 third: the SYN.  iss_above: SND.NXT of the connection in TIME-WAIT that it replaces. */
+static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx,
+                                   const struct conn_id *id, const struct segment *seg,
+                                   const seq_t *iss_above)
+{
+    struct listener *listener = listener_at(tcp, listener_idx);
+    if ((seg->ctl & FIN) && tcp->b->policy.drop_synfin) {
+        return HF_V_DROP_SYN_FIN;
+    }
+    if (backlog_full(listener)) {
+        return HF_V_DROP_BACKLOG;
+    }
+    if (listener->hold) {
+        return hold_syn(tcp, listener_idx, id, seg);
+    }
+    struct tcb scratch;
+    tcp_scratch(tcp, id, &scratch);
+    inherit(&scratch, listener);
+    tcp->no_tally = (struct tally){.max_segment = listener->max_segment};
+    tcp_set_state(&scratch, HF_SYN_RECEIVED);
+    scratch.iss = tcp_choose_iss(tcp, id);
+    if (iss_above && !seq_gt(scratch.iss, *iss_above)) {
+        scratch.iss = seq_add(*iss_above, 1 + 64000); /* RFC 1122 4.2.2.13 (a) */
+    }
+    scratch.snd.una = scratch.iss;
+    scratch.snd.nxt = seq_add(scratch.iss, 1);
+    tcp_take_syn(tcp, &scratch, seg);
+    uint32_t half = tcp_new_half_open(tcp, &scratch, id, listener_idx);
+    if (half == 0) {
+        return HF_V_DROP_BACKLOG;
+    }
+    scratch.owes = HF_OWES_SYN;
+    tcp->no_tally.max_segment = listener->max_segment;
+    tcp_reply_owed(tcp, &scratch, id);
+    tcp->b->opened_passive++;
+    return iss_above ? HF_V_TIME_WAIT_REUSED : HF_V_HANDSHAKE;
+}
+
+/* 3.10.7.2: LISTEN. */
+enum hf_verdict tcp_arrives_listen(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
+                                   const struct segment *seg, const seq_t *iss_above)
+{
+    if (seg->ctl & RST) { /* first */
+        return HF_V_DROP_LISTEN_RST;
+    }
+    if (seg->ctl & ACK) { /* second */
+        if (tcp->b->policy.answer_closed) {
+            tcp_reply_rst(tcp, id, seg);
+        }
+        return HF_V_DROP_LISTEN_ACK;
+    }
+    if (seg->ctl & SYN) { /* third */
+        return syn_arrives(tcp, listener, id, seg, iss_above);
+    }
+    return HF_V_DROP_LISTEN_NO_SYN; /* fourth */
+}
+
+/* The peer repeats the SYN that is held, takes it back, or sends another one. */
+enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    if (seg->ctl & RST) {
+        if (!seq_eq(seg->seq, tcb->rcv.nxt)) {
+            return HF_V_DROP_LISTEN_RST;
+        }
+        tcb->flags |= F_RST_RECEIVED;
+        tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_RST_BACK_TO_LISTEN);
+        return HF_V_RST_BACK_TO_LISTEN;
+    }
+    if (seg->ctl & ACK) {
+        struct conn_id id;
+        tcp_id(tcp, tcb, &id);
+        tcp_reply_rst(tcp, &id, seg);
+        return HF_V_DROP_LISTEN_ACK;
+    }
+    if (!(seg->ctl & SYN)) {
+        return HF_V_DROP_LISTEN_NO_SYN;
+    }
+    tcb->flags &= ~(uint32_t)(F_TS | F_SACK | F_WSCALE);
+    tcp_take_syn(tcp, tcb, seg);
+    tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.hold_ms);
+    return HF_V_SYN_HELD;
+}
+
+/* hf_answer: the handshake goes on from where the SYN was held, or ends here. */
+int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
+{
+    if (!(tcb->flags & F_HELD) || tcb->state != HF_LISTEN) {
+        return HF_ERR_NOT_CONNECTED;
+    }
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    if (answer == HF_ANSWER_ACCEPT) {
+        if (!tcp_attach(tcp, tcb)) {
+            return HF_ERR_NO_RESOURCES;
+        }
+        tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_ANSWER);
+        tcb->flags &= ~(uint32_t)F_HELD;
+        tcb->long_at_ms = 0;
+        tcb->iss = tcp_choose_iss(tcp, &id);
+        tcb->snd.una = tcb->iss;
+        tcb->snd.nxt = seq_add(tcb->iss, 1);
+        tcb->snd.wl2 = tcb->iss;
+        active_of(tcp, tcb)->send.at = tcb->snd.nxt;
+        active_of(tcp, tcb)->rxt.at = tcb->snd.una;
+        tcp_set_state(tcb, HF_SYN_RECEIVED);
+        tcp_owe(tcp, tcb, HF_OWES_SYN);
+        tcp_rto_start(tcp, tcb);
+        tcp->b->opened_passive++;
+        tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
+        tcp_settle(tcp, tcb);
+        return HF_OK;
+    }
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_ANSWER);
+    if (answer == HF_ANSWER_RESET) {
+        const struct segment syn = {.seq = tcb->irs, .len = 1, .ctl = SYN};
+        tcp_reply_rst(tcp, &id, &syn);
+        tcb->flags |= F_RST_SENT;
+    }
+    tcp_finish(tcp, tcb, HF_ERR_ABORTED, HF_CALL_ANSWER, HF_V_ACCEPTED);
+    tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
+    return HF_OK;
+}
