@@ -27,7 +27,10 @@
 
 #include "tcp/tcp.h"
 
-enum { STACK_LARGE_BYTES = 16384 }; /* a large chunk's payload */
+enum {
+    STACK_LARGE_BYTES = 16384, /* a large chunk's payload         */
+    STACK_PARTS = 40,          /* of hf_extents, at most          */
+};
 
 struct stack_interface {
     uint32_t mtu;
@@ -234,6 +237,12 @@ void stack_leave(struct stack *st);
 /* For a call that only reads: no count, no time; env may be NULL. */
 void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_env *env);
 
+/* config.c, memory.c */
+bool stack_config_ok(const struct hf_config *config);
+bool stack_policy_ok(const struct hf_policy *policy);
+/* The config that this stack was made from; the seed is not kept. */
+void stack_config_of(const struct hf_stack *s, struct hf_config *config);
+
 /* listener.c: the listener for a SYN of this id, 0: none. */
 uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id);
 /* Is it an address of this stack (of interface zone, unless that is 0)? */
@@ -251,6 +260,8 @@ bool stack_is_broadcast(const struct stack *st, const uint8_t ip[16], uint32_t i
 /* May the other end of a connection have it?  RFC 9293 MUST-46, MUST-57 */
 bool stack_is_unicast(const struct stack *st, const uint8_t ip[16]);
 bool stack_same_prefix(const uint8_t a[16], const uint8_t b[16], uint32_t bits);
+/* A prefix length as callers count it -> of 128.  False: ip's version has not so many bits. */
+bool stack_prefix_bits(const uint8_t ip[16], uint32_t prefix_len, uint8_t *bits);
 
 /* route.c: the way to dst (zone: its interface when link-local, else 0). HF_ERR_NET_UNREACHABLE. */
 struct stack_path {
@@ -262,6 +273,11 @@ struct stack_path {
 };
 int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                 struct stack_path *path);
+/* bits: of 128; gateway NULL: on the link. HF_ERR_EXISTS, HF_ERR_NO_RESOURCES; HF_ERR_INVALID: no
+ * such route. */
+int stack_route_put(struct stack *st, uint32_t iface, const uint8_t prefix[16], uint8_t bits,
+                    const uint8_t *gateway);
+int stack_route_drop(struct stack *st, uint32_t iface, const uint8_t prefix[16], uint8_t bits);
 /* The same without src. */
 int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                    struct stack_path *path);
