@@ -153,7 +153,7 @@ _Static_assert(sizeof(struct tally) == 32, "the byte table: counters");
 /* Where a sequence number lies in the send queue. */
 struct cursor {
     seq_t at;
-    uint32_t chunk; /* 0: behind the last one                 */
+    uint32_t chunk; /* 0: the queue is empty                  */
     uint32_t skip;  /* octets of the chunk before `at`        */
 };
 
@@ -179,7 +179,8 @@ struct active {
     uint8_t dup_acks;
     uint8_t backoff; /* doublings of the RTO                                     */
     uint8_t snd_urgent : 1, rescued : 1, rtt_timed : 1, cwnd_limited : 1, fin_held : 1, dsack : 1,
-        ack_pushed : 1;
+        ack_pushed : 1, recovered : 1; /* recovered: `recover` says something              */
+    uint8_t resend; /* the first segment goes again whatever the window says                  */
     uint32_t cc[CC_STATE_WORDS];
     /* RTT by timing one segment, RFC 6298 3 (Karn) */
     seq_t rtt_seq;

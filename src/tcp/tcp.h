@@ -49,7 +49,7 @@ struct tcp_block {
     struct idlist waiting; /* time_wait in order of at_ms                                 */
     struct returned returned;
     /* Frames of hf_output not done: chunks freed meanwhile wait in limbo. */
-    uint64_t next_token, done_token; /* tokens below done_token are all done               */
+    uint64_t next_token, done_token; /* both start at 1; those below done_token are done   */
     uint64_t done_offset; /* bitmap of max_tokens                                        */
     uint32_t max_tokens;
     struct returned limbo;  /* chunks, by chunk.next                                       */
@@ -63,6 +63,7 @@ struct tcp_block {
 
 struct tcp_secret {
     struct sip_key table, isn, port, ts;
+    uint32_t port_count[16]; /* RFC 6056 3.3.4 */
     struct rng rng;
 };
 
@@ -79,7 +80,7 @@ struct tcp {
     uint32_t now_ms, now_us;
     struct lent_text lent;  /* of the segment under way                                 */
     struct hf_trace before; /* the record under way (trace.c)                           */
-    struct tally no_tally;   /* of scratch copies: thrown away */
+    struct tally no_tally;  /* of scratch copies: thrown away */
 };
 
 /* What tcp_output has made. */
@@ -221,7 +222,8 @@ void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *
 void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, bool in_order);
 
 /* receive.c: the seventh step, reassembly, windows */
-/* Text of an acceptable, trimmed segment: in order or held.  False: no memory for any of it. */
+/* Text of an acceptable, trimmed segment: in order or held.  False: no memory for any of it.
+ * Counts down quick_acks, sets delack_at_ms: tcp_rearm is the caller's. */
 bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 /* The window to announce now (SWS avoidance 3.8.6.2.2, never shrinking); sets RCV.WND. */
 uint32_t tcp_update_window(struct tcp *tcp, struct tcb *tcb);
@@ -232,6 +234,7 @@ void tcp_fill_sack(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt);
 /* RFC 2883: these octets came again. */
 void tcp_note_dsack(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right);
 void tcp_free_receive(struct tcp *tcp, struct active *active);
+/* Octets in order, at most len, 0 when there are none; data NULL: they are skipped. */
 int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len);
 
 /* closing.c: 3.6, eighth step */
@@ -247,7 +250,8 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
 enum hf_verdict tcp_syn_in_time_wait(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
                                      uint32_t listener, const struct segment *seg);
 /* RFC 6191: may this SYN end TIME-WAIT? */
-bool tcp_syn_ends_time_wait(const struct tcb *tcb, const struct segment *seg, bool *by_seq_alone);
+bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg,
+                            bool *by_seq_alone);
 
 /* timeouts.c: 3.10.8 */
 /* Files the tcb in the wheel under its earliest deadline. */
@@ -260,6 +264,8 @@ bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms);
 
 /* output.c: 3.7, 3.8 */
 void tcp_owe(struct tcp *tcp, struct tcb *tcb, uint16_t what);
+/* Out of the lists of those that owe. */
+void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb);
 /* Makes the next segment of those owed; false: nothing (more) may be sent now, and the tcb has left
  * the list of those that owe.  gso_bytes: text that one frame may carry, 0: one segment. */
 bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out);
@@ -327,15 +333,25 @@ uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free beh
 /* An empty chunk for text of about `bytes` octets; 0: none.  reserve: leave the last eighth. */
 uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve);
 uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uint32_t len);
-void tcp_chunk_free_chain(struct tcp *tcp, uint32_t head); /* into limbo while frames are out */
+/* Into limbo while frames are out.  True: octets of hf_send_borrowed were among them (HF_SENT). */
+bool tcp_chunk_free_chain(struct tcp *tcp, uint32_t head);
+/* The same for text that no frame can point to (received): free at once. */
+void tcp_chunk_free_now(struct tcp *tcp, uint32_t head);
 /* Copies data to the end of a chain, with new chunks as needed; returns octets taken. */
 uint64_t tcp_chunk_append(struct tcp *tcp, uint32_t *head, uint32_t *tail, const uint8_t *data,
                           uint64_t len, bool reserve);
 /* Octets of text from a cursor on as slices; at most n slices and len octets; returns octets. */
 uint32_t tcp_chunk_slices(const struct tcp *tcp, const struct cursor *from, uint32_t len,
                           struct hf_slice *slices, uint32_t *n);
+/* At the end of the last chunk the cursor stays there, so that text appended later is found. */
 void tcp_cursor_advance(const struct tcp *tcp, struct cursor *cursor, uint32_t len);
+/* Finds `at` in the send queue, whose first octet that is not skipped has number `una`.  Whoever
+ * frees chunks from the head sets again each cursor whose `at` is not above SND.UNA. */
+void tcp_cursor_set(const struct tcp *tcp, const struct active *active, seq_t una,
+                    struct cursor *cursor, seq_t at);
+/* With one reference, the caller's; each tcp_chunk_new_lent adds one.  0: none left. */
 uint32_t tcp_lent_new(struct tcp *tcp, uint16_t region, uint64_t token, bool borrowed);
+void tcp_lent_drop(struct tcp *tcp, uint32_t lent);  /* unused: goes without giving a token back */
 void tcp_lent_unref(struct tcp *tcp, uint32_t lent); /* at 0: into the returned list */
 uint32_t tcp_returned(struct tcp *tcp, uint64_t *tokens, uint32_t n);
 uint64_t tcp_take_token(struct tcp *tcp); /* 0: max_tokens are out */
@@ -360,6 +376,12 @@ uint32_t tcp_sack_hole(const struct tcp *tcp, const struct tcb *tcb, const struc
 void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                          uint32_t acked, uint32_t sacked, bool duplicate);
 void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb);
+/* Back to SND.UNA without a word to congestion control (a smaller path MTU); on_rto does it too. */
+void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb);
+/* Before new text: after a pause of an RTO the congestion window restarts (RFC 5681 4.1). */
+void tcp_recovery_idle(struct tcp *tcp, struct tcb *tcb);
+/* ESTABLISHED: the initial window (RFC 6928), no threshold. */
+void tcp_congestion_start(struct tcp *tcp, struct tcb *tcb);
 /* What recovery lets output send again now: its length, from active->rxt.at on; 0: nothing. */
 uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb);
 /* Octets of new text that the congestion window allows now. */
@@ -367,8 +389,7 @@ uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb);
 /* Output has sent again `len` octets from rxt.at. */
 void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len);
 
-/* rto.c: RFC 6298
- * */
+/* rto.c: RFC 6298.  tcp_rearm is the caller's. */
 void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us);
 uint32_t tcp_rto_ms(const struct tcp *tcp, const struct tcb *tcb); /* with its back-off */
 /* Something is in flight: the timer runs; nothing is: it is off. */
@@ -382,7 +403,9 @@ uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id);
 uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id);
 
 /* events.c: the ready list */
+/* A tcb in its listener's queue (F_UNACCEPTED) keeps its events until tcp_event(.., 0) after it. */
 void tcp_event(struct tcp *tcp, struct tcb *tcb, uint16_t bits);
+void tcp_events_clear(struct tcp *tcp, struct tcb *tcb); /* before the record goes */
 void tcp_listener_event(struct tcp *tcp, uint32_t listener, uint16_t bits);
 /* The next tcb with events that are true now; 0: none.  Sets bits, error. */
 uint32_t tcp_next_event(struct tcp *tcp, uint32_t *bits, int32_t *error);
