@@ -1,0 +1,181 @@
+/* ack.c - RFC 9293 section 3.10.7.4 fifth: what an acceptable ACK field does.
+ *
+ * In this order: text that is acknowledged leaves the send queue, the round trip is measured, SACK
+ * blocks are noted, SND.WND follows, congestion control decides, timers follow.
+ */
+#include "tcp/tcp.h"
+
+/* SND.WND, SND.WL1, SND.WL2: not from an old segment, and not from one ahead of RCV.NXT - a forged
+ * one with a sequence number far ahead would keep all real updates out. */
+static bool take_window(struct tcb *tcb, const struct segment *seg)
+{
+    if (!seq_lt(tcb->snd.wl1, seg->seq) &&
+        !(seq_eq(tcb->snd.wl1, seg->seq) && seq_leq(tcb->snd.wl2, seg->ack))) {
+        return false;
+    }
+    bool changed = tcb->snd.wnd != seg->wnd;
+    tcb->snd.wnd = seg->wnd;
+    tcb->snd.wl1 = seg->seq;
+    tcb->snd.wl2 = seg->ack;
+    tcb->max_snd_wnd = max_u32(tcb->max_snd_wnd, seg->wnd);
+    return changed;
+}
+
+/* Frees what is acknowledged of the send queue: whole chunks, and a part of the first. */
+static void drop_acknowledged(struct tcp *tcp, struct tcb *tcb, struct active *active,
+                              uint32_t text)
+{
+    uint32_t head = active->sq_head;
+    uint32_t last = 0;
+    uint32_t skip = active->sq_skip + text;
+    uint32_t idx = head;
+    while (idx != 0 && skip >= tcp_chunk(tcp, idx)->len) {
+        skip -= tcp_chunk(tcp, idx)->len;
+        last = idx;
+        idx = tcp_chunk(tcp, idx)->next;
+    }
+    active->sq_bytes -= text;
+    active->sq_head = idx;
+    active->sq_skip = skip;
+    if (idx == 0) {
+        active->sq_tail = 0;
+    }
+    if (last) {
+        tcp_chunk(tcp, last)->next = 0;
+        if (tcp_chunk_free_chain(tcp, head)) {
+            tcp_event(tcp, tcb, HF_SENT);
+        }
+    }
+}
+
+/* RFC 6298 3, Karn; RFC 7323 4: a timed segment if none of the flight was sent again, else the
+ * echoed timestamp. */
+static void measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active && active->rtt_timed) {
+        if (seq_geq(seg->ack, active->rtt_seq)) {
+            active->rtt_timed = 0;
+            tcp_rtt_sample(tcp, tcb, max_u32(tcp->now_us - active->rtt_start_us, 1));
+        }
+        return;
+    }
+    if ((tcb->flags & F_TS) && (seg->opt.present & OPT_TS) && seg->opt.ts_ecr) {
+        uint32_t rtt_ms = tcp->now_ms + tcb->ts_offset - seg->opt.ts_ecr;
+        if (rtt_ms < 600000) { /* else not an echo of ours */
+            tcp_rtt_sample(tcp, tcb, max_u32(rtt_ms * 1000, 500));
+        }
+    }
+}
+
+/* The positions in the send queue that lie below SND.UNA now, or in freed chunks. */
+static void fix_cursors(const struct tcb *tcb, struct active *active)
+{
+    if (seq_leq(active->rxt.at, tcb->snd.una)) {
+        active->rxt = (struct cursor){tcb->snd.una, active->sq_head, active->sq_skip};
+    }
+    if (seq_leq(active->send.at, tcb->snd.una)) {
+        active->send = (struct cursor){tcb->snd.una, active->sq_head, active->sq_skip};
+    }
+    if (active->snd_urgent && seq_leq(active->snd_up, tcb->snd.una)) {
+        active->snd_urgent = 0;
+    }
+    if (seq_lt(active->snd_sml, tcb->snd.una)) {
+        active->snd_sml = tcb->snd.una;
+    }
+}
+
+/* SND.UNA = SEG.ACK; returns octets, SYN and FIN counted. */
+static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    uint32_t acked = seq_len(tcb->snd.una, seg->ack);
+    uint32_t text = acked;
+    if (seq_eq(tcb->snd.una, tcb->iss) && tally_of(tcp, tcb)->una_wraps == 0) {
+        text -= 1; /* the SYN */
+    }
+    if ((tcb->flags & F_FIN_SENT) && seq_eq(seg->ack, tcb->snd.nxt)) {
+        text -= 1;
+        tcb->flags |= F_FIN_ACKED;
+    }
+    measure(tcp, tcb, seg);
+    if (seq_len(tcb->iss, seg->ack) < seq_len(tcb->iss, tcb->snd.una)) {
+        tally_of(tcp, tcb)->una_wraps++;
+    }
+    tcb->snd.una = seg->ack;
+    struct active *active = active_of(tcp, tcb);
+    if (active) {
+        if (text) {
+            drop_acknowledged(tcp, tcb, active, text);
+        }
+        tcp_sack_forget_below(tcp, active, tcb->snd.una);
+        fix_cursors(tcb, active);
+        active->backoff = 0;
+    }
+    tcb->retries = 0;
+    return acked;
+}
+
+/* RFC 6298 5.2, 5.3; the user timeout counts from the oldest text unacknowledged. */
+static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t acked)
+{
+    if (active->persist && (tcb->snd.wnd != 0 || acked)) {
+        active->persist = 0;
+        active->rto_at_ms = 0;
+        tcb->flags &= ~(uint32_t)F_PROBED;
+        if (!seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+            tcp_rto_restart(tcp, tcb);
+        }
+    }
+    if (acked && !active->persist) {
+        tcp_rto_restart(tcp, tcb);
+        bool left = !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes;
+        active->unacked_since_ms = left ? ms_after(tcp->now_ms, 0) : 0;
+    }
+}
+
+static void tell_writable(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->flags & F_WANT_WRITE) {
+        uint32_t queued = tcp_queued(tcp, tcb);
+        uint32_t room = tcb->snd_buf > queued ? tcb->snd_buf - queued : 0;
+        if (room >= tally_of(tcp, tcb)->snd_low) {
+            tcb->flags &= ~(uint32_t)F_WANT_WRITE;
+            tcp_event(tcp, tcb, HF_WRITABLE);
+        }
+    }
+}
+
+void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, bool in_order)
+{
+    uint32_t acked = 0;
+    uint32_t sacked = 0;
+    bool outstanding = !seq_eq(tcb->snd.una, tcb->snd.nxt);
+    bool again = outstanding && seq_eq(seg->ack, tcb->snd.una) && seg->text_len == 0 &&
+                 (seg->ctl & (SYN | FIN)) == 0;
+    if (seq_gt(seg->ack, tcb->snd.una)) {
+        acked = advance_una(tcp, tcb, seg);
+    } else {
+        tcb->retries = (uint8_t)(active_of(tcp, tcb) && active_of(tcp, tcb)->persist
+                                     ? 0 /* MUST-37: the peer is there */
+                                     : tcb->retries);
+    }
+    bool window_changed = in_order && seq_geq(seg->ack, tcb->snd.una) && take_window(tcb, seg);
+    struct active *active = active_of(tcp, tcb);
+    if (active == NULL) {
+        return;
+    }
+    if ((tcb->flags & F_SACK) && (seg->opt.present & OPT_SACK)) {
+        sacked = tcp_sack_update(tcp, tcb, seg);
+    }
+    /* RFC 5681 2 (a) .. (e); RFC 6675 2: with SACK, one that carries news of held octets. */
+    bool duplicate = again && (tcb->flags & F_SACK ? sacked != 0 : !window_changed);
+    if (duplicate) {
+        tally_of(tcp, tcb)->dup_acks++;
+    }
+    tcp_recovery_on_ack(tcp, tcb, seg, acked, sacked, duplicate);
+    follow_timers(tcp, tcb, active, acked);
+    if (acked) {
+        tell_writable(tcp, tcb);
+    }
+    tcp_consider_sending(tcp, tcb);
+}
