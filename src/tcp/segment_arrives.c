@@ -1,7 +1,7 @@
 /* segment_arrives.c - RFC 9293 section 3.10.7: SEGMENT ARRIVES.
  *
- * CLOSED, LISTEN and SYN-SENT are in handshake.c.  All other states go through the same eight steps,
- * each a function here in the order of the RFC:
+ * CLOSED, LISTEN and SYN-SENT are in handshake.c.  All other states go through the same eight
+ * steps, each a function here in the order of the RFC:
  *
  *     first    sequence number      check_sequence     (and timestamps before it, RFC 7323 5.3)
  *     second   RST                  check_rst
@@ -59,19 +59,36 @@ static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct se
     seg->ctl &= (uint16_t) ~(FIN | SYN);
     seg->text_len = 0;
     enum hf_verdict verdict = check_ack(tcp, tcb, seg, false);
-    return verdict == HF_V_CONTINUE ? HF_V_ACK_ONLY_TAKEN : verdict;
+    bool no_reset = verdict == HF_V_DROP_SYN_RECEIVED_ACK; /* its sentence speaks of one */
+    return verdict == HF_V_CONTINUE || no_reset ? HF_V_ACK_ONLY_TAKEN : verdict;
+}
+
+/* SYN-RECEIVED, and the peer's SYN once more, whatever stands behind it.  A SYN,ACK ends a
+ * simultaneous open (MUST-10, Figure 7), but never a passive one: no split handshake. */
+static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    if (!(seg->ctl & ACK)) {
+        return answer_repeated_syn(tcp, tcb);
+    }
+    bool simultaneous = !(tcb->flags & F_PASSIVE);
+    if (simultaneous && seg->len == 1) {
+        return take_ack_only(tcp, tcb, seg);
+    }
+    if (simultaneous && seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt)) {
+        seg->seq = tcb->rcv.nxt; /* trimmed: the rest is in order */
+        seg->ctl &= (uint16_t)~SYN;
+        seg->len -= 1;
+        return HF_V_CONTINUE;
+    }
+    tcp_owe_challenge(tcp, tcb);
+    return seg->len == 1 ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_SYN_CHALLENGED;
 }
 
 /* What is not acceptable and is no reset. */
 static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     bool one_old = seq_eq(seg->seq, seq_sub(tcb->rcv.nxt, 1)) && seg->len <= 1;
-    bool opening = tcb->state == HF_SYN_RECEIVED;
-    if (opening && seq_eq(seg->seq, tcb->irs) && (seg->ctl & (SYN | ACK)) == SYN) {
-        return answer_repeated_syn(tcp, tcb);
-    }
-    bool syn_counts = opening && !(tcb->flags & F_PASSIVE); /* MUST-10: simultaneous open */
-    if (one_old && (!(seg->ctl & SYN) || syn_counts)) {
+    if (one_old && !(seg->ctl & SYN)) {
         return take_ack_only(tcp, tcb, seg);
     }
     tcp_owe_answer(tcp, tcb, seg);
@@ -93,6 +110,10 @@ static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct 
  * of a segment at RCV.NXT count; a bare FIN needs no buffer and is taken. */
 static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
+    if (tcb->state == HF_SYN_RECEIVED && (seg->ctl & (SYN | RST)) == SYN &&
+        seq_eq(seg->seq, tcb->irs)) {
+        return take_syn_again(tcp, tcb, seg);
+    }
     if (tcp_acceptable(tcb, seg)) {
         return HF_V_CONTINUE;
     }
@@ -110,7 +131,8 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
     return refuse_sequence(tcp, tcb, seg);
 }
 
-/* second: check the RST bit.  RFC 5961 3.2: exactly at RCV.NXT, else a challenge ACK. */
+/* second: check the RST bit.  RFC 5961 3.2: exactly at RCV.NXT, else in the window a challenge ACK.
+ * SEG.SEQ alone counts, also where text makes the segment reach into the window. */
 static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(seg->ctl & RST)) {
@@ -118,6 +140,9 @@ static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     if (tcb->state == HF_TIME_WAIT && tcp->b->policy.tw_ignore_rst) {
         return HF_V_DROP_RST_TIME_WAIT;
+    }
+    if (seq_lt(seg->seq, tcb->rcv.nxt)) {
+        return HF_V_DROP_RST_OUT_OF_WINDOW;
     }
     if (!seq_eq(seg->seq, tcb->rcv.nxt)) {
         tcp_owe_challenge(tcp, tcb);
@@ -259,8 +284,7 @@ static enum hf_verdict process_text(struct tcp *tcp, struct tcb *tcb, const stru
     }
     if (tcb->state != HF_ESTABLISHED && tcb->state != HF_FIN_WAIT_1 &&
         tcb->state != HF_FIN_WAIT_2) {
-        tcp_owe_ack(tcp, tcb); /* behind the peer's FIN: "should not occur", text is ignored */
-        return HF_V_CONTINUE;
+        return HF_V_CONTINUE; /* behind the peer's FIN: "should not occur", text is ignored */
     }
     if (tcb->flags & F_RELEASED) {
         return reset_late_data(tcp, tcb, seg);
@@ -273,7 +297,7 @@ static enum hf_verdict process_text(struct tcp *tcp, struct tcb *tcb, const stru
 }
 
 /* eighth: check the FIN bit, once all text before it is here. */
-static void check_fin(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+static enum hf_verdict check_fin(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);
     seq_t fin = seq_add(seg->seq, seg->text_len);
@@ -283,7 +307,7 @@ static void check_fin(struct tcp *tcp, struct tcb *tcb, const struct segment *se
             if (tcb->state == HF_TIME_WAIT) {
                 tcp_enter_time_wait(tcp, tcb);
             }
-            return;
+            return HF_V_CONTINUE;
         }
         if (seq_gt(fin, tcb->rcv.nxt)) {
             tcp_owe_ack(tcp, tcb);
@@ -291,13 +315,14 @@ static void check_fin(struct tcp *tcp, struct tcb *tcb, const struct segment *se
                 active_of(tcp, tcb)->fin_held = 1;
                 active_of(tcp, tcb)->fin_seq = fin;
             }
-            return;
+            return HF_V_OUT_OF_ORDER;
         }
         tcp_process_fin(tcp, tcb);
     } else if (active && active->fin_held && seq_eq(active->fin_seq, tcb->rcv.nxt)) {
         active->fin_held = 0;
         tcp_process_fin(tcp, tcb);
     }
+    return HF_V_CONTINUE;
 }
 
 enum hf_verdict tcp_arrives_otherwise(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
@@ -328,7 +353,8 @@ enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segme
     check_urg(tcp, tcb, seg);
     enum hf_verdict verdict = process_text(tcp, tcb, seg);
     if (verdict == HF_V_CONTINUE || verdict == HF_V_OUT_OF_ORDER) {
-        check_fin(tcp, tcb, seg);
+        enum hf_verdict fin = check_fin(tcp, tcb, seg);
+        verdict = verdict == HF_V_CONTINUE ? fin : verdict;
     }
     return verdict == HF_V_CONTINUE ? HF_V_ACCEPTED : verdict;
 }
