@@ -173,24 +173,6 @@ bool cli_network(const char *what, const char *text, uint8_t ip[16], uint32_t *p
     return true;
 }
 
-const char *cli_ip_text(const uint8_t ip[16], char out[CLI_ENDPOINT_MAX])
-{
-    if (cli_is_ipv4(ip))
-        inet_ntop(AF_INET, ip + 12, out, CLI_ENDPOINT_MAX);
-    else
-        inet_ntop(AF_INET6, ip, out, CLI_ENDPOINT_MAX);
-    return out;
-}
-
-const char *cli_endpoint_text(const struct hf_endpoint *endpoint, char out[CLI_ENDPOINT_MAX])
-{
-    char ip[CLI_ENDPOINT_MAX];
-    cli_ip_text(endpoint->ip, ip);
-    snprintf(out, CLI_ENDPOINT_MAX, cli_is_ipv4(endpoint->ip) ? "%.46s:%u" : "[%.46s]:%u", ip,
-             (unsigned)endpoint->port);
-    return out;
-}
-
 char **cli_command_behind(int *argc, char **argv)
 {
     for (int i = 1; i < *argc; i++)

@@ -34,10 +34,6 @@ bool cli_address(const char *what, const char *text, uint8_t ip[16]);
 /* ADDRESS/PREFIX. */
 bool cli_network(const char *what, const char *text, uint8_t ip[16], uint32_t *prefix_len);
 bool cli_is_ipv4(const uint8_t ip[16]);
-/* As people write it; the buffer is the caller's. */
-enum { CLI_ENDPOINT_MAX = 64 };
-const char *cli_ip_text(const uint8_t ip[16], char out[CLI_ENDPOINT_MAX]);
-const char *cli_endpoint_text(const struct hf_endpoint *endpoint, char out[CLI_ENDPOINT_MAX]);
 /* Cuts argv at "--": returns the arguments behind it, or NULL. */
 char **cli_command_behind(int *argc, char **argv);
 

@@ -1,0 +1,120 @@
+/* connect.c - `handfast connect`: opens a connection and carries standard input and output. */
+#include "netcat.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    CONNECTIONS = 16,
+    ADDRESSES = 16,
+    START_MS = 3000, /* COMMAND may need this long until it listens */
+    AGAIN_MS = 50
+};
+
+static int source(struct link *link, const struct netcat_options *options,
+                  struct hf_endpoint *local)
+{
+    *local = (struct hf_endpoint){.port = options->port};
+    if (!options->source)
+        return CLI_OK;
+    if (hf_host_resolve(link->host, options->source, "0", options->version, local, 1) < 1)
+        return cli_failure("-s %s: %s", options->source, hf_host_error(link->host));
+    local->port = options->port;
+    return CLI_OK;
+}
+
+/* What is left of -w, for hf_host_open; negative: no limit. */
+static int time_left(const struct link *link, const struct netcat_options *options, int64_t begin)
+{
+    if (!options->has_wait)
+        return -1;
+    int64_t used = (hf_host_env(link->host)->now_ns - begin) / 1000000;
+    return used < options->wait_ms ? (int)(options->wait_ms - used) : 0;
+}
+
+/* Each address in turn. 0 or the last negative errno. */
+static int try_all(struct link *link, const struct netcat_options *options,
+                   const struct hf_endpoint *local, const struct hf_endpoint *remotes, int n,
+                   int64_t begin, hf_handle *connection)
+{
+    int result = -EHOSTUNREACH;
+    for (int i = 0; i < n; i++) {
+        char text[HF_ENDPOINT_TEXT];
+        bool any = !options->source && options->port == 0;
+        result = hf_host_open(link->host, any ? NULL : local, &remotes[i],
+                              time_left(link, options, begin), connection);
+        if (result == 0 && options->verbose)
+            cli_note("connected to %s", hf_endpoint_text(&remotes[i], text));
+        if (result == 0 || result == -EINTR)
+            return result;
+        if (options->verbose)
+            cli_note("%s: %s", hf_endpoint_text(&remotes[i], text), hf_host_error(link->host));
+    }
+    return result;
+}
+
+static int open_connection(struct link *link, const struct netcat_options *options,
+                           hf_handle *connection)
+{
+    struct hf_endpoint local, remotes[ADDRESSES];
+    const char *host = options->arguments[0], *port = options->arguments[1];
+    if (source(link, options, &local) != CLI_OK)
+        return CLI_FAILED;
+    int n = hf_host_resolve(link->host, host, port, options->version, remotes, ADDRESSES);
+    if (n < 1)
+        return cli_failure("%s port %s: %s", host, port, hf_host_error(link->host));
+    int64_t begin = hf_host_env(link->host)->now_ns;
+    int result;
+    for (;;) {
+        result = try_all(link, options, &local, remotes, n, begin, connection);
+        int64_t used_ms = (hf_host_env(link->host)->now_ns - begin) / 1000000;
+        if (result != -ECONNREFUSED || !link->command || link_command_ended(link) ||
+            used_ms > START_MS || link_interrupted())
+            break;
+        hf_host_run_once(link->host, AGAIN_MS * 1000000LL);
+    }
+    if (result == 0)
+        return CLI_OK;
+    if (link_interrupted()) {
+        cli_note("interrupted: the connection was not open yet and is given up");
+        return CLI_INTERRUPTED;
+    }
+    if (result == -EAGAIN)
+        return cli_failure("%s port %s: no answer within %g seconds", host, port,
+                           options->wait_ms / 1000.0);
+    return cli_failure("%s port %s: %s", host, port, strerror(-result));
+}
+
+static int talk(struct link *link, const struct netcat_options *options)
+{
+    hf_handle connection;
+    int status = open_connection(link, options, &connection);
+    if (status != CLI_OK)
+        return status;
+    status = relay(link, options, connection);
+    if (status == CLI_OK)
+        status = relay_farewell(link, options, connection);
+    if (status == CLI_INTERRUPTED)
+        return relay_reset(link, connection);
+    return status;
+}
+
+int cli_connect(int argc, char **argv)
+{
+    struct netcat_options options;
+    int status = netcat_arguments(&options, false, argc, argv);
+    if (status >= 0)
+        return status;
+    link_catch_signals();
+    struct hf_config config;
+    hf_config_default(&config, CONNECTIONS);
+    config.policy.syn_soft_abort = true; /* RFC 5461: a person wants the answer at once */
+    struct link link;
+    status = link_open(&link, &options.link, &config);
+    if (status == CLI_OK)
+        status = link_start_command(&link);
+    if (status == CLI_OK)
+        status = talk(&link, &options);
+    return link_close(&link, status);
+}

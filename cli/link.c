@@ -1,0 +1,338 @@
+/* link.c - opens the device that the options name, and watches it: ladder, SVG, capture. */
+#include "link.h"
+
+#include <handfast/packet.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char link_help[] =
+    "The network is one of:\n"
+    "  --tun NAME            a TUN device; made if it is not there (root)\n"
+    "  --tap NAME            a TAP device, the same\n"
+    "  --interface NAME      an Ethernet interface, shared through AF_PACKET (root)\n"
+    "    --address ADDR/LEN  our address there, once or more\n"
+    "    --gateway ADDR      the way to everywhere else, one of each IP version\n"
+    "  --private -- COMMAND [ARGUMENT]...\n"
+    "                        a network of its own, without privileges: COMMAND runs in a\n"
+    "                        namespace with the kernel's TCP at 10.77.0.1 and fd77::1,\n"
+    "                        Handfast is 10.77.0.2 and fd77::2\n"
+    "To see what happens:\n"
+    "  --ladder              draw each connection on standard error\n"
+    "  --svg FILE            the same as a picture, when all is over\n"
+    "  --pcap FILE           every packet as pcapng, with comments (Wireshark shows them)\n";
+
+static volatile sig_atomic_t interrupted;
+
+static void note_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void link_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = note_signal}; /* no SA_RESTART: waits shall end */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool link_interrupted(void)
+{
+    return interrupted;
+}
+
+static bool add_address(struct link_options *options, const char *value)
+{
+    uint8_t ip[16];
+    uint32_t prefix_len;
+    if (!cli_network("option --address", value, ip, &prefix_len))
+        return false;
+    if (options->n_addresses == LINK_ADDRESSES) {
+        cli_usage_error("option --address: at most %d of them", LINK_ADDRESSES);
+        return false;
+    }
+    options->addresses[options->n_addresses++] = value;
+    return true;
+}
+
+static bool add_gateway(struct link_options *options, const char *value)
+{
+    uint8_t ip[16], other[16];
+    if (!cli_address("option --gateway", value, ip))
+        return false;
+    for (uint32_t i = 0; i < options->n_gateways; i++)
+        if (cli_address("option --gateway", options->gateways[i], other) &&
+            cli_is_ipv4(ip) == cli_is_ipv4(other)) {
+            cli_usage_error("option --gateway: one of each IP version, not %s and %s",
+                            options->gateways[i], value);
+            return false;
+        }
+    options->gateways[options->n_gateways++] = value;
+    return true;
+}
+
+static bool set_name(const char **name, const char *what, const char *value)
+{
+    enum { NAME_MAX_KERNEL = 15 }; /* IFNAMSIZ - 1 */
+    if (*value == '\0' || strlen(value) > NAME_MAX_KERNEL || strpbrk(value, "/ :")) {
+        cli_usage_error("option --%s: '%s' cannot be an interface's name", what, value);
+        return false;
+    }
+    *name = value;
+    return true;
+}
+
+static bool set_file(const char **name, const char *what, const char *value)
+{
+    if (*value == '\0' || !strcmp(value, "-")) {
+        cli_usage_error("option --%s: it needs the name of a file, not '%s'", what, value);
+        return false;
+    }
+    *name = value;
+    return true;
+}
+
+bool link_option(struct link_options *options, int option, const char *value)
+{
+    switch (option) {
+    case LINK_TUN:
+        return set_name(&options->tun, "tun", value);
+    case LINK_TAP:
+        return set_name(&options->tap, "tap", value);
+    case LINK_INTERFACE:
+        return set_name(&options->interface, "interface", value);
+    case LINK_ADDRESS:
+        return add_address(options, value);
+    case LINK_GATEWAY:
+        return add_gateway(options, value);
+    case LINK_PRIVATE:
+        options->private_network = true;
+        return true;
+    case LINK_LADDER:
+        options->ladder = true;
+        return true;
+    case LINK_SVG:
+        return set_file(&options->svg, "svg", value);
+    case LINK_PCAP:
+        return set_file(&options->pcap, "pcap", value);
+    default:
+        return false;
+    }
+}
+
+bool link_options_complete(const struct link_options *options)
+{
+    int networks = !!options->tun + !!options->tap + !!options->interface;
+    networks += options->private_network;
+    const char *wrong = NULL;
+    if (networks == 0)
+        wrong = "on which network? --tun, --tap or --interface NAME, or --private -- COMMAND";
+    else if (networks > 1)
+        wrong = "one network, please: only one of --tun, --tap, --interface and --private";
+    else if (options->private_network && options->n_addresses + options->n_gateways > 0)
+        wrong = "--private brings its own addresses: leave --address and --gateway out";
+    else if (options->private_network && (!options->command || !options->command[0]))
+        wrong = "--private needs a command to run in it, behind '--': --private -- COMMAND";
+    else if (!options->private_network && options->command)
+        wrong = "a command behind '--' goes with --private only";
+    else if (!options->private_network && options->n_addresses == 0)
+        wrong = "which address is ours there? --address ADDR/LEN (10.0.0.2/24, fd00::2/64)";
+    if (wrong)
+        cli_usage_error("%s", wrong);
+    return !wrong;
+}
+
+/* Watching ------------------------------------------------------------------------------------- */
+
+static void to_stderr(void *arg, const char *text, size_t len)
+{
+    (void)arg;
+    fwrite(text, 1, len, stderr);
+}
+
+static void to_file(void *file, const char *text, size_t len)
+{
+    fwrite(text, 1, len, file);
+}
+
+static void trace(void *arg, const struct hf_trace *record)
+{
+    struct link *link = arg;
+    if (link->ladders)
+        hf_ladder_set_trace(link->ladders, record);
+    if (link->comments)
+        hf_comments_trace(link->comments, record);
+}
+
+static size_t comment(void *arg, const struct hf_captured *packet, char *text, size_t room)
+{
+    struct hf_packet decoded = {.struct_size = sizeof decoded};
+    char found[HF_COMMENT_BYTES];
+    struct link *link = arg;
+    hf_packet_decode(packet->data, packet->len, (enum hf_link)packet->link, &decoded);
+    size_t len =
+        hf_comments_find(link->comments, &decoded, packet->direction == HF_DIRECTION_OUT, found);
+    if (len > room)
+        len = room;
+    memcpy(text, found, len);
+    return len;
+}
+
+static int watch(struct link *link)
+{
+    const struct link_options *options = link->options;
+    struct hf_ladder_style style = {.struct_size = sizeof style,
+                                    .colour = isatty(2) && !getenv("NO_COLOR"),
+                                    .keep = options->svg,
+                                    .remote_name = options->private_network ? "kernel" : NULL,
+                                    .write = options->ladder ? to_stderr : NULL};
+    if (options->ladder || options->svg)
+        link->ladders = hf_ladder_set_new(&style, 0, NULL, NULL);
+    if (options->pcap)
+        link->comments = hf_comments_new(0);
+    if (((options->ladder || options->svg) && !link->ladders) || (options->pcap && !link->comments))
+        return cli_failure("no memory to watch with");
+    hf_host_set_trace(link->host, trace, link);
+    return CLI_OK;
+}
+
+static int draw_svg(struct link *link)
+{
+    enum { DRAWN_MAX = 64 }; /* what a set holds */
+    struct hf_ladder *ladders[DRAWN_MAX];
+    size_t n = 0;
+    while (n < DRAWN_MAX && (ladders[n] = hf_ladder_set_at(link->ladders, n)) != NULL)
+        n++;
+    FILE *file = fopen(link->options->svg, "we");
+    if (!file)
+        return cli_failure("--svg %s: %s", link->options->svg, strerror(errno));
+    hf_ladder_svg(ladders, n, to_file, file);
+    bool bad = ferror(file);
+    if (fclose(file) != 0 || bad)
+        return cli_failure("--svg %s: it could not be written", link->options->svg);
+    return CLI_OK;
+}
+
+/* Opening -------------------------------------------------------------------------------------- */
+
+static int open_device(struct link *link, struct hf_device **device, char error[HF_ERROR_TEXT])
+{
+    const struct link_options *options = link->options;
+    if (options->tun)
+        return hf_device_tun(device, options->tun, 0, error);
+    if (options->tap)
+        return hf_device_tap(device, options->tap, NULL, 0, error);
+    if (options->interface)
+        return hf_device_packet(device, options->interface, NULL, 0, error);
+    int result = hf_private_open(&link->net, NULL, error);
+    if (result == 0)
+        *device = hf_private_device(link->net);
+    return result;
+}
+
+static int set_addresses(struct link *link)
+{
+    static const char *const ours[] = {"10.77.0.2/24", "fd77::2/64"};
+    const struct link_options *options = link->options;
+    const char *const *addresses = options->private_network ? ours : options->addresses;
+    uint32_t n = options->private_network ? 2 : options->n_addresses;
+    for (uint32_t i = 0; i < n; i++)
+        if (hf_host_address(link->host, link->iface, addresses[i]) < 0)
+            return cli_failure("--address %s: %s", addresses[i], hf_host_error(link->host));
+    for (uint32_t i = 0; i < options->n_gateways; i++)
+        if (hf_host_route(link->host, link->iface, "default", options->gateways[i]) < 0)
+            return cli_failure("--gateway %s: %s", options->gateways[i], hf_host_error(link->host));
+    return CLI_OK;
+}
+
+int link_open(struct link *link, const struct link_options *options, const struct hf_config *config)
+{
+    char error[HF_ERROR_TEXT];
+    *link = (struct link){.options = options};
+    struct hf_host_options host_options = {.struct_size = sizeof host_options, .config = config};
+    int result = hf_host_new(&link->host, &host_options);
+    if (result < 0)
+        return cli_failure("no memory for a stack: %s", strerror(-result));
+    if (watch(link) != CLI_OK)
+        return CLI_FAILED;
+    struct hf_device *device = NULL;
+    if (open_device(link, &device, error) < 0)
+        return cli_failure("%s", error);
+    if (options->pcap) {
+        struct hf_capture capture = {.struct_size = sizeof capture,
+                                     .path = options->pcap,
+                                     .comment = comment,
+                                     .comment_arg = link};
+        if (hf_device_capture(&device, device, &capture, error) < 0)
+            return cli_failure("%s", error);
+    }
+    link->iface = hf_host_attach(link->host, device);
+    if (link->iface < 0)
+        return cli_failure("%s", hf_host_error(link->host));
+    return set_addresses(link);
+}
+
+/* The command ---------------------------------------------------------------------------------- */
+
+int link_start_command(struct link *link)
+{
+    char error[HF_ERROR_TEXT];
+    if (!link->options->command)
+        return CLI_OK;
+    FILE *nothing = fopen("/dev/null", "re"); /* standard input is the connection's */
+    int fds[3] = {nothing ? fileno(nothing) : -1, -1, -1};
+    link->command = hf_private_start(link->net, link->options->command, fds, error);
+    if (nothing)
+        fclose(nothing);
+    if (link->command > 0)
+        return CLI_OK;
+    link->command = 0;
+    return cli_failure("%s", error);
+}
+
+bool link_command_ended(struct link *link)
+{
+    int status;
+    if (link->command > 0 && waitpid(link->command, &status, WNOHANG) == link->command) {
+        link->command = 0;
+        link->command_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+    return link->options->command && link->command == 0;
+}
+
+/* The command has a moment to end by itself, while its connections are still answered. */
+static void end_command(struct link *link)
+{
+    enum { MOMENT_MS = 2000, STEP_MS = 20 };
+    for (int waited = 0; !link_command_ended(link) && waited < MOMENT_MS && !interrupted;
+         waited += STEP_MS)
+        hf_host_run_once(link->host, STEP_MS * 1000000LL);
+    if (link->command > 0) {
+        kill(link->command, SIGTERM);
+        for (int waited = 0; !link_command_ended(link) && waited < MOMENT_MS; waited += STEP_MS)
+            hf_host_run_once(link->host, STEP_MS * 1000000LL);
+        link->command_status = 0; /* ended by us: that is no failure of its */
+    }
+}
+
+int link_close(struct link *link, int status)
+{
+    if (link->command > 0)
+        end_command(link);
+    if (status == CLI_OK && link->command_status != 0)
+        status = cli_failure("'%s' ended with status %d", link->options->command[0],
+                             link->command_status);
+    if (link->options->svg && link->ladders && draw_svg(link) != CLI_OK && status == CLI_OK)
+        status = CLI_FAILED;
+    hf_host_free(link->host); /* closes the capture too */
+    hf_private_close(link->net);
+    hf_ladder_set_free(link->ladders);
+    hf_comments_free(link->comments);
+    return status;
+}

@@ -1,0 +1,78 @@
+/* link.h - the network a subcommand works on: a named device or a private one, watched or not. */
+#ifndef HANDFAST_CLI_LINK_H
+#define HANDFAST_CLI_LINK_H
+
+#include "cli.h"
+
+#include <handfast/host.h>
+#include <sys/types.h>
+
+enum { LINK_ADDRESSES = 8, LINK_GATEWAYS = 2 };
+
+struct link_options {
+    const char *tun, *tap, *interface;
+    const char *addresses[LINK_ADDRESSES]; /* ADDRESS/PREFIX */
+    const char *gateways[LINK_GATEWAYS];
+    uint32_t n_addresses, n_gateways;
+    bool private_network;
+    char **command; /* behind "--", or NULL */
+    bool ladder;
+    const char *svg, *pcap;
+};
+
+struct link {
+    const struct link_options *options;
+    struct hf_host *host;
+    struct hf_private *net;
+    struct hf_ladder_set *ladders;
+    struct hf_comments *comments;
+    int iface;
+    pid_t command; /* 0: none runs */
+    int command_status;
+};
+
+/* getopt_long values of the options that LINK_OPTIONS adds. */
+enum {
+    LINK_TUN = 256,
+    LINK_TAP,
+    LINK_INTERFACE,
+    LINK_ADDRESS,
+    LINK_GATEWAY,
+    LINK_PRIVATE,
+    LINK_LADDER,
+    LINK_SVG,
+    LINK_PCAP,
+    LINK_OPTION_END
+};
+#define LINK_OPTIONS                                                                               \
+    {"tun", required_argument, NULL, LINK_TUN}, {"tap", required_argument, NULL, LINK_TAP},        \
+        {"interface", required_argument, NULL, LINK_INTERFACE},                                    \
+        {"address", required_argument, NULL, LINK_ADDRESS},                                        \
+        {"gateway", required_argument, NULL, LINK_GATEWAY},                                        \
+        {"private", no_argument, NULL, LINK_PRIVATE}, {"ladder", no_argument, NULL, LINK_LADDER},  \
+        {"svg", required_argument, NULL, LINK_SVG},                                                \
+    {                                                                                              \
+        "pcap", required_argument, NULL, LINK_PCAP                                                 \
+    }
+extern const char link_help[]; /* the paragraph on these options */
+
+/* Takes one option; false: its value is wrong, and a line was printed. */
+bool link_option(struct link_options *options, int option, const char *value);
+/* Do the options make sense together?  Prints a line when not. */
+bool link_options_complete(const struct link_options *options);
+/* Opens what the options say; the command does not run yet.  config is changed by the caller. */
+int link_open(struct link *link, const struct link_options *options,
+              const struct hf_config *config);
+/* Starts the command, when there is one. */
+int link_start_command(struct link *link);
+/* Is there a command, and has it ended?  Its status is noted. */
+bool link_command_ended(struct link *link);
+/* Draws and writes what was asked for, ends the command, closes all.  Returns status, or
+ * CLI_FAILED when something could not be written or the command failed. */
+int link_close(struct link *link, int status);
+
+/* SIGINT and SIGTERM, once caught, end every wait. */
+void link_catch_signals(void);
+bool link_interrupted(void);
+
+#endif
