@@ -230,6 +230,15 @@ enum { HANDLE_TCB, HANDLE_LISTENER, HANDLE_UDP };
 #define HANDLE_OF(kind, generation, idx)                                                           \
     ((hf_handle)(generation) << 32 | (hf_handle)(kind) << 30 | (idx))
 
+/* handle.c: what a handle names; NULL, 0: it is stale, or of another kind. */
+struct tcb *stack_tcb_of(const struct stack *st, hf_handle handle);
+uint32_t stack_listener_of(const struct stack *st, hf_handle handle);
+uint32_t stack_udp_of(const struct stack *st, hf_handle handle);
+hf_handle stack_udp_handle(const struct stack *st, uint32_t udp);
+
+/* events.c: into the list of those that have something to tell, unless it is there. */
+void stack_udp_event(struct stack *st, uint32_t udp, uint16_t bits);
+
 /* Every public call that changes something begins and ends with these.  HF_ERR_INVALID: env cannot
  * be; then nothing was begun, and nothing is to be ended. */
 int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
