@@ -1,0 +1,133 @@
+/* events.c - the ready list: handles with something to tell, each in it once.
+ *
+ * Bits gather in tcb->events until they are read; then those that are no longer true fall away.  A
+ * tcb is in the list while it has bits and is not in its listener's queue, which uses the same
+ * link.
+ */
+#include "tcp/tcp.h"
+
+static struct links tcb_links(const struct tcp *tcp)
+{
+    return pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
+}
+
+static struct links listener_links(const struct tcp *tcp)
+{
+    return pool_links(&tcp->b->listeners, tcp->block, offsetof(struct listener, event_link));
+}
+
+static bool listed(const struct idlist *list, const struct idlist_link *link, uint32_t idx)
+{
+    return link->prev != 0 || list->head == idx;
+}
+
+void tcp_event(struct tcp *tcp, struct tcb *tcb, uint16_t bits)
+{
+    if (tcb->flags & (F_COMPACT | F_RELEASED)) {
+        return;
+    }
+    tcb->events |= bits;
+    if (tcb->events == 0 || (tcb->flags & F_UNACCEPTED)) {
+        return;
+    }
+    uint32_t idx = tcb_index(tcp, tcb);
+    if (!listed(&tcp->b->ready, &tcb->event_link, idx)) {
+        struct links links = tcb_links(tcp);
+        idlist_push_tail(&tcp->b->ready, &links, idx);
+    }
+}
+
+void tcp_events_clear(struct tcp *tcp, struct tcb *tcb)
+{
+    tcb->events = 0;
+    if (tcb->flags & (F_COMPACT | F_UNACCEPTED)) {
+        return;
+    }
+    uint32_t idx = tcb_index(tcp, tcb);
+    if (listed(&tcp->b->ready, &tcb->event_link, idx)) {
+        struct links links = tcb_links(tcp);
+        idlist_remove(&tcp->b->ready, &links, idx);
+    }
+}
+
+static bool readable(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    return (active && active->rq_bytes) || (tcb->flags & F_FIN_RECEIVED) || tcb->state == HF_CLOSED;
+}
+
+static bool writable(struct tcp *tcp, const struct tcb *tcb)
+{
+    if ((tcb->flags & F_CLOSE) || (tcb->state != HF_ESTABLISHED && tcb->state != HF_CLOSE_WAIT)) {
+        return false;
+    }
+    const struct active *active = active_of(tcp, tcb);
+    uint32_t queued = active ? active->sq_bytes : 0;
+    return queued < tcb->snd_buf && tcb->snd_buf - queued >= tally_of(tcp, tcb)->snd_low;
+}
+
+/* The bits that may have become untrue since they were set. */
+static uint16_t true_now(struct tcp *tcp, const struct tcb *tcb)
+{
+    uint16_t bits = tcb->events;
+    if ((bits & HF_READABLE) && !readable(tcp, tcb)) {
+        bits &= (uint16_t)~HF_READABLE;
+    }
+    if ((bits & HF_WRITABLE) && !writable(tcp, tcb)) {
+        bits &= (uint16_t)~HF_WRITABLE;
+    }
+    if ((bits & HF_URGENT) && (tcb->flags & F_URGENT) == 0) {
+        bits &= (uint16_t)~HF_URGENT;
+    }
+    if ((bits & HF_ERROR_REPORT) && tally_of(tcp, tcb)->icmp_note == 0) {
+        bits &= (uint16_t)~HF_ERROR_REPORT;
+    }
+    return bits;
+}
+
+uint32_t tcp_next_event(struct tcp *tcp, uint32_t *bits, int32_t *error)
+{
+    struct links links = tcb_links(tcp);
+    uint32_t idx;
+    while ((idx = idlist_pop_head(&tcp->b->ready, &links)) != 0) {
+        struct tcb *tcb = tcb_at(tcp, idx);
+        *bits = true_now(tcp, tcb);
+        *error = *bits & HF_CLOSED_EVENT ? -(int32_t)tcb->error : 0;
+        tcb->events = 0;
+        if (*bits) {
+            return idx;
+        }
+    }
+    return 0;
+}
+
+void tcp_listener_event(struct tcp *tcp, uint32_t listener, uint16_t bits)
+{
+    struct listener *l = listener_at(tcp, listener);
+    l->events |= bits;
+    if (!listed(&tcp->b->ready_listeners, &l->event_link, listener)) {
+        struct links links = listener_links(tcp);
+        idlist_push_tail(&tcp->b->ready_listeners, &links, listener);
+    }
+}
+
+uint32_t tcp_next_listener_event(struct tcp *tcp, uint32_t *bits)
+{
+    struct links links = listener_links(tcp);
+    uint32_t idx;
+    while ((idx = idlist_pop_head(&tcp->b->ready_listeners, &links)) != 0) {
+        struct listener *l = listener_at(tcp, idx);
+        *bits = l->events;
+        if (idlist_empty(&l->accept)) {
+            *bits &= ~(uint32_t)HF_ACCEPTED;
+        }
+        if (idlist_empty(&l->asked)) {
+            *bits &= ~(uint32_t)HF_ASKED;
+        }
+        l->events = 0;
+        if (*bits) {
+            return idx;
+        }
+    }
+    return 0;
+}
