@@ -85,7 +85,11 @@ enum {
 };
 
 /* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */
-enum { OWES_PROBE = 1u << 8, OWES_WINDOW = 1u << 9 /* a window update */ };
+enum {
+    OWES_PROBE = 1u << 8,
+    OWES_WINDOW = 1u << 9,  /* a window update                                 */
+    OWES_LISTED = 1u << 15, /* is in tcp_block.owes or .blocked: set iff any is */
+};
 
 struct tcb {
     struct tuple id;
@@ -179,7 +183,7 @@ struct active {
     uint8_t dup_acks;
     uint8_t backoff; /* doublings of the RTO                                     */
     uint8_t snd_urgent : 1, rescued : 1, rtt_timed : 1, cwnd_limited : 1, fin_held : 1, dsack : 1,
-        ack_pushed : 1, recovered : 1; /* recovered: `recover` says something              */
+        push_now : 1, recovered : 1; /* recovered: `recover` says something              */
     uint8_t resend; /* the first segment goes again whatever the window says                  */
     uint32_t cc[CC_STATE_WORDS];
     /* RTT by timing one segment, RFC 6298 3 (Karn) */

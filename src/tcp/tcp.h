@@ -271,6 +271,8 @@ void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb);
 bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out);
 /* What tcp_output would find to send: something new or repeated. */
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb);
+/* Timers and measurements after new text or a FIN has gone out. */
+void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text);
 /* Window as it goes into a header that carries an ACK; records what was promised. */
 uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn);
 

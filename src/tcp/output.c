@@ -1,0 +1,427 @@
+/* output.c - RFC 9293 section 3.7 and 3.8: what may be sent now.
+ *
+ * Everything that happens only adds to tcb->owes and puts the tcb into the list of those that owe;
+ * the stack then calls tcp_output until it says that nothing is left.  Order: SYN, what was lost,
+ * new text and FIN, window probe, and an ACK only if none of these carried it.
+ */
+#include "tcp/tcp.h"
+
+enum { OWES_AN_ACK = HF_OWES_ACK | HF_OWES_CHALLENGE | OWES_WINDOW };
+
+void tcp_owe(struct tcp *tcp, struct tcb *tcb, uint16_t what)
+{
+    tcb->owes |= what;
+    if (tcb->owes & OWES_LISTED || (tcb->flags & F_COMPACT)) {
+        return;
+    }
+    tcb->owes |= OWES_LISTED;
+    struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, owes_link));
+    idlist_push_tail(&tcp->b->owes, &links, tcb_index(tcp, tcb));
+}
+
+void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->owes & OWES_LISTED) {
+        struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, owes_link));
+        bool blocked = tcb->flags & F_BLOCKED;
+        idlist_remove(blocked ? &tcp->b->blocked : &tcp->b->owes, &links, tcb_index(tcp, tcb));
+    }
+    tcb->flags &= ~(uint32_t)F_BLOCKED;
+    tcb->owes = 0;
+}
+
+/* The first sequence number of text not acknowledged, and the one behind all text queued. */
+static seq_t text_end(const struct tcb *tcb, const struct active *active)
+{
+    seq_t start = seq_eq(tcb->snd.una, tcb->iss) ? seq_add(tcb->iss, 1) : tcb->snd.una;
+    return seq_add(start, active->sq_bytes);
+}
+
+static uint32_t unsent_text(const struct tcb *tcb, const struct active *active)
+{
+    return tcb->flags & F_FIN_SENT ? 0 : seq_len(tcb->snd.nxt, text_end(tcb, active));
+}
+
+/* Octets that the peer's window still takes. */
+static uint32_t usable_window(const struct tcb *tcb)
+{
+    uint32_t out = seq_len(tcb->snd.una, tcb->snd.nxt);
+    return tcb->snd.wnd > out ? tcb->snd.wnd - out : 0;
+}
+
+/* 3.8.6.2.1 (SWS avoidance) and 3.7.4 (Nagle, in Minshall's form): may a piece smaller than a full
+ * segment go?  n: what could be sent, all: it is everything that is queued. */
+static bool small_may_go(const struct tcb *tcb, const struct active *active, uint32_t n, bool all)
+{
+    bool idle = seq_eq(tcb->snd.nxt, tcb->snd.una);
+    if (tcb->flags & F_CLOSE && all) {
+        return true; /* the FIN goes with it */
+    }
+    if (active->push_now) {
+        return true; /* the override timer of 3.8.6.2.1 (4) */
+    }
+    if (tcb->flags & F_MORE) {
+        return false;
+    }
+    bool small_out = seq_gt(active->snd_sml, tcb->snd.una);
+    if (all && (idle || (tcb->flags & F_NODELAY) || !small_out)) {
+        return true;
+    }
+    return !all && n >= tcb->max_snd_wnd / 2;
+}
+
+/* Octets of new text that may go now in one frame of up to `most`.  mss: text of one segment. */
+static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
+                         uint32_t mss, uint32_t most)
+{
+    if (tcb->state < HF_ESTABLISHED || seq_eq(tcb->snd.una, tcb->iss)) {
+        return 0;
+    }
+    uint32_t unsent = unsent_text(tcb, active);
+    uint32_t window = min_u32(unsent, usable_window(tcb));
+    uint32_t allowed = tcp_recovery_allows(tcp, tcb);
+    if (window == 0 || allowed < min_u32(window, mss)) {
+        return 0;
+    }
+    uint32_t n = min_u32(min_u32(window, allowed), max_u32(most, mss));
+    uint32_t small = n % mss;
+    bool all = n == unsent;
+    if (small && n < window && n > mss) {
+        return n - small; /* the rest of a chunk comes with the next one */
+    }
+    if (small && !small_may_go(tcb, active, small, all)) {
+        n -= small;
+    }
+    return n;
+}
+
+/* 3.8.6.1: the window is closed, or too small to be worth a segment, and nothing is in flight that
+ * would bring an ACK: only the timer goes on. */
+static void persist_if_stuck(struct tcp *tcp, struct tcb *tcb, struct active *active)
+{
+    bool waiting = unsent_text(tcb, active) || ((tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE);
+    if (tcb->state < HF_ESTABLISHED || !waiting || active->persist || active->rto_at_ms ||
+        !seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+        return;
+    }
+    active->persist = 1;
+    active->rto_at_ms = ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb));
+    tcp_rearm(tcp, tcb);
+}
+
+/* A FIN goes when all text has gone, with the last of it or alone. */
+static bool fin_may_go(const struct tcb *tcb, const struct active *active, uint32_t text)
+{
+    bool opened = tcb->state >= HF_ESTABLISHED;
+    return opened && (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE &&
+           unsent_text(tcb, active) == text && usable_window(tcb) > text;
+}
+
+void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active == NULL || tcb->state < HF_ESTABLISHED) {
+        return;
+    }
+    if (tcp_recovery_next(tcp, tcb)) {
+        tcp_owe(tcp, tcb, HF_OWES_REPEAT);
+    }
+    if (sendable(tcp, tcb, active, tcb->snd_mss, tcb->snd_mss)) {
+        tcp_owe(tcp, tcb, HF_OWES_DATA);
+    } else if (fin_may_go(tcb, active, 0)) {
+        tcp_owe(tcp, tcb, HF_OWES_FIN);
+    } else {
+        persist_if_stuck(tcp, tcb, active);
+    }
+}
+
+uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn)
+{
+    uint32_t wnd = syn ? tcb->rcv.wnd : tcp_update_window(tcp, tcb) >> tcb->rcv_wscale;
+    return (uint16_t)min_u32(wnd, 65535);
+}
+
+static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    bool syn = seg->ctl & SYN;
+    bool first = syn && !(seg->ctl & ACK); /* offers; a SYN,ACK answers what was offered */
+    if (syn) {
+        seg->opt.present |= OPT_MSS;
+        seg->opt.mss = tcp_announced_mss(tcb, tally_of(tcp, tcb)->max_segment);
+        if (tcb->flags & (first ? F_WSCALE_SENT : F_WSCALE)) {
+            seg->opt.present |= OPT_WSCALE;
+            seg->opt.wscale = tcp_receive_wscale(tcp);
+        }
+        if (tcb->flags & (first ? F_SACK_SENT : F_SACK)) {
+            seg->opt.present |= OPT_SACK_OK;
+        }
+    }
+    if (tcb->flags & (first ? F_TS_SENT : F_TS)) {
+        seg->opt.present |= OPT_TS;
+        seg->opt.ts_val = tcp->now_ms + tcb->ts_offset;
+        seg->opt.ts_ecr = seg->ctl & ACK ? tcb->ts_recent : 0;
+    }
+    if (!syn && (tcb->flags & F_SACK)) {
+        tcp_fill_sack(tcp, tcb, &seg->opt);
+    }
+}
+
+/* Everything of a segment but its text.  seg->wnd is scaled here: finish_segment makes the field. */
+static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, seq_t from,
+                          uint16_t ctl)
+{
+    memset(&out->seg, 0, sizeof out->seg);
+    tcp_id(tcp, tcb, &out->id);
+    out->ttl = tcb->ttl;
+    out->tos = tcb->tos;
+    out->gso_size = 0;
+    out->text_len = out->n_slices = 0;
+    out->seg.sport = out->id.lport;
+    out->seg.dport = out->id.rport;
+    out->seg.seq = from;
+    out->seg.ctl = ctl;
+    out->seg.ack = ctl & ACK ? tcb->rcv.nxt : seq(0);
+    fill_options(tcp, tcb, &out->seg);
+}
+
+/* The ACK owed has gone with this segment. */
+static void ack_has_gone(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    tcb->owes &= (uint16_t) ~(OWES_AN_ACK | HF_OWES_DELAYED_ACK);
+    tcb->last_ack_sent = tcb->rcv.nxt;
+    if (active) {
+        active->delack_at_ms = 0;
+        active->unacked_bytes = 0;
+        active->dsack = 0;
+        active->dup_owed -= active->dup_owed ? 1 : 0;
+        if (active->dup_owed) {
+            tcb->owes |= HF_OWES_ACK; /* RFC 5681 4.2: one for each segment held */
+        }
+    }
+}
+
+/* Window, counters, trace.  cause: HF_CAUSE_NONE or why it is sent again. */
+static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, uint8_t marks)
+{
+    struct segment *seg = &out->seg;
+    bool syn = seg->ctl & SYN;
+    seg->len = out->text_len + (syn ? 1 : 0) + (seg->ctl & FIN ? 1 : 0);
+    seg->text_len = out->text_len;
+    uint16_t field = tcp_header_window(tcp, tcb, syn);
+    seg->wnd = syn ? field : (uint32_t)field << tcb->rcv_wscale;
+    tcp_trace_begin(tcp, tcb, HF_TRACE_OUT, HF_CAUSE_NONE);
+    if (seg->ctl & ACK) {
+        ack_has_gone(tcp, tcb);
+    }
+    if (seg->ctl & FIN && tcb->state == HF_CLOSE_WAIT) {
+        tcp_set_state(tcb, HF_LAST_ACK); /* 3.10.4: once all text is segmentized */
+    }
+    tcp_trace_segment(tcp, &out->id, seg);
+    tcp->before.marks |= marks | (out->gso_size ? HF_MARK_GSO : 0);
+    tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
+    seg->wnd = field;
+    tcp->b->segs_out++;
+    tally_of(tcp, tcb)->segs_out++;
+    if (marks & HF_MARK_REPEAT) {
+        tally_of(tcp, tcb)->retransmitted++;
+        tcp->b->retransmitted++;
+    }
+}
+
+static void put_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
+{
+    bool passive = tcb->state != HF_SYN_SENT;
+    begin_segment(tcp, tcb, out, tcb->iss, passive ? SYN | ACK : SYN);
+    tcb->owes &= (uint16_t)~HF_OWES_SYN;
+    struct active *active = active_of(tcp, tcb);
+    bool again = tcb->last_snd_ms != 0;
+    if (!again && active) {
+        active->rtt_timed = 1;
+        active->rtt_seq = seq_add(tcb->iss, 1);
+        active->rtt_start_us = tcp->now_us;
+    } else if (active) {
+        active->rtt_timed = 0;
+    }
+    tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
+    finish_segment(tcp, tcb, out, again ? HF_MARK_REPEAT : 0);
+    tcp_rto_start(tcp, tcb);
+}
+
+/* URG and SEG.UP, 3.8.5: while SND.UP is ahead.  MUST-62: the octet behind the urgent data. */
+static void mark_urgent(const struct active *active, struct segment *seg)
+{
+    if (active->snd_urgent && seq_gt(active->snd_up, seg->seq)) {
+        seg->ctl |= URG;
+        seg->up = (uint16_t)min_u32(seq_len(seg->seq, active->snd_up), 65535);
+    }
+}
+
+/* Text per segment with the options that this segment carries. */
+static uint32_t segment_limit(const struct tcb *tcb, const struct segment *seg)
+{
+    uint32_t counted = 20 + (tcb->flags & F_TS ? 12 : 0);
+    uint32_t header = (uint32_t)wire_tcp_header_len(&seg->opt);
+    uint32_t extra = header > counted ? header - counted : 0;
+    return tcb->snd_mss > extra + 8 ? tcb->snd_mss - extra : 8;
+}
+
+/* What was lost, from active->rxt on: text, FIN, or both. */
+static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
+{
+    struct active *active = active_of(tcp, tcb);
+    uint32_t len = active ? tcp_recovery_next(tcp, tcb) : 0;
+    if (len == 0) {
+        tcb->owes &= (uint16_t)~HF_OWES_REPEAT;
+        return false;
+    }
+    seq_t from = active->rxt.at;
+    begin_segment(tcp, tcb, out, from, ACK);
+    len = min_u32(len, segment_limit(tcb, &out->seg));
+    seq_t end = text_end(tcb, active);
+    uint32_t text = seq_lt(from, end) ? min_u32(len, seq_len(from, end)) : 0;
+    out->n_slices = HF_SLICES_MAX;
+    out->text_len = tcp_chunk_slices(tcp, &active->rxt, text, out->slice, &out->n_slices);
+    len = out->text_len;
+    seq_t behind = seq_add(from, len);
+    if ((tcb->flags & F_FIN_SENT) && seq_eq(behind, end) && seq_lt(end, tcb->snd.nxt)) {
+        out->seg.ctl |= FIN;
+        len++;
+    }
+    out->seg.ctl |= seq_eq(behind, end) && out->text_len ? PSH : 0;
+    mark_urgent(active, &out->seg);
+    active->rtt_timed = 0; /* Karn */
+    tcp_recovery_sent(tcp, tcb, len);
+    finish_segment(tcp, tcb, out, HF_MARK_REPEAT);
+    tcp_rto_start(tcp, tcb);
+    if (tcp_recovery_next(tcp, tcb) == 0) {
+        tcb->owes &= (uint16_t)~HF_OWES_REPEAT;
+    }
+    return true;
+}
+
+/* New text and FIN, from SND.NXT on. */
+static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out)
+{
+    struct active *active = active_of(tcp, tcb);
+    tcb->owes &= (uint16_t) ~(HF_OWES_DATA | HF_OWES_FIN);
+    if (active == NULL || tcb->state < HF_ESTABLISHED) {
+        return false;
+    }
+    tcp_recovery_idle(tcp, tcb);
+    begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
+    uint32_t mss = segment_limit(tcb, &out->seg);
+    uint32_t text = sendable(tcp, tcb, active, mss, gso_bytes);
+    bool fin = fin_may_go(tcb, active, text);
+    if (text == 0 && !fin) {
+        return false;
+    }
+    out->n_slices = HF_SLICES_MAX;
+    uint32_t got = tcp_chunk_slices(tcp, &active->send, text, out->slice, &out->n_slices);
+    fin = fin && got == text;
+    out->text_len = got;
+    out->gso_size = got > mss ? (uint16_t)mss : 0;
+    seq_t behind = seq_add(tcb->snd.nxt, got);
+    bool last = seq_eq(behind, text_end(tcb, active));
+    out->seg.ctl |= (fin ? FIN : 0) | (got && ((last && !(tcb->flags & F_MORE)) || got > mss) ? PSH : 0);
+    mark_urgent(active, &out->seg);
+    tcp_cursor_advance(tcp, &active->send, got);
+    tcb->snd.nxt = seq_add(behind, fin ? 1 : 0);
+    active->send.at = tcb->snd.nxt;
+    tcb->flags |= fin ? F_FIN_SENT : 0;
+    if (got % mss) {
+        active->snd_sml = behind;
+    }
+    tcp_text_was_sent(tcp, tcb, got);
+    finish_segment(tcp, tcb, out, 0);
+    return true;
+}
+
+/* Timers and measurements after new text or a FIN. */
+void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (!active->rtt_timed && active->recovery == RECOVERY_NONE) {
+        active->rtt_timed = 1;
+        active->rtt_seq = tcb->snd.nxt;
+        active->rtt_start_us = tcp->now_us;
+    }
+    if (active->unacked_since_ms == 0) {
+        active->unacked_since_ms = ms_after(tcp->now_ms, 0);
+    }
+    if (active->persist) {
+        active->persist = 0;
+        active->rto_at_ms = 0;
+    }
+    active->push_now = 0;
+    if (text) {
+        tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
+    }
+    active->cwnd_limited = unsent_text(tcb, active) != 0 ||
+                           seq_len(tcb->snd.una, tcb->snd.nxt) * 2 > tcb->cwnd;
+    tcp_rto_start(tcp, tcb);
+}
+
+/* 3.8.6.1: an empty segment that is one octet old: the peer must answer it with its window. */
+static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
+{
+    struct active *active = active_of(tcp, tcb);
+    tcb->owes &= (uint16_t)~OWES_PROBE;
+    bool octet = active && tcp->b->policy.zwp_octet && seq_eq(tcb->snd.una, tcb->snd.nxt) &&
+                 unsent_text(tcb, active);
+    begin_segment(tcp, tcb, out, octet ? tcb->snd.nxt : seq_sub(tcb->snd.una, 1), ACK);
+    if (octet) {
+        out->n_slices = HF_SLICES_MAX;
+        out->text_len = tcp_chunk_slices(tcp, &active->send, 1, out->slice, &out->n_slices);
+        tcp_cursor_advance(tcp, &active->send, 1);
+        tcb->snd.nxt = seq_add(tcb->snd.nxt, 1);
+        active->send.at = tcb->snd.nxt;
+    }
+    tcb->flags |= F_PROBED;
+    finish_segment(tcp, tcb, out, HF_MARK_PROBE);
+    return true;
+}
+
+static bool put_ack(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
+{
+    begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
+    finish_segment(tcp, tcb, out, 0);
+    return true;
+}
+
+static bool put_next(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out)
+{
+    if (tcb->owes & HF_OWES_SYN) {
+        put_syn(tcp, tcb, out);
+        return true;
+    }
+    if ((tcb->owes & HF_OWES_REPEAT) && put_repeat(tcp, tcb, out)) {
+        return true;
+    }
+    if ((tcb->owes & (HF_OWES_DATA | HF_OWES_FIN)) && put_text(tcp, tcb, gso_bytes, out)) {
+        return true;
+    }
+    if (tcb->owes & OWES_PROBE) {
+        return put_probe(tcp, tcb, out);
+    }
+    if ((tcb->owes & OWES_AN_ACK) && tcb->state >= HF_SYN_RECEIVED) {
+        return put_ack(tcp, tcb, out);
+    }
+    return false;
+}
+
+bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out)
+{
+    HF_ASSERT(tcb->owes & OWES_LISTED);
+    if (put_next(tcp, tcb, gso_bytes, out)) {
+        tcp_consider_sending(tcp, tcb);
+        tcp_rearm(tcp, tcb);
+        return true;
+    }
+    tcp_owe_nothing(tcp, tcb);
+    if (tcb->active) {
+        persist_if_stuck(tcp, tcb, active_of(tcp, tcb));
+    }
+    tcp_settle(tcp, tcb);
+    return false;
+}
