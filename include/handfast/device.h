@@ -143,6 +143,9 @@ struct hf_capture {
  * is offloaded is written as the wire carries it: cut, checksums filled in. */
 int hf_device_capture(struct hf_device **device, struct hf_device *inner,
                       const struct hf_capture *capture, char error[HF_ERROR_TEXT]);
+/* Writes out what is buffered; 0, or the negative errno that stopped the writing (-ENOSPC): packets
+ * after it are missing.  -EINVAL: not a capture. */
+int hf_device_capture_status(struct hf_device *capture);
 
 /* A device of one's own ------------------------------------------------------------------------ */
 
@@ -176,7 +179,8 @@ int hf_device_fd(const struct hf_device *device);
 /* POLLIN, and POLLOUT while send took less than it was given. */
 int hf_device_poll_events(const struct hf_device *device);
 /* Up to n frames; 0: nothing now.  frames[].iface is left 0 for the caller to fill in.  The octets
- * are the device's and valid until the next receive or close.  Negative errno: the device is gone
+ * are the device's and valid until the next receive, flush or close.  Negative errno: the device is
+ * gone
  * (-ENODEV), down (-ENETDOWN) or out of memory. */
 int hf_device_receive(struct hf_device *device, int64_t now_ns, struct hf_frame_in *frames,
                       uint32_t n);
@@ -186,7 +190,8 @@ int hf_device_receive(struct hf_device *device, int64_t now_ns, struct hf_frame_
  */
 int hf_device_send(struct hf_device *device, int64_t now_ns, const struct hf_frame_out *frames,
                    uint32_t n);
-/* The stack has processed all frames received so far: a capture writes them. */
+/* The stack has processed all frames received so far: a capture writes them, a ring has its slots
+ * back. */
 void hf_device_flush(struct hf_device *device, int64_t now_ns);
 /* When hf_device_timeouts is due, and receive may have something; INT64_MAX: never. */
 int64_t hf_device_deadline(const struct hf_device *device);

@@ -1,0 +1,297 @@
+/* packet.c - AF_PACKET on an Ethernet interface, packet(7): frames come through a ring shared with
+ * the kernel (its size does not depend on what an unprivileged user may set SO_RCVBUF to, and a
+ * super-segment takes as much as many small ones), and go out with writev; both with the virtio-net
+ * header.
+ *
+ *     | tpacket2_hdr | sockaddr_ll | .. | virtio_net_hdr | frame ....... |    one slot
+ *                                                        ^ tp_mac
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "device/device.h"
+
+enum {
+    SLOT_BYTES = 17 * 4096, /* 64 KiB and what the kernel puts before it */
+    SLOTS_PER_BLOCK = 15,   /* a little less than 1 MiB                  */
+    BLOCKS = 17,
+    SLOTS = SLOTS_PER_BLOCK * BLOCKS,
+    BLOCK_BYTES = SLOT_BYTES * SLOTS_PER_BLOCK,
+};
+
+struct packet {
+    int fd;
+    bool full;
+    uint32_t next; /* slot the kernel fills next            */
+    uint32_t held; /* slots before it that the stack may still read */
+    uint64_t dropped;
+    uint8_t *ring;
+};
+
+static struct tpacket2_hdr *slot_at(const struct packet *packet, uint32_t index)
+{
+    index %= SLOTS;
+    return (struct tpacket2_hdr *)(void *)(packet->ring + (size_t)index * SLOT_BYTES);
+}
+
+static uint32_t status_of(struct tpacket2_hdr *slot)
+{
+    return __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
+}
+
+static void give_back(struct tpacket2_hdr *slot)
+{
+    __atomic_store_n(&slot->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+}
+
+static bool take_slot(struct tpacket2_hdr *slot, struct hf_frame_in *frame)
+{
+    const uint8_t *data = (const uint8_t *)slot + slot->tp_mac;
+    struct sockaddr_ll from;
+    struct virtio_net_hdr vnet;
+    memcpy(&from, (const uint8_t *)slot + TPACKET_ALIGN(sizeof *slot), sizeof from);
+    memcpy(&vnet, data - sizeof vnet, sizeof vnet);
+    if (from.sll_pkttype == PACKET_OUTGOING || slot->tp_snaplen < slot->tp_len) {
+        return false;
+    }
+    *frame = (struct hf_frame_in){.data = data, .len = slot->tp_snaplen};
+    return dev_vnet_in(&vnet, frame);
+}
+
+/* Nothing came and poll says something is wrong: an interface that is down may come up again. */
+static int trouble(const struct packet *packet)
+{
+    int err = 0;
+    socklen_t len = sizeof err;
+    struct sockaddr_ll at;
+    socklen_t at_len = sizeof at;
+    if (getsockopt(packet->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0 || err == 0) {
+        return 0;
+    }
+    bool known = getsockname(packet->fd, (struct sockaddr *)&at, &at_len) == 0;
+    return known && at.sll_ifindex > 0 ? 0 : -ENODEV;
+}
+
+/* As long as the newest slot is not given back, poll would say that there is more. */
+static void flush(void *self, int64_t now_ns)
+{
+    (void)now_ns;
+    struct packet *packet = self;
+    while (packet->held > 0) {
+        give_back(slot_at(packet, packet->next + SLOTS - packet->held));
+        packet->held--;
+    }
+}
+
+static int receive(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n)
+{
+    struct packet *packet = self;
+    flush(packet, now_ns);
+    uint32_t got = 0;
+    while (got < n && packet->held < SLOTS - 1) {
+        struct tpacket2_hdr *slot = slot_at(packet, packet->next);
+        if ((status_of(slot) & TP_STATUS_USER) == 0) {
+            break;
+        }
+        got += take_slot(slot, &frames[got]) ? 1 : 0;
+        packet->next = (packet->next + 1) % SLOTS;
+        packet->held++;
+    }
+    return packet->held == 0 ? trouble(packet) : (int)got;
+}
+
+static int send_frames(void *self, int64_t now_ns, const struct hf_frame_out *frames, uint32_t n)
+{
+    (void)now_ns;
+    struct packet *packet = self;
+    packet->full = false;
+    for (uint32_t i = 0; i < n; i++) {
+        int done =
+            dev_vnet_send(packet->fd, sizeof(struct virtio_net_hdr), &frames[i], &packet->dropped);
+        if (done < 0) {
+            return i == 0 ? done : (int)i;
+        }
+        if (done == 0) {
+            packet->full = true;
+            return (int)i;
+        }
+    }
+    return (int)n;
+}
+
+static int poll_events(const void *self)
+{
+    const struct packet *packet = self;
+    return packet->full ? POLLIN | POLLOUT : POLLIN;
+}
+
+static void close_packet(void *self)
+{
+    struct packet *packet = self;
+    munmap(packet->ring, (size_t)BLOCK_BYTES * BLOCKS);
+    close(packet->fd);
+    free(packet);
+}
+
+static const struct hf_device_calls packet_calls = {
+    .struct_size = sizeof(struct hf_device_calls),
+    .receive = receive,
+    .send = send_frames,
+    .flush = flush,
+    .poll_events = poll_events,
+    .close = close_packet,
+};
+
+/* Opening ------------------------------------------------------------------------------------- */
+
+/* Bound to no protocol: nothing arrives before the ring is there. */
+int dev_packet_open(const char *name, char error[HF_ERROR_TEXT])
+{
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        int err = errno;
+        return dev_fail(error, -err, "%s: no packet socket: %s: run as root, or use --private",
+                        name, strerror(err));
+    }
+    struct sockaddr_ll at = {.sll_family = AF_PACKET};
+    at.sll_ifindex = (int)if_nametoindex(name);
+    if (at.sll_ifindex == 0) {
+        close(fd);
+        return dev_fail(error, -ENODEV, "%s: no such interface (`ip link` lists them)", name);
+    }
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0) {
+        int err = errno;
+        close(fd);
+        return dev_fail(error, -err, "%s: cannot listen on this interface: %s", name,
+                        strerror(err));
+    }
+    return fd;
+}
+
+static bool set_up_ring(struct packet *packet)
+{
+    int one = 1;
+    int version = TPACKET_V2;
+    struct tpacket_req ring = {
+        .tp_block_size = BLOCK_BYTES,
+        .tp_block_nr = BLOCKS,
+        .tp_frame_size = SLOT_BYTES,
+        .tp_frame_nr = SLOTS,
+    };
+    int fd = packet->fd;
+    (void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one);
+    if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof one) != 0 ||
+        setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) != 0 ||
+        setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) != 0) {
+        return false;
+    }
+    packet->ring =
+        mmap(NULL, (size_t)BLOCK_BYTES * BLOCKS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return packet->ring != MAP_FAILED;
+}
+
+/* What the interface says of itself, asked through the socket: it may be in another namespace. */
+static int describe(int fd, struct ifreq *ifr, const uint8_t *mac, struct hf_interface *iface)
+{
+    struct sockaddr_ll at;
+    socklen_t len = sizeof at;
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0 || at.sll_family != AF_PACKET) {
+        return -EINVAL;
+    }
+    ifr->ifr_ifindex = at.sll_ifindex;
+    if (ioctl(fd, SIOCGIFNAME, ifr) != 0) {
+        return -errno;
+    }
+    struct ifreq asked = *ifr;
+    if (ioctl(fd, SIOCGIFMTU, &asked) != 0) {
+        return -errno;
+    }
+    iface->mtu = (uint32_t)asked.ifr_mtu;
+    if (ioctl(fd, SIOCGIFHWADDR, &asked) != 0) {
+        return -errno;
+    }
+    if (asked.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
+        return -EPROTONOSUPPORT;
+    }
+    memcpy(iface->mac, asked.ifr_hwaddr.sa_data, 6);
+    if (mac != NULL && memcmp(mac, iface->mac, 6) != 0) {
+        struct packet_mreq all = {.mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_PROMISC};
+        memcpy(iface->mac, mac, 6);
+        if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) != 0) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+/* IPv6 speaks to groups (neighbour discovery): let all of them in. */
+static int start(int fd)
+{
+    struct sockaddr_ll at;
+    socklen_t len = sizeof at;
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+        return -errno;
+    }
+    struct packet_mreq groups = {.mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_ALLMULTI};
+    (void)setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof groups);
+    at.sll_protocol = htons(ETH_P_ALL);
+    return bind(fd, (struct sockaddr *)&at, sizeof at) == 0 ? 0 : -errno;
+}
+
+int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint32_t flags,
+                    char error[HF_ERROR_TEXT])
+{
+    struct ifreq ifr = {0};
+    struct hf_interface iface = {.struct_size = sizeof iface, .link = HF_LINK_ETHERNET};
+    int err = describe(fd, &ifr, mac, &iface);
+    if (err < 0) {
+        close(fd);
+        return dev_fail(error, err, "%s: not an Ethernet interface that can be used: %s",
+                        ifr.ifr_name, strerror(-err));
+    }
+    iface.offload = (flags & HF_DEVICE_NO_OFFLOAD) != 0 ? 0 : DEV_ALL_OFFLOADS;
+    (void)fcntl(fd, F_SETFL, O_NONBLOCK | fcntl(fd, F_GETFL));
+    struct packet *packet = calloc(1, sizeof *packet);
+    if (packet == NULL) {
+        close(fd);
+        return dev_fail(error, -ENOMEM, "%s: no memory for the device", ifr.ifr_name);
+    }
+    packet->fd = fd;
+    if (!set_up_ring(packet)) {
+        err = -errno;
+        close(fd);
+        free(packet);
+        return dev_fail(error, err, "%s: no packet ring: %s", ifr.ifr_name, strerror(-err));
+    }
+    err = hf_device_new(device, &packet_calls, packet, &iface, fd, ifr.ifr_name);
+    if (err == 0) {
+        err = start(fd);
+    }
+    if (err < 0) {
+        close_packet(packet);
+        free(*device);
+        *device = NULL;
+        return dev_fail(error, err, "%s: cannot be used: %s", ifr.ifr_name, strerror(-err));
+    }
+    return 0;
+}
+
+int hf_device_packet(struct hf_device **device, const char *name, const uint8_t mac[6],
+                     uint32_t flags, char error[HF_ERROR_TEXT])
+{
+    *device = NULL;
+    int fd = dev_packet_open(name, error);
+    return fd < 0 ? fd : dev_packet_wrap(device, fd, mac, flags, error);
+}
