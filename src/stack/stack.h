@@ -173,6 +173,11 @@ struct stack {
     const struct hf_env *env;
 };
 
+static inline struct tcp_block *block_of(const struct stack *st)
+{
+    return st->tcp.b;
+}
+
 static inline void *stack_at(const struct stack *st, uint64_t offset)
 {
     return (uint8_t *)st->s + offset;
@@ -297,6 +302,8 @@ enum { NEIGHBOUR_KNOWN = 0, NEIGHBOUR_NONE = -1, NEIGHBOUR_FULL = -2 };
  * of its entry; NEIGHBOUR_FULL: no entry is free, something will be soon; NEIGHBOUR_NONE: never. */
 int stack_resolve(struct stack *st, const struct stack_path *path, uint8_t mac[6]);
 void stack_neighbour_timeouts(struct stack *st);
+/* A neighbour has answered or failed, a route has come: the connections that wait try again. */
+void stack_unblock(struct stack *st);
 
 /* input.c: a packet on its way up. */
 struct arrival {
@@ -306,6 +313,7 @@ struct arrival {
     uint32_t chain;         /* its chunks, when it is not contiguous; payload NULL      */
     struct wire_ip ip;
     const struct hf_frame_in *frame;
+    uint32_t lent;    /* struct lent of the frame, 0: none                          */
     uint8_t mac[6];   /* of the sender, on Ethernet                               */
     uint8_t iface;    /* where it came in                                         */
     bool to_group;    /* its destination is no single host: broadcast, multicast  */
@@ -351,13 +359,10 @@ void stack_packets_drop(struct stack *st, uint32_t neighbour);
 
 /* udp.c */
 void stack_udp_input(struct stack *st, const struct arrival *a);
-struct stack_udp *stack_udp_of(const struct stack *st, hf_handle handle); /* NULL: stale */
-hf_handle stack_udp_handle(const struct stack *st, uint32_t idx);
 /* The socket for a datagram to ip and port, 0: none. */
 uint32_t stack_find_udp(const struct stack *st, const uint8_t ip[16], uint16_t port, uint8_t zone);
-/* What of its events is true now. */
-uint16_t stack_udp_events(const struct stack *st, const struct stack_udp *udp);
-void stack_udp_event(struct stack *st, uint32_t idx, uint16_t bits);
+/* A datagram to an address of our own, out of the queue; idx is taken. */
+void stack_udp_loop(struct stack *st, uint32_t idx);
 void stack_udp_note(struct stack *st, uint32_t idx, const struct hf_icmp_report *report);
 /* A packet record is free again. */
 void stack_udp_writable(struct stack *st);
