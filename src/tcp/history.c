@@ -1,0 +1,188 @@
+/* history.c - what a connection has been through: one ring of events for all, the oldest evicted.
+ *
+ * Each event names the one before it of the same connection by its serial number; the newest is in
+ * tcb->history.  Serial numbers run 1 .. n, n the largest multiple of the ring's size that 32 bits
+ * hold, and then from 1 again, so that an event's place is its number modulo the size.
+ *
+ * A run of data is one event a direction: a segment is folded into the newest event that is like
+ * it, as long as nothing but such segments lies between.  Calls that move data and change no state,
+ * and delayed ACKs, are not kept.
+ */
+#include "tcp/tcp.h"
+
+enum {
+    KIND_BITS = 0x07,
+    MARK_SHIFT = 3,
+    KEPT_MARKS = HF_MARK_REPEAT | HF_MARK_PROBE,
+    FOLD_LOOK = 4, /* newest events looked at: data and ACKs, in and out of order */
+    FOLD_BYTES_MAX = 1 << 30,
+};
+
+static struct history_event *event_at(const struct tcp *tcp, uint32_t serial)
+{
+    const struct tcp_block *b = tcp->b;
+    return (struct history_event *)((uint8_t *)tcp->block + b->history_offset) +
+           (serial - 1) % b->history_size;
+}
+
+static uint32_t last_serial(const struct tcp_block *b)
+{
+    return UINT32_MAX / b->history_size * b->history_size;
+}
+
+/* How many events ago; at least history_size: it is no longer there. */
+static uint32_t age(const struct tcp_block *b, uint32_t serial)
+{
+    uint32_t newest = b->history_serial;
+    if (serial == 0 || newest == 0) {
+        return UINT32_MAX;
+    }
+    return newest >= serial ? newest - serial : newest + (last_serial(b) - serial);
+}
+
+static bool kept(const struct tcp_block *b, uint32_t serial)
+{
+    return age(b, serial) < b->history_size;
+}
+
+/* The event before it of the same connection; 0: none, or evicted. */
+static uint32_t before(const struct tcp *tcp, uint32_t serial)
+{
+    uint32_t earlier = event_at(tcp, serial)->before;
+    bool there = kept(tcp->b, earlier) && age(tcp->b, earlier) > age(tcp->b, serial);
+    return there ? earlier : 0;
+}
+
+static bool plain(uint16_t ctl, uint8_t states, uint8_t kind_marks)
+{
+    uint8_t kind = kind_marks & KIND_BITS;
+    return (kind == HF_TRACE_IN || kind == HF_TRACE_OUT) && kind_marks >> MARK_SHIFT == 0 &&
+           (ctl & (SYN | FIN | RST | URG)) == 0 && states >> 4 == (states & 15);
+}
+
+static bool foldable(const struct history_event *into, const struct history_event *event)
+{
+    return into->kind_marks == event->kind_marks && into->states == event->states &&
+           into->verdict == event->verdict && into->segments < UINT16_MAX &&
+           (into->text_bytes != 0) == (event->text_bytes != 0) && into->text_bytes < FOLD_BYTES_MAX;
+}
+
+/* Into one of the newest events, when all from there on are plain. */
+static bool fold(const struct tcp *tcp, uint32_t newest, const struct history_event *event)
+{
+    if (!plain(event->ctl, event->states, event->kind_marks)) {
+        return false;
+    }
+    uint32_t serial = newest;
+    for (unsigned i = 0; i < FOLD_LOOK && serial != 0; i++) {
+        struct history_event *into = event_at(tcp, serial);
+        if (!plain(into->ctl, into->states, into->kind_marks)) {
+            return false;
+        }
+        if (foldable(into, event)) {
+            into->text_bytes += event->text_bytes;
+            into->segments++;
+            into->wnd = event->wnd;
+            into->ack = event->ack;
+            into->ctl |= event->ctl;
+            return true;
+        }
+        serial = before(tcp, serial);
+    }
+    return false;
+}
+
+static bool worth_keeping(const struct hf_trace *record)
+{
+    switch (record->cause) {
+    case HF_CALL_SEND:
+    case HF_CALL_RECEIVE:
+    case HF_TIMER_DELAYED_ACK:
+        return record->state_before != record->state_after;
+    default:
+        return true;
+    }
+}
+
+void tcp_history_add(struct tcp *tcp, struct tcb *tcb, const struct hf_trace *record)
+{
+    struct tcp_block *b = tcp->b;
+    if (b->history_size == 0 || !worth_keeping(record)) {
+        return;
+    }
+    struct history_event event = {
+        .before = kept(b, tcb->history) ? tcb->history : 0,
+        .time_ms = tcp->now_ms,
+        .seq = record->seq,
+        .ack = record->ack,
+        .text_bytes = record->text_bytes,
+        .wnd = record->wnd,
+        .ctl = record->ctl,
+        .kind_marks = (uint8_t)(record->kind | (record->marks & KEPT_MARKS) << MARK_SHIFT),
+        .states = (uint8_t)(record->state_before << 4 | record->state_after),
+        .verdict = (uint8_t)record->verdict,
+        .cause = record->cause,
+        .segments = 1,
+    };
+    if (fold(tcp, event.before, &event)) {
+        return;
+    }
+    b->history_serial = b->history_serial == last_serial(b) ? 1 : b->history_serial + 1;
+    *event_at(tcp, b->history_serial) = event;
+    tcb->history = b->history_serial;
+}
+
+/* The instant of a 32-bit millisecond that lies in the past. */
+static int64_t time_of(const struct tcp *tcp, uint32_t time_ms)
+{
+    int64_t now_ns = tcp->env ? tcp->env->now_ns : (int64_t)tcp->now_ms * 1000000;
+    return now_ns - (int64_t)(tcp->now_ms - time_ms) * 1000000;
+}
+
+static void rebuild(const struct tcp *tcp, const struct tcb *tcb, const struct conn_id *id,
+                    const struct history_event *event, struct hf_trace *record)
+{
+    *record = (struct hf_trace){
+        .version = HF_TRACE_VERSION,
+        .kind = event->kind_marks & KIND_BITS,
+        .cause = event->cause,
+        .state_before = event->states >> 4,
+        .state_after = event->states & 15,
+        .verdict = event->verdict,
+        .time_ns = time_of(tcp, event->time_ms),
+        .handle = tcp_handle(tcp, tcb),
+        .local_port = id->lport,
+        .remote_port = id->rport,
+        .ctl = event->ctl,
+        .seq = event->seq,
+        .ack = event->ack,
+        .len = event->text_bytes + (event->ctl & SYN ? 1 : 0) + (event->ctl & FIN ? 1 : 0),
+        .text_bytes = event->text_bytes,
+        .wnd = event->wnd,
+        .marks = (uint8_t)(event->kind_marks >> MARK_SHIFT | (id->v4 ? 0 : HF_MARK_IPV6)),
+        .iss = tcb->iss.v,
+        .irs = tcb->irs.v,
+    };
+    memcpy(record->local_ip, id->local, 16);
+    memcpy(record->remote_ip, id->remote, 16);
+}
+
+uint32_t tcp_history_read(const struct tcp *tcp, const struct tcb *tcb, struct hf_trace *records,
+                          uint32_t n)
+{
+    const struct tcp_block *b = tcp->b;
+    uint32_t count = 0;
+    if (b->history_size == 0 || !kept(b, tcb->history)) {
+        return 0;
+    }
+    for (uint32_t serial = tcb->history; serial != 0 && count < n; serial = before(tcp, serial)) {
+        count++;
+    }
+    struct conn_id id;
+    tcp_id_of(tcp, &tcb->id, tcb->zone, tcb->flags & F_V6, &id);
+    uint32_t serial = tcb->history;
+    for (uint32_t i = count; i-- != 0; serial = before(tcp, serial)) {
+        rebuild(tcp, tcb, &id, event_at(tcp, serial), &records[i]);
+    }
+    return count;
+}

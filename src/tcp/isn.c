@@ -1,0 +1,55 @@
+/* isn.c - numbers nobody shall guess: RFC 6528 (ISN), RFC 7323 5.4 (timestamps), RFC 6056 (ports).
+ *
+ * All are SipHash-2-4 of the connection's addresses and ports under keys of their own, so that
+ * nothing need be remembered: the same four give the same offset again, and numbers of connections
+ * that follow each other ascend (RFC 6191 relies on it).
+ */
+#include "tcp/tcp.h"
+
+enum { PROBES_MAX = 32 };
+
+static uint64_t hash_id(const struct sip_key *key, const struct conn_id *id, uint16_t lport)
+{
+    uint32_t ports = (uint32_t)id->rport << 16 | lport;
+    if (id->v4) {
+        uint64_t both = (uint64_t)get_be32(id->local + 12) << 32 | get_be32(id->remote + 12);
+        return sip24_12(key, both, ports);
+    }
+    uint64_t words[4] = {get_be64(id->local), get_be64(id->local + 8), get_be64(id->remote),
+                         get_be64(id->remote + 8)};
+    return sip24_36(key, words, ports);
+}
+
+/* RFC 6528 3: ISN = M + F(), M a clock of 4 microseconds (RFC 9293 3.4.1, MUST-8). */
+seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id)
+{
+    uint32_t m = (uint32_t)((uint64_t)tcp->env->now_ns / 4000);
+    return seq(m + (uint32_t)hash_id(&secret_of(tcp)->isn, id, id->lport));
+}
+
+uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
+{
+    return (uint32_t)hash_id(&secret_of(tcp)->ts, id, id->lport);
+}
+
+/* RFC 6056 3.3.4, double hash: each peer sees its own sequence of ports, at a place of its own; a
+ * counter for several peers together says little about any of them.  A port that any record still
+ * uses, also one in TIME-WAIT, is passed over; after PROBES_MAX in a row there is none. */
+uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id)
+{
+    const struct hf_policy *policy = &tcp->b->policy;
+    struct tcp_secret *secret = secret_of(tcp);
+    uint32_t range = (uint32_t)policy->port_last - policy->port_first + 1;
+    uint64_t hash = hash_id(&secret->port, id, 0);
+    uint32_t *count = &secret->port_count[(hash >> 32) % ARRAY_LEN(secret->port_count)];
+    for (uint32_t i = 0; i < min_u32(PROBES_MAX, range); i++) {
+        uint32_t place = (uint32_t)(((uint64_t)(uint32_t)hash + *count) % range);
+        *count = *count + 1;
+        id->lport = (uint16_t)(policy->port_first + place);
+        tcp_hash(tcp, id);
+        if (tcp_find(tcp, id) == 0) {
+            return id->lport;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* rto.c - RFC 6298: the retransmission timeout, from what a round trip takes.
+ *
+ *     RTO = SRTT + max(4 * RTTVAR, rto_min), at most rto_max, doubled after each timeout
+ *
+ * The floor lies under the variance instead of under the sum, and is 200 ms instead of the second
+ * of section 2.4 (a SHOULD): what deployed stacks do.
+ */
+#include "tcp/tcp.h"
+
+enum { AFTER_LOST_SYN_MS = 3000, BACKOFF_MAX = 16 };
+
+void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
+{
+    struct active *active = active_of(tcp, tcb);
+    uint32_t r = max_u32(rtt_us, 1);
+    if (tcb->srtt_us == 0) { /* 2.2: the first measurement */
+        tcb->srtt_us = r;
+        tcb->rttvar_us = r / 2;
+    } else { /* 2.3: alpha 1/8, beta 1/4 */
+        uint32_t error = tcb->srtt_us > r ? tcb->srtt_us - r : r - tcb->srtt_us;
+        tcb->rttvar_us = (uint32_t)((3 * (uint64_t)tcb->rttvar_us + error) / 4);
+        tcb->srtt_us = (uint32_t)max_u64((7 * (uint64_t)tcb->srtt_us + r) / 8, 1);
+    }
+    if (active) {
+        active->backoff = 0; /* 5.7: computed anew */
+    }
+}
+
+/* 2.1: before a measurement; 5.7: three seconds once data starts, when the SYN's timer had fired.
+ */
+static uint64_t unmeasured_ms(const struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t rto_ms = tcp->b->policy.rto_initial_ms;
+    bool lost_syn = (tcb->flags & F_SYN_RESENT) && tcp_synchronized(tcb);
+    return lost_syn ? max_u32(rto_ms, AFTER_LOST_SYN_MS) : rto_ms;
+}
+
+uint32_t tcp_rto_ms(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct hf_policy *policy = &tcp->b->policy;
+    const struct active *active = active_of(tcp, tcb);
+    uint64_t rto_ms = unmeasured_ms(tcp, tcb);
+    if (tcb->srtt_us) {
+        uint64_t spread_us =
+            max_u64(4 * (uint64_t)tcb->rttvar_us, (uint64_t)policy->rto_min_ms * 1000);
+        rto_ms = (tcb->srtt_us + spread_us + 999) / 1000;
+    }
+    rto_ms <<= active ? min_u32(active->backoff, BACKOFF_MAX) : 0;
+    return (uint32_t)max_u64(min_u64(rto_ms, policy->rto_max_ms), 1);
+}
+
+static bool in_flight(const struct tcb *tcb)
+{
+    return !seq_eq(tcb->snd.una, tcb->snd.nxt);
+}
+
+/* 5.1; a timer that runs is let run.  With nothing in flight it is off (5.2), unless it counts for
+ * a zero-window probe. */
+void tcp_rto_start(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active && (active->rto_at_ms == 0 || !in_flight(tcb))) {
+        tcp_rto_restart(tcp, tcb);
+    }
+}
+
+/* 5.3 */
+void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active == NULL || (!in_flight(tcb) && active->persist)) {
+        return;
+    }
+    active->rto_at_ms = in_flight(tcb) ? ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb)) : 0;
+}

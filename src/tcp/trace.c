@@ -1,0 +1,146 @@
+/* trace.c - the choke points: each segment, call and timer makes one struct hf_trace.
+ *
+ *     tcp_trace_begin     before anything changes: kind, cause, state
+ *     tcp_trace_segment   its header
+ *     tcp_trace_end       what has become of it; counted, told, kept in the history
+ *
+ * When nobody looks and no history is kept, only the verdict's counter is touched.
+ */
+#include "tcp/tcp.h"
+
+static bool watched(const struct tcp *tcp)
+{
+    return tcp->env->trace != NULL || tcp->b->history_size != 0;
+}
+
+static void put_id(struct hf_trace *record, const struct conn_id *id)
+{
+    memcpy(record->local_ip, id->local, 16);
+    memcpy(record->remote_ip, id->remote, 16);
+    record->local_port = id->lport;
+    record->remote_port = id->rport;
+    record->marks |= id->v4 ? 0 : HF_MARK_IPV6;
+}
+
+void tcp_trace_begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kind,
+                     enum hf_cause cause)
+{
+    struct hf_trace *record = &tcp->before;
+    if (!watched(tcp)) {
+        record->kind = (uint8_t)kind;
+        return;
+    }
+    *record = (struct hf_trace){
+        .version = HF_TRACE_VERSION,
+        .kind = (uint8_t)kind,
+        .cause = (uint8_t)cause,
+        .time_ns = tcp->env->now_ns,
+    };
+    if (tcb == NULL) {
+        return;
+    }
+    record->state_before = tcb->state;
+    record->handle = tcp_handle(tcp, tcb);
+    if (kind == HF_TRACE_CALL || kind == HF_TRACE_TIMER) {
+        struct conn_id id;
+        tcp_id_of(tcp, &tcb->id, tcb->zone, tcb->flags & F_V6, &id);
+        put_id(record, &id);
+    }
+}
+
+void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
+{
+    struct hf_trace *record = &tcp->before;
+    if (!watched(tcp)) {
+        return;
+    }
+    put_id(record, id);
+    record->ctl = seg->ctl;
+    record->seq = seg->seq.v;
+    record->ack = seg->ack.v;
+    record->text_bytes = seg->text_len;
+    record->len = seg->text_len + (seg->ctl & SYN ? 1 : 0) + (seg->ctl & FIN ? 1 : 0);
+    record->wnd = seg->wnd;
+    record->up = seg->up;
+    record->options =
+        (uint8_t)(seg->opt.present & (OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_SACK | OPT_TS));
+    record->mss = seg->opt.present & OPT_MSS ? seg->opt.mss : 0;
+    record->wscale = seg->opt.present & OPT_WSCALE ? seg->opt.wscale : 0;
+    if (seg->opt.present & OPT_TS) {
+        record->ts_val = seg->opt.ts_val;
+        record->ts_ecr = seg->opt.ts_ecr;
+    }
+    if (seg->opt.present & OPT_SACK) {
+        record->n_sack = (uint8_t)min_u32(seg->opt.n_sack, ARRAY_LEN(record->sack));
+        for (unsigned i = 0; i < record->n_sack; i++) {
+            record->sack[i][0] = seg->opt.sack[i].left.v;
+            record->sack[i][1] = seg->opt.sack[i].right.v;
+        }
+    }
+}
+
+static void put_variables(const struct tcp *tcp, const struct tcb *tcb, struct hf_trace *record)
+{
+    const struct active *active = active_of(tcp, tcb);
+    record->owed = tcb->owes & 0xff;
+    record->iss = tcb->iss.v;
+    record->irs = tcb->irs.v;
+    record->snd_una = tcb->snd.una.v;
+    record->snd_nxt = tcb->snd.nxt.v;
+    record->snd_wnd = tcb->snd.wnd;
+    record->snd_wl1 = tcb->snd.wl1.v;
+    record->snd_wl2 = tcb->snd.wl2.v;
+    record->rcv_nxt = tcb->rcv.nxt.v;
+    record->rcv_wnd = tcb->rcv.wnd;
+    record->cwnd = tcb->cwnd;
+    record->ssthresh = tcb->ssthresh;
+    record->rto_ms = tcp_rto_ms(tcp, tcb);
+    record->srtt_us = tcb->srtt_us;
+    record->queued_bytes = active ? active->sq_bytes : 0;
+    record->unread_bytes = active ? active->rq_bytes : 0;
+}
+
+void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
+{
+    struct hf_trace *record = &tcp->before;
+    bool arrived = record->kind == HF_TRACE_IN || record->kind == HF_TRACE_DROP;
+    if (arrived && verdict < HF_VERDICT_COUNT) {
+        tcp->b->verdicts[verdict]++;
+    }
+    if (!watched(tcp)) {
+        return;
+    }
+    record->verdict = (uint16_t)verdict;
+    if (tcb) {
+        record->state_after = tcb->state;
+        if (record->handle == 0) {
+            record->handle = tcp_handle(tcp, tcb);
+        }
+        put_variables(tcp, tcb, record);
+        tcp_history_add(tcp, tcb, record);
+    } else {
+        record->state_after = record->state_before == HF_LISTEN ? HF_LISTEN : HF_CLOSED;
+        record->marks |= record->state_before == HF_CLOSED ? HF_MARK_NO_CONNECTION : 0;
+    }
+    if (tcp->env->trace) {
+        tcp->env->trace(tcp->env->trace_arg, record);
+    }
+}
+
+void tcp_trace_record(struct tcp *tcp, struct hf_trace *record)
+{
+    record->version = HF_TRACE_VERSION;
+    record->time_ns = tcp->env->now_ns;
+    if (tcp->env->trace) {
+        tcp->env->trace(tcp->env->trace_arg, record);
+    }
+}
+
+/* Generation above, kind (0) and index below. */
+hf_handle tcp_handle(const struct tcp *tcp, const struct tcb *tcb)
+{
+    if (tcb->flags & (F_COMPACT | F_RELEASED)) {
+        return 0;
+    }
+    return (hf_handle)tcb->generation << 32 | tcb_index(tcp, tcb);
+}
