@@ -317,8 +317,8 @@ enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struc
                                       struct segment *seg);
 enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
                                       uint32_t listener, struct segment *seg);
-/* A released tcb in TIME-WAIT becomes small; stays as it is when no record is left. */
-void tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
+/* A released tcb in TIME-WAIT becomes small and is gone; false: no record is left, it stays. */
+bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
 void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half, struct tcb *scratch);
 void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct tcb *scratch);
 void tcp_compact_timeouts(struct tcp *tcp);
@@ -382,8 +382,6 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb);
 void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb);
 /* Before new text: after a pause of an RTO the congestion window restarts (RFC 5681 4.1). */
 void tcp_recovery_idle(struct tcp *tcp, struct tcb *tcb);
-/* ESTABLISHED: the initial window (RFC 6928), no threshold. */
-void tcp_congestion_start(struct tcp *tcp, struct tcb *tcb);
 /* What recovery lets output send again now: its length, from active->rxt.at on; 0: nothing. */
 uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb);
 /* Octets of new text that the congestion window allows now. */
