@@ -1,0 +1,167 @@
+/* reply.c - RFC 9293 sections 3.5.2 and 3.10.7.1: segments that go out without a record.
+ *
+ * Resets in answer to what belongs nowhere, the reset of a connection that is no more, and the
+ * SYN,ACK or ACK that a compact record owes.  They wait in a ring; when it is full they are dropped
+ * and counted: whoever needs the answer will ask again.
+ */
+#include "tcp/tcp.h"
+
+static struct tcp_reply *reply_at(const struct tcp *tcp, uint32_t n)
+{
+    struct tcp_reply *ring = (struct tcp_reply *)((uint8_t *)tcp->block + tcp->b->reply_offset);
+    return &ring[(tcp->b->reply_head + n) % tcp->b->max_replies];
+}
+
+/* Room for one more, filled in for id; NULL: the ring is full. */
+static struct tcp_reply *new_reply(struct tcp *tcp, const struct conn_id *id)
+{
+    struct tcp_block *b = tcp->b;
+    if (b->reply_n == b->max_replies) {
+        b->replies_dropped++;
+        return NULL;
+    }
+    struct tcp_reply *reply = reply_at(tcp, b->reply_n++);
+    memset(reply, 0, sizeof *reply);
+    memcpy(reply->local, id->local, 16);
+    memcpy(reply->remote, id->remote, 16);
+    reply->lport = id->lport;
+    reply->rport = id->rport;
+    reply->zone = id->zone;
+    reply->ttl = b->policy.ttl;
+    return reply;
+}
+
+/* 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>, or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. */
+void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
+{
+    HF_ASSERT(!(seg->ctl & RST));
+    struct tcp_reply *reply = new_reply(tcp, id);
+    if (reply == NULL) {
+        return;
+    }
+    if (seg->ctl & ACK) {
+        reply->seq = seg->ack;
+        reply->ctl = RST;
+    } else {
+        reply->ack = seq_add(seg->seq, seg->len);
+        reply->ctl = RST | ACK;
+    }
+    if (tcp->b->policy.rst_ts && (seg->opt.present & OPT_TS)) { /* RFC 7323 5.2 */
+        reply->options = OPT_TS;
+        reply->ts_val = tcp->now_ms + tcp_ts_offset(tcp, id);
+        reply->ts_ecr = seg->opt.ts_val;
+    }
+}
+
+static void put_timestamp(struct tcp *tcp, const struct tcb *tcb, struct tcp_reply *reply)
+{
+    if (tcb->flags & F_TS) {
+        reply->options |= OPT_TS;
+        reply->ts_val = tcp->now_ms + tcb->ts_offset;
+        reply->ts_ecr = tcb->ts_recent;
+    }
+}
+
+/* 3.10.5 ABORT: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>. */
+void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb)
+{
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    tcb->flags |= F_RST_SENT;
+    struct tcp_reply *reply = new_reply(tcp, &id);
+    if (reply == NULL) {
+        return;
+    }
+    reply->ttl = tcb->ttl;
+    reply->tos = tcb->tos;
+    reply->seq = tcb->snd.nxt;
+    reply->ack = tcb->rcv.nxt;
+    reply->ctl = RST | ACK;
+    put_timestamp(tcp, tcb, reply);
+}
+
+static void put_syn_options(struct tcp *tcp, const struct tcb *scratch, struct tcp_reply *reply)
+{
+    reply->options = OPT_MSS;
+    reply->mss = tcp_announced_mss(scratch, tcp->no_tally.max_segment);
+    if (scratch->flags & F_WSCALE) {
+        reply->options |= OPT_WSCALE;
+        reply->wscale = scratch->rcv_wscale;
+    }
+    if (scratch->flags & F_SACK) {
+        reply->options |= OPT_SACK_OK;
+    }
+}
+
+void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *id)
+{
+    bool syn = scratch->owes & HF_OWES_SYN;
+    if (!syn && !(scratch->owes & HF_OWES_ACK)) {
+        return;
+    }
+    scratch->owes = 0;
+    struct tcp_reply *reply = new_reply(tcp, id);
+    if (reply == NULL) {
+        return;
+    }
+    reply->ttl = scratch->ttl;
+    reply->tos = scratch->tos;
+    reply->seq = syn ? scratch->iss : scratch->snd.nxt;
+    reply->ack = scratch->rcv.nxt;
+    reply->ctl = syn ? SYN | ACK : ACK;
+    uint32_t wnd = syn ? scratch->rcv.wnd : scratch->rcv.wnd >> scratch->rcv_wscale;
+    reply->wnd = (uint16_t)min_u32(wnd, 65535);
+    if (syn) {
+        put_syn_options(tcp, scratch, reply);
+    }
+    put_timestamp(tcp, scratch, reply);
+}
+
+const struct tcp_reply *tcp_peek_reply(const struct tcp *tcp)
+{
+    return tcp->b->reply_n ? reply_at(tcp, 0) : NULL;
+}
+
+void tcp_drop_reply(struct tcp *tcp)
+{
+    HF_ASSERT(tcp->b->reply_n);
+    tcp->b->reply_head = (tcp->b->reply_head + 1) % tcp->b->max_replies;
+    tcp->b->reply_n--;
+}
+
+bool tcp_next_reply(struct tcp *tcp, struct tcp_out *out)
+{
+    const struct tcp_reply *reply = tcp_peek_reply(tcp);
+    if (reply == NULL) {
+        return false;
+    }
+    memset(out, 0, offsetof(struct tcp_out, slice));
+    memcpy(out->id.local, reply->local, 16);
+    memcpy(out->id.remote, reply->remote, 16);
+    out->id.lport = reply->lport;
+    out->id.rport = reply->rport;
+    out->id.zone = reply->zone;
+    out->id.v4 = wire_is_v4(reply->remote);
+    out->ttl = reply->ttl;
+    out->tos = reply->tos;
+    out->seg = (struct segment){
+        .seq = reply->seq,
+        .ack = reply->ack,
+        .len = reply->ctl & SYN ? 1 : 0,
+        .wnd = reply->wnd,
+        .ctl = reply->ctl,
+        .sport = reply->lport,
+        .dport = reply->rport,
+        .opt = {.present = reply->options,
+                .mss = reply->mss,
+                .wscale = reply->wscale,
+                .ts_val = reply->ts_val,
+                .ts_ecr = reply->ts_ecr},
+    };
+    tcp_drop_reply(tcp);
+    tcp_trace_begin(tcp, NULL, HF_TRACE_OUT, HF_CAUSE_NONE);
+    tcp_trace_segment(tcp, &out->id, &out->seg);
+    tcp_trace_end(tcp, NULL, HF_V_ACCEPTED);
+    tcp->b->segs_out++;
+    return true;
+}

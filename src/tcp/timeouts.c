@@ -1,0 +1,226 @@
+/* timeouts.c - RFC 9293 section 3.10.8: user timeout, retransmission timeout, TIME-WAIT timeout;
+ * window probes (3.8.6.1) and delayed ACKs (3.8.6.3).
+ *
+ * A connection has one place in the wheel, at the earliest of its deadlines.  It is moved only when
+ * a deadline comes before it; when it fires early, nothing is due and it is filed anew.
+ */
+#include "tcp/tcp.h"
+
+static uint32_t earlier(uint32_t a, uint32_t b)
+{
+    if (a == 0 || b == 0) {
+        return a ? a : b;
+    }
+    return (int32_t)(a - b) < 0 ? a : b;
+}
+
+/* When the user's patience ends, 0: never. */
+static uint32_t user_timeout_at(const struct tcb *tcb, const struct active *active)
+{
+    if (tcb->user_timeout_ms == 0 || active == NULL || active->unacked_since_ms == 0 ||
+        tcb->state == HF_TIME_WAIT) {
+        return 0;
+    }
+    return ms_after(active->unacked_since_ms, tcb->user_timeout_ms);
+}
+
+static uint32_t earliest(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    uint32_t at_ms = tcb->long_at_ms;
+    if (active) {
+        at_ms = earlier(at_ms, active->rto_at_ms);
+        at_ms = earlier(at_ms, active->delack_at_ms);
+        at_ms = earlier(at_ms, user_timeout_at(tcb, active));
+    }
+    return at_ms;
+}
+
+void tcp_rearm(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->flags & F_COMPACT) {
+        return;
+    }
+    uint32_t idx = tcb_index(tcp, tcb);
+    struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
+    uint32_t at_ms = earliest(tcp, tcb);
+    bool filed = wheel_is_set(&links, idx);
+    if (at_ms == 0) {
+        wheel_clear(&tcp->b->wheel, &links, idx);
+    } else if (!filed || (int32_t)(at_ms - tcb->wheel.at_ms) < 0) {
+        wheel_set(&tcp->b->wheel, &links, idx, at_ms);
+    }
+}
+
+void tcp_settle(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->flags & F_COMPACT) {
+        return;
+    }
+    if (tcb->state == HF_TIME_WAIT && (tcb->flags & F_RELEASED) && tcb->owes == 0) {
+        tcp_detach_if_idle(tcp, tcb);
+        if (tcb->active == 0 && tcp_compact_time_wait(tcp, tcb)) {
+            return;
+        }
+    }
+    tcp_detach_if_idle(tcp, tcb);
+    tcp_rearm(tcp, tcb);
+}
+
+static void timed_out(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
+{
+    tcp_finish(tcp, tcb, HF_ERR_TIMED_OUT, cause, HF_V_ACCEPTED);
+}
+
+/* The SYN or SYN,ACK again, RFC 9293 3.8.3: attempts to open have a limit of their own (MUST-23). */
+static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
+{
+    const struct hf_policy *policy = &tcp->b->policy;
+    bool passive = tcb->flags & F_PASSIVE;
+    if (tcb->retries >= (passive ? policy->synack_retries : policy->syn_retries)) {
+        timed_out(tcp, tcb, passive ? HF_TIMER_SYN_ACK : HF_TIMER_RTO);
+        return;
+    }
+    tcb->retries++;
+    tcb->flags |= F_SYN_RESENT;
+    active->backoff++;
+    active->rtt_timed = 0;
+    tcp_owe(tcp, tcb, HF_OWES_SYN);
+    tcp_rto_restart(tcp, tcb);
+}
+
+/* 3.8.6.1: the window is still closed, or so small that nothing was worth sending. */
+static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
+{
+    if (tcb->snd.wnd > 0) { /* the override timer of 3.8.6.2.1 (4) */
+        active->persist = 0;
+        active->rto_at_ms = 0;
+        active->push_now = 1;
+        tcb->flags &= ~(uint32_t)F_MORE;
+        tcp_consider_sending(tcp, tcb);
+        return;
+    }
+    if (tcb->retries >= tcp->b->policy.data_retries) {
+        timed_out(tcp, tcb, HF_TIMER_PERSIST);
+        return;
+    }
+    tcb->retries++;
+    uint32_t doubled = min_u32(active->persist, 16);
+    active->persist++;
+    uint64_t wait_ms = (uint64_t)tcp_rto_ms(tcp, tcb) << doubled;
+    active->rto_at_ms =
+        ms_after(tcp->now_ms, (uint32_t)min_u64(wait_ms, tcp->b->policy.rto_max_ms));
+    tcp_owe(tcp, tcb, OWES_PROBE);
+}
+
+/* RETRANSMISSION TIMEOUT; RFC 6298 5.4 - 5.7. */
+static void retransmission_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
+{
+    if (seq_eq(tcb->snd.una, tcb->iss) && tally_of(tcp, tcb)->una_wraps == 0) {
+        syn_timeout(tcp, tcb, active);
+        return;
+    }
+    if (tcb->retries >= tcp->b->policy.data_retries) { /* R2, SHLD-11 */
+        timed_out(tcp, tcb, HF_TIMER_RTO);
+        return;
+    }
+    tcb->retries++;
+    active->backoff++;
+    active->rtt_timed = 0;
+    tcp_recovery_on_rto(tcp, tcb);
+    tcp_owe(tcp, tcb, HF_OWES_REPEAT);
+    tcp_rto_restart(tcp, tcb);
+}
+
+/* What ends a state that waits for nothing but time. */
+static void long_timeout(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->state == HF_TIME_WAIT) {
+        tcp_finish(tcp, tcb, HF_OK, HF_TIMER_TIME_WAIT, HF_V_ACCEPTED);
+    } else if (tcb->flags & F_HELD) {
+        timed_out(tcp, tcb, HF_TIMER_SYN_ACK);
+    } else {
+        timed_out(tcp, tcb, HF_TIMER_FIN_WAIT_2);
+    }
+}
+
+/* The most urgent deadline of the tcb that is due; HF_CAUSE_NONE: none. */
+static enum hf_cause due(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    uint32_t now_ms = tcp->now_ms;
+    if (active && ms_due(user_timeout_at(tcb, active), now_ms)) {
+        return HF_TIMER_USER_TIMEOUT;
+    }
+    if (active && ms_due(active->rto_at_ms, now_ms)) {
+        return active->persist ? HF_TIMER_PERSIST : HF_TIMER_RTO;
+    }
+    if (active && ms_due(active->delack_at_ms, now_ms)) {
+        return HF_TIMER_DELAYED_ACK;
+    }
+    if (ms_due(tcb->long_at_ms, now_ms)) {
+        return tcb->state == HF_TIME_WAIT ? HF_TIMER_TIME_WAIT : HF_TIMER_FIN_WAIT_2;
+    }
+    return HF_CAUSE_NONE;
+}
+
+static void fire(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
+{
+    struct active *active = active_of(tcp, tcb);
+    switch (cause) {
+    case HF_TIMER_USER_TIMEOUT:
+        timed_out(tcp, tcb, cause);
+        break;
+    case HF_TIMER_PERSIST:
+        persist_timeout(tcp, tcb, active);
+        break;
+    case HF_TIMER_RTO:
+        retransmission_timeout(tcp, tcb, active);
+        break;
+    case HF_TIMER_DELAYED_ACK:
+        active->delack_at_ms = 0;
+        tcp_owe_ack(tcp, tcb);
+        break;
+    default:
+        long_timeout(tcp, tcb);
+        break;
+    }
+}
+
+static void expire(struct tcp *tcp, struct tcb *tcb)
+{
+    uint32_t generation = tcb->generation;
+    for (enum hf_cause cause = due(tcp, tcb); cause != HF_CAUSE_NONE; cause = due(tcp, tcb)) {
+        tcp_trace_begin(tcp, tcb, HF_TRACE_TIMER, cause);
+        fire(tcp, tcb, cause);
+        bool alive = tcb->generation == generation;
+        tcp_trace_end(tcp, alive ? tcb : NULL, HF_V_ACCEPTED);
+        if (!alive) {
+            return;
+        }
+    }
+    tcp_settle(tcp, tcb);
+}
+
+void tcp_timeouts(struct tcp *tcp)
+{
+    struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
+    for (uint32_t idx = wheel_expired(&tcp->b->wheel, &links, tcp->now_ms); idx != 0;
+         idx = wheel_expired(&tcp->b->wheel, &links, tcp->now_ms)) {
+        expire(tcp, tcb_at(tcp, idx));
+    }
+    tcp_compact_timeouts(tcp);
+}
+
+bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms)
+{
+    struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
+    uint32_t compact_ms;
+    bool any = wheel_next(&tcp->b->wheel, &links, at_ms);
+    if (tcp_compact_next(tcp, &compact_ms) &&
+        (!any || (int32_t)(compact_ms - *at_ms) < 0)) {
+        *at_ms = compact_ms;
+        any = true;
+    }
+    return any;
+}
