@@ -115,6 +115,18 @@ uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uin
     return b->small.max + b->large.max + local;
 }
 
+/* The segment may have been trimmed since tcp->lent was set: the place comes from the text itself.
+ */
+uint32_t tcp_chunk_keep(struct tcp *tcp, const uint8_t *text, uint32_t len)
+{
+    uint32_t lent = tcp->lent.lent;
+    if (lent == 0) {
+        return 0;
+    }
+    const uint8_t *base = tcp->env->regions[lent_at(tcp, lent)->region - 1].base;
+    return tcp_chunk_new_lent(tcp, lent, (uint64_t)((uintptr_t)text - (uintptr_t)base), len);
+}
+
 static void release(struct tcp *tcp, uint32_t idx)
 {
     uint32_t local;

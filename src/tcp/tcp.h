@@ -335,6 +335,8 @@ uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free beh
 /* An empty chunk for text of about `bytes` octets; 0: none.  reserve: leave the last eighth. */
 uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve);
 uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uint32_t len);
+/* The segment's text, or a part of it, where it lies (tcp->lent); 0: not lent, or no piece left. */
+uint32_t tcp_chunk_keep(struct tcp *tcp, const uint8_t *text, uint32_t len);
 /* Into limbo while frames are out.  True: octets of hf_send_borrowed were among them (HF_SENT). */
 bool tcp_chunk_free_chain(struct tcp *tcp, uint32_t head);
 /* The same for text that no frame can point to (received): free at once. */
