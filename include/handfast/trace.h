@@ -8,6 +8,7 @@
 #ifndef HANDFAST_TRACE_H
 #define HANDFAST_TRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -239,6 +240,108 @@ const char *hf_cause_name(enum hf_cause cause);
  * returns 0, or -1 when the version is another one. */
 void hf_trace_put(const struct hf_trace *record, uint8_t out[HF_TRACE_BYTES]);
 int hf_trace_get(struct hf_trace *record, const uint8_t in[HF_TRACE_BYTES]);
+
+/* The ladder -----------------------------------------------------------------------------------
+ * One connection drawn as it happens, in the manner of RFC 9293 Figures 6 to 13: this side's states
+ * on the left, the peer's on the right, as inferred from the wire:
+ *
+ *     (ESTABLISHED)   its own segments prove it
+ *     (ESTABLISHED?)  if what was last sent to it has arrived
+ *
+ * States are those after the departure or arrival of the segment between them.  Long runs of data
+ * are folded into one line.  A ladder allocates (malloc); its memory is bounded. */
+
+struct hf_ladder;
+struct hf_packet;   /* packet.h */
+struct hf_captured; /* device.h */
+
+/* Takes text, one or more whole lines, not 0-terminated. */
+typedef void hf_text_fn(void *arg, const char *text, size_t len);
+
+struct hf_ladder_style {
+    uint32_t struct_size;
+    bool colour;             /* ANSI colours: the caller knows whether it is a terminal         */
+    bool absolute;           /* sequence numbers as on the wire; else relative to ISS and IRS   */
+    bool keep;               /* lines are kept, for hf_ladder_text and hf_ladder_svg            */
+    bool brief;              /* without the line that explains the marks                        */
+    uint32_t full_lines;     /* data segments drawn one by one before folding, 0: 8             */
+    const char *title;       /* a heading; NULL: none.  The three strings are copied            */
+    const char *local_name;  /* NULL: "Handfast"                                                */
+    const char *remote_name; /* NULL: "peer"                                                    */
+    hf_text_fn *write;       /* gets each line as it happens; NULL: none                        */
+    void *write_arg;
+};
+
+/* NULL: no memory. */
+struct hf_ladder *hf_ladder_new(const struct hf_ladder_style *style);
+void hf_ladder_free(struct hf_ladder *ladder);
+/* Feeds a record; the ladder takes what it is given, so one connection's only.  An hf_trace_fn. */
+void hf_ladder_trace(void *ladder, const struct hf_trace *record);
+/* A packet was lost on the wire, in either direction, as who lost it knows; packet as
+ * hf_packet_decode gives it.  What this side sent is to be traced first. */
+void hf_ladder_lost(struct hf_ladder *ladder, int64_t time_ns, const struct hf_packet *packet);
+/* A line of the caller's own. */
+void hf_ladder_note(struct hf_ladder *ladder, int64_t time_ns, const char *text);
+/* Ends an unfinished run of data, so that all is drawn. */
+void hf_ladder_flush(struct hf_ladder *ladder);
+/* The last line: why it closed.  why: hf_close_reason.text, or NULL: as the records tell. */
+void hf_ladder_end(struct hf_ladder *ladder, const char *why);
+/* This side's state; the peer's as presumed, and in *proved, which may be NULL, as proved.  Each is
+ * an enum hf_state, or -1: nothing known. */
+int hf_ladder_state(const struct hf_ladder *ladder);
+int hf_ladder_peer_state(const struct hf_ladder *ladder, int *proved);
+/* All kept lines again: losses are now drawn into their segment's line. */
+void hf_ladder_text(const struct hf_ladder *ladder, bool colour, hf_text_fn *write, void *arg);
+/* The kept lines of n ladders, one below the other, as one stand-alone SVG. */
+void hf_ladder_svg(struct hf_ladder *const *ladders, size_t n, hf_text_fn *write, void *arg);
+
+/* A ladder for each connection of a stack. */
+struct hf_ladder_set;
+/* Asked about each new connection: false: no ladder for it.  style may be changed. */
+typedef bool hf_ladder_choose_fn(void *arg, const struct hf_trace *first,
+                                 struct hf_ladder_style *style);
+
+/* choose may be NULL: all.  most: ladders at one time, 0: 64; after that connections go undrawn. */
+struct hf_ladder_set *hf_ladder_set_new(const struct hf_ladder_style *style, uint32_t most,
+                                        hf_ladder_choose_fn *choose, void *arg);
+void hf_ladder_set_free(struct hf_ladder_set *set);
+/* An hf_trace_fn: what hf_env.trace may point to, with the set as trace_arg. */
+void hf_ladder_set_trace(void *set, const struct hf_trace *record);
+void hf_ladder_set_lost(struct hf_ladder_set *set, int64_t time_ns, const struct hf_packet *packet);
+/* The i-th, oldest first; of a connection's handle, or of its addresses, newest first.  NULL: none.
+ */
+struct hf_ladder *hf_ladder_set_at(const struct hf_ladder_set *set, size_t i);
+struct hf_ladder *hf_ladder_set_handle(const struct hf_ladder_set *set, uint64_t handle);
+struct hf_ladder *hf_ladder_set_find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
+                                     uint16_t local_port, const uint8_t remote_ip[16],
+                                     uint16_t remote_port);
+/* Takes one out and frees it. */
+void hf_ladder_set_drop(struct hf_ladder_set *set, struct hf_ladder *ladder);
+
+/* Comments for captures ------------------------------------------------------------------------
+ * "handfast: ESTABLISHED -> CLOSE-WAIT; processed to the end (RFC 9293 3.10.7)" */
+
+enum { HF_COMMENT_BYTES = 256 }; /* no comment is longer, with its 0 */
+
+/* The comment of one record; returns its length, 0: this record gets none. */
+size_t hf_comment_text(const struct hf_trace *record, char text[HF_COMMENT_BYTES]);
+
+/* Brings comments and captured frames together, whichever comes first: fed with records, asked with
+ * frames. */
+struct hf_comments;
+/* most: records remembered, 0: 4096; the oldest are forgotten.  NULL: no memory. */
+struct hf_comments *hf_comments_new(uint32_t most);
+void hf_comments_free(struct hf_comments *comments);
+/* An hf_trace_fn. */
+void hf_comments_trace(void *comments, const struct hf_trace *record);
+/* The comment of a packet: out: sent by this side.  The oldest record that fits is taken, and used
+ * up once the end of its text was asked for (a super-segment may have been cut).  Returns the
+ * comment's length, 0: none. */
+size_t hf_comments_find(struct hf_comments *comments, const struct hf_packet *packet, bool out,
+                        char text[HF_COMMENT_BYTES]);
+/* The same as an hf_comment_fn (device.h): what hf_capture.comment may point to. */
+size_t hf_comments_captured(void *comments, const struct hf_captured *packet, char *text,
+                            size_t room);
 
 #ifdef __cplusplus
 }

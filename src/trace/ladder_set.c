@@ -1,0 +1,201 @@
+/* ladder_set.c - a ladder for each connection of a stack: records go to theirs by their addresses.
+ */
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "handfast/packet.h"
+#include "trace/ladder.h"
+
+enum { BUCKETS = 256, MOST = 64 };
+
+struct entry {
+    struct hf_ladder *ladder;
+    uint8_t local_ip[16], remote_ip[16];
+    uint16_t local_port, remote_port;
+    struct entry *next;          /* in the bucket: newest first    */
+    struct entry *older, *newer; /* of all                               */
+};
+
+struct hf_ladder_set {
+    struct hf_ladder_style style;
+    hf_ladder_choose_fn *choose;
+    void *choose_arg;
+    uint32_t most, n;
+    struct entry *oldest, *newest;
+    struct entry *buckets[BUCKETS];
+};
+
+struct hf_ladder_set *hf_ladder_set_new(const struct hf_ladder_style *style, uint32_t most,
+                                        hf_ladder_choose_fn *choose, void *arg)
+{
+    struct hf_ladder_set *set = calloc(1, sizeof *set);
+    if (set == NULL) {
+        return NULL;
+    }
+    size_t known = style->struct_size < sizeof *style ? style->struct_size : sizeof *style;
+    memcpy(&set->style, style, known);
+    set->style.struct_size = sizeof set->style;
+    set->most = most == 0 ? MOST : most;
+    set->choose = choose;
+    set->choose_arg = arg;
+    return set;
+}
+
+static void free_entry(struct entry *entry)
+{
+    hf_ladder_free(entry->ladder);
+    free(entry);
+}
+
+void hf_ladder_set_free(struct hf_ladder_set *set)
+{
+    if (set == NULL) {
+        return;
+    }
+    for (struct entry *entry = set->oldest, *next; entry != NULL; entry = next) {
+        next = entry->newer;
+        free_entry(entry);
+    }
+    free(set);
+}
+
+static uint32_t bucket_of(uint16_t local, uint16_t remote, const uint8_t remote_ip[16])
+{
+    return (local * 31u + remote * 17u + remote_ip[15] * 7u + remote_ip[14]) % BUCKETS;
+}
+
+static struct entry *find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
+                          uint16_t local_port, const uint8_t remote_ip[16], uint16_t remote_port)
+{
+    struct entry *entry = set->buckets[bucket_of(local_port, remote_port, remote_ip)];
+    for (; entry != NULL; entry = entry->next) {
+        if (entry->local_port == local_port && entry->remote_port == remote_port &&
+            memcmp(entry->remote_ip, remote_ip, 16) == 0 &&
+            memcmp(entry->local_ip, local_ip, 16) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static void unlink_entry(struct hf_ladder_set *set, struct entry *entry)
+{
+    struct entry **at =
+        &set->buckets[bucket_of(entry->local_port, entry->remote_port, entry->remote_ip)];
+    while (*at != entry) {
+        at = &(*at)->next;
+    }
+    *at = entry->next;
+    *(entry->older != NULL ? &entry->older->newer : &set->oldest) = entry->newer;
+    *(entry->newer != NULL ? &entry->newer->older : &set->newest) = entry->older;
+    set->n--;
+}
+
+static struct entry *add(struct hf_ladder_set *set, const struct hf_trace *first)
+{
+    struct hf_ladder_style style = set->style;
+    struct entry *entry = set->n < set->most ? calloc(1, sizeof *entry) : NULL;
+    if (entry == NULL) {
+        return NULL;
+    }
+    if (set->choose == NULL || set->choose(set->choose_arg, first, &style)) {
+        entry->ladder = hf_ladder_new(&style);
+    }
+    if (entry->ladder == NULL) {
+        free(entry);
+        return NULL;
+    }
+    memcpy(entry->local_ip, first->local_ip, 16);
+    memcpy(entry->remote_ip, first->remote_ip, 16);
+    entry->local_port = first->local_port;
+    entry->remote_port = first->remote_port;
+    struct entry **bucket =
+        &set->buckets[bucket_of(entry->local_port, entry->remote_port, entry->remote_ip)];
+    entry->next = *bucket;
+    *bucket = entry;
+    entry->older = set->newest;
+    *(set->newest != NULL ? &set->newest->newer : &set->oldest) = entry;
+    set->newest = entry;
+    set->n++;
+    return entry;
+}
+
+/* The first record of a connection: an OPEN, or a SYN that was taken.  Not what a connection that
+ * nobody draws goes on with. */
+static bool begins(const struct hf_trace *record)
+{
+    return (record->kind == HF_TRACE_CALL && record->cause == HF_CALL_OPEN_ACTIVE &&
+            record->error == 0) ||
+           (record->kind == HF_TRACE_IN && (record->ctl & HF_SYN) &&
+            (record->verdict == HF_V_HANDSHAKE || record->verdict == HF_V_SYN_HELD ||
+             record->verdict == HF_V_TIME_WAIT_REUSED));
+}
+
+void hf_ladder_set_trace(void *arg, const struct hf_trace *record)
+{
+    struct hf_ladder_set *set = arg;
+    if (record->remote_port == 0 || (record->marks & HF_MARK_UDP)) {
+        return;
+    }
+    struct entry *entry =
+        find(set, record->local_ip, record->local_port, record->remote_ip, record->remote_port);
+    /* The same addresses again are another connection. */
+    bool used = entry != NULL && entry->ladder->started &&
+                (entry->ladder->ended || entry->ladder->state == HF_CLOSED ||
+                 entry->ladder->state == HF_TIME_WAIT);
+    if (begins(record) && (entry == NULL || used)) {
+        entry = add(set, record);
+    }
+    if (entry != NULL) {
+        hf_ladder_trace(entry->ladder, record);
+    }
+}
+
+void hf_ladder_set_lost(struct hf_ladder_set *set, int64_t time_ns, const struct hf_packet *packet)
+{
+    struct entry *entry = find(set, packet->src, packet->src_port, packet->dst, packet->dst_port);
+    if (entry == NULL) {
+        entry = find(set, packet->dst, packet->dst_port, packet->src, packet->src_port);
+    }
+    if (entry != NULL) {
+        hf_ladder_lost(entry->ladder, time_ns, packet);
+    }
+}
+
+struct hf_ladder *hf_ladder_set_at(const struct hf_ladder_set *set, size_t i)
+{
+    struct entry *entry = set->oldest;
+    for (; entry != NULL && i > 0; i--) {
+        entry = entry->newer;
+    }
+    return entry != NULL ? entry->ladder : NULL;
+}
+
+struct hf_ladder *hf_ladder_set_handle(const struct hf_ladder_set *set, uint64_t handle)
+{
+    for (struct entry *entry = set->newest; entry != NULL && handle != 0; entry = entry->older) {
+        if (entry->ladder->handle == handle) {
+            return entry->ladder;
+        }
+    }
+    return NULL;
+}
+
+struct hf_ladder *hf_ladder_set_find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
+                                     uint16_t local_port, const uint8_t remote_ip[16],
+                                     uint16_t remote_port)
+{
+    struct entry *entry = find(set, local_ip, local_port, remote_ip, remote_port);
+    return entry != NULL ? entry->ladder : NULL;
+}
+
+void hf_ladder_set_drop(struct hf_ladder_set *set, struct hf_ladder *ladder)
+{
+    for (struct entry *entry = set->oldest; entry != NULL; entry = entry->newer) {
+        if (entry->ladder == ladder) {
+            unlink_entry(set, entry);
+            free_entry(entry);
+            return;
+        }
+    }
+}

@@ -1,0 +1,280 @@
+/* ladder_words.c - what the rows of a ladder say, in the notation of RFC 9293 section 3.5. */
+#include "base/bytes.h"
+#include "trace/ladder.h"
+#include "trace/text.h"
+
+/* The 64-bit number near the highest seen: streams may be longer than 2^32 octets. */
+int64_t trace_relative(struct numbers *numbers, uint32_t value, bool absolute)
+{
+    if (!numbers->known || absolute) {
+        return value;
+    }
+    int64_t near = numbers->high + (int32_t)(value - numbers->base - (uint32_t)numbers->high);
+    if (near > numbers->high) {
+        numbers->high = near;
+    }
+    return near;
+}
+
+static void learn(struct numbers *numbers, uint32_t base)
+{
+    if (!numbers->known) {
+        *numbers = (struct numbers){.known = true, .base = base};
+    }
+}
+
+/* A SYN tells its side's first number; a ladder that begins later takes what the record says. */
+static void learn_numbers(struct hf_ladder *ladder, const struct hf_trace *record)
+{
+    bool out = record->kind == HF_TRACE_OUT;
+    if (record->ctl & HF_SYN) {
+        learn(out ? &ladder->ours : &ladder->theirs, record->seq);
+    } else if (!(record->marks & HF_MARK_NO_CONNECTION)) {
+        if (record->iss != 0 || record->snd_nxt != 0) {
+            learn(&ladder->ours, record->iss);
+        }
+        if (record->irs != 0 || record->rcv_nxt != 0) {
+            learn(&ladder->theirs, record->irs);
+        }
+    }
+}
+
+static void add_sack(struct text *text, struct numbers *numbers, const struct hf_trace *record,
+                     bool absolute)
+{
+    unsigned n = record->n_sack < 4 ? record->n_sack : 4;
+    for (unsigned i = 0; i < n && (record->options & HF_OPT_SACK); i++) {
+        trace_add(text, "%s%lld-%lld", i == 0 ? "<SACK=" : ",",
+                  (long long)trace_relative(numbers, record->sack[i][0], absolute),
+                  (long long)trace_relative(numbers, record->sack[i][1], absolute));
+        if (i + 1 == n) {
+            trace_add(text, ">");
+        }
+    }
+}
+
+static void add_marks(struct text *text, const struct hf_trace *record)
+{
+    if (record->marks & HF_MARK_GSO) {
+        trace_add(text, " cut by the device");
+    }
+    if (record->marks & HF_MARK_PROBE) {
+        trace_add(text, " probe");
+    } else if (record->marks & HF_MARK_REPEAT) {
+        trace_add(text, record->cause == HF_CAUSE_FAST_RETRANSMIT ? " fast repeat" : " repeat");
+    }
+}
+
+void trace_segment_label(struct hf_ladder *ladder, const struct hf_trace *record, char *label)
+{
+    struct text text = trace_text(label, LABEL_BYTES);
+    bool out = record->kind == HF_TRACE_OUT, absolute = ladder->style.absolute;
+    if (record->marks & HF_MARK_ICMP) {
+        trace_add(&text, "<ICMP type %u code %u>", record->seq >> 8 & 0xff, record->seq & 0xff);
+        return;
+    }
+    learn_numbers(ladder, record);
+    struct numbers *sender = out ? &ladder->ours : &ladder->theirs;
+    struct numbers *receiver = out ? &ladder->theirs : &ladder->ours;
+    trace_add(&text, "<SEQ=%lld>", (long long)trace_relative(sender, record->seq, absolute));
+    if (record->ctl & HF_ACK) {
+        trace_add(&text, "<ACK=%lld>", (long long)trace_relative(receiver, record->ack, absolute));
+    }
+    trace_add(&text, "<CTL=");
+    trace_add_ctl(&text, record->ctl);
+    trace_add(&text, ">");
+    if (record->text_bytes > 0) {
+        trace_add(&text, "<DATA=%u>", record->text_bytes);
+    }
+    if (record->wnd == 0 && !(record->ctl & HF_RST)) {
+        trace_add(&text, "<WND=0>");
+    }
+    if (record->ctl & HF_URG) {
+        trace_add(&text, "<UP=%u>", record->up);
+    }
+    add_sack(&text, receiver, record, absolute);
+    add_marks(&text, record);
+}
+
+/* What a SYN brings, once for each side. */
+static void add_syn(struct text *text, struct hf_ladder *ladder, const struct hf_trace *record)
+{
+    bool out = record->kind == HF_TRACE_OUT;
+    bool *told = out ? &ladder->iss_told : &ladder->irs_told;
+    if (!(record->ctl & HF_SYN) || *told) {
+        return;
+    }
+    *told = true;
+    trace_add(text, "%s %u, window %u", out ? "ISS" : "IRS", record->seq, record->wnd);
+    if (record->options & HF_OPT_MSS) {
+        trace_add(text, ", MSS %u", record->mss);
+    }
+    if (record->options & HF_OPT_WSCALE) {
+        trace_add(text, ", scale %u", record->wscale);
+    }
+    trace_add(text, "%s%s", record->options & HF_OPT_SACK_OK ? ", SACK" : "",
+              record->options & HF_OPT_TS ? ", timestamps" : "");
+}
+
+static bool worth_telling(unsigned verdict)
+{
+    switch (verdict) {
+    case HF_V_CONTINUE:
+    case HF_V_ACCEPTED:
+    case HF_V_HANDSHAKE:
+    case HF_V_SYN_ACK_ACCEPTED:
+        return false;
+    default:
+        return true;
+    }
+}
+
+void trace_segment_note(struct hf_ladder *ladder, const struct hf_trace *record, char *note)
+{
+    struct text text = trace_text(note, NOTE_BYTES);
+    add_syn(&text, ladder, record);
+    if (record->kind != HF_TRACE_OUT && worth_telling(record->verdict)) {
+        enum hf_verdict verdict = (enum hf_verdict)record->verdict;
+        trace_add(&text, "%s%s (%s)", text.len > 0 ? "; " : "", hf_verdict_sentence(verdict),
+                  hf_verdict_place(verdict));
+    }
+}
+
+void trace_event_label(const struct hf_ladder *ladder, const struct hf_trace *record, char *label)
+{
+    struct text text = trace_text(label, LABEL_BYTES);
+    long long since_ms = (long long)(record->time_ns - ladder->sent_ns + 500000) / 1000000;
+    trace_add(&text, "(%s", hf_cause_name((enum hf_cause)record->cause));
+    switch (record->cause) {
+    case HF_TIMER_RTO:
+    case HF_TIMER_SYN_ACK:
+        trace_add(&text, ", %lld ms", ladder->rto_ms > 0 ? (long long)ladder->rto_ms : since_ms);
+        break;
+    case HF_CALL_SEND:
+        if (record->text_bytes > 0) {
+            trace_add(&text, ", ");
+            trace_add_count(&text, record->text_bytes);
+            trace_add(&text, " octets");
+        }
+        break;
+    default:
+        break;
+    }
+    trace_add(&text, ")");
+    if (record->kind == HF_TRACE_CALL && record->error < 0) {
+        trace_add(&text, " refused");
+    }
+}
+
+static void add_run_half(struct text *text, const char *which, uint64_t segments, uint64_t octets,
+                         uint64_t repeats, uint64_t dropped, bool super)
+{
+    if (segments == 0) {
+        return;
+    }
+    trace_add(text, "%s%s ", text->len > 4 ? "; " : "", which);
+    trace_add_count(text, segments);
+    trace_add(text, super ? " super-segment%s" : " segment%s", segments == 1 ? "" : "s");
+    if (octets > 0) {
+        trace_add(text, ", ");
+        trace_add_count(text, octets);
+        trace_add(text, " octets");
+    }
+    if (repeats > 0) {
+        trace_add(text, ", ");
+        trace_add_count(text, repeats);
+        trace_add(text, " repeated");
+    }
+    if (dropped > 0) {
+        trace_add(text, ", ");
+        trace_add_count(text, dropped);
+        trace_add(text, " of no use");
+    }
+}
+
+void trace_run_label(const struct run *run, char *note)
+{
+    struct text text = trace_text(note, NOTE_BYTES);
+    trace_add(&text, "... ");
+    add_run_half(&text, "out:", run->out.segments, run->out.octets, run->out.repeats,
+                 run->out.dropped, run->out.super);
+    add_run_half(&text, "in:", run->in.segments, run->in.octets, run->in.repeats, run->in.dropped,
+                 run->in.super);
+    if (run->timeouts > 0) {
+        trace_add(&text, "%s", text.len > 4 ? "; " : "");
+        trace_add_count(&text, run->timeouts);
+        trace_add(&text, run->timeouts == 1 ? " timeout" : " timeouts");
+    }
+    if (run->lost > 0) {
+        trace_add(&text, "; ");
+        trace_add_count(&text, run->lost);
+        trace_add(&text, " lost on the wire");
+    }
+    trace_add(&text, "; %.3f s ...", (double)(run->until_ns - run->since_ns) / 1e9);
+}
+
+static const char *who_closed_first(const struct hf_ladder *ladder)
+{
+    switch (ladder->first_fin) {
+    case 1:
+        return "this side closed first";
+    case 2:
+        return "the peer closed first";
+    case 3:
+        return "both sides closed at once";
+    default:
+        return "nobody sent a FIN";
+    }
+}
+
+static void why_after_timer(struct text *text, const struct hf_ladder *ladder)
+{
+    const struct hf_trace *last = &ladder->last;
+    switch (last->cause) {
+    case HF_TIMER_TIME_WAIT:
+        trace_add(text, "in order: %s, and 2MSL are over", who_closed_first(ladder));
+        break;
+    case HF_TIMER_FIN_WAIT_2:
+        trace_add(text, "forgotten: the peer's FIN did not come in time");
+        break;
+    default:
+        trace_add(text, "given up in %s: %s", hf_state_name((enum hf_state)last->state_before),
+                  hf_cause_name((enum hf_cause)last->cause));
+    }
+}
+
+static void why_after_segment(struct text *text, const struct hf_ladder *ladder)
+{
+    const struct hf_trace *last = &ladder->last;
+    enum hf_verdict verdict = (enum hf_verdict)last->verdict;
+    if (!(last->ctl & HF_RST) && last->state_before == HF_LAST_ACK) {
+        trace_add(text, "in order: %s, and our FIN is acknowledged", who_closed_first(ladder));
+        return;
+    }
+    trace_add(text, "%s (%s)", hf_verdict_sentence(verdict), hf_verdict_place(verdict));
+}
+
+void trace_why_closed(const struct hf_ladder *ladder, char *label)
+{
+    struct text text = trace_text(label, LABEL_BYTES);
+    if (ladder->state != HF_CLOSED) {
+        trace_add(&text, "not closed yet: %s", hf_state_name((enum hf_state)ladder->state));
+        if (ladder->state == HF_TIME_WAIT) {
+            trace_add(&text, "; in order: %s", who_closed_first(ladder));
+        }
+        return;
+    }
+    trace_add(&text, "closed ");
+    switch (ladder->last.kind) {
+    case HF_TRACE_TIMER:
+        why_after_timer(&text, ladder);
+        break;
+    case HF_TRACE_CALL:
+        trace_add(&text, "by this side's %s in %s",
+                  hf_cause_name((enum hf_cause)ladder->last.cause),
+                  hf_state_name((enum hf_state)ladder->last.state_before));
+        break;
+    default:
+        why_after_segment(&text, ladder);
+    }
+}
