@@ -1,0 +1,297 @@
+/* calls.c - blocking calls: try, run the loop, try again, until it works or the time is over. */
+#include <errno.h>
+#include <string.h>
+
+#include "host/host.h"
+
+enum { MAX_NAMES = 16 };
+
+/* How long a call may still wait. */
+struct patience {
+    int64_t until_ns; /* INT64_MAX: without end */
+    bool turned;      /* the loop ran at least once */
+};
+
+static struct patience patience_of(struct hf_host *host, int timeout_ms)
+{
+    int64_t until_ns = INT64_MAX;
+    if (timeout_ms >= 0) {
+        until_ns = host_now(host) + (int64_t)timeout_ms * 1000000;
+    }
+    return (struct patience){.until_ns = until_ns};
+}
+
+/* One turn of the loop; 0: try again. */
+static int turn(struct hf_host *host, struct patience *patience)
+{
+    int64_t left_ns = -1;
+    if (patience->until_ns != INT64_MAX) {
+        left_ns = patience->until_ns - host_now(host);
+        if (left_ns <= 0 && patience->turned) {
+            return host_fail(host, -EAGAIN, "not within the time given");
+        }
+        left_ns = left_ns < 0 ? 0 : left_ns;
+    }
+    patience->turned = true;
+    return hf_host_run_once(host, left_ns);
+}
+
+static int status_of(struct hf_host *host, hf_handle handle, struct hf_status *status)
+{
+    *status = (struct hf_status){.struct_size = sizeof *status};
+    host_now(host);
+    int error = hf_status(host->stack, &host->env, handle, status);
+    return error < 0 ? host_core_fail(host, error, "status") : 0;
+}
+
+/* Why a connection that is gone ended: 0, or a negative errno with the sentence. */
+static int ending(struct hf_host *host, hf_handle handle)
+{
+    struct hf_close_reason reason = {0};
+    int error = hf_close_reason(host->stack, handle, &reason);
+    if (error == 0) {
+        error = reason.error;
+    }
+    if (error == 0) {
+        return 0;
+    }
+    const char *why = reason.text[0] != 0 ? reason.text : hf_error_text(error);
+    return host_fail(host, -hf_errno(error), "%s", why);
+}
+
+/* Opening ------------------------------------------------------------------------------------- */
+
+static int wait_open(struct hf_host *host, hf_handle handle, struct patience *patience)
+{
+    for (;;) {
+        struct hf_status status;
+        int err = status_of(host, handle, &status);
+        if (err < 0) {
+            return err;
+        }
+        if (status.state == HF_CLOSED) {
+            err = ending(host, handle);
+            return err == 0 ? host_fail(host, -ECONNABORTED, "closed while opening") : err;
+        }
+        if (status.state != HF_SYN_SENT && status.state != HF_SYN_RECEIVED) {
+            return 0;
+        }
+        err = turn(host, patience);
+        if (err < 0) {
+            return err;
+        }
+    }
+}
+
+static int open_one(struct hf_host *host, const struct hf_endpoint *local,
+                    const struct hf_endpoint *remote, struct patience *patience, hf_handle *handle)
+{
+    *handle = 0;
+    host_now(host);
+    int error = hf_open(host->stack, &host->env, local, remote, 0, handle);
+    if (error < 0) {
+        char text[HF_ENDPOINT_TEXT];
+        return host_core_fail(host, error, hf_endpoint_text(remote, text));
+    }
+    int err = wait_open(host, *handle, patience);
+    if (err == -EAGAIN) {
+        char text[HF_ENDPOINT_TEXT];
+        err = host_fail(host, -ETIMEDOUT, "%s: no answer in the time given",
+                        hf_endpoint_text(remote, text));
+    }
+    if (err < 0) { /* the sentence of the failure stays */
+        (void)hf_abort(host->stack, &host->env, *handle);
+        (void)hf_release(host->stack, &host->env, *handle);
+        hf_host_flush(host);
+        *handle = 0;
+    }
+    return err;
+}
+
+int hf_host_open(struct hf_host *host, const struct hf_endpoint *local,
+                 const struct hf_endpoint *remote, int timeout_ms, hf_handle *handle)
+{
+    struct patience patience = patience_of(host, timeout_ms);
+    return open_one(host, local, remote, &patience, handle);
+}
+
+int hf_host_connect(struct hf_host *host, const char *name, const char *port, int timeout_ms,
+                    hf_handle *handle)
+{
+    struct hf_endpoint remotes[MAX_NAMES];
+    struct patience patience = patience_of(host, timeout_ms);
+    *handle = 0;
+    int n = hf_host_resolve(host, name, port, 0, remotes, MAX_NAMES);
+    int err = n < 0 ? n : -EHOSTUNREACH;
+    for (int i = 0; i < n; i++) {
+        err = open_one(host, NULL, &remotes[i], &patience, handle);
+        if (err == 0 || err == -EINTR) {
+            break;
+        }
+    }
+    return err;
+}
+
+/* The any address of IPv4 alone. */
+static bool any_v4(const uint8_t ip[16])
+{
+    static const uint8_t any[16] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(ip, any, sizeof any) == 0;
+}
+
+int hf_host_listen(struct hf_host *host, const char *address, const char *port, int backlog,
+                   hf_handle *listener)
+{
+    struct hf_listen listen = {.struct_size = sizeof listen};
+    *listener = 0;
+    int err = hf_host_resolve(host, address, port, 0, &listen.local, 1);
+    if (err < 0) {
+        return err;
+    }
+    if (any_v4(listen.local.ip)) {
+        memset(listen.local.ip, 0, sizeof listen.local.ip);
+        listen.version = 4;
+    }
+    listen.backlog = (uint16_t)(backlog < 1 ? 1 : backlog > UINT16_MAX ? UINT16_MAX : backlog);
+    host_now(host);
+    int error = hf_listen(host->stack, &host->env, &listen, listener);
+    if (error < 0) {
+        char text[HF_ENDPOINT_TEXT];
+        return host_core_fail(host, error, hf_endpoint_text(&listen.local, text));
+    }
+    return 0;
+}
+
+int hf_host_accept(struct hf_host *host, hf_handle listener, int timeout_ms, hf_handle *handle,
+                   struct hf_endpoint *peer)
+{
+    struct patience patience = patience_of(host, timeout_ms);
+    *handle = 0;
+    for (;;) {
+        host_now(host);
+        int error = hf_accept(host->stack, &host->env, listener, handle, peer);
+        if (error == 0) {
+            return 0;
+        }
+        if (error != HF_ERR_WOULD_BLOCK) {
+            return host_core_fail(host, error, "accept");
+        }
+        int err = turn(host, &patience);
+        if (err < 0) {
+            return err;
+        }
+    }
+}
+
+/* Data ---------------------------------------------------------------------------------------- */
+
+static ssize_t send_some(struct hf_host *host, hf_handle handle, const void *data, size_t len,
+                         struct patience *patience)
+{
+    for (;;) {
+        host_now(host);
+        int64_t n = hf_send(host->stack, &host->env, handle, data, len, 0);
+        if (n >= 0) {
+            hf_host_flush(host);
+            return (ssize_t)n;
+        }
+        if (n != HF_ERR_WOULD_BLOCK) {
+            return host_core_fail(host, (int)n, "send");
+        }
+        int err = turn(host, patience);
+        if (err < 0) {
+            return err;
+        }
+    }
+}
+
+ssize_t hf_host_send_some(struct hf_host *host, hf_handle handle, const void *data, size_t len,
+                          int timeout_ms)
+{
+    struct patience patience = patience_of(host, timeout_ms);
+    return send_some(host, handle, data, len, &patience);
+}
+
+int hf_host_send(struct hf_host *host, hf_handle handle, const void *data, size_t len,
+                 int timeout_ms)
+{
+    struct patience patience = patience_of(host, timeout_ms);
+    const uint8_t *at = data;
+    while (len > 0) {
+        ssize_t n = send_some(host, handle, at, len, &patience);
+        if (n < 0) {
+            return (int)n;
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+ssize_t hf_host_recv(struct hf_host *host, hf_handle handle, void *data, size_t len, int timeout_ms)
+{
+    struct patience patience = patience_of(host, timeout_ms);
+    for (;;) {
+        host_now(host);
+        int64_t n = hf_recv(host->stack, &host->env, handle, data, len);
+        if (n >= 0) {
+            hf_host_flush(host); /* the window may have opened */
+            return (ssize_t)n;
+        }
+        if (n != HF_ERR_WOULD_BLOCK) {
+            return host_core_fail(host, (int)n, "receive");
+        }
+        int err = turn(host, &patience);
+        if (err < 0) {
+            return err;
+        }
+    }
+}
+
+/* Closing ------------------------------------------------------------------------------------- */
+
+static int sent_at_once(struct hf_host *host, int error, const char *what)
+{
+    hf_host_flush(host);
+    return error < 0 ? host_core_fail(host, error, what) : 0;
+}
+
+int hf_host_close(struct hf_host *host, hf_handle handle)
+{
+    host_now(host);
+    return sent_at_once(host, hf_close(host->stack, &host->env, handle), "close");
+}
+
+int hf_host_abort(struct hf_host *host, hf_handle handle)
+{
+    host_now(host);
+    return sent_at_once(host, hf_abort(host->stack, &host->env, handle), "abort");
+}
+
+int hf_host_release(struct hf_host *host, hf_handle handle)
+{
+    host_now(host);
+    return sent_at_once(host, hf_release(host->stack, &host->env, handle), "release");
+}
+
+int hf_host_wait_closed(struct hf_host *host, hf_handle handle, bool time_wait, int timeout_ms)
+{
+    struct patience patience = patience_of(host, timeout_ms);
+    for (;;) {
+        struct hf_status status;
+        int err = status_of(host, handle, &status);
+        if (err < 0) {
+            return err;
+        }
+        if (status.state == HF_CLOSED) {
+            return ending(host, handle);
+        }
+        if (status.state == HF_TIME_WAIT && !time_wait) {
+            return 0;
+        }
+        err = turn(host, &patience);
+        if (err < 0) {
+            return err;
+        }
+    }
+}

@@ -1,0 +1,283 @@
+/* host.c - a stack made and freed, and bound to devices, addresses and routes. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "host/host.h"
+
+enum { DEFAULT_CONNECTIONS = 1024 };
+
+int host_fail(struct hf_host *host, int err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(host->error, sizeof host->error, format, args);
+    va_end(args);
+    return err;
+}
+
+int host_core_fail(struct hf_host *host, int error, const char *what)
+{
+    return host_fail(host, -hf_errno(error), "%s: %s", what, hf_error_text(error));
+}
+
+const char *hf_host_error(const struct hf_host *host)
+{
+    return host->error;
+}
+
+int64_t host_now(struct hf_host *host)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    host->env.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return host->env.now_ns;
+}
+
+static uint32_t simd_of_cpu(void)
+{
+    uint32_t simd = 0;
+#if defined(__x86_64__) || defined(__i386__)
+    simd |= __builtin_cpu_supports("sse2") ? HF_SIMD_SSE2 : 0;
+    simd |= __builtin_cpu_supports("avx2") ? HF_SIMD_AVX2 : 0;
+#endif
+    return simd;
+}
+
+static int seed_config(struct hf_config *config)
+{
+    static const uint8_t none[sizeof config->seed];
+    if (memcmp(config->seed, none, sizeof none) != 0) {
+        return 0;
+    }
+    ssize_t n = getrandom(config->seed, sizeof config->seed, 0);
+    return n == (ssize_t)sizeof config->seed ? 0 : -EIO;
+}
+
+static int make_config(struct hf_config *config, const struct hf_host_options *options)
+{
+    if (options != NULL && options->config != NULL) {
+        *config = *options->config;
+    } else {
+        uint32_t n = options == NULL ? 0 : options->connections;
+        hf_config_default(config, n == 0 ? DEFAULT_CONNECTIONS : n);
+    }
+    return seed_config(config);
+}
+
+static int make_stack(struct hf_host *host, const struct hf_config *config)
+{
+    host->block_bytes = hf_size(config);
+    if (host->block_bytes == 0) {
+        return -EINVAL;
+    }
+    host->stack = host_reserve(host->block_bytes);
+    if (host->stack == NULL) {
+        return -ENOMEM;
+    }
+    int error = hf_init(host->stack, host->block_bytes, config, &host->env);
+    return error < 0 ? -hf_errno(error) : 0;
+}
+
+int hf_host_new(struct hf_host **result, const struct hf_host_options *options)
+{
+    struct hf_config config = {.struct_size = sizeof config};
+    *result = NULL;
+    struct hf_host *host = calloc(1, sizeof *host);
+    if (host == NULL) {
+        return -ENOMEM;
+    }
+    host->env = (struct hf_env){.struct_size = sizeof host->env, .simd = simd_of_cpu()};
+    host->next = host;
+    host->last_post = &host->posts;
+    host->grown_at = INT64_MIN / 2;
+    host->post_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    pthread_mutex_init(&host->lock, NULL);
+    host_now(host);
+    int err = host->post_fd < 0 ? -errno : make_config(&config, options);
+    if (err == 0) {
+        err = make_stack(host, &config);
+    }
+    if (err == 0) {
+        uint32_t n = config.max_interfaces;
+        host->ifaces = calloc(n == 0 ? 1 : n, sizeof *host->ifaces);
+        err = host->ifaces == NULL ? -ENOMEM : 0;
+    }
+    if (err < 0) {
+        hf_host_free(host);
+        return err;
+    }
+    host_grow(host);
+    *result = host;
+    return 0;
+}
+
+static void leave_ring(struct hf_host *host)
+{
+    struct hf_host *before = host;
+    while (before->next != host) {
+        before = before->next;
+    }
+    before->next = host->next;
+    host->next = host;
+}
+
+void hf_host_free(struct hf_host *host)
+{
+    if (host == NULL) {
+        return;
+    }
+    leave_ring(host);
+    for (uint32_t i = 0; i < host->n_ifaces; i++) {
+        hf_device_close(host->ifaces[i].device);
+        free(host->ifaces[i].pending);
+    }
+    if (host->stack != NULL) {
+        host_release(host->stack, host->block_bytes);
+    }
+    host_drop_posts(host);
+    if (host->post_fd >= 0) {
+        close(host->post_fd);
+    }
+    pthread_mutex_destroy(&host->lock);
+    free(host->watches);
+    free(host->ifaces);
+    free(host);
+}
+
+/* Rings of hosts: two of them become one when each takes the other's next. */
+void hf_host_join(struct hf_host *host, struct hf_host *other)
+{
+    for (struct hf_host *h = host->next; h != host; h = h->next) {
+        if (h == other) {
+            return;
+        }
+    }
+    if (host != other) {
+        struct hf_host *next = host->next;
+        host->next = other->next;
+        other->next = next;
+    }
+}
+
+struct hf_stack *hf_host_stack(struct hf_host *host)
+{
+    return host->stack;
+}
+
+const struct hf_env *hf_host_env(struct hf_host *host)
+{
+    host_now(host);
+    return &host->env;
+}
+
+void hf_host_set_trace(struct hf_host *host, hf_trace_fn *trace, void *arg)
+{
+    host->env.trace = trace;
+    host->env.trace_arg = arg;
+}
+
+struct hf_device *hf_host_device(struct hf_host *host, int iface)
+{
+    return iface < 1 || (uint32_t)iface > host->n_ifaces ? NULL : host->ifaces[iface - 1].device;
+}
+
+/* Devices, addresses, routes ------------------------------------------------------------------ */
+
+/* RFC 4291 appendix A: fe80::/64 and the MAC as a modified EUI-64. */
+static int add_link_local(struct hf_host *host, int iface, const uint8_t mac[6])
+{
+    uint8_t ip[16] = {0xfe, 0x80};
+    ip[8] = mac[0] ^ 2;
+    ip[9] = mac[1];
+    ip[10] = mac[2];
+    ip[11] = 0xff;
+    ip[12] = 0xfe;
+    ip[13] = mac[3];
+    ip[14] = mac[4];
+    ip[15] = mac[5];
+    return hf_address_add(host->stack, &host->env, (uint32_t)iface, ip, 64);
+}
+
+int hf_host_attach(struct hf_host *host, struct hf_device *device)
+{
+    const struct hf_interface *iface = hf_device_interface(device);
+    host_now(host);
+    int number = hf_interface_add(host->stack, &host->env, iface);
+    if (number < 0) {
+        int err = host_fail(host, -hf_errno(number), "%s: cannot be an interface: %s",
+                            hf_device_name(device), hf_error_text(number));
+        hf_device_close(device);
+        return err;
+    }
+    HF_ASSERT((uint32_t)number == host->n_ifaces + 1);
+    host->ifaces[host->n_ifaces++] = (struct host_iface){.device = device};
+    if (iface->link == HF_LINK_ETHERNET && iface->mtu >= 1280) {
+        int error = add_link_local(host, number, iface->mac);
+        if (error < 0) {
+            return host_core_fail(host, error, "link-local address");
+        }
+    }
+    return number;
+}
+
+int hf_host_address(struct hf_host *host, int iface, const char *address)
+{
+    uint8_t ip[16];
+    int prefix_len;
+    if (host_parse_prefix(address, ip, &prefix_len) < 0) {
+        return host_fail(host, -EINVAL, "%s: not an address, such as 10.77.0.2/24 or fd77::2/64",
+                         address);
+    }
+    if (prefix_len < 0) {
+        prefix_len = strchr(address, ':') == NULL ? 32 : 128;
+    }
+    host_now(host);
+    int error = hf_address_add(host->stack, &host->env, (uint32_t)iface, ip, (uint32_t)prefix_len);
+    return error < 0 ? host_core_fail(host, error, address) : 0;
+}
+
+static int add_route(struct hf_host *host, int iface, const char *prefix, const uint8_t *gateway)
+{
+    uint8_t ip[16];
+    int prefix_len;
+    if (host_parse_prefix(prefix, ip, &prefix_len) < 0) {
+        return host_fail(host, -EINVAL, "%s: not a prefix, such as 192.0.2.0/24 or 2001:db8::/32",
+                         prefix);
+    }
+    if (prefix_len < 0) {
+        prefix_len = strchr(prefix, ':') == NULL ? 32 : 128;
+    }
+    host_now(host);
+    int error =
+        hf_route_add(host->stack, &host->env, (uint32_t)iface, ip, (uint32_t)prefix_len, gateway);
+    return error < 0 ? host_core_fail(host, error, prefix) : 0;
+}
+
+int hf_host_route(struct hf_host *host, int iface, const char *prefix, const char *gateway)
+{
+    uint8_t via[16];
+    int none;
+    if (gateway != NULL && (host_parse_prefix(gateway, via, &none) < 0 || none >= 0)) {
+        return host_fail(host, -EINVAL, "%s: not the address of a gateway", gateway);
+    }
+    const uint8_t *via_or_link = gateway == NULL ? NULL : via;
+    if (strcmp(prefix, "default") != 0) {
+        return add_route(host, iface, prefix, via_or_link);
+    }
+    int err = 0;
+    if (gateway == NULL || strchr(gateway, ':') == NULL) {
+        err = add_route(host, iface, "0.0.0.0/0", via_or_link);
+    }
+    if (err == 0 && (gateway == NULL || strchr(gateway, ':') != NULL)) {
+        err = add_route(host, iface, "::/0", via_or_link);
+    }
+    return err;
+}

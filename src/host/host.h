@@ -1,0 +1,91 @@
+/* host.h - what the files of this folder share.
+ *
+ *     host.c       making and freeing; devices, addresses, routes
+ *     loop.c       wait, receive, process, send
+ *     watch.c      other descriptors, posts from other threads
+ *     memory.c     the block of a stack, touched ahead of need
+ *     calls.c      blocking calls
+ *     names.c      errors, addresses and names as text
+ *     private.c    a private network
+ *
+ * One turn of the loop:
+ *
+ *     poll -> posts -> hf_device_receive -> hf_input -> hf_device_flush -> hf_timeouts
+ *          -> hf_output -> hf_device_send -> hf_output_done -> watched descriptors
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include <pthread.h>
+
+#include "handfast/host.h"
+
+enum { HOST_BATCH = 64, HOST_EXTENTS = 64 };
+
+/* A device bound to the stack as interface number index + 1. */
+struct host_iface {
+    struct hf_device *device;
+    struct hf_frame_out *pending; /* what the device did not take yet, in order */
+    uint32_t n_pending, room;
+    bool gone; /* the device is: what would go out is lost */
+};
+
+struct host_post {
+    struct host_post *next;
+    hf_post_fn *fn;
+    void *arg;
+};
+
+struct host_watch {
+    int fd, events;
+    hf_watch_fn *fn;
+    void *arg;
+};
+
+struct hf_host {
+    struct hf_stack *stack;
+    uint64_t block_bytes;
+    uint64_t touched[HOST_EXTENTS]; /* octets of each extent that are backed by memory */
+    int64_t grown_at;
+    struct hf_env env;
+    struct hf_host *next; /* a ring of hosts that run together */
+
+    struct host_iface *ifaces;
+    uint32_t n_ifaces;
+    uint32_t n_pending; /* of all interfaces */
+
+    struct host_watch *watches;
+    uint32_t n_watches, watch_room;
+
+    pthread_mutex_t lock; /* of the posts, the only thing another thread may touch */
+    struct host_post *posts, **last_post;
+    int post_fd;
+
+    char error[HF_ERROR_TEXT];
+    struct hf_frame_in in[HOST_BATCH];
+    struct hf_frame_out out[HOST_BATCH];
+};
+
+/* host.c: notes the sentence, returns err (a negative errno). */
+int host_fail(struct hf_host *host, int err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for an error of the core. */
+int host_core_fail(struct hf_host *host, int error, const char *what);
+int64_t host_now(struct hf_host *host);
+
+/* memory.c */
+struct hf_stack *host_reserve(uint64_t bytes);
+void host_release(struct hf_stack *block, uint64_t bytes);
+/* Backs with memory what the stack will reach soon. */
+void host_grow(struct hf_host *host);
+
+/* watch.c */
+void host_run_posts(struct hf_host *host);
+void host_drop_posts(struct hf_host *host);
+
+/* names.c: "10.0.0.2/24"; prefix_len -1: there was none.  0 or -EINVAL. */
+int host_parse_prefix(const char *text, uint8_t ip[16], int *prefix_len);
+/* Where a scope ("2", "hf0") lies; 0: no such interface. */
+uint16_t host_scope(const struct hf_host *host, const char *text);
+
+#endif

@@ -1,0 +1,285 @@
+/* loop.c - wait, receive, process, send: one turn for one host, or for several that run together.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/host.h"
+
+enum { PENDING_MAX = 256, BATCHES_PER_TURN = 4, LINGER_NS = 1000000 };
+
+/* Output -------------------------------------------------------------------------------------- */
+
+static void done_with(struct hf_host *host, const struct hf_frame_out *frames, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        (void)hf_output_done(host->stack, &host->env, frames[i].token);
+    }
+}
+
+/* Offers frames to a device; returns how many it is done with. */
+static uint32_t offer(struct hf_host *host, struct host_iface *iface,
+                      const struct hf_frame_out *frames, uint32_t n)
+{
+    int sent = iface->gone ? (int)n : hf_device_send(iface->device, host->env.now_ns, frames, n);
+    if (sent < 0) {
+        iface->gone = true; /* receive says so too, and its error is heard */
+        sent = (int)n;
+    }
+    done_with(host, frames, (uint32_t)sent);
+    return (uint32_t)sent;
+}
+
+static void send_pending(struct hf_host *host, struct host_iface *iface)
+{
+    if (iface->n_pending == 0) {
+        return;
+    }
+    uint32_t sent = offer(host, iface, iface->pending, iface->n_pending);
+    iface->n_pending -= sent;
+    host->n_pending -= sent;
+    memmove(iface->pending, iface->pending + sent, iface->n_pending * sizeof *iface->pending);
+}
+
+/* Keeps what the device did not take; without memory it is lost, as on any network. */
+static void keep(struct hf_host *host, struct host_iface *iface, const struct hf_frame_out *frames,
+                 uint32_t n)
+{
+    if (iface->n_pending + n > iface->room) {
+        uint32_t room = iface->n_pending + n + HOST_BATCH;
+        struct hf_frame_out *more = realloc(iface->pending, room * sizeof *more);
+        if (more == NULL) {
+            done_with(host, frames, n);
+            return;
+        }
+        iface->pending = more;
+        iface->room = room;
+    }
+    memcpy(iface->pending + iface->n_pending, frames, n * sizeof *frames);
+    iface->n_pending += n;
+    host->n_pending += n;
+}
+
+/* Frames of one interface, in order. */
+static void send_run(struct hf_host *host, const struct hf_frame_out *frames, uint32_t n)
+{
+    if (frames[0].iface == 0 || frames[0].iface > host->n_ifaces) {
+        done_with(host, frames, n);
+        return;
+    }
+    struct host_iface *iface = &host->ifaces[frames[0].iface - 1];
+    uint32_t sent = iface->n_pending > 0 ? 0 : offer(host, iface, frames, n);
+    if (sent < n) {
+        keep(host, iface, frames + sent, n - sent);
+    }
+}
+
+static void send_owed(struct hf_host *host)
+{
+    for (uint32_t i = 0; i < host->n_ifaces; i++) {
+        send_pending(host, &host->ifaces[i]);
+    }
+    while (host->n_pending < PENDING_MAX) {
+        uint32_t n = hf_output(host->stack, &host->env, host->out, HOST_BATCH);
+        for (uint32_t i = 0, run; i < n; i += run) {
+            for (run = 1; i + run < n && host->out[i + run].iface == host->out[i].iface;) {
+                run++;
+            }
+            send_run(host, host->out + i, run);
+        }
+        if (n < HOST_BATCH) {
+            break;
+        }
+    }
+}
+
+void hf_host_flush(struct hf_host *host)
+{
+    host_now(host);
+    send_owed(host);
+}
+
+/* Input --------------------------------------------------------------------------------------- */
+
+static int device_gone(struct hf_host *host, struct host_iface *iface, int err)
+{
+    iface->gone = true;
+    return host_fail(host, err, "%s: the device is gone: %s", hf_device_name(iface->device),
+                     strerror(-err));
+}
+
+/* All that a device has, within reason; each batch is answered before the next is taken. */
+static int receive(struct hf_host *host, uint32_t index)
+{
+    struct host_iface *iface = &host->ifaces[index];
+    for (int i = 0; i < BATCHES_PER_TURN && !iface->gone; i++) {
+        int n = hf_device_receive(iface->device, host_now(host), host->in, HOST_BATCH);
+        if (n < 0) {
+            return device_gone(host, iface, n);
+        }
+        for (int k = 0; k < n; k++) {
+            host->in[k].iface = (uint16_t)(index + 1);
+        }
+        if (n > 0) {
+            (void)hf_input(host->stack, &host->env, host->in, (uint32_t)n);
+        }
+        hf_device_flush(iface->device, host->env.now_ns);
+        if (n == 0) {
+            break;
+        }
+        send_owed(host);
+    }
+    return 0;
+}
+
+/* Everything of one host that is due; ready: its devices' descriptors, or have none. */
+static int work(struct hf_host *host)
+{
+    int err = 0;
+    host_run_posts(host);
+    for (uint32_t i = 0; i < host->n_ifaces; i++) {
+        struct hf_device *device = host->ifaces[i].device;
+        if (host->ifaces[i].gone) {
+            continue;
+        }
+        if (hf_device_deadline(device) <= host_now(host)) {
+            hf_device_timeouts(device, host->env.now_ns);
+        }
+        int failed = receive(host, i);
+        err = failed < 0 ? failed : err;
+    }
+    host_now(host);
+    if (hf_deadline(host->stack, &host->env) <= host->env.now_ns) {
+        hf_timeouts(host->stack, &host->env);
+    }
+    host_grow(host);
+    send_owed(host);
+    return err;
+}
+
+/* Waiting ------------------------------------------------------------------------------------- */
+
+static int64_t earliest(struct hf_host *host)
+{
+    int64_t at_ns = hf_deadline(host->stack, &host->env);
+    if (host->n_pending > 0 && at_ns < host->env.now_ns + LINGER_NS) {
+        at_ns = host->env.now_ns + LINGER_NS; /* what is owed now must wait for a device */
+    }
+    for (uint32_t i = 0; i < host->n_ifaces; i++) {
+        if (!host->ifaces[i].gone) {
+            int64_t device_ns = hf_device_deadline(host->ifaces[i].device);
+            at_ns = device_ns < at_ns ? device_ns : at_ns;
+        }
+    }
+    return at_ns;
+}
+
+static uint32_t count_fds(const struct hf_host *first)
+{
+    uint32_t n = 0;
+    const struct hf_host *host = first;
+    do {
+        n += 1 + host->n_ifaces + host->n_watches;
+        host = host->next;
+    } while (host != first);
+    return n;
+}
+
+static struct pollfd *list_fds(const struct hf_host *host, struct pollfd *at)
+{
+    *at++ = (struct pollfd){.fd = host->post_fd, .events = POLLIN};
+    for (uint32_t i = 0; i < host->n_ifaces; i++) {
+        const struct host_iface *iface = &host->ifaces[i];
+        at->fd = iface->gone ? -1 : hf_device_fd(iface->device);
+        at->events = (short)hf_device_poll_events(iface->device);
+        at++->revents = 0;
+    }
+    for (uint32_t i = 0; i < host->n_watches; i++) {
+        const struct host_watch *watch = &host->watches[i];
+        *at++ = (struct pollfd){.fd = watch->fd, .events = (short)watch->events};
+    }
+    return at;
+}
+
+/* A watch function may watch and unwatch: each is looked up anew. */
+static void call_watches(struct hf_host *host, const struct pollfd *fds, uint32_t n)
+{
+    for (uint32_t k = 0; k < n; k++) {
+        for (uint32_t i = 0; fds[k].revents != 0 && i < host->n_watches; i++) {
+            if (host->watches[i].fd == fds[k].fd) {
+                struct host_watch watch = host->watches[i];
+                watch.fn(host, watch.arg, watch.fd, fds[k].revents);
+                break;
+            }
+        }
+    }
+}
+
+static int64_t time_to_wait(struct hf_host *first, int64_t timeout_ns)
+{
+    struct hf_host *host = first;
+    do {
+        int64_t now_ns = host_now(host);
+        int64_t at_ns = earliest(host);
+        int64_t wait_ns = at_ns <= now_ns ? 0 : at_ns - now_ns;
+        if (at_ns != INT64_MAX && (timeout_ns < 0 || wait_ns < timeout_ns)) {
+            timeout_ns = wait_ns;
+        }
+        host = host->next;
+    } while (host != first);
+    return timeout_ns;
+}
+
+static int work_all(struct hf_host *first, struct pollfd *fds, bool polled)
+{
+    int err = 0;
+    struct hf_host *host = first;
+    do {
+        uint32_t devices = 1 + host->n_ifaces;
+        uint32_t watches = host->n_watches;
+        int failed = work(host);
+        if (failed < 0) {
+            err = host == first ? failed : host_fail(first, failed, "%s", host->error);
+        }
+        if (polled && watches > 0) {
+            call_watches(host, fds + devices, watches);
+            host_now(host);
+            send_owed(host);
+        }
+        fds += devices + watches;
+        host = host->next;
+    } while (host != first);
+    return err;
+}
+
+int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
+{
+    enum { FEW = 32 };
+    struct pollfd few[FEW];
+    uint32_t n = count_fds(host);
+    struct pollfd *fds = n <= FEW ? few : calloc(n, sizeof *fds);
+    if (fds == NULL) {
+        return host_fail(host, -ENOMEM, "no memory to wait for %u descriptors", n);
+    }
+    struct pollfd *at = fds;
+    struct hf_host *each = host;
+    do {
+        hf_host_flush(each);
+        at = list_fds(each, at);
+        each = each->next;
+    } while (each != host);
+    int64_t wait_ns = time_to_wait(host, timeout_ns);
+    struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
+    int ready = ppoll(fds, n, wait_ns < 0 ? NULL : &wait, NULL);
+    int err = ready < 0 ? -errno : 0;
+    int failed = work_all(host, fds, ready > 0);
+    if (fds != few) {
+        free(fds);
+    }
+    if (failed < 0) {
+        return failed;
+    }
+    return err < 0 ? host_fail(host, err, "%s", strerror(-err)) : 0;
+}

@@ -1,0 +1,100 @@
+/* watch.c - what a host does beside its devices: descriptors of others, and what other threads
+ * posted. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host/host.h"
+
+int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg)
+{
+    const uint64_t one = 1;
+    struct host_post *post = malloc(sizeof *post);
+    if (post == NULL) {
+        return -ENOMEM;
+    }
+    *post = (struct host_post){NULL, fn, arg};
+    pthread_mutex_lock(&host->lock);
+    *host->last_post = post;
+    host->last_post = &post->next;
+    pthread_mutex_unlock(&host->lock);
+    ssize_t done = write(host->post_fd, &one, sizeof one); /* fails only when it is awake already */
+    (void)done;
+    return 0;
+}
+
+static struct host_post *take_posts(struct hf_host *host)
+{
+    uint64_t rung;
+    ssize_t done = read(host->post_fd, &rung, sizeof rung);
+    (void)done; /* none: nobody rang */
+    pthread_mutex_lock(&host->lock);
+    struct host_post *posts = host->posts;
+    host->posts = NULL;
+    host->last_post = &host->posts;
+    pthread_mutex_unlock(&host->lock);
+    return posts;
+}
+
+void host_run_posts(struct hf_host *host)
+{
+    struct host_post *post = take_posts(host);
+    while (post != NULL) {
+        struct host_post *next = post->next;
+        post->fn(host, post->arg);
+        free(post);
+        post = next;
+    }
+}
+
+void host_drop_posts(struct hf_host *host)
+{
+    struct host_post *post = take_posts(host);
+    while (post != NULL) {
+        struct host_post *next = post->next;
+        free(post);
+        post = next;
+    }
+}
+
+static struct host_watch *find_watch(struct hf_host *host, int fd)
+{
+    for (uint32_t i = 0; i < host->n_watches; i++) {
+        if (host->watches[i].fd == fd) {
+            return &host->watches[i];
+        }
+    }
+    return NULL;
+}
+
+int hf_host_watch(struct hf_host *host, int fd, int events, hf_watch_fn *fn, void *arg)
+{
+    struct host_watch *watch = find_watch(host, fd);
+    if (fd < 0 || fn == NULL) {
+        return host_fail(host, -EINVAL, "watch: no descriptor or no function");
+    }
+    if (watch == NULL && host->n_watches == host->watch_room) {
+        uint32_t room = host->watch_room == 0 ? 8 : 2 * host->watch_room;
+        struct host_watch *more = realloc(host->watches, room * sizeof *more);
+        if (more == NULL) {
+            return host_fail(host, -ENOMEM, "watch: no memory");
+        }
+        host->watches = more;
+        host->watch_room = room;
+    }
+    if (watch == NULL) {
+        watch = &host->watches[host->n_watches++];
+    }
+    *watch = (struct host_watch){fd, events, fn, arg};
+    return 0;
+}
+
+int hf_host_unwatch(struct hf_host *host, int fd)
+{
+    struct host_watch *watch = find_watch(host, fd);
+    if (watch == NULL) {
+        return -ENOENT;
+    }
+    *watch = host->watches[--host->n_watches];
+    return 0;
+}
