@@ -19,7 +19,7 @@
  *     fragment.c   reassembly
  *     icmp_in.c    errors about what we sent, RFC 5927; icmp_out.c: echo, errors, notes
  *     packet.c     the queue of packets that are not TCP connections'
- *     output.c     what is owed -> frames
+ *     output.c     what is owed -> frames, with frame.c (frame.h): headers, fragments
  *     udp.c        UDP
  */
 #ifndef STACK_STACK_H
@@ -259,6 +259,12 @@ void stack_config_of(const struct hf_stack *s, struct hf_config *config);
 
 /* listener.c: the listener for a SYN of this id, 0: none. */
 uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id);
+/* May it listen there beside those that do? */
+bool stack_listener_fits(const struct stack *st, const struct listener *wanted);
+uint32_t stack_listener_new(struct stack *st, const struct listener *wanted); /* 0: no room */
+void stack_listener_close(struct stack *st, uint32_t listener);
+/* api_listener.c: the same, told to whoever traces. */
+void stack_close_listening(struct stack *st, uint32_t listener, enum hf_cause cause);
 /* Is it an address of this stack (of interface zone, unless that is 0)? */
 bool stack_is_own(const struct stack *st, const uint8_t ip[16], uint8_t zone);
 /* regions.c: may len octets from offset on in this region be used in this call?  Their address, or
@@ -353,6 +359,9 @@ uint32_t stack_note_add(struct stack *st, hf_handle handle, const struct hf_icmp
 uint32_t stack_packet_new(struct stack *st, bool reserve); /* zeroed; 0: none */
 void stack_packet_free(struct stack *st, uint32_t idx);    /* with its payload */
 void stack_packet_send(struct stack *st, uint32_t idx);    /* queues it */
+uint32_t stack_packet_pop(struct stack *st);               /* the oldest, 0: none */
+/* It waits for a neighbour; of those that do, only the latest few are kept. */
+void stack_packet_wait(struct stack *st, uint32_t idx, uint32_t neighbour);
 /* Those waiting for a neighbour go back to the queue; or are dropped. */
 void stack_packets_resume(struct stack *st, uint32_t neighbour);
 void stack_packets_drop(struct stack *st, uint32_t neighbour);
@@ -364,6 +373,8 @@ uint32_t stack_find_udp(const struct stack *st, const uint8_t ip[16], uint16_t p
 /* A datagram to an address of our own, out of the queue; idx is taken. */
 void stack_udp_loop(struct stack *st, uint32_t idx);
 void stack_udp_note(struct stack *st, uint32_t idx, const struct hf_icmp_report *report);
+/* A packet found no neighbour: its socket is told. */
+void stack_udp_unreachable(struct stack *st, const struct stack_packet *packet);
 /* A packet record is free again. */
 void stack_udp_writable(struct stack *st);
 /* The socket and what it has unread are gone. */

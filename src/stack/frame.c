@@ -1,0 +1,190 @@
+/* frame.c - headers in front of text: TCP segments, packets and their fragments (RFC 791, RFC 8200
+ * 4.5), checksums.
+ *
+ * A frame is one header and slices of the chunks where the text lies.
+ */
+#include "stack/frame.h"
+
+enum { ETHERNET_BYTES = 14, FRAGMENT_BYTES = 8, FRAGMENT = 44, TCP_CSUM_AT = 16 };
+
+/* A new frame with its link header. */
+static struct hf_frame_out *begin(struct output *o, uint32_t iface_n, const uint8_t mac[6],
+                                  uint16_t type)
+{
+    const struct stack_interface *iface = stack_interface_at(o->st, iface_n);
+    struct hf_frame_out *frame = &o->frames[o->n++];
+    frame->token = o->token;
+    o->token = 0;
+    frame->iface = (uint16_t)iface_n;
+    frame->flags = frame->gso_size = frame->csum_start = frame->csum_offset = 0;
+    frame->n_slices = frame->ip_offset = 0;
+    if (iface->link == HF_LINK_ETHERNET) {
+        struct wire_eth eth = {.type = type};
+        memcpy(eth.dst, mac, 6);
+        memcpy(eth.src, iface->mac, 6);
+        frame->ip_offset = (uint16_t)wire_put_eth(frame->header, &eth);
+    }
+    frame->header_len = frame->ip_offset;
+    o->st->s->frames_out++;
+    return frame;
+}
+
+static uint16_t ether_type(bool v4)
+{
+    return v4 ? WIRE_ETH_IPV4 : WIRE_ETH_IPV6;
+}
+
+/* RFC 6437: the same for all packets of a connection, and telling nothing. */
+static uint32_t flow_label(const struct tcp *tcp, const struct conn_id *id)
+{
+    const uint64_t words[4] = {get_be64(id->remote), get_be64(id->remote + 8), get_be64(id->local),
+                               get_be64(id->local + 8)};
+    uint32_t ports = (uint32_t)id->lport << 16 | id->rport;
+    return (uint32_t)sip13_36(&secret_of(tcp)->port, words, ports) & 0xfffff;
+}
+
+static csum_t sum_slices(const struct hf_slice *slice, uint32_t n)
+{
+    csum_t sum = 0;
+    unsigned odd = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum = csum_add_at(sum, slice[i].data, slice[i].len, odd);
+        odd ^= slice[i].len & 1;
+    }
+    return sum;
+}
+
+/* MUST-2: by the device where it can. */
+static void put_checksum(struct output *o, struct hf_frame_out *frame, uint8_t *header,
+                         size_t header_len, const struct wire_ip *ip, uint32_t text_len)
+{
+    if (stack_interface_at(o->st, frame->iface)->offload & HF_OFFLOAD_CSUM) {
+        wire_set_tcp_partial(header, header_len, ip, text_len);
+        frame->flags |= HF_FRAME_CSUM_NEEDED;
+        frame->csum_start = (uint16_t)(header - frame->header);
+        frame->csum_offset = TCP_CSUM_AT;
+    } else {
+        csum_t sum = sum_slices(frame->slice, frame->n_slices);
+        wire_set_tcp_checksum(header, header_len, ip, sum, text_len);
+    }
+}
+
+void frame_segment(struct output *o, const struct stack_path *path, const uint8_t mac[6],
+                   const struct tcp_out *out)
+{
+    const struct conn_id *id = &out->id;
+    struct hf_frame_out *frame = begin(o, path->iface, mac, ether_type(id->v4));
+    size_t tcp_len = wire_tcp_header_len(&out->seg.opt);
+    struct wire_ip ip = {
+        .version = id->v4 ? 4 : 6,
+        .proto = WIRE_PROTO_TCP,
+        .ttl = out->ttl, /* MUST-49 */
+        .tos = out->tos,
+        .df = true, /* path MTU discovery, RFC 1191; so the ident may be 0: RFC 6864 4.1 */
+        .total_len = (id->v4 ? 20u : 40u) + (uint32_t)tcp_len + out->text_len,
+        .flow_label = id->v4 ? 0 : flow_label(&o->st->tcp, id),
+    };
+    memcpy(ip.src, id->local, 16);
+    memcpy(ip.dst, id->remote, 16);
+    size_t at = frame->ip_offset + wire_put_ip(frame->header + frame->ip_offset, &ip);
+    uint8_t *header = frame->header + at;
+    tcp_len = wire_put_tcp(header, &out->seg);
+    frame->header_len = (uint16_t)(at + tcp_len);
+    frame->len = frame->header_len + out->text_len;
+    frame->n_slices = (uint16_t)out->n_slices;
+    memcpy(frame->slice, out->slice, out->n_slices * sizeof out->slice[0]);
+    put_checksum(o, frame, header, tcp_len, &ip, out->text_len);
+    if (out->gso_size != 0 && out->text_len > out->gso_size) {
+        frame->gso_size = out->gso_size;
+        frame->flags |= id->v4 ? HF_FRAME_GSO4 : HF_FRAME_GSO6;
+    }
+}
+
+/* The IP header, and in IPv6 the fragment header, of `octets` of the packet from `sent` on. */
+static void put_packet_header(struct hf_frame_out *frame, const struct stack_packet *packet,
+                              uint32_t octets, bool fragment, bool more)
+{
+    bool v4 = wire_is_v4(packet->remote);
+    struct wire_ip ip = {
+        .version = v4 ? 4 : 6,
+        .proto = packet->proto,
+        .ttl = packet->ttl,
+        .tos = packet->tos,
+        .df = packet->proto == WIRE_PROTO_TCP,
+        .ident = (uint16_t)packet->ident,
+        .mf = more,
+        .frag_offset = (uint16_t)packet->sent,
+    };
+    memcpy(ip.src, packet->local, 16);
+    memcpy(ip.dst, packet->remote, 16);
+    uint8_t *header = frame->header + frame->ip_offset;
+    if (!v4 && fragment) {
+        ip.proto = FRAGMENT;
+        ip.total_len = WIRE_MAX_IP + FRAGMENT_BYTES + octets;
+        header[WIRE_MAX_IP] = packet->proto;
+        header[WIRE_MAX_IP + 1] = 0;
+        put_be16(header + WIRE_MAX_IP + 2, (uint16_t)(packet->sent | (more ? 1 : 0)));
+        put_be32(header + WIRE_MAX_IP + 4, packet->ident);
+        frame->header_len += FRAGMENT_BYTES;
+    } else {
+        ip.total_len = (v4 ? 20 : 40) + octets;
+    }
+    frame->header_len = (uint16_t)(frame->header_len + wire_put_ip(header, &ip));
+}
+
+/* `want` octets of the packet from `sent` on, as far as the slices suffice: the transport header's
+ * rest is counted in *head.  Returns octets in all. */
+static uint32_t gather(const struct tcp *tcp, const struct stack_packet *packet, uint32_t want,
+                       struct hf_frame_out *frame, uint32_t *head)
+{
+    *head = packet->sent < packet->header_len ? packet->header_len - packet->sent : 0;
+    *head = min_u32(*head, want);
+    struct cursor from = {.chunk = packet->head};
+    if (packet->head != 0 && packet->sent > packet->header_len) {
+        tcp_cursor_advance(tcp, &from, packet->sent - packet->header_len);
+    }
+    uint32_t n = HF_SLICES_MAX;
+    uint32_t got = tcp_chunk_slices(tcp, &from, want - *head, frame->slice, &n);
+    frame->n_slices = (uint16_t)n;
+    return *head + got;
+}
+
+/* ARP is all header. */
+static bool frame_arp(struct output *o, const struct stack_path *path, const uint8_t mac[6],
+                      const struct stack_packet *packet)
+{
+    struct hf_frame_out *frame = begin(o, path->iface, mac, WIRE_ETH_ARP);
+    memcpy(frame->header + frame->header_len, packet->header, packet->header_len);
+    frame->header_len = (uint16_t)(frame->header_len + packet->header_len);
+    frame->len = frame->header_len;
+    return true;
+}
+
+bool frame_packet(struct output *o, const struct stack_path *path, const uint8_t mac[6],
+                  struct stack_packet *packet)
+{
+    if (packet->proto == 0) {
+        return frame_arp(o, path, mac, packet);
+    }
+    bool v4 = wire_is_v4(packet->remote);
+    struct hf_frame_out *frame = begin(o, path->iface, mac, ether_type(v4));
+    uint32_t room = path->mtu - (v4 ? 20 : 40);
+    uint32_t left = packet->header_len + packet->len - packet->sent;
+    bool fragment = packet->sent != 0 || left > room;
+    uint32_t head;
+    uint32_t octets = gather(&o->st->tcp, packet, left, frame, &head);
+    if (fragment || octets < left) {
+        fragment = true;
+        room -= v4 ? 0 : FRAGMENT_BYTES;
+        octets = min_u32(octets, room);
+        octets -= octets < left ? octets % 8 : 0;
+        octets = gather(&o->st->tcp, packet, octets, frame, &head);
+    }
+    bool last = octets == left;
+    put_packet_header(frame, packet, octets, fragment, !last);
+    memcpy(frame->header + frame->header_len, packet->header + packet->sent, head);
+    frame->header_len = (uint16_t)(frame->header_len + head);
+    frame->len = frame->header_len + octets - head;
+    packet->sent += octets;
+    return last;
+}

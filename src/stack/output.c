@@ -1,0 +1,315 @@
+/* output.c - hf_output: what is owed becomes frames; timers and deadlines of the whole stack.
+ *
+ * First the packets that wait in the queue, then answers without a record, then the connections
+ * that owe something, one frame each in turn.  What is for an address of our own makes no frame:
+ * it goes straight back to input, text and all, where the chunks lie.
+ */
+#include "stack/frame.h"
+
+enum { LOOP_TURNS = 256, IP_MOST = 65535, TCP_HEADERS4 = 20 + 60, TCP_HEADERS6 = 60 };
+
+/* Text that a frame to this interface may carry; 0: one segment. */
+static uint32_t gso_bytes(const struct stack *st, const struct stack_path *path, bool v4)
+{
+    uint32_t offload = stack_interface_at(st, path->iface)->offload;
+    if (path->own || !(offload & (v4 ? HF_OFFLOAD_TSO4 : HF_OFFLOAD_TSO6))) {
+        return 0;
+    }
+    return IP_MOST - (v4 ? TCP_HEADERS4 : TCP_HEADERS6);
+}
+
+/* A segment to ourselves: header and options as a peer would read them; the text slice by slice,
+ * each as a segment of its own.  The token held keeps freed chunks from being used again. */
+static void loop_segment(struct stack *st, const struct stack_path *path, const struct tcp_out *out)
+{
+    uint8_t header[WIRE_MAX_TCP];
+    struct segment whole;
+    size_t len = wire_put_tcp(header, &out->seg);
+    if (wire_parse_tcp(header, len, &whole) != WIRE_OK) {
+        return;
+    }
+    uint32_t done = 0;
+    uint32_t i = 0;
+    do {
+        struct segment part = whole;
+        part.seq = seq_add(whole.seq, done);
+        part.text = i < out->n_slices ? out->slice[i].data : NULL;
+        part.text_len = i < out->n_slices ? out->slice[i].len : 0;
+        bool urgent = (whole.ctl & URG) && whole.up > done;
+        part.up = urgent ? (uint16_t)(whole.up - done) : 0;
+        part.ctl &= (uint16_t)(urgent ? ~0 : ~URG);
+        done += part.text_len;
+        i++;
+        if (i < out->n_slices) {
+            part.ctl &= (uint16_t) ~(FIN | PSH);
+        }
+        part.len = part.text_len + (part.ctl & SYN ? 1 : 0) + (part.ctl & FIN ? 1 : 0);
+        stack_segment(st, out->id.remote, out->id.local, (uint8_t)path->iface, &part);
+    } while (i < out->n_slices);
+}
+
+static void emit_segment(struct output *o, const struct stack_path *path, const uint8_t mac[6],
+                         const struct tcp_out *out)
+{
+    if (path->own) {
+        o->turns--;
+        loop_segment(o->st, path, out);
+    } else {
+        frame_segment(o, path, mac, out);
+    }
+}
+
+/* The way there, and the link address: as stack_resolve, or HF_ERR_NET_UNREACHABLE. */
+static int find_way(struct output *o, const uint8_t remote[16], uint8_t zone,
+                    struct stack_path *path, uint8_t mac[6])
+{
+    int error = stack_find_hop(o->st, remote, zone, path);
+    if (error != HF_OK || path->own) {
+        return error;
+    }
+    return stack_resolve(o->st, path, mac);
+}
+
+static void drop_packet(struct stack *st, uint32_t idx)
+{
+    st->s->packets_dropped++;
+    stack_packet_free(st, idx);
+}
+
+/* The oldest packet goes, as far as there is room; false: there is none. */
+static bool send_packet(struct output *o)
+{
+    struct stack *st = o->st;
+    uint32_t idx = st->s->packet_queue.head;
+    if (idx == 0) {
+        return false;
+    }
+    struct stack_packet *packet = stack_packet_at(st, idx);
+    struct stack_path path;
+    uint8_t mac[6];
+    int way;
+    if (packet->mac_known) {
+        path = (struct stack_path){.iface = packet->iface};
+        path.mtu = stack_interface_at(st, packet->iface)->mtu;
+        memcpy(mac, packet->dst_mac, 6);
+        way = NEIGHBOUR_KNOWN;
+    } else {
+        way = find_way(o, packet->remote, packet->iface, &path, mac);
+    }
+    if (way == NEIGHBOUR_KNOWN && !path.own) {
+        while (o->n < o->room && o->token != 0) {
+            bool whole = frame_packet(o, &path, mac, packet);
+            if (whole) {
+                stack_packet_free(st, stack_packet_pop(st));
+                break;
+            }
+            o->token = tcp_take_token(&st->tcp);
+        }
+        return true;
+    }
+    o->turns--;
+    stack_packet_pop(st);
+    if (way > 0) {
+        stack_packet_wait(st, idx, (uint32_t)way);
+    } else if (way == NEIGHBOUR_KNOWN && packet->proto == WIRE_PROTO_UDP) {
+        stack_udp_loop(st, idx);
+    } else {
+        drop_packet(st, idx);
+    }
+    return true;
+}
+
+/* A segment without a record whose neighbour is not known yet waits as a packet. */
+static void keep_reply(struct stack *st, const struct tcp_out *out, uint32_t neighbour)
+{
+    uint32_t idx = stack_packet_new(st, true);
+    if (idx == 0) {
+        st->s->packets_dropped++;
+        return;
+    }
+    struct stack_packet *packet = stack_packet_at(st, idx);
+    uint8_t header[WIRE_MAX_TCP];
+    size_t len = wire_put_tcp(header, &out->seg);
+    struct wire_ip ip = {.version = out->id.v4 ? 4 : 6};
+    memcpy(ip.src, out->id.local, 16);
+    memcpy(ip.dst, out->id.remote, 16);
+    wire_set_tcp_checksum(header, len, &ip, 0, 0);
+    memcpy(packet->local, out->id.local, 16);
+    memcpy(packet->remote, out->id.remote, 16);
+    packet->proto = WIRE_PROTO_TCP;
+    packet->iface = out->id.zone;
+    packet->ttl = out->ttl;
+    packet->tos = out->tos;
+    packet->len =
+        (uint32_t)tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, header, len, true);
+    if (packet->len < len) {
+        drop_packet(st, idx);
+    } else {
+        stack_packet_wait(st, idx, neighbour);
+    }
+}
+
+/* The oldest answer without a record; false: there is none. */
+static bool send_reply(struct output *o)
+{
+    struct stack *st = o->st;
+    const struct tcp_reply *reply = tcp_peek_reply(&st->tcp);
+    if (reply == NULL) {
+        return false;
+    }
+    struct stack_path path;
+    struct tcp_out out;
+    uint8_t mac[6];
+    int way = find_way(o, reply->remote, reply->zone, &path, mac);
+    if (way < 0) {
+        o->turns--;
+        tcp_drop_reply(&st->tcp);
+    } else if (tcp_next_reply(&st->tcp, &out)) {
+        if (way == NEIGHBOUR_KNOWN) {
+            emit_segment(o, &path, mac, &out);
+        } else {
+            o->turns--;
+            keep_reply(st, &out, (uint32_t)way);
+        }
+    }
+    return true;
+}
+
+static struct links owes_links(const struct stack *st)
+{
+    return pool_links(&block_of(st)->tcbs, st->s, offsetof(struct tcb, owes_link));
+}
+
+static void block(struct stack *st, struct tcb *tcb, uint32_t idx)
+{
+    struct links links = owes_links(st);
+    idlist_remove(&block_of(st)->owes, &links, idx);
+    idlist_push_tail(&block_of(st)->blocked, &links, idx);
+    tcb->flags |= F_BLOCKED;
+}
+
+void stack_unblock(struct stack *st)
+{
+    struct links links = owes_links(st);
+    uint32_t idx;
+    while ((idx = idlist_pop_head(&block_of(st)->blocked, &links)) != 0) {
+        tcb_at(&st->tcp, idx)->flags &= ~(uint32_t)F_BLOCKED;
+        idlist_push_tail(&block_of(st)->owes, &links, idx);
+    }
+}
+
+/* The next connection that owes something sends one frame; false: none owes. */
+static bool send_owed(struct output *o)
+{
+    struct stack *st = o->st;
+    struct tcp_block *b = block_of(st);
+    uint32_t idx = idlist_head(&b->owes);
+    if (idx == 0) {
+        return false;
+    }
+    struct tcb *tcb = tcb_at(&st->tcp, idx);
+    struct conn_id id;
+    struct stack_path path;
+    struct tcp_out out;
+    uint8_t mac[6];
+    tcp_id(&st->tcp, tcb, &id);
+    int way = find_way(o, id.remote, id.zone, &path, mac);
+    if (way != NEIGHBOUR_KNOWN) {
+        o->turns--;
+        block(st, tcb, idx);
+        if (way < 0 && way != NEIGHBOUR_FULL) {
+            tcp_unreachable(&st->tcp, tcb);
+        }
+        return true;
+    }
+    if (!tcp_output(&st->tcp, tcb, gso_bytes(st, &path, id.v4), &out)) {
+        return true;
+    }
+    if (b->owes.head == idx && b->owes.tail != idx) {
+        struct links links = owes_links(st);
+        idlist_remove(&b->owes, &links, idx);
+        idlist_push_tail(&b->owes, &links, idx);
+    }
+    emit_segment(o, &path, mac, &out);
+    return true;
+}
+
+uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_frame_out *frames,
+                   uint32_t n)
+{
+    struct stack st;
+    if (frames == NULL || stack_enter(&st, stack, env) != HF_OK) {
+        return 0;
+    }
+    struct output o = {.st = &st, .frames = frames, .room = n, .turns = LOOP_TURNS + n};
+    while (o.n < n && o.turns > 0) {
+        if (o.token == 0) {
+            o.token = tcp_take_token(&st.tcp);
+        }
+        if (o.token == 0 || !(send_packet(&o) || send_reply(&o) || send_owed(&o))) {
+            break;
+        }
+    }
+    if (o.token != 0) {
+        tcp_token_done(&st.tcp, o.token);
+    }
+    stack_leave(&st);
+    return o.n;
+}
+
+void hf_timeouts(struct hf_stack *stack, const struct hf_env *env)
+{
+    struct stack st;
+    if (stack_enter(&st, stack, env) != HF_OK) {
+        return;
+    }
+    tcp_timeouts(&st.tcp);
+    tcp_compact_timeouts(&st.tcp);
+    if (ms_due(stack->neighbour_at_ms, st.tcp.now_ms)) {
+        stack_neighbour_timeouts(&st);
+    }
+    if (ms_due(stack->fragment_at_ms, st.tcp.now_ms)) {
+        stack_fragment_timeouts(&st);
+    }
+    stack_leave(&st);
+}
+
+static void sooner(const struct stack *st, uint32_t at_ms, int32_t *in_ms)
+{
+    int32_t in = (int32_t)(at_ms - st->tcp.now_ms);
+    if (in < *in_ms) {
+        *in_ms = in;
+    }
+}
+
+int64_t hf_deadline(const struct hf_stack *stack, const struct hf_env *env)
+{
+    struct stack st;
+    stack_look(&st, stack, env);
+    const struct tcp_block *b = &stack->tcp;
+    int64_t now_ns = env->now_ns > stack->now_ns ? env->now_ns : stack->now_ns;
+    bool owed = !ififo_empty(&stack->packet_queue) || b->reply_n != 0 || !idlist_empty(&b->owes);
+    if (owed && b->next_token - b->done_token < b->max_tokens) {
+        return env->now_ns;
+    }
+    int32_t in_ms = INT32_MAX;
+    uint32_t at_ms;
+    if (tcp_next_timeout(&st.tcp, &at_ms)) {
+        sooner(&st, at_ms, &in_ms);
+    }
+    if (tcp_compact_next(&st.tcp, &at_ms)) {
+        sooner(&st, at_ms, &in_ms);
+    }
+    if (stack->neighbour_at_ms != 0) {
+        sooner(&st, stack->neighbour_at_ms, &in_ms);
+    }
+    if (stack->fragment_at_ms != 0) {
+        sooner(&st, stack->fragment_at_ms, &in_ms);
+    }
+    if (in_ms == INT32_MAX) {
+        return INT64_MAX;
+    }
+    /* A millisecond begins where the clock's does. */
+    int64_t part_ns = ((now_ns % 1000000) + 1000000) % 1000000;
+    return in_ms <= 0 ? env->now_ns : now_ns - part_ns + (int64_t)in_ms * 1000000;
+}
