@@ -95,7 +95,7 @@ struct hf_policy {
     uint32_t challenge_ack_ms;   /* 500: one challenge ACK in this time per connection (RFC 5961) */
     uint32_t hold_ms;            /* 130,000: a held SYN is forgotten this long after its last     */
     uint32_t syn_retries;        /* 7                                                             */
-    uint32_t synack_retries;     /* 5                                                             */
+    uint32_t synack_retries;     /* 5; at most 7                                                  */
     uint32_t data_retries;       /* 15: R2 (RFC 9293 3.8.3)                                       */
     uint32_t initial_cwnd;       /* 10 segments (RFC 6928)                                        */
     uint32_t slow_start_l;       /* 8 segments per ACK (ruling of RFC 9406 4.2)                   */
@@ -127,7 +127,7 @@ struct hf_policy {
 
 struct hf_config {
     uint32_t struct_size;       /* sizeof(struct hf_config)                                       */
-    uint32_t max_connections;   /* full records: 1 .. 2^30                                        */
+    uint32_t max_connections;   /* full records: 1 .. 2^30 - 1                                    */
     uint32_t max_half_open;     /* SYN-RECEIVED of passive opens                                  */
     uint32_t max_time_wait;     /* TIME-WAIT of released handles                                  */
     uint32_t max_active;        /* connections with data in flight or unread at one time          */
@@ -367,8 +367,8 @@ uint32_t hf_returned(struct hf_stack *stack, const struct hf_env *env, uint64_t 
                      uint32_t n);
 
 /* CLOSE: no more to send (half-close: receiving goes on).  What is queued is still sent, then a
- * FIN. HF_ERR_CLOSING when done before.  A listener: closed, its connections not yet accepted are
- * reset. */
+ * FIN. HF_ERR_CLOSING when done before.  A listener or UDP socket is gone, and its handle with it;
+ * a listener's connections not yet accepted are reset. */
 int hf_close(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 /* ABORT: a reset to the peer, everything queued is lost (RFC 9293 3.10.5). */
 int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
@@ -471,7 +471,7 @@ int64_t hf_udp_recv(struct hf_stack *stack, const struct hf_env *env, hf_handle 
 enum hf_range_kind { HF_RANGE_PROTOCOL = 1, HF_RANGE_BOOKKEEPING, HF_RANGE_SECRET };
 
 struct hf_extent {
-    uint64_t offset, used, reserved; /* octets: from the block's start; ever touched; set aside */
+    uint64_t offset, used, reserved; /* octets: from the block's start; in use; set aside       */
     uint8_t kind;                    /* enum hf_range_kind                                      */
     char name[15];
 };

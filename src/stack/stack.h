@@ -308,6 +308,15 @@ enum { NEIGHBOUR_KNOWN = 0, NEIGHBOUR_NONE = -1, NEIGHBOUR_FULL = -2 };
  * of its entry; NEIGHBOUR_FULL: no entry is free, something will be soon; NEIGHBOUR_NONE: never. */
 int stack_resolve(struct stack *st, const struct stack_path *path, uint8_t mac[6]);
 void stack_neighbour_timeouts(struct stack *st);
+/* Number of the entry, 0: none.  Not with max_neighbours 0. */
+uint32_t stack_find_neighbour(const struct stack *st, const uint8_t ip[16], uint32_t iface);
+/* Its owner has told its link address: in answer to us (reachable), or for another reason. */
+void stack_neighbour_confirm(struct stack *st, uint32_t n, const uint8_t mac[6], bool reachable);
+/* Somebody contradicts: to be asked again at its next use. */
+void stack_neighbour_doubt(struct stack *st, uint32_t n);
+/* A host that asks us tells its own link address by the way. */
+void stack_neighbour_heard(struct stack *st, const uint8_t ip[16], uint32_t iface,
+                           const uint8_t mac[6]);
 /* A neighbour has answered or failed, a route has come: the connections that wait try again. */
 void stack_unblock(struct stack *st);
 
@@ -340,7 +349,10 @@ void stack_fragment_input(struct stack *st, struct arrival *a);
 void stack_fragment_timeouts(struct stack *st);
 
 /* arp.c, nd.c: messages of the neighbour protocols */
-void stack_arp_input(struct stack *st, struct arrival *a, const uint8_t *p, size_t len);
+void stack_arp_input(struct stack *st, const struct arrival *a, const uint8_t *p, size_t len);
+/* mac NULL: everybody is asked. */
+void stack_arp_ask(struct stack *st, uint8_t iface, const uint8_t ip[16], const uint8_t *mac);
+void stack_nd_ask(struct stack *st, uint8_t iface, const uint8_t ip[16], const uint8_t *mac);
 void stack_nd_input(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp);
 
 /* icmp_in.c, icmp_out.c */

@@ -269,6 +269,7 @@ uint32_t tcp_lent_new(struct tcp *tcp, uint16_t region, uint64_t token, bool bor
 void tcp_lent_drop(struct tcp *tcp, uint32_t lent)
 {
     HF_ASSERT(lent_at(tcp, lent)->refs == 1);
+    lent_at(tcp, lent)->refs = 0; /* hf_region_remove looks for parts that are held */
     pool_free(&tcp->b->lents, tcp->block, lent);
 }
 

@@ -1,0 +1,240 @@
+/* api_connection.c - RFC 9293 section 3.9.1: the user calls on connections; tcp/ does the work. */
+#include "stack/stack.h"
+
+/* Enters, and finds what the handle names; the application must have been given it. */
+static int begin(struct stack *st, struct hf_stack *stack, const struct hf_env *env,
+                 hf_handle handle, struct tcb **tcb)
+{
+    int error = stack_enter(st, stack, env);
+    if (error != HF_OK) {
+        return error;
+    }
+    *tcb = stack_tcb_of(st, handle);
+    if (*tcb == NULL || ((*tcb)->flags & F_UNACCEPTED)) {
+        stack_leave(st);
+        return HF_ERR_STALE_HANDLE;
+    }
+    return HF_OK;
+}
+
+/* RFC 9293 3.9.1.1 */
+
+static int choose_path(struct stack *st, const struct hf_endpoint *local,
+                       const struct hf_endpoint *remote, struct conn_id *id)
+{
+    bool chosen = local == NULL || stack_is_any(local->ip);
+    uint32_t zone = remote->iface != 0 || local == NULL ? remote->iface : local->iface;
+    if (remote->port == 0 || zone > st->s->interfaces || !stack_is_unicast(st, remote->ip)) {
+        return HF_ERR_INVALID; /* MUST-46 */
+    }
+    struct stack_path path;
+    int error = stack_route(st, remote->ip, (uint8_t)zone, &path);
+    if (error != HF_OK) {
+        return error;
+    }
+    *id = (struct conn_id){
+        .lport = local != NULL ? local->port : 0,
+        .rport = remote->port,
+        .zone = stack_is_link_local(remote->ip) ? (uint8_t)path.iface : 0,
+        .v4 = wire_is_v4(remote->ip),
+        .mtu = (uint16_t)min_u32(path.mtu, UINT16_MAX),
+    };
+    memcpy(id->remote, remote->ip, 16);
+    memcpy(id->local, chosen ? path.src : local->ip, 16);
+    if (wire_is_v4(id->local) != id->v4) {
+        return HF_ERR_INVALID;
+    }
+    return chosen || stack_is_own(st, id->local, 0) ? HF_OK : HF_ERR_NO_ADDRESS;
+}
+
+static int open_active(struct stack *st, const struct hf_endpoint *local,
+                       const struct hf_endpoint *remote, uint32_t timeout_ms, hf_handle *handle)
+{
+    struct conn_id id;
+    int error = choose_path(st, local, remote, &id);
+    if (error != HF_OK) {
+        return error;
+    }
+    if (id.lport == 0 && tcp_choose_port(&st->tcp, &id) == 0) {
+        return HF_ERR_NO_PORTS;
+    }
+    tcp_hash(&st->tcp, &id);
+    if (tcp_find(&st->tcp, &id) != 0) {
+        return HF_ERR_EXISTS;
+    }
+    uint32_t idx;
+    error = tcp_open(&st->tcp, &id, timeout_ms, &idx);
+    if (error == HF_OK) {
+        *handle = tcp_handle(&st->tcp, tcb_at(&st->tcp, idx));
+    }
+    return error;
+}
+
+int hf_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_endpoint *local,
+            const struct hf_endpoint *remote, uint32_t timeout_ms, hf_handle *handle)
+{
+    struct stack st;
+    int error = stack_enter(&st, stack, env);
+    if (error != HF_OK) {
+        return error;
+    }
+    error = HF_ERR_INVALID;
+    if (remote != NULL && handle != NULL && timeout_ms <= INT32_MAX) {
+        error = open_active(&st, local, remote, timeout_ms, handle);
+    }
+    stack_leave(&st);
+    return error;
+}
+
+/* RFC 9293 3.9.1.2 */
+
+int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                const void *data, uint64_t len, uint32_t flags)
+{
+    struct stack st;
+    struct tcb *tcb;
+    int64_t result = begin(&st, stack, env, handle, &tcb);
+    if (result != HF_OK) {
+        return result;
+    }
+    if (data == NULL || len == 0 || (flags & ~(uint32_t)(HF_SEND_URGENT | HF_SEND_MORE)) != 0) {
+        result = data != NULL && len == 0 ? 0 : HF_ERR_INVALID;
+    } else {
+        result = tcp_send(&st.tcp, tcb, data, len, flags);
+    }
+    stack_leave(&st);
+    return result;
+}
+
+static int64_t send_borrowed(struct stack *st, struct tcb *tcb, uint32_t region, uint64_t offset,
+                             uint32_t len, uint64_t token, uint32_t flags)
+{
+    if (len == 0 || (flags & ~(uint32_t)(HF_SEND_URGENT | HF_SEND_MORE)) != 0 ||
+        stack_region(st, region, offset, len) == NULL) {
+        return HF_ERR_INVALID;
+    }
+    uint32_t lent = tcp_lent_new(&st->tcp, (uint16_t)region, token, true);
+    if (lent == 0) {
+        return HF_ERR_NO_RESOURCES;
+    }
+    int64_t result = tcp_send_lent(&st->tcp, tcb, lent, offset, len, flags);
+    if (result < 0) {
+        tcp_lent_drop(&st->tcp, lent);
+    }
+    return result;
+}
+
+int64_t hf_send_borrowed(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                         uint32_t region, uint64_t offset, uint32_t len, uint64_t token,
+                         uint32_t flags)
+{
+    struct stack st;
+    struct tcb *tcb;
+    int64_t result = begin(&st, stack, env, handle, &tcb);
+    if (result == HF_OK) {
+        result = send_borrowed(&st, tcb, region, offset, len, token, flags);
+        stack_leave(&st);
+    }
+    return result;
+}
+
+/* RFC 9293 3.9.1.3 */
+
+int64_t hf_recv(struct hf_stack *stack, const struct hf_env *env, hf_handle handle, void *data,
+                uint64_t len)
+{
+    struct stack st;
+    struct tcb *tcb;
+    int64_t result = begin(&st, stack, env, handle, &tcb);
+    if (result == HF_OK) {
+        bool possible = data != NULL && len != 0;
+        result = possible ? tcp_receive(&st.tcp, tcb, data, len) : HF_ERR_INVALID;
+        stack_leave(&st);
+    }
+    return result;
+}
+
+int hf_recv_slices(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                   struct hf_slice *slices, uint32_t n)
+{
+    struct stack st;
+    struct tcb *tcb;
+    int result = begin(&st, stack, env, handle, &tcb);
+    if (result == HF_OK) {
+        bool possible = slices != NULL && n != 0 && n <= INT32_MAX;
+        result = possible ? tcp_receive_slices(&st.tcp, tcb, slices, n) : HF_ERR_INVALID;
+        stack_leave(&st);
+    }
+    return result;
+}
+
+int hf_recv_consume(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                    uint64_t len)
+{
+    struct stack st;
+    struct tcb *tcb;
+    int result = begin(&st, stack, env, handle, &tcb);
+    if (result == HF_OK) {
+        result = tcp_receive_consume(&st.tcp, tcb, len);
+        stack_leave(&st);
+    }
+    return result;
+}
+
+/* RFC 9293 3.9.1.4, 3.9.1.5.  Listeners and UDP sockets have nothing to finish: they are gone. */
+
+enum ending { END_CLOSE, END_ABORT, END_RELEASE };
+
+static int end_connection(struct stack *st, struct tcb *tcb, enum ending ending)
+{
+    switch (ending) {
+    case END_CLOSE:
+        return tcp_close(&st->tcp, tcb);
+    case END_ABORT:
+        return tcp_abort(&st->tcp, tcb);
+    default:
+        tcp_release(&st->tcp, tcb);
+        return HF_OK;
+    }
+}
+
+static int end(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+               enum ending ending)
+{
+    static const enum hf_cause causes[] = {HF_CALL_CLOSE, HF_CALL_ABORT, HF_CALL_RELEASE};
+    struct stack st;
+    int error = stack_enter(&st, stack, env);
+    if (error != HF_OK) {
+        return error;
+    }
+    struct tcb *tcb = stack_tcb_of(&st, handle);
+    uint32_t listener = stack_listener_of(&st, handle);
+    uint32_t udp = stack_udp_of(&st, handle);
+    error = HF_ERR_STALE_HANDLE;
+    if (tcb != NULL && !(tcb->flags & F_UNACCEPTED)) {
+        error = end_connection(&st, tcb, ending);
+    } else if (listener != 0) {
+        stack_close_listening(&st, listener, causes[ending]);
+        error = HF_OK;
+    } else if (udp != 0) {
+        stack_udp_close(&st, udp);
+        error = HF_OK;
+    }
+    stack_leave(&st);
+    return error;
+}
+
+int hf_close(struct hf_stack *stack, const struct hf_env *env, hf_handle handle)
+{
+    return end(stack, env, handle, END_CLOSE);
+}
+
+int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle)
+{
+    return end(stack, env, handle, END_ABORT);
+}
+
+int hf_release(struct hf_stack *stack, const struct hf_env *env, hf_handle handle)
+{
+    return end(stack, env, handle, END_RELEASE);
+}
