@@ -128,6 +128,8 @@ struct hf_captured {
  * comes in at hf_device_flush, in the order of hf_input.  So a trace sink that notes its records
  * has noted this packet's before. */
 typedef size_t hf_comment_fn(void *arg, const struct hf_captured *packet, char *text, size_t room);
+/* Is this packet to be written?  Called before hf_comment_fn, which then hears only of those. */
+typedef bool hf_keep_fn(void *arg, const struct hf_captured *packet);
 
 struct hf_capture {
     uint32_t struct_size;
@@ -138,6 +140,7 @@ struct hf_capture {
     int64_t epoch_ns; /* added to the caller's clock to give nanoseconds since 1970; 0:
                          the difference of CLOCK_REALTIME and CLOCK_MONOTONIC now        */
     const char *name; /* of the interface in the file; NULL: the device's                */
+    hf_keep_fn *keep; /* NULL: all are written; its arg is comment_arg                  */
 };
 /* Puts a pcapng tap around `inner`, which the new device owns from now on (also on failure).  What
  * is offloaded is written as the wire carries it: cut, checksums filled in. */

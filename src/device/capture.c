@@ -29,6 +29,7 @@ struct capture {
     FILE *file;
     int error; /* what stopped the writing: negative errno */
     hf_comment_fn *comment;
+    hf_keep_fn *keep;
     void *comment_arg;
     uint32_t snaplen;
     int64_t epoch_ns;
@@ -51,6 +52,9 @@ static void put(struct capture *capture, const void *data, size_t len)
 static void write_packet(struct capture *capture, const struct hf_captured *packet)
 {
     size_t text_len = 0;
+    if (capture->keep != NULL && !capture->keep(capture->comment_arg, packet)) {
+        return;
+    }
     if (capture->comment != NULL) {
         text_len = capture->comment(capture->comment_arg, packet, capture->text, COMMENT_BYTES);
     }
@@ -237,6 +241,7 @@ static struct capture *new_capture(struct hf_device *inner, const struct hf_capt
     capture->inner = inner;
     capture->last = &capture->first;
     capture->comment = how->comment;
+    capture->keep = how->keep;
     capture->comment_arg = how->comment_arg;
     capture->snaplen = how->snaplen == 0 ? UINT32_MAX : how->snaplen;
     capture->epoch_ns =
