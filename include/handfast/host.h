@@ -180,7 +180,9 @@ struct hf_device *hf_private_device(struct hf_private *net);
 /* Does all of that for a host: attaches the device and adds 10.77.0.2/24 and fd77::2/64 (in each
  * prefix of the options the address one above the kernel's).  Returns the interface number. */
 int hf_private_attach(struct hf_private *net, struct hf_host *host);
-/* "tun hf0" or "veth hf0 + AF_PACKET": for a person. */
+/* The second half of that, for a device that was wrapped before it was attached. */
+int hf_private_address(const struct hf_private *net, struct hf_host *host, int iface);
+/* "TUN device" or "veth pair and AF_PACKET": for a person. */
 const char *hf_private_kind(const struct hf_private *net);
 /* Starts argv[0] (found in PATH) in the namespace; fds: its standard input, output and error, -1 or
  * fds NULL: ours.  Returns its pid, a child of this process: waitpid is the caller's.  -ENOENT: no

@@ -1,0 +1,30 @@
+/* ethtool.c - the kernel's own offloads of an interface switched off, ioctl SIOCETHTOOL. */
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "device/namespace.h"
+
+int dev_link_no_offload(const char *name)
+{
+    static const uint32_t settings[] = {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int err = 0;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        struct ethtool_value off = {.cmd = settings[i], .data = 0};
+        struct ifreq ifr = {0};
+        dev_copy_name(ifr.ifr_name, sizeof ifr.ifr_name, name);
+        ifr.ifr_data = (void *)&off;
+        err = ioctl(fd, SIOCETHTOOL, &ifr) != 0 && err == 0 ? -errno : err;
+    }
+    close(fd);
+    return err;
+}
