@@ -79,6 +79,7 @@ int hf_route_add(struct hf_stack *stack, const struct hf_env *env, uint32_t ifac
         error = HF_ERR_INVALID;
     } else {
         error = stack_route_put(&st, iface, prefix, bits, gateway);
+        stack_unblock(&st);
     }
     stack_leave(&st);
     return error;
