@@ -176,6 +176,7 @@ struct active {
     /* Loss recovery, RFC 6675 and 6582 */
     uint32_t sacked; /* ranges that the peer holds, ascending                    */
     uint32_t sacked_bytes;
+    uint32_t counted; /* SACKed octets that SND.UNA has passed since the last ACK was judged */
     seq_t recover;    /* RecoveryPoint                                            */
     seq_t rescue;     /* RescueRxt                                                */
     seq_t rto_nxt;    /* SND.NXT when the retransmission timer fired              */

@@ -283,8 +283,8 @@ void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segme
 void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb);
 /* What a scratch copy owes: SYN,ACK, ACK. */
 void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *id);
-/* The oldest reply, as a segment to send; false: none.  Counted, traced. */
-bool tcp_next_reply(struct tcp *tcp, struct tcp_out *out);
+/* The oldest reply, as a segment to send over a path of this MTU; false: none.  Counted, traced. */
+bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out);
 /* Is there one? whose? (for the stack to find its way); NULL: none. */
 const struct tcp_reply *tcp_peek_reply(const struct tcp *tcp);
 void tcp_drop_reply(struct tcp *tcp);
@@ -293,6 +293,8 @@ void tcp_drop_reply(struct tcp *tcp);
 void tcp_hash(const struct tcp *tcp, struct conn_id *id); /* sets id->hash; reads all but mtu */
 /* The connection of this id: half-open and open ones before those in TIME-WAIT; 0: none. */
 uint32_t tcp_find(const struct tcp *tcp, const struct conn_id *id);
+/* The value of the one in TIME-WAIT, 0: none. */
+uint32_t tcp_find_waiting(const struct tcp *tcp, const struct conn_id *id);
 /* A tcb of its own, filed, zeroed, state CLOSED, defaults of the policy; 0: no room. */
 uint32_t tcp_new(struct tcp *tcp, const struct conn_id *id);
 /* Frees record and all that hangs on it; generation goes up. */
@@ -319,7 +321,9 @@ enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struc
                                       uint32_t listener, struct segment *seg);
 /* A released tcb in TIME-WAIT becomes small and is gone; false: no record is left, it stays. */
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
-void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half, struct tcb *scratch);
+/* arrived: the id of the segment under way, whose MTU counts; NULL: none. */
+void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
+                           const struct conn_id *arrived, struct tcb *scratch);
 void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct tcb *scratch);
 void tcp_compact_timeouts(struct tcp *tcp);
 bool tcp_compact_next(const struct tcp *tcp, uint32_t *at_ms);
@@ -374,6 +378,9 @@ uint32_t tcp_sack_pipe(const struct tcp *tcp, const struct tcb *tcb, const struc
  * octet, its start in *at; 0: none. */
 uint32_t tcp_sack_hole(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
                        seq_t from, seq_t *at);
+
+/* The octet behind the highest SACKed one; SND.UNA: none is. */
+seq_t tcp_sack_high(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
 
 /* recovery.c: RFC 5681 3.2, 6582, 6675 5 */
 /* An ACK arrived: acked octets newly acknowledged (0: duplicate or update), sacked newly SACKed. */
