@@ -271,6 +271,7 @@ int link_open(struct link *link, const struct link_options *options, const struc
                                      .comment_arg = link};
         if (hf_device_capture(&device, device, &capture, error) < 0)
             return cli_failure("%s", error);
+        link->capture = device;
     }
     link->iface = hf_host_attach(link->host, device);
     if (link->iface < 0)
@@ -330,7 +331,10 @@ int link_close(struct link *link, int status)
                              link->command_status);
     if (link->options->svg && link->ladders && draw_svg(link) != CLI_OK && status == CLI_OK)
         status = CLI_FAILED;
-    hf_host_free(link->host); /* closes the capture too */
+    int written = link->capture ? hf_device_capture_status(link->capture) : 0;
+    if (written < 0)
+        status = cli_failure("--pcap %s: %s", link->options->pcap, strerror(-written));
+    hf_host_free(link->host);
     hf_private_close(link->net);
     hf_ladder_set_free(link->ladders);
     hf_comments_free(link->comments);

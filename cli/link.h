@@ -26,6 +26,7 @@ struct link {
     struct hf_private *net;
     struct hf_ladder_set *ladders;
     struct hf_comments *comments;
+    struct hf_device *capture; /* the host's, which closes it */
     int iface;
     pid_t command; /* 0: none runs */
     int command_status;
