@@ -164,7 +164,7 @@ static bool send_reply(struct output *o)
     if (way < 0) {
         o->turns--;
         tcp_drop_reply(&st->tcp);
-    } else if (tcp_next_reply(&st->tcp, &out)) {
+    } else if (tcp_next_reply(&st->tcp, path.mtu, &out)) {
         if (way == NEIGHBOUR_KNOWN) {
             emit_segment(o, &path, mac, &out);
         } else {

@@ -15,8 +15,7 @@ bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg)
     if (seq_in(seg->seq, tcb->rcv.nxt, tcb->rcv.wnd)) {
         return true;
     }
-    return seg->len != 0 &&
-           seq_in(seq_add(seg->seq, seg->len - 1), tcb->rcv.nxt, tcb->rcv.wnd);
+    return seg->len != 0 && seq_in(seq_add(seg->seq, seg->len - 1), tcb->rcv.nxt, tcb->rcv.wnd);
 }
 
 /* "Segments are trimmed to fit the window": text and FIN outside it go. */

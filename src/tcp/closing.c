@@ -32,6 +32,7 @@ void tcp_process_fin(struct tcp *tcp, struct tcb *tcb)
         break;
     case HF_FIN_WAIT_1: /* were our FIN acknowledged, this would be FIN-WAIT-2 by now */
         tcp_set_state(tcb, HF_CLOSING);
+        tcb->flags |= F_BOTH_FIRST;
         break;
     case HF_FIN_WAIT_2:
         tcp_set_state(tcb, HF_TIME_WAIT);
@@ -121,8 +122,8 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
 }
 
 /* RFC 6191 2.  Greater than the last sequence number means above the FIN's: SEQ >= RCV.NXT. */
-bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb,
-                            const struct segment *seg, bool *by_seq_alone)
+bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg,
+                            bool *by_seq_alone)
 {
     bool newer_seq = seq_geq(seg->seq, tcb->rcv.nxt);
     bool stamps = tcp->b->policy.timestamps && (seg->opt.present & OPT_TS);

@@ -107,8 +107,7 @@ void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
     tcb->snd.wl2 = seg->ctl & ACK ? seg->ack : tcb->iss;
     tcb->max_snd_wnd = seg->wnd;
     tcb->peer_mss = peer_mss(tcp, tcb, seg);
-    agree_options(tcp, tcb, seg,
-                  tcb->flags & F_PASSIVE ? tcp_offered_options(tcp) : tcb->flags);
+    agree_options(tcp, tcb, seg, tcb->flags & F_PASSIVE ? tcp_offered_options(tcp) : tcb->flags);
     tcb->snd_mss = tcp_effective_mss(tcp, tcb);
     tcb->rcv_mss = tcb->snd_mss;
     tcb->rcv.wnd = min_u32(tcb->rcv_buf, 65535);
@@ -132,7 +131,8 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     if (tcb->flags & F_UNACCEPTED) {
         uint32_t idx = tcb_index(tcp, tcb);
         struct listener *listener = listener_at(tcp, tcb->listener);
-        struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
+        struct links links =
+            pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
         idlist_push_tail(&listener->accept, &links, idx);
         listener->accept_n++;
         tcp_listener_event(tcp, tcb->listener, HF_ACCEPTED);
@@ -165,8 +165,8 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
 enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     /* first: the ACK bit */
-    bool ack_ok = (seg->ctl & ACK) && seq_gt(seg->ack, tcb->snd.una) &&
-                  seq_leq(seg->ack, tcb->snd.nxt);
+    bool ack_ok =
+        (seg->ctl & ACK) && seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt);
     if ((seg->ctl & ACK) && !ack_ok) {
         if (!(seg->ctl & RST)) {
             struct conn_id id;
@@ -240,9 +240,8 @@ static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const st
 }
 
 /* 3.10.7.2 third: the SYN.  iss_above: SND.NXT of the connection in TIME-WAIT that it replaces. */
-static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx,
-                                   const struct conn_id *id, const struct segment *seg,
-                                   const seq_t *iss_above)
+static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
+                                   const struct segment *seg, const seq_t *iss_above)
 {
     struct listener *listener = listener_at(tcp, listener_idx);
     if ((seg->ctl & FIN) && tcp->b->policy.drop_synfin) {

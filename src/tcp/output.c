@@ -166,7 +166,8 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
     }
 }
 
-/* Everything of a segment but its text.  seg->wnd is scaled here: finish_segment makes the field. */
+/* Everything of a segment but its text.  seg->wnd is scaled here: finish_segment makes the field.
+ */
 static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, seq_t from,
                           uint16_t ctl)
 {
@@ -323,7 +324,8 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     out->gso_size = got > mss ? (uint16_t)mss : 0;
     seq_t behind = seq_add(tcb->snd.nxt, got);
     bool last = seq_eq(behind, text_end(tcb, active));
-    out->seg.ctl |= (fin ? FIN : 0) | (got && ((last && !(tcb->flags & F_MORE)) || got > mss) ? PSH : 0);
+    out->seg.ctl |=
+        (fin ? FIN : 0) | (got && ((last && !(tcb->flags & F_MORE)) || got > mss) ? PSH : 0);
     mark_urgent(active, &out->seg);
     tcp_cursor_advance(tcp, &active->send, got);
     tcb->snd.nxt = seq_add(behind, fin ? 1 : 0);
@@ -357,8 +359,8 @@ void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
     if (text) {
         tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
     }
-    active->cwnd_limited = unsent_text(tcb, active) != 0 ||
-                           seq_len(tcb->snd.una, tcb->snd.nxt) * 2 > tcb->cwnd;
+    active->cwnd_limited =
+        unsent_text(tcb, active) != 0 || seq_len(tcb->snd.una, tcb->snd.nxt) * 2 > tcb->cwnd;
     tcp_rto_start(tcp, tcb);
 }
 

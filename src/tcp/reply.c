@@ -83,7 +83,8 @@ void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb)
 static void put_syn_options(struct tcp *tcp, const struct tcb *scratch, struct tcp_reply *reply)
 {
     reply->options = OPT_MSS;
-    reply->mss = tcp_announced_mss(scratch, tcp->no_tally.max_segment);
+    uint16_t own = tcp->no_tally.max_segment;
+    reply->mss = own ? own : UINT16_MAX; /* the path's MTU is known when it leaves */
     if (scratch->flags & F_WSCALE) {
         reply->options |= OPT_WSCALE;
         reply->wscale = scratch->rcv_wscale;
@@ -129,7 +130,7 @@ void tcp_drop_reply(struct tcp *tcp)
     tcp->b->reply_n--;
 }
 
-bool tcp_next_reply(struct tcp *tcp, struct tcp_out *out)
+bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
 {
     const struct tcp_reply *reply = tcp_peek_reply(tcp);
     if (reply == NULL) {
@@ -153,7 +154,7 @@ bool tcp_next_reply(struct tcp *tcp, struct tcp_out *out)
         .sport = reply->lport,
         .dport = reply->rport,
         .opt = {.present = reply->options,
-                .mss = reply->mss,
+                .mss = (uint16_t)min_u32(reply->mss, mtu - (out->id.v4 ? 40 : 60)),
                 .wscale = reply->wscale,
                 .ts_val = reply->ts_val,
                 .ts_ecr = reply->ts_ecr},

@@ -86,6 +86,17 @@ uint32_t tcp_find(const struct tcp *tcp, const struct conn_id *id)
     return waiting;
 }
 
+uint32_t tcp_find_waiting(const struct tcp *tcp, const struct conn_id *id)
+{
+    struct flow_probe probe;
+    uint32_t value = flowtab_first(&tcp->b->flows, tcp->block, id->hash, &probe);
+    bool waits = false;
+    while (value != 0 && !(value_is(tcp, value, id, &waits) && waits)) {
+        value = flowtab_next(&tcp->b->flows, tcp->block, &probe);
+    }
+    return value;
+}
+
 void tcp_id_of(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,
                struct conn_id *id)
 {
@@ -194,8 +205,7 @@ void tcp_unfile(struct tcp *tcp, struct tcb *tcb)
     struct conn_id id;
     tcp_id(tcp, tcb, &id);
     tcp_hash(tcp, &id);
-    flowtab_remove(&tcp->b->flows, tcp->block, id.hash,
-                   FLOW_VALUE(KIND_TCB, tcb_index(tcp, tcb)));
+    flowtab_remove(&tcp->b->flows, tcp->block, id.hash, FLOW_VALUE(KIND_TCB, tcb_index(tcp, tcb)));
 }
 
 static void free_active(struct tcp *tcp, struct tcb *tcb)
@@ -212,19 +222,16 @@ static void free_active(struct tcp *tcp, struct tcb *tcb)
 static void leave_lists(struct tcp *tcp, struct tcb *tcb, uint32_t idx)
 {
     struct tcp_block *b = tcp->b;
-    struct links owes = pool_links(&b->tcbs, tcp->block, offsetof(struct tcb, owes_link));
     struct links events = pool_links(&b->tcbs, tcp->block, offsetof(struct tcb, event_link));
     struct links wheel = pool_links(&b->tcbs, tcp->block, offsetof(struct tcb, wheel));
-    if (tcb->owes) {
-        idlist_remove(tcb->flags & F_BLOCKED ? &b->blocked : &b->owes, &owes, idx);
-    }
+    tcp_owe_nothing(tcp, tcb);
     if (tcb->flags & F_UNACCEPTED) {
         struct listener *listener = listener_at(tcp, tcb->listener);
         bool asked = tcb->flags & F_HELD;
         idlist_remove(asked ? &listener->asked : &listener->accept, &events, idx);
         listener->accept_n -= asked ? 0 : 1;
-    } else if (tcb->events) {
-        idlist_remove(&b->ready, &events, idx);
+    } else {
+        tcp_events_clear(tcp, tcb);
     }
     wheel_clear(&b->wheel, &wheel, idx);
 }

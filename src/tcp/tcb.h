@@ -82,6 +82,7 @@ enum {
     F_BLOCKED = 1u << 28,      /* waits for a neighbour's link address                 */
     F_PROBED = 1u << 29,       /* a window probe is out                                */
     F_WINDOW_LIMIT = 1u << 30, /* the application has set its own receive window      */
+    F_BOTH_FIRST = 1u << 31,   /* simultaneous close: has been in CLOSING              */
 };
 
 /* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */

@@ -165,9 +165,9 @@ int tcp_close(struct tcp *tcp, struct tcb *tcb);
 int tcp_abort(struct tcp *tcp, struct tcb *tcb);
 /* The tcb may be gone afterwards. */
 void tcp_release(struct tcp *tcp, struct tcb *tcb);
-void tcp_status(const struct tcp *tcp, const struct tcb *tcb, struct hf_status *status);
+void tcp_status(struct tcp *tcp, const struct tcb *tcb, struct hf_status *status);
 int tcp_set_option(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value);
-int tcp_option(const struct tcp *tcp, const struct tcb *tcb, enum hf_option option, int64_t *value);
+int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, int64_t *value);
 /* Text accepted from the user and not acknowledged. */
 uint32_t tcp_queued(const struct tcp *tcp, const struct tcb *tcb);
 /* An ICMP error about a segment of ours: soft, hard, or the path's new MTU.  False: not taken, the

@@ -72,7 +72,8 @@ static void timed_out(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
     tcp_finish(tcp, tcb, HF_ERR_TIMED_OUT, cause, HF_V_ACCEPTED);
 }
 
-/* The SYN or SYN,ACK again, RFC 9293 3.8.3: attempts to open have a limit of their own (MUST-23). */
+/* The SYN or SYN,ACK again, RFC 9293 3.8.3: attempts to open have a limit of their own (MUST-23).
+ */
 static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     const struct hf_policy *policy = &tcp->b->policy;
@@ -217,8 +218,7 @@ bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms)
     struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
     uint32_t compact_ms;
     bool any = wheel_next(&tcp->b->wheel, &links, at_ms);
-    if (tcp_compact_next(tcp, &compact_ms) &&
-        (!any || (int32_t)(compact_ms - *at_ms) < 0)) {
+    if (tcp_compact_next(tcp, &compact_ms) && (!any || (int32_t)(compact_ms - *at_ms) < 0)) {
         *at_ms = compact_ms;
         any = true;
     }

@@ -1,0 +1,462 @@
+/* compact.c - small records: SYN-RECEIVED of a passive open (RFC 4987 3.4), and TIME-WAIT whose
+ * handle was released (RFC 9293 3.6.1).
+ *
+ * A segment for one of them is judged by the same eight steps as any other: the record is inflated
+ * to a scratch copy of a tcb, the steps run on it, and what changed is put back.  An ACK that opens
+ * a half-open connection first gets it a real tcb; if there is no room in the accept queue, the ACK
+ * is ignored and the SYN,ACK keeps its timer (listen(2)).
+ *
+ * Half-open records lie in one list for each number of retries, TIME-WAIT ones in one list: all in
+ * a list wait equally long, so each list is in order of time without any sorting.
+ */
+#include "tcp/tcp.h"
+
+static struct half_open *half_at(const struct tcp *tcp, uint32_t idx)
+{
+    return pool_at(&tcp->b->halves, tcp->block, idx);
+}
+
+static struct time_wait *wait_at(const struct tcp *tcp, uint32_t idx)
+{
+    return pool_at(&tcp->b->waits, tcp->block, idx);
+}
+
+static struct links half_links(const struct tcp *tcp)
+{
+    return pool_links(&tcp->b->halves, tcp->block, offsetof(struct half_open, link));
+}
+
+static struct links wait_links(const struct tcp *tcp)
+{
+    return pool_links(&tcp->b->waits, tcp->block, offsetof(struct time_wait, link));
+}
+
+static uint8_t to_flags(uint32_t flags)
+{
+    return (uint8_t)((flags & F_V6 ? HALF_V6 : 0) | (flags & F_TS ? HALF_TS : 0) |
+                     (flags & F_SACK ? HALF_SACK : 0) | (flags & F_WSCALE ? HALF_WSCALE : 0));
+}
+
+static uint32_t from_flags(uint8_t flags)
+{
+    return (flags & HALF_V6 ? F_V6 : 0) | (flags & HALF_TS ? F_TS : 0) |
+           (flags & HALF_SACK ? F_SACK : 0) | (flags & HALF_WSCALE ? F_WSCALE : 0);
+}
+
+/* The listener of a half-open connection, if it is still the one that took the SYN. */
+static struct listener *listener_of(const struct tcp *tcp, const struct half_open *half)
+{
+    struct listener *listener = listener_at(tcp, half->listener);
+    return (uint8_t)listener->generation == half->listener_generation ? listener : NULL;
+}
+
+static struct idlist *half_list(struct tcp *tcp, const struct half_open *half)
+{
+    return &tcp->b->half_list[min_u32(half->retries, HALF_LISTS - 1)];
+}
+
+static void file_half_open(struct tcp *tcp, uint32_t idx)
+{
+    struct half_open *half = half_at(tcp, idx);
+    const struct hf_policy *policy = &tcp->b->policy;
+    uint64_t rto = (uint64_t)policy->rto_initial_ms << half->retries;
+    half->at_ms = ms_after(tcp->now_ms, (uint32_t)min_u64(rto, policy->rto_max_ms));
+    struct links links = half_links(tcp);
+    idlist_push_tail(half_list(tcp, half), &links, idx);
+}
+
+uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const struct conn_id *id,
+                           uint32_t listener_idx)
+{
+    struct tcp_block *b = tcp->b;
+    uint32_t idx = pool_alloc(&b->halves, tcp->block);
+    if (idx == 0) {
+        return 0;
+    }
+    struct half_open *half = half_at(tcp, idx);
+    memset(half, 0, sizeof *half);
+    if (!tcp_put_id(tcp, id, &half->id)) {
+        pool_free(&b->halves, tcp->block, idx);
+        return 0;
+    }
+    if (!flowtab_insert(&b->flows, tcp->block, id->hash, FLOW_VALUE(KIND_HALF_OPEN, idx))) {
+        tcp_drop_id(tcp, &half->id, !id->v4);
+        pool_free(&b->halves, tcp->block, idx);
+        return 0;
+    }
+    struct listener *listener = listener_at(tcp, listener_idx);
+    half->iss = scratch->iss;
+    half->irs = scratch->irs;
+    half->ts_recent = scratch->ts_recent;
+    half->peer_wnd = (uint16_t)scratch->snd.wnd;
+    half->peer_mss = scratch->peer_mss;
+    half->listener = (uint16_t)listener_idx;
+    half->listener_generation = (uint8_t)listener->generation;
+    half->snd_wscale = scratch->snd_wscale;
+    half->rcv_wscale = scratch->rcv_wscale;
+    half->flags = to_flags(scratch->flags);
+    half->zone = id->zone;
+    listener->half++;
+    file_half_open(tcp, idx);
+    return idx;
+}
+
+void tcp_drop_half_open(struct tcp *tcp, uint32_t idx)
+{
+    struct half_open *half = half_at(tcp, idx);
+    struct conn_id id;
+    tcp_id_of(tcp, &half->id, half->zone, half->flags & HALF_V6, &id);
+    tcp_hash(tcp, &id);
+    flowtab_remove(&tcp->b->flows, tcp->block, id.hash, FLOW_VALUE(KIND_HALF_OPEN, idx));
+    struct listener *listener = listener_of(tcp, half);
+    if (listener) {
+        listener->half--;
+    }
+    struct links links = half_links(tcp);
+    idlist_remove(half_list(tcp, half), &links, idx);
+    tcp_drop_id(tcp, &half->id, half->flags & HALF_V6);
+    pool_free(&tcp->b->halves, tcp->block, idx);
+}
+
+void tcp_drop_time_wait(struct tcp *tcp, uint32_t idx)
+{
+    struct time_wait *wait = wait_at(tcp, idx);
+    struct conn_id id;
+    tcp_id_of(tcp, &wait->id, wait->zone, wait->flags & HALF_V6, &id);
+    tcp_hash(tcp, &id);
+    flowtab_remove(&tcp->b->flows, tcp->block, id.hash, FLOW_VALUE(KIND_TIME_WAIT, idx));
+    struct links links = wait_links(tcp);
+    idlist_remove(&tcp->b->waiting, &links, idx);
+    tcp_drop_id(tcp, &wait->id, wait->flags & HALF_V6);
+    pool_free(&tcp->b->waits, tcp->block, idx);
+}
+
+/* What both kinds leave to be worked out again. */
+static void inflate(struct tcp *tcp, const struct tuple *tuple, uint8_t zone, uint8_t flags,
+                    const struct conn_id *arrived, struct tcb *scratch)
+{
+    struct conn_id id;
+    tcp_id_of(tcp, tuple, zone, flags & HALF_V6, &id);
+    id.mtu = arrived ? arrived->mtu : (flags & HALF_V6 ? 1280 : 576);
+    tcp_scratch(tcp, &id, scratch);
+    scratch->id = *tuple;
+    scratch->flags |= from_flags(flags);
+    scratch->ts_recent_ms = tcp->now_ms;
+    tcp->no_tally = (struct tally){0};
+}
+
+void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
+                           const struct conn_id *arrived, struct tcb *scratch)
+{
+    inflate(tcp, &half->id, half->zone, half->flags, arrived, scratch);
+    const struct listener *listener = listener_of(tcp, half);
+    if (listener) {
+        scratch->rcv_buf = listener->rcv_buf;
+        scratch->snd_buf = listener->snd_buf;
+        scratch->ttl = listener->ttl;
+        scratch->tos = listener->tos;
+        scratch->flags |= listener->inherit;
+        tcp->no_tally.max_segment = listener->max_segment;
+    }
+    tcp_set_state(scratch, HF_SYN_RECEIVED);
+    scratch->flags |= F_PASSIVE | (half->retries ? F_SYN_RESENT : 0);
+    scratch->iss = half->iss;
+    scratch->snd.una = half->iss;
+    scratch->snd.nxt = seq_add(half->iss, 1);
+    scratch->snd.wnd = scratch->max_snd_wnd = half->peer_wnd;
+    scratch->snd.wl1 = scratch->irs = half->irs;
+    scratch->snd.wl2 = half->iss;
+    scratch->rcv.nxt = scratch->last_ack_sent = seq_add(half->irs, 1);
+    scratch->rcv.wnd = min_u32(scratch->rcv_buf, 65535);
+    scratch->ts_recent = half->ts_recent;
+    scratch->peer_mss = half->peer_mss;
+    scratch->snd_wscale = half->snd_wscale;
+    scratch->rcv_wscale = half->rcv_wscale;
+    scratch->snd_mss = scratch->rcv_mss = tcp_effective_mss(tcp, scratch);
+    if (half->challenged) {
+        uint32_t ago = (uint8_t)((tcp->now_ms >> 6) - half->challenged);
+        scratch->flags |= F_CHALLENGED;
+        scratch->challenge_ms = tcp->now_ms - (ago << 6);
+    }
+}
+
+void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct tcb *scratch)
+{
+    inflate(tcp, &wait->id, wait->zone, wait->flags, NULL, scratch);
+    tcp_set_state(scratch, HF_TIME_WAIT);
+    scratch->flags |= F_RELEASED | F_CLOSE | F_FIN_SENT | F_FIN_ACKED | F_FIN_RECEIVED;
+    scratch->tos = wait->tos;
+    scratch->iss = seq_sub(wait->snd_nxt, 2); /* nothing older is known, nothing newer counts */
+    scratch->snd.una = scratch->snd.nxt = wait->snd_nxt;
+    scratch->max_snd_wnd = UINT16_MAX;
+    scratch->irs = seq_sub(wait->rcv_nxt, 2);
+    scratch->rcv.nxt = scratch->last_ack_sent = wait->rcv_nxt;
+    scratch->rcv_wscale = wait->rcv_wscale;
+    scratch->snd_wscale = wait->snd_wscale;
+    scratch->rcv.wnd = (uint32_t)wait->rcv_wnd << wait->rcv_wscale;
+    scratch->ts_recent = wait->ts_recent;
+    scratch->history = wait->history;
+    tcp->no_tally.una_wraps = 1; /* ACKs of any text it sent may still come */
+    if (wait->challenged) {
+        uint32_t ago = (uint16_t)((tcp->now_ms >> 3) - wait->challenged);
+        scratch->flags |= F_CHALLENGED;
+        scratch->challenge_ms = tcp->now_ms - (ago << 3);
+    }
+}
+
+/* A tcb of its own for a half-open connection whose ACK has come; NULL: no room now. */
+static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn_id *id,
+                           const struct tcb *scratch)
+{
+    struct half_open *half = half_at(tcp, half_idx);
+    struct listener *listener = listener_of(tcp, half);
+    if (listener == NULL || listener->accept_n > listener->backlog) {
+        return NULL;
+    }
+    uint32_t waiting = tcp_find_waiting(tcp, id);
+    uint32_t idx = tcp_new(tcp, id);
+    if (idx == 0) {
+        return NULL;
+    }
+    struct tcb *tcb = tcb_at(tcp, idx);
+    struct tuple tuple = tcb->id;
+    uint32_t generation = tcb->generation;
+    uint32_t mtu = tcb->pmtu;
+    *tcb = *scratch;
+    tcb->id = tuple;
+    tcb->generation = generation;
+    tcb->pmtu = (uint16_t)mtu;
+    tcb->flags = (scratch->flags & ~(uint32_t)F_COMPACT) | F_UNACCEPTED;
+    tcb->owes = 0;
+    tcb->listener = half->listener;
+    tally_at(tcp, idx)->max_segment = listener->max_segment;
+    tally_at(tcp, idx)->segs_in = 1;
+    if (half->retries == 0) { /* RFC 6298 3: a SYN,ACK sent once is a sample */
+        uint32_t sent_ms = half->at_ms - tcp->b->policy.rto_initial_ms;
+        tcp_rtt_sample(tcp, tcb, max_u32((tcp->now_ms - sent_ms) * 1000, 500));
+    }
+    tcp_drop_half_open(tcp, half_idx);
+    if (FLOW_KIND(waiting) == KIND_TIME_WAIT) {
+        tcp_drop_time_wait(tcp, FLOW_IDX(waiting)); /* MAY-2: replaced now that this is open */
+    } else if (waiting) {
+        struct tcb *old = tcb_at(tcp, FLOW_IDX(waiting));
+        tcp_finish(tcp, old, HF_OK, HF_CAUSE_NONE, HF_V_TIME_WAIT_REUSED);
+    }
+    return tcb;
+}
+
+/* What the steps did to the scratch copy of a half-open connection. */
+static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratch,
+                               const struct conn_id *id)
+{
+    if (scratch->state == HF_CLOSED) {
+        tcp_drop_half_open(tcp, idx);
+        return;
+    }
+    struct half_open *half = half_at(tcp, idx);
+    half->ts_recent = scratch->ts_recent;
+    if ((scratch->flags & F_CHALLENGED) && scratch->challenge_ms == tcp->now_ms) {
+        half->challenged = (uint8_t)max_u32(tcp->now_ms >> 6 & 0xff, 1);
+    }
+    tcp_reply_owed(tcp, scratch, id);
+}
+
+enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
+                                      struct segment *seg)
+{
+    struct tcb scratch;
+    tcp_inflate_half_open(tcp, half_at(tcp, idx), id, &scratch);
+    tcp_trace_begin(tcp, &scratch, HF_TRACE_IN, HF_CAUSE_NONE);
+    seg->wnd <<= seg->ctl & SYN ? 0 : scratch.snd_wscale;
+    tcp_trace_segment(tcp, id, seg);
+    struct segment again = *seg;
+    enum hf_verdict verdict = tcp_arrives_otherwise(tcp, &scratch, seg);
+    if (verdict != (enum hf_verdict)V_PROMOTE) {
+        tcp_trace_end(tcp, &scratch, verdict);
+        put_back_half_open(tcp, idx, &scratch, id);
+        return verdict;
+    }
+    struct tcb *tcb = promote(tcp, idx, id, &scratch);
+    if (tcb == NULL) {
+        bool reset = tcp->b->policy.abort_on_overflow;
+        tcp_trace_end(tcp, &scratch, HF_V_DROP_ACCEPT_FULL);
+        if (reset) {
+            tcp_reply_rst(tcp, id, &again);
+            tcp_drop_half_open(tcp, idx);
+        }
+        return HF_V_DROP_ACCEPT_FULL;
+    }
+    tcp->before.handle = tcp_handle(tcp, tcb);
+    *seg = again;
+    uint32_t generation = tcb->generation;
+    verdict = tcp_arrives_otherwise(tcp, tcb, seg);
+    bool alive = tcb->generation == generation;
+    tcp_trace_end(tcp, alive ? tcb : NULL, verdict);
+    if (alive) {
+        tcp_settle(tcp, tcb);
+    }
+    return verdict;
+}
+
+static void put_back_time_wait(struct tcp *tcp, uint32_t idx, struct tcb *scratch,
+                               const struct conn_id *id)
+{
+    if (scratch->state == HF_CLOSED) {
+        tcp_drop_time_wait(tcp, idx);
+        return;
+    }
+    struct time_wait *wait = wait_at(tcp, idx);
+    wait->ts_recent = scratch->ts_recent;
+    wait->history = scratch->history;
+    if ((scratch->flags & F_CHALLENGED) && scratch->challenge_ms == tcp->now_ms) {
+        wait->challenged = (uint16_t)max_u32(tcp->now_ms >> 3 & 0xffff, 1);
+    }
+    if (scratch->long_at_ms) { /* the 2 MSL time-out was restarted */
+        wait->at_ms = scratch->long_at_ms;
+        struct links links = wait_links(tcp);
+        idlist_remove(&tcp->b->waiting, &links, idx);
+        idlist_push_tail(&tcp->b->waiting, &links, idx);
+    }
+    tcp_reply_owed(tcp, scratch, id);
+}
+
+enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
+                                      uint32_t listener, struct segment *seg)
+{
+    struct tcb scratch;
+    tcp_inflate_time_wait(tcp, wait_at(tcp, idx), &scratch);
+    tcp_trace_begin(tcp, &scratch, HF_TRACE_IN, HF_CAUSE_NONE);
+    seg->wnd <<= seg->ctl & SYN ? 0 : scratch.snd_wscale;
+    tcp_trace_segment(tcp, id, seg);
+    bool syn = (seg->ctl & (SYN | RST | ACK)) == SYN;
+    enum hf_verdict verdict = syn ? tcp_syn_in_time_wait(tcp, &scratch, id, listener, seg)
+                                  : tcp_arrives_otherwise(tcp, &scratch, seg);
+    tcp_trace_end(tcp, &scratch, verdict);
+    put_back_time_wait(tcp, idx, &scratch, id);
+    return verdict;
+}
+
+bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
+{
+    struct tcp_block *b = tcp->b;
+    uint32_t idx = pool_alloc(&b->waits, tcp->block);
+    if (idx == 0) {
+        return false;
+    }
+    struct time_wait *wait = wait_at(tcp, idx);
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    tcp_hash(tcp, &id);
+    *wait = (struct time_wait){
+        .at_ms = tcb->long_at_ms,
+        .snd_nxt = tcb->snd.nxt,
+        .rcv_nxt = tcb->rcv.nxt,
+        .ts_recent = tcb->ts_recent,
+        .rcv_wnd = (uint16_t)min_u32(tcb->rcv.wnd >> tcb->rcv_wscale, UINT16_MAX),
+        .history = tcb->history,
+        .flags = to_flags(tcb->flags),
+        .snd_wscale = tcb->snd_wscale,
+        .rcv_wscale = tcb->rcv_wscale,
+        .tos = tcb->tos,
+        .zone = tcb->zone,
+    };
+    if (tcb->flags & F_CHALLENGED && tcp->now_ms - tcb->challenge_ms < 60000) {
+        wait->challenged = (uint16_t)max_u32(tcb->challenge_ms >> 3 & 0xffff, 1);
+    }
+    wait->id = tcb->id; /* its ext6 moves along */
+    uint32_t old = FLOW_VALUE(KIND_TCB, tcb_index(tcp, tcb));
+    flowtab_replace(&b->flows, tcp->block, id.hash, old, FLOW_VALUE(KIND_TIME_WAIT, idx));
+    struct links links = wait_links(tcp);
+    idlist_push_tail(&b->waiting, &links, idx);
+    tcb->flags &= ~(uint32_t)F_V6;
+    tcp_set_state(tcb, HF_CLOSED); /* the connection lives on in the small record */
+    tcp_delete(tcp, tcb);
+    return true;
+}
+
+/* SYN,ACK again, or the end: half-open connections may be given up early (RFC 4987 3.3). */
+static void half_open_timeout(struct tcp *tcp, uint32_t idx)
+{
+    struct half_open *half = half_at(tcp, idx);
+    struct tcb scratch;
+    tcp_inflate_half_open(tcp, half, NULL, &scratch);
+    struct conn_id id;
+    tcp_id(tcp, &scratch, &id);
+    tcp_trace_begin(tcp, &scratch, HF_TRACE_TIMER, HF_TIMER_SYN_ACK);
+    if (half->retries >= tcp->b->policy.synack_retries || listener_of(tcp, half) == NULL) {
+        tcp_set_state(&scratch, HF_CLOSED);
+        tcp_trace_end(tcp, &scratch, HF_V_ACCEPTED);
+        tcp_drop_half_open(tcp, idx);
+        return;
+    }
+    struct links links = half_links(tcp);
+    idlist_remove(half_list(tcp, half), &links, idx);
+    half->retries++;
+    file_half_open(tcp, idx);
+    scratch.owes = HF_OWES_SYN;
+    tcp_trace_end(tcp, &scratch, HF_V_ACCEPTED);
+    tcp_reply_owed(tcp, &scratch, &id);
+}
+
+static void time_wait_timeout(struct tcp *tcp, uint32_t idx)
+{
+    struct tcb scratch;
+    tcp_inflate_time_wait(tcp, wait_at(tcp, idx), &scratch);
+    tcp_trace_begin(tcp, &scratch, HF_TRACE_TIMER, HF_TIMER_TIME_WAIT);
+    tcp_set_state(&scratch, HF_CLOSED);
+    tcp_trace_end(tcp, &scratch, HF_V_ACCEPTED);
+    tcp_drop_time_wait(tcp, idx);
+}
+
+void tcp_compact_timeouts(struct tcp *tcp)
+{
+    for (uint32_t i = 0; i < HALF_LISTS; i++) {
+        uint32_t idx = idlist_head(&tcp->b->half_list[i]);
+        while (idx != 0 && ms_due(half_at(tcp, idx)->at_ms, tcp->now_ms)) {
+            half_open_timeout(tcp, idx);
+            idx = idlist_head(&tcp->b->half_list[i]);
+        }
+    }
+    uint32_t idx = idlist_head(&tcp->b->waiting);
+    while (idx != 0 && ms_due(wait_at(tcp, idx)->at_ms, tcp->now_ms)) {
+        time_wait_timeout(tcp, idx);
+        idx = idlist_head(&tcp->b->waiting);
+    }
+}
+
+bool tcp_compact_next(const struct tcp *tcp, uint32_t *at_ms)
+{
+    bool any = false;
+    for (uint32_t i = 0; i <= HALF_LISTS; i++) {
+        bool half = i < HALF_LISTS;
+        uint32_t idx = idlist_head(half ? &tcp->b->half_list[i] : &tcp->b->waiting);
+        if (idx == 0) {
+            continue;
+        }
+        uint32_t this_ms = half ? half_at(tcp, idx)->at_ms : wait_at(tcp, idx)->at_ms;
+        if (!any || (int32_t)(this_ms - *at_ms) < 0) {
+            *at_ms = this_ms;
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* Resets what nobody has accepted yet. */
+static void reset_queue(struct tcp *tcp, struct idlist *queue)
+{
+    for (uint32_t idx = idlist_head(queue); idx != 0; idx = idlist_head(queue)) {
+        struct tcb *tcb = tcb_at(tcp, idx);
+        if (tcb->state != HF_LISTEN) {
+            tcp_reply_abort(tcp, tcb);
+        }
+        tcp_delete(tcp, tcb);
+    }
+}
+
+void tcp_close_listener(struct tcp *tcp, uint32_t listener_idx)
+{
+    struct listener *listener = listener_at(tcp, listener_idx);
+    reset_queue(tcp, &listener->accept);
+    reset_queue(tcp, &listener->asked);
+}

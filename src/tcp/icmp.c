@@ -1,0 +1,66 @@
+/* icmp.c - RFC 5927, RFC 9293 section 3.9.2.2: what an ICMP error does to a connection.
+ *
+ * An error counts only when the number it quotes is in flight: that is what an attacker off the
+ * path does not know.  Soft errors are told and the connection goes on (MUST-56); hard ones end an
+ * attempt to open (SHLD-26 as deployed), and nothing else unless icmp_hard_abort is set.
+ */
+#include "tcp/tcp.h"
+
+static bool in_flight(const struct tcb *tcb, seq_t quoted_seq)
+{
+    return seq_leq(tcb->snd.una, quoted_seq) && seq_lt(quoted_seq, tcb->snd.nxt);
+}
+
+bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int error, bool hard)
+{
+    if (tcb->state < HF_SYN_SENT || tcb->state == HF_TIME_WAIT || !in_flight(tcb, quoted_seq)) {
+        return false;
+    }
+    const struct hf_policy *policy = &tcp->b->policy;
+    bool opening = tcb->state == HF_SYN_SENT;
+    bool ends = opening ? hard || policy->syn_soft_abort : hard && policy->icmp_hard_abort;
+    if (!ends) {
+        tcp_event(tcp, tcb, HF_ERROR_REPORT);
+        return true;
+    }
+    tcp_finish(tcp, tcb, error, HF_CAUSE_NONE, HF_V_ICMP_TAKEN);
+    return true;
+}
+
+/* RFC 1191 6.3, RFC 8201 4: smaller segments from now on, and what is in flight again, with the
+ * congestion window as it is.  An IPv4 path below 552 octets is not believed (RFC 5927 7.2). */
+bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu)
+{
+    if (tcb->state < HF_SYN_SENT || tcb->state == HF_TIME_WAIT || !in_flight(tcb, quoted_seq)) {
+        return false;
+    }
+    if (tcb->flags & F_V6) {
+        if (mtu < 1280) {
+            return false;
+        }
+    } else {
+        mtu = max_u32(mtu, 552);
+    }
+    if (mtu >= tcb->pmtu) {
+        return false;
+    }
+    tcb->pmtu = (uint16_t)mtu;
+    tcb->snd_mss = tcp_effective_mss(tcp, tcb);
+    struct active *active = active_of(tcp, tcb);
+    if (tcb->state >= HF_ESTABLISHED && active) {
+        tcp_recovery_go_back(tcp, tcb);
+        tcp_consider_sending(tcp, tcb);
+        tcp_settle(tcp, tcb);
+    }
+    return true;
+}
+
+/* ARP or neighbour discovery gave up: as a soft error from this very host. */
+void tcp_unreachable(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->state == HF_SYN_SENT) {
+        tcp_finish(tcp, tcb, HF_ERR_HOST_UNREACHABLE, HF_TIMER_NEIGHBOUR, HF_V_ACCEPTED);
+        return;
+    }
+    tcp_event(tcp, tcb, HF_ERROR_REPORT);
+}

@@ -1,0 +1,213 @@
+/* options.c - what the application may set on a connection, RFC 9293 section 3.9.1, and STATUS,
+ * section 3.9.1.6.  An option is done or refused, never accepted and ignored.
+ */
+#include "tcp/tcp.h"
+
+static int set_flag(struct tcb *tcb, uint32_t flag, int64_t value)
+{
+    if (value != 0 && value != 1) {
+        return HF_ERR_INVALID;
+    }
+    tcb->flags = value ? tcb->flags | flag : tcb->flags & ~flag;
+    return HF_OK;
+}
+
+static int set_number(uint32_t *where, int64_t value, int64_t least, int64_t most)
+{
+    if (value < least || value > most) {
+        return HF_ERR_INVALID;
+    }
+    *where = (uint32_t)value;
+    return HF_OK;
+}
+
+static int set_receive_window(struct tcp *tcp, struct tcb *tcb, int64_t value)
+{
+    int error = set_number(&tcb->rcv_buf, value, 1, tcp->b->policy.max_receive_window);
+    if (error == HF_OK) {
+        tcb->flags |= F_WINDOW_LIMIT;
+        if (tcb->state >= HF_ESTABLISHED) {
+            tcp_window_opened(tcp, tcb);
+        }
+    }
+    return error;
+}
+
+static int set_max_segment(struct tcp *tcp, struct tcb *tcb, int64_t value)
+{
+    bool announced = tcb->last_snd_ms != 0 || tcb->state > HF_SYN_SENT;
+    if (announced || tcb->state == HF_CLOSED) {
+        return HF_ERR_NOT_CONNECTED; /* it went with the SYN */
+    }
+    if (value < 0 || (value > 0 && value < tcp->b->policy.min_mss) || value > UINT16_MAX) {
+        return HF_ERR_INVALID;
+    }
+    tally_of(tcp, tcb)->max_segment = (uint16_t)value;
+    tcb->snd_mss = tcp_effective_mss(tcp, tcb);
+    return HF_OK;
+}
+
+static int set_low_water(struct tcp *tcp, struct tcb *tcb, int64_t value)
+{
+    return set_number(&tally_of(tcp, tcb)->snd_low, value, 1, tcb->snd_buf);
+}
+
+static int set_octet(uint8_t *where, int64_t value, int64_t least, int64_t most)
+{
+    uint32_t number = *where;
+    int error = set_number(&number, value, least, most);
+    *where = (uint8_t)number;
+    return error;
+}
+
+static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
+{
+    switch (option) {
+    case HF_NODELAY:
+        return set_flag(tcb, F_NODELAY, value);
+    case HF_QUICK_ACK:
+        return set_flag(tcb, F_QUICK_ACK, value);
+    case HF_RECEIVE_WINDOW:
+        return set_receive_window(tcp, tcb, value);
+    case HF_SEND_BUFFER:
+        return set_number(&tcb->snd_buf, value, 1, 1 << 30);
+    case HF_SEND_LOW_WATER:
+        return set_low_water(tcp, tcb, value);
+    case HF_USER_TIMEOUT:
+        return set_number(&tcb->user_timeout_ms, value, 0, INT32_MAX);
+    case HF_MAX_SEGMENT:
+        return set_max_segment(tcp, tcb, value);
+    case HF_TTL:
+        return set_octet(&tcb->ttl, value, 1, 255);
+    case HF_TOS:
+        return value & 3 ? HF_ERR_INVALID : set_octet(&tcb->tos, value, 0, 255);
+    case HF_CONGESTION_CONTROL:
+        return value == 0 ? HF_OK : HF_ERR_UNSUPPORTED;
+    case HF_KEEPALIVE:
+    case HF_FAST_OPEN:
+    case HF_ECN:
+        return HF_ERR_UNSUPPORTED;
+    default:
+        return HF_ERR_INVALID;
+    }
+}
+
+int tcp_set_option(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
+{
+    int error = set(tcp, tcb, option, value);
+    if (error == HF_OK && tcb->state != HF_CLOSED) {
+        tcp_consider_sending(tcp, tcb); /* Nagle may be off now */
+        tcp_rearm(tcp, tcb);
+    }
+    return error;
+}
+
+int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, int64_t *value)
+{
+    switch (option) {
+    case HF_NODELAY:
+        *value = (tcb->flags & F_NODELAY) != 0;
+        return HF_OK;
+    case HF_QUICK_ACK:
+        *value = (tcb->flags & F_QUICK_ACK) != 0;
+        return HF_OK;
+    case HF_RECEIVE_WINDOW:
+        *value = tcb->rcv_buf;
+        return HF_OK;
+    case HF_SEND_BUFFER:
+        *value = tcb->snd_buf;
+        return HF_OK;
+    case HF_SEND_LOW_WATER:
+        *value = tally_of(tcp, tcb)->snd_low;
+        return HF_OK;
+    case HF_USER_TIMEOUT:
+        *value = tcb->user_timeout_ms;
+        return HF_OK;
+    case HF_MAX_SEGMENT:
+        *value = tcb->snd_mss;
+        return HF_OK;
+    case HF_TTL:
+        *value = tcb->ttl;
+        return HF_OK;
+    case HF_TOS:
+        *value = tcb->tos;
+        return HF_OK;
+    case HF_CONGESTION_CONTROL:
+        *value = 0;
+        return HF_OK;
+    case HF_KEEPALIVE:
+    case HF_FAST_OPEN:
+    case HF_ECN:
+        return HF_ERR_UNSUPPORTED;
+    default:
+        return HF_ERR_INVALID;
+    }
+}
+
+static void status_of_active(const struct tcb *tcb, const struct active *active,
+                             struct hf_status *status)
+{
+    status->unread_bytes = active->rq_bytes;
+    status->queued_bytes = active->sq_bytes;
+    status->out_of_order_bytes = active->ooo_bytes;
+    status->in_recovery = active->recovery != RECOVERY_NONE;
+    if (tcb->flags & F_URGENT) {
+        seq_t read = seq_sub(tcb->rcv.nxt, active->rq_bytes);
+        status->urgent = 1;
+        status->urgent_bytes = min_u32(seq_len(read, active->rcv_up), active->rq_bytes);
+    }
+}
+
+/* 64-bit counts from ISS, IRS and how often they were passed again. */
+static uint64_t octets(seq_t first, seq_t next, uint16_t wraps, bool syn, bool fin)
+{
+    uint64_t all = (uint64_t)wraps << 32 | seq_len(first, next);
+    uint64_t controls = (syn ? 1u : 0u) + (fin ? 1u : 0u);
+    return all > controls ? all - controls : 0;
+}
+
+void tcp_status(struct tcp *tcp, const struct tcb *tcb, struct hf_status *status)
+{
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    const struct tally *tally = tally_of(tcp, tcb);
+    *status = (struct hf_status){
+        .struct_size = sizeof *status,
+        .state = tcb->state,
+        .passive = (tcb->flags & F_PASSIVE) != 0,
+        .options = (uint8_t)((tcb->flags & F_TS ? HF_OPT_TS : 0) |
+                             (tcb->flags & F_SACK ? HF_OPT_SACK_OK : 0) |
+                             (tcb->flags & F_WSCALE ? HF_OPT_WSCALE : 0)),
+        .local = {.port = id.lport, .iface = id.zone},
+        .remote = {.port = id.rport, .iface = id.zone},
+        .iss = tcb->iss.v,
+        .irs = tcb->irs.v,
+        .snd_una = tcb->snd.una.v,
+        .snd_nxt = tcb->snd.nxt.v,
+        .snd_wnd = tcb->snd.wnd,
+        .rcv_nxt = tcb->rcv.nxt.v,
+        .rcv_wnd = tcb->rcv.wnd,
+        .snd_mss = tcb->snd_mss,
+        .cwnd = tcb->cwnd,
+        .ssthresh = tcb->ssthresh,
+        .rto_ms = tcp_rto_ms(tcp, tcb),
+        .srtt_us = tcb->srtt_us,
+        .rttvar_us = tcb->rttvar_us,
+        .segs_in = tally->segs_in,
+        .segs_out = tally->segs_out,
+        .retransmitted_segs = tally->retransmitted,
+        .dup_acks = tally->dup_acks,
+        .snd_wscale = tcb->snd_wscale,
+        .rcv_wscale = tcb->rcv_wscale,
+        .retries = tcb->retries,
+    };
+    memcpy(status->local.ip, id.local, 16);
+    memcpy(status->remote.ip, id.remote, 16);
+    status->bytes_acked =
+        octets(tcb->iss, tcb->snd.una, tally->una_wraps, true, tcb->flags & F_FIN_ACKED);
+    status->bytes_received =
+        octets(tcb->irs, tcb->rcv.nxt, tally->rcv_wraps, true, tcb->flags & F_FIN_RECEIVED);
+    if (tcb->active) {
+        status_of_active(tcb, active_of(tcp, tcb), status);
+    }
+}

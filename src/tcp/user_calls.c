@@ -1,0 +1,385 @@
+/* user_calls.c - RFC 9293 section 3.10.1-6: OPEN SEND RECEIVE CLOSE ABORT STATUS.
+ *
+ * Each call is looked at in every state.  SEND takes what the buffer has room for, RECEIVE what is
+ * there: blocking is the host's.  CLOSE is the RFC's half-close; RELEASE (ours) says that nobody
+ * will ask again.
+ */
+#include "tcp/tcp.h"
+
+/* 3.10.1, active: SYN-SENT.  HF_ERR_EXISTS is the caller's to find. */
+int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uint32_t *idx)
+{
+    *idx = tcp_new(tcp, id);
+    if (*idx == 0) {
+        return HF_ERR_NO_RESOURCES;
+    }
+    struct tcb *tcb = tcb_at(tcp, *idx);
+    if (!tcp_attach(tcp, tcb)) {
+        tcp_unfile(tcp, tcb);
+        tcp_delete(tcp, tcb);
+        return HF_ERR_NO_RESOURCES;
+    }
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_OPEN_ACTIVE);
+    tcb->user_timeout_ms = timeout_ms;
+    tcb->flags |= tcp_offered_options(tcp);
+    tcb->iss = tcp_choose_iss(tcp, id);
+    tcb->snd.una = tcb->iss;
+    tcb->snd.nxt = seq_add(tcb->iss, 1);
+    tcb->rcv.wnd = min_u32(tcb->rcv_buf, 65535);
+    struct active *active = active_of(tcp, tcb);
+    active->send.at = tcb->snd.nxt;
+    active->rxt.at = tcb->snd.una;
+    active->snd_sml = tcb->snd.una;
+    active->recover = tcb->snd.una;
+    active->unacked_since_ms = ms_after(tcp->now_ms, 0);
+    tcp_set_state(tcb, HF_SYN_SENT);
+    tcp_owe(tcp, tcb, HF_OWES_SYN);
+    tcp_rto_start(tcp, tcb);
+    tcp_rearm(tcp, tcb);
+    tcp->b->opened_active++;
+    tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
+    return HF_OK;
+}
+
+uint32_t tcp_queued(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    return active ? active->sq_bytes : 0;
+}
+
+/* Why a connection that is no more gives nothing: its error. */
+static int ended(const struct tcb *tcb)
+{
+    return tcb->error ? -(int)tcb->error : HF_ERR_CLOSING;
+}
+
+/* 3.10.2: may text be queued in this state? */
+static int may_send(const struct tcb *tcb)
+{
+    switch (tcb->state) {
+    case HF_CLOSED:
+        return ended(tcb);
+    case HF_LISTEN:
+        return HF_ERR_NOT_CONNECTED;
+    case HF_SYN_SENT:
+    case HF_SYN_RECEIVED:
+    case HF_ESTABLISHED:
+    case HF_CLOSE_WAIT:
+        return tcb->flags & F_CLOSE ? HF_ERR_CLOSING : HF_OK;
+    default:
+        return HF_ERR_CLOSING;
+    }
+}
+
+/* Where the send cursor was when it stood behind all text: the old end of the queue. */
+static void place_cursor(struct tcb *tcb, struct active *active, uint32_t old_tail,
+                         uint32_t old_len)
+{
+    if (active->send.chunk == 0) {
+        active->send.at = tcb->snd.nxt;
+        active->send.chunk = old_tail ? old_tail : active->sq_head;
+        active->send.skip = old_tail ? old_len : active->sq_skip;
+    }
+    if (active->rxt.chunk == 0 && old_tail == 0) {
+        active->rxt = (struct cursor){active->rxt.at, active->sq_head, active->sq_skip};
+    }
+}
+
+/* 3.8.5, MUST-62: SND.UP is the octet behind the urgent data. */
+static void note_urgent(const struct tcb *tcb, struct active *active, uint32_t flags)
+{
+    if (flags & HF_SEND_URGENT) {
+        seq_t start = seq_eq(tcb->snd.una, tcb->iss) ? seq_add(tcb->iss, 1) : tcb->snd.una;
+        active->snd_urgent = 1;
+        active->snd_up = seq_add(start, active->sq_bytes);
+    }
+}
+
+static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint32_t flags)
+{
+    struct active *active = active_of(tcp, tcb);
+    active->sq_bytes += len;
+    note_urgent(tcb, active, flags);
+    tcb->flags = flags & HF_SEND_MORE ? tcb->flags | F_MORE : tcb->flags & ~(uint32_t)F_MORE;
+    if (active->unacked_since_ms == 0) {
+        active->unacked_since_ms = ms_after(tcp->now_ms, 0);
+    }
+    tcp_consider_sending(tcp, tcb);
+    tcp_rearm(tcp, tcb);
+}
+
+static uint32_t send_room(const struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t queued = tcp_queued(tcp, tcb);
+    return tcb->snd_buf > queued ? tcb->snd_buf - queued : 0;
+}
+
+static int64_t would_block(struct tcb *tcb)
+{
+    tcb->flags |= F_WANT_WRITE;
+    return HF_ERR_WOULD_BLOCK;
+}
+
+/* Room, an active record, and the chunk that was last. */
+static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint32_t *tail, uint32_t *tail_len)
+{
+    int error = may_send(tcb);
+    if (error) {
+        return error;
+    }
+    if (send_room(tcp, tcb) == 0 || !tcp_attach(tcp, tcb)) {
+        return (int)would_block(tcb);
+    }
+    *tail = active_of(tcp, tcb)->sq_tail;
+    *tail_len = *tail ? tcp_chunk(tcp, *tail)->len : 0;
+    return HF_OK;
+}
+
+/* 3.10.2 SEND. */
+int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t len, uint32_t flags)
+{
+    uint32_t tail, tail_len;
+    int error = prepare_send(tcp, tcb, &tail, &tail_len);
+    if (error) {
+        return error;
+    }
+    if (len == 0) {
+        return 0;
+    }
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_SEND);
+    struct active *active = active_of(tcp, tcb);
+    uint64_t room = min_u64(len, send_room(tcp, tcb));
+    uint64_t taken = tcp_chunk_append(tcp, &active->sq_head, &active->sq_tail, data, room, true);
+    if (taken == 0) {
+        tcp_settle(tcp, tcb);
+        return would_block(tcb);
+    }
+    if (taken < len) {
+        tcb->flags |= F_WANT_WRITE;
+    }
+    place_cursor(tcb, active, tail, tail_len);
+    text_was_queued(tcp, tcb, (uint32_t)taken, flags);
+    tcp->before.text_bytes = (uint32_t)taken;
+    tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
+    return (int64_t)taken;
+}
+
+int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t offset,
+                      uint32_t len, uint32_t flags)
+{
+    uint32_t tail, tail_len;
+    int error = prepare_send(tcp, tcb, &tail, &tail_len);
+    if (error) {
+        return error;
+    }
+    if (len > send_room(tcp, tcb) && tcp_queued(tcp, tcb) != 0) {
+        return would_block(tcb);
+    }
+    uint32_t idx = tcp_chunk_new_lent(tcp, lent, offset, len);
+    if (idx == 0) {
+        return would_block(tcb);
+    }
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_SEND);
+    struct active *active = active_of(tcp, tcb);
+    if (tail) {
+        tcp_chunk(tcp, tail)->next = idx;
+    } else {
+        active->sq_head = idx;
+    }
+    active->sq_tail = idx;
+    place_cursor(tcb, active, tail, tail_len);
+    text_was_queued(tcp, tcb, len, flags);
+    tcp->before.text_bytes = len;
+    tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
+    return len;
+}
+
+/* 3.10.3: what RECEIVE says when no text is there. */
+static int64_t nothing_to_read(struct tcb *tcb)
+{
+    if (tcb->state == HF_CLOSED && tcb->error && !(tcb->flags & F_ERROR_READ)) {
+        tcb->flags |= F_ERROR_READ;
+        return -(int64_t)tcb->error;
+    }
+    if (tcb->state == HF_CLOSED || (tcb->flags & F_FIN_RECEIVED)) {
+        return 0; /* the end of the stream */
+    }
+    return tcb->state == HF_LISTEN ? HF_ERR_NOT_CONNECTED : HF_ERR_WOULD_BLOCK;
+}
+
+static uint32_t unread(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    return active ? active->rq_bytes : 0;
+}
+
+/* Octets have left the receive queue: the window may open. */
+static void was_read(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->state != HF_CLOSED) {
+        tcp_window_opened(tcp, tcb);
+    }
+    tcp_settle(tcp, tcb);
+}
+
+/* 3.10.3 RECEIVE. */
+int64_t tcp_receive(struct tcp *tcp, struct tcb *tcb, void *data, uint64_t len)
+{
+    if (unread(tcp, tcb) == 0) {
+        return nothing_to_read(tcb);
+    }
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_RECEIVE);
+    int64_t got = tcp_read(tcp, tcb, data, len);
+    tcp->before.text_bytes = (uint32_t)got;
+    tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
+    was_read(tcp, tcb);
+    return got;
+}
+
+int tcp_receive_slices(struct tcp *tcp, struct tcb *tcb, struct hf_slice *slices, uint32_t n)
+{
+    const struct active *active = active_of(tcp, tcb);
+    if (unread(tcp, tcb) == 0) {
+        return (int)nothing_to_read(tcb);
+    }
+    struct cursor from = {seq_sub(tcb->rcv.nxt, active->rq_bytes), active->rq_head,
+                          active->rq_skip};
+    tcp_chunk_slices(tcp, &from, active->rq_bytes, slices, &n);
+    return (int)n;
+}
+
+int tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint64_t len)
+{
+    if (len > unread(tcp, tcb)) {
+        return HF_ERR_INVALID;
+    }
+    if (len) {
+        tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_RECEIVE);
+        tcp_read(tcp, tcb, NULL, len);
+        tcp->before.text_bytes = (uint32_t)len;
+        tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
+        was_read(tcp, tcb);
+    }
+    return HF_OK;
+}
+
+/* 3.10.4 in the states where the FIN can go, at once or behind the text that is queued. */
+static int close_open(struct tcp *tcp, struct tcb *tcb)
+{
+    if (!tcp_attach(tcp, tcb)) {
+        return HF_ERR_NO_RESOURCES;
+    }
+    tcb->flags |= F_CLOSE;
+    tcb->flags &= ~(uint32_t)F_MORE;
+    bool queued = tcp_queued(tcp, tcb) != 0;
+    if (tcb->state == HF_ESTABLISHED || (tcb->state == HF_SYN_RECEIVED && !queued)) {
+        tcp_set_state(tcb, HF_FIN_WAIT_1);
+    } else if (tcb->state == HF_CLOSE_WAIT && !queued) {
+        tcp_set_state(tcb, HF_LAST_ACK);
+    }
+    tcp_consider_sending(tcp, tcb);
+    return HF_OK;
+}
+
+static int do_close(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->flags & F_CLOSE) {
+        return HF_ERR_CLOSING;
+    }
+    switch (tcb->state) {
+    case HF_CLOSED:
+        return HF_ERR_NOT_CONNECTED;
+    case HF_LISTEN: /* held */
+    case HF_SYN_SENT:
+        tcp_finish(tcp, tcb, HF_ERR_CLOSING, HF_CALL_CLOSE, HF_V_ACCEPTED);
+        return HF_OK;
+    case HF_SYN_RECEIVED:
+    case HF_ESTABLISHED:
+    case HF_CLOSE_WAIT:
+        return close_open(tcp, tcb);
+    default:
+        return HF_ERR_CLOSING;
+    }
+}
+
+int tcp_close(struct tcp *tcp, struct tcb *tcb)
+{
+    uint32_t generation = tcb->generation;
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_CLOSE);
+    int error = do_close(tcp, tcb);
+    tcp->before.error = error;
+    bool alive = tcb->generation == generation;
+    tcp_trace_end(tcp, alive ? tcb : NULL, HF_V_ACCEPTED);
+    if (alive) {
+        tcp_settle(tcp, tcb);
+    }
+    return error;
+}
+
+/* 3.10.5: a reset where the peer could still be sending; "ok" and silence in the last states. */
+static int do_abort(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
+{
+    switch (tcb->state) {
+    case HF_CLOSED:
+        return HF_ERR_NOT_CONNECTED;
+    case HF_SYN_RECEIVED:
+    case HF_ESTABLISHED:
+    case HF_FIN_WAIT_1:
+    case HF_FIN_WAIT_2:
+    case HF_CLOSE_WAIT:
+        tcp_reply_abort(tcp, tcb);
+        break;
+    default:
+        break;
+    }
+    struct active *active = active_of(tcp, tcb);
+    if (active) { /* "all queues are flushed" */
+        tcp_free_receive(tcp, active);
+    }
+    bool quiet = tcb->state >= HF_CLOSING;
+    tcp_finish(tcp, tcb, quiet ? HF_OK : HF_ERR_ABORTED, cause, HF_V_ACCEPTED);
+    return HF_OK;
+}
+
+static int aborted(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
+{
+    uint32_t generation = tcb->generation;
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, cause);
+    int error = do_abort(tcp, tcb, cause);
+    tcp->before.error = error;
+    tcp_trace_end(tcp, tcb->generation == generation ? tcb : NULL, HF_V_ACCEPTED);
+    return error;
+}
+
+int tcp_abort(struct tcp *tcp, struct tcb *tcb)
+{
+    return aborted(tcp, tcb, HF_CALL_ABORT);
+}
+
+/* The handle goes.  Unread text: the peer must learn that it was lost (RFC 2525 2.17, a reset). */
+void tcp_release(struct tcp *tcp, struct tcb *tcb)
+{
+    uint32_t generation = tcb->generation;
+    if (tcb->state == HF_CLOSED) {
+        tcp_delete(tcp, tcb);
+        return;
+    }
+    tcp_events_clear(tcp, tcb);
+    tcb->flags |= F_RELEASED;
+    if (tcb->state == HF_SYN_SENT || tcb->state == HF_LISTEN || unread(tcp, tcb)) {
+        aborted(tcp, tcb, HF_CALL_RELEASE);
+        return;
+    }
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_RELEASE);
+    if (!(tcb->flags & F_CLOSE) && do_close(tcp, tcb) == HF_ERR_NO_RESOURCES) {
+        do_abort(tcp, tcb, HF_CALL_RELEASE);
+    }
+    bool alive = tcb->generation == generation;
+    if (alive && tcb->state == HF_FIN_WAIT_2) {
+        tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.fin_timeout_ms);
+    }
+    tcp_trace_end(tcp, alive ? tcb : NULL, HF_V_ACCEPTED);
+    if (alive) {
+        tcp_settle(tcp, tcb);
+    }
+}
