@@ -1,0 +1,210 @@
+/* api_status.c - RFC 9293 section 3.9.1.6, STATUS; options; ICMP errors kept for their reader. */
+#include "stack/stack.h"
+
+static void listener_status(const struct stack *st, uint32_t idx, struct hf_status *status)
+{
+    const struct listener *listener = listener_at(&st->tcp, idx);
+    status->state = HF_LISTEN;
+    status->passive = 1;
+    status->local.port = listener->port_first;
+    status->local.iface = listener->zone;
+    memcpy(status->local.ip, listener->local, 16);
+}
+
+int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+              struct hf_status *status)
+{
+    struct stack st;
+    stack_look(&st, stack, env);
+    struct hf_status all = {.struct_size = sizeof all};
+    const struct tcb *tcb = stack_tcb_of(&st, handle);
+    uint32_t listener = stack_listener_of(&st, handle);
+    if (tcb != NULL) {
+        tcp_status(&st.tcp, tcb, &all);
+    } else if (listener != 0) {
+        listener_status(&st, listener, &all);
+    } else {
+        return stack_udp_of(&st, handle) != 0 ? HF_ERR_UNSUPPORTED : HF_ERR_STALE_HANDLE;
+    }
+    all.struct_size = status->struct_size;
+    memcpy(status, &all, min_u64(status->struct_size, sizeof all));
+    return HF_OK;
+}
+
+/* What a listener's connections will begin with. */
+
+static bool between(int64_t low, int64_t value, int64_t high)
+{
+    return low <= value && value <= high;
+}
+
+static void set_flag(uint32_t *flags, uint32_t flag, int64_t value)
+{
+    *flags = value != 0 ? *flags | flag : *flags & ~flag;
+}
+
+static int set_listener_option(struct listener *l, enum hf_option option, int64_t value)
+{
+    const int64_t max_bytes = (int64_t)1 << 30;
+    bool valid;
+    switch (option) {
+    case HF_NODELAY:
+    case HF_QUICK_ACK:
+        valid = between(0, value, 1);
+        if (valid) {
+            set_flag(&l->inherit, option == HF_NODELAY ? F_NODELAY : F_QUICK_ACK, value);
+        }
+        break;
+    case HF_RECEIVE_WINDOW:
+        valid = between(0, value, max_bytes);
+        if (valid) {
+            l->rcv_buf = (uint32_t)value;
+            l->inherit |= F_WINDOW_LIMIT;
+        }
+        break;
+    case HF_SEND_BUFFER:
+        valid = between(1, value, max_bytes);
+        l->snd_buf = valid ? (uint32_t)value : l->snd_buf;
+        break;
+    case HF_MAX_SEGMENT:
+        valid = between(1, value, UINT16_MAX);
+        l->max_segment = valid ? (uint16_t)value : l->max_segment;
+        break;
+    case HF_TTL:
+        valid = between(1, value, UINT8_MAX);
+        l->ttl = valid ? (uint8_t)value : l->ttl;
+        break;
+    case HF_TOS:
+        valid = between(0, value, UINT8_MAX);
+        l->tos = valid ? (uint8_t)(value & 0xfc) : l->tos;
+        break;
+    case HF_CONGESTION_CONTROL:
+        valid = value == 0;
+        break;
+    default:
+        return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
+    }
+    return valid ? HF_OK : HF_ERR_INVALID;
+}
+
+static int listener_option(const struct listener *l, enum hf_option option, int64_t *value)
+{
+    switch (option) {
+    case HF_NODELAY:
+        *value = (l->inherit & F_NODELAY) != 0;
+        return HF_OK;
+    case HF_QUICK_ACK:
+        *value = (l->inherit & F_QUICK_ACK) != 0;
+        return HF_OK;
+    case HF_RECEIVE_WINDOW:
+        *value = l->rcv_buf;
+        return HF_OK;
+    case HF_SEND_BUFFER:
+        *value = l->snd_buf;
+        return HF_OK;
+    case HF_MAX_SEGMENT:
+        *value = l->max_segment;
+        return HF_OK;
+    case HF_TTL:
+        *value = l->ttl;
+        return HF_OK;
+    case HF_TOS:
+        *value = l->tos;
+        return HF_OK;
+    case HF_CONGESTION_CONTROL:
+        *value = 0;
+        return HF_OK;
+    default:
+        return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
+    }
+}
+
+/* A UDP socket has a TTL and a TOS, no more. */
+static int set_udp_option(struct stack_udp *u, enum hf_option option, int64_t value)
+{
+    if (option != HF_TTL && option != HF_TOS) {
+        return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
+    }
+    if (!between(option == HF_TTL ? 1 : 0, value, UINT8_MAX)) {
+        return HF_ERR_INVALID;
+    }
+    *(option == HF_TTL ? &u->ttl : &u->tos) = (uint8_t)value;
+    return HF_OK;
+}
+
+int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                  enum hf_option option, int64_t value)
+{
+    struct stack st;
+    int error = stack_enter(&st, stack, env);
+    if (error != HF_OK) {
+        return error;
+    }
+    struct tcb *tcb = stack_tcb_of(&st, handle);
+    uint32_t listener = stack_listener_of(&st, handle);
+    uint32_t udp = stack_udp_of(&st, handle);
+    error = HF_ERR_STALE_HANDLE;
+    if (tcb != NULL && !(tcb->flags & F_UNACCEPTED)) {
+        error = tcp_set_option(&st.tcp, tcb, option, value);
+    } else if (listener != 0) {
+        error = set_listener_option(listener_at(&st.tcp, listener), option, value);
+    } else if (udp != 0) {
+        error = set_udp_option(stack_udp_at(&st, udp), option, value);
+    }
+    stack_leave(&st);
+    return error;
+}
+
+int hf_option(const struct hf_stack *stack, hf_handle handle, enum hf_option option, int64_t *value)
+{
+    struct stack st;
+    stack_look(&st, stack, NULL);
+    const struct tcb *tcb = stack_tcb_of(&st, handle);
+    uint32_t listener = stack_listener_of(&st, handle);
+    uint32_t udp = stack_udp_of(&st, handle);
+    if (tcb != NULL) {
+        return tcp_option(&st.tcp, tcb, option, value);
+    }
+    if (listener != 0) {
+        return listener_option(listener_at(&st.tcp, listener), option, value);
+    }
+    if (udp == 0) {
+        return HF_ERR_STALE_HANDLE;
+    }
+    if (option != HF_TTL && option != HF_TOS) {
+        return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
+    }
+    *value = option == HF_TTL ? stack_udp_at(&st, udp)->ttl : stack_udp_at(&st, udp)->tos;
+    return HF_OK;
+}
+
+/* The note may have made room for that of another handle since. */
+static int take_note(const struct stack *st, uint32_t n, hf_handle handle,
+                     struct hf_icmp_report *report)
+{
+    if (n == 0 || n > st->s->max_notes || stack_note_at(st, n)->handle != handle) {
+        return HF_ERR_WOULD_BLOCK;
+    }
+    *report = stack_note_at(st, n)->report;
+    return HF_OK;
+}
+
+int hf_error_report(struct hf_stack *stack, hf_handle handle, struct hf_icmp_report *report)
+{
+    struct stack st;
+    stack_look(&st, stack, NULL);
+    const struct tcb *tcb = stack_tcb_of(&st, handle);
+    uint32_t udp = stack_udp_of(&st, handle);
+    if (tcb != NULL) {
+        struct tally *tally = tally_of(&st.tcp, tcb);
+        uint32_t n = tally->icmp_note;
+        tally->icmp_note = 0;
+        return take_note(&st, n, handle, report);
+    }
+    if (udp != 0) {
+        uint32_t n = stack_udp_at(&st, udp)->icmp_note;
+        stack_udp_at(&st, udp)->icmp_note = 0;
+        return take_note(&st, n, handle, report);
+    }
+    return stack_listener_of(&st, handle) != 0 ? HF_ERR_WOULD_BLOCK : HF_ERR_STALE_HANDLE;
+}
