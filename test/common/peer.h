@@ -210,7 +210,7 @@ int peer_teardown(void **state);
 /* Fails the test here unless the condition holds. */
 #define holds(condition) peer_holds(PEER_HERE(p), condition, #condition)
 #define holds_equal(got, want) peer_holds_equal(PEER_HERE(p), (int64_t)(got), (int64_t)(want), #got)
-#define status_of(member) (peer_status(PEER_HERE(p)).member)
+#define status_of(member) (peer_status(p).member)
 
 void peer_start(struct peer *p);
 void peer_sends(struct peer *p, const struct seg_spec *spec);

@@ -143,7 +143,7 @@ static void note_promise(struct peer_conn *c, const struct segment *seg)
             c->limit = right;
         c->has_limit = true;
     }
-    if (!(seg->ctl & SYN))
+    if (!(seg->ctl & SYN) || seg->seq.v != c->irs)
         return;
     c->scales = seg->opt.present & OPT_WSCALE;
     c->wscale = seg->opt.wscale > 14 ? 14 : seg->opt.wscale;
