@@ -93,12 +93,13 @@ static void serve(struct side *side)
             must(hf_accept(side->stack, &side->env, event.handle, &side->connection, NULL),
                  "hf_accept");
         char text[100];
-        int64_t n = hf_recv(side->stack, &side->env, side->connection, text, sizeof text);
-        for (int64_t i = 0; i < n; i++)
-            text[i] = (char)(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 'a' + 'A' : text[i]);
-        if (n > 0)
+        int64_t n;
+        while ((n = hf_recv(side->stack, &side->env, side->connection, text, sizeof text)) > 0) {
+            for (int64_t i = 0; i < n; i++)
+                text[i] = (char)(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 'a' + 'A' : text[i]);
             must(hf_send(side->stack, &side->env, side->connection, text, (uint64_t)n, 0), "send");
-        else if (n == 0)
+        }
+        if (n == 0)
             hf_close(side->stack, &side->env, side->connection);
     }
 }
@@ -141,10 +142,13 @@ int main(void)
     memcpy(there.ip, server.ip, 16);
     must(hf_open(client.stack, &client.env, NULL, &there, 0, &client.connection), "hf_open");
 
-    bool over = false;
-    while (!over && step(&client, &server)) {
+    bool over = false, more = true;
+    while (!over && more) {
+        more = step(&client, &server);
         serve(&server);
         over = ask(&client);
+        more = more || hf_deadline(client.stack, &client.env) != INT64_MAX ||
+               hf_deadline(server.stack, &server.env) != INT64_MAX;
     }
     free(client.stack);
     free(server.stack);
