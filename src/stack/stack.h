@@ -121,7 +121,8 @@ struct stack_fragments {
     uint32_t total_len; /* of the payload, 0: the last one is not here yet */
     uint32_t bytes;     /* here so far                                     */
     uint32_t n;
-    uint8_t tos, ttl, first_seen, pad;
+    uint32_t highest; /* the end of what is here                         */
+    uint8_t tos, ttl, first_seen, to_group;
 };
 
 /* An ICMP error kept for its reader: a ring, the oldest is overwritten. */
@@ -356,11 +357,13 @@ void stack_nd_ask(struct stack *st, uint8_t iface, const uint8_t ip[16], const u
 void stack_nd_input(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp);
 
 /* icmp_in.c, icmp_out.c */
-void stack_icmp_input(struct stack *st, const struct arrival *a);
+void stack_icmp_input(struct stack *st, struct arrival *a);
 /* Answers a packet with an ICMP error, where RFC 1122 3.2.2 and RFC 4443 2.4 allow one. */
 void stack_icmp_error(struct stack *st, const struct arrival *a, uint8_t type, uint8_t code,
                       uint32_t rest);
-void stack_echo_reply(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp);
+/* Takes a->chain when it uses it. */
+enum hf_verdict stack_echo_reply(struct stack *st, struct arrival *a, const struct wire_icmp *icmp);
+csum_t stack_chain_sum(const struct stack *st, uint32_t chain);
 /* A held SYN (id; irs: its sequence number) is answered with an ICMP error. */
 void stack_icmp_refuse(struct stack *st, const struct conn_id *id, seq_t irs,
                        enum hf_answer answer);
@@ -379,7 +382,7 @@ void stack_packets_resume(struct stack *st, uint32_t neighbour);
 void stack_packets_drop(struct stack *st, uint32_t neighbour);
 
 /* udp.c */
-void stack_udp_input(struct stack *st, const struct arrival *a);
+void stack_udp_input(struct stack *st, struct arrival *a); /* as stack_echo_reply */
 /* The socket for a datagram to ip and port, 0: none. */
 uint32_t stack_find_udp(const struct stack *st, const uint8_t ip[16], uint16_t port, uint8_t zone);
 /* A datagram to an address of our own, out of the queue; idx is taken. */
