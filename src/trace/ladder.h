@@ -100,6 +100,11 @@ void trace_run_label(const struct run *run, char *note);
 void trace_why_closed(const struct hf_ladder *ladder, char *label);
 
 /* ladder_text.c */
+enum { ENDPOINT_BYTES = 64 };
+/* "192.0.2.1:80", "[2001:db8::1]:80"; returns its length. */
+size_t trace_endpoint(const uint8_t ip[16], uint16_t port, char at[ENDPOINT_BYTES]);
+/* How much of a label or a note fits into width: to the last '>' or space that does. */
+size_t trace_fitting(const char *string, size_t width);
 void trace_text_head(const struct hf_ladder *ladder, bool colour, hf_text_fn *write, void *arg);
 void trace_text_row(const struct row *row, bool colour, bool live, hf_text_fn *write, void *arg);
 

@@ -59,8 +59,7 @@ static void out_end(struct out *out)
     out->write(out->arg, out->bytes, out->line.len);
 }
 
-/* How much of a label or a note fits into width: to the last '>' or space that does. */
-static size_t fitting(const char *string, size_t width)
+size_t trace_fitting(const char *string, size_t width)
 {
     size_t len = strlen(string);
     if (len <= width) {
@@ -80,7 +79,7 @@ static void put_below(struct out *out, const char *colour, const char *string)
         string++;
     }
     while (*string != 0) {
-        size_t n = fitting(string, NOTE_WIDTH);
+        size_t n = trace_fitting(string, NOTE_WIDTH);
         out_begin(out);
         pad_to(out, LABEL_AT);
         put(out, colour, string, n);
@@ -94,10 +93,12 @@ static void put_below(struct out *out, const char *colour, const char *string)
 
 static void put_time(struct out *out, int64_t time_ns)
 {
-    char text[32];
-    double seconds = (double)time_ns / 1e9;
-    snprintf(text, sizeof text, seconds < 100 ? "%9.6f " : "%9.3f ", seconds);
-    put_string(out, dim, text);
+    char at[32];
+    struct text text = trace_text(at, sizeof at);
+    trace_add_seconds(&text, time_ns);
+    pad_to(out, text.len < 9 ? 9 - text.len : 0);
+    put_string(out, dim, at);
+    pad_to(out, 10);
 }
 
 static void put_peer(struct out *out, const struct row *row)
@@ -145,7 +146,7 @@ static const char *right_arrow(const struct row *row)
 static void put_segment(struct out *out, const struct row *row)
 {
     const char *colour = colour_of(row);
-    size_t n = fitting(row->label, LABEL_WIDTH);
+    size_t n = trace_fitting(row->label, LABEL_WIDTH);
     put_string(out, colour, left_arrow(row));
     pad_to(out, LABEL_AT);
     put(out, colour, row->label, n);
@@ -161,7 +162,7 @@ static void put_segment(struct out *out, const struct row *row)
 
 static void put_words(struct out *out, const struct row *row)
 {
-    size_t n = fitting(row->label, NOTE_WIDTH);
+    size_t n = trace_fitting(row->label, NOTE_WIDTH);
     pad_to(out, row->label[0] == 0 ? 0 : LABEL_AT);
     put(out, row->kind == ROW_END ? bold : colour_of(row), row->label, n);
     out_end(out);
@@ -191,21 +192,24 @@ void trace_text_row(const struct row *row, bool colour, bool live, hf_text_fn *w
     put_below(&out, row->marks & ROW_DROPPED ? red : dim, row->note);
 }
 
-static size_t endpoint(const uint8_t ip[16], uint16_t port, char *at, size_t room)
+size_t trace_endpoint(const uint8_t ip[16], uint16_t port, char at[ENDPOINT_BYTES])
 {
-    static const uint8_t v4[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     char address[HF_ADDRESS_TEXT];
-    struct text text = trace_text(at, room);
-    trace_add(&text, memcmp(ip, v4, sizeof v4) == 0 ? "%s:%u" : "[%s]:%u",
-              hf_address_text(ip, address), port);
+    struct text text = trace_text(at, ENDPOINT_BYTES);
+    hf_address_text(ip, address);
+    if (strchr(address, ':') == NULL) {
+        trace_add(&text, "%s:%u", address, port);
+    } else {
+        trace_add(&text, "[%s]:%u", address, port);
+    }
     return text.len;
 }
 
 static void put_ends(struct out *out, const struct hf_ladder *ladder)
 {
-    char here[64], there[64];
-    endpoint(ladder->local_ip, ladder->local_port, here, sizeof here);
-    size_t there_len = endpoint(ladder->remote_ip, ladder->remote_port, there, sizeof there);
+    char here[ENDPOINT_BYTES], there[ENDPOINT_BYTES];
+    trace_endpoint(ladder->local_ip, ladder->local_port, here);
+    size_t there_len = trace_endpoint(ladder->remote_ip, ladder->remote_port, there);
     size_t name_len = strlen(ladder->remote_name);
     out_begin(out);
     put_string(out, dim, "  seconds ");

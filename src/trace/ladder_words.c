@@ -210,7 +210,9 @@ void trace_run_label(const struct run *run, char *note)
         trace_add_count(&text, run->lost);
         trace_add(&text, " lost on the wire");
     }
-    trace_add(&text, "; %.3f s ...", (double)(run->until_ns - run->since_ns) / 1e9);
+    trace_add(&text, "; ");
+    trace_add_seconds(&text, run->until_ns - run->since_ns);
+    trace_add(&text, " s ...");
 }
 
 static const char *who_closed_first(const struct hf_ladder *ladder)

@@ -37,6 +37,16 @@ void trace_add_count(struct text *text, uint64_t count)
     }
 }
 
+void trace_add_seconds(struct text *text, int64_t ns)
+{
+    int64_t s = ns / 1000000000, us = ns / 1000 % 1000000;
+    if (s < 100) {
+        trace_add(text, "%d.%06d", (int)s, (int)us);
+    } else {
+        trace_add(text, "%lld.%03d", (long long)s, (int)(us / 1000));
+    }
+}
+
 void trace_add_ctl(struct text *text, uint16_t ctl)
 {
     static const struct {

@@ -15,6 +15,8 @@ struct text trace_text(char *at, size_t room);
 void trace_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "100,000,000" */
 void trace_add_count(struct text *text, uint64_t count);
+/* Seconds: "0.000041", from 100 s on "100.000".  Never by the locale. */
+void trace_add_seconds(struct text *text, int64_t ns);
 /* "SYN,ACK"; "-" for none. */
 void trace_add_ctl(struct text *text, uint16_t ctl);
 

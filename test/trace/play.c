@@ -61,12 +61,13 @@ static void segment(struct hf_trace *record, uint16_t ctl, uint32_t seq, struct 
     record->ack = more.ack;
     record->text_bytes = more.text;
     record->len = more.text + (ctl & SYN ? 1 : 0) + (ctl & FIN ? 1 : 0);
-    record->wnd = more.wnd;
+    record->wnd = more.wnd != 0 ? more.wnd : 65535;
     record->marks = more.marks;
     record->mss = more.mss;
     record->wscale = more.wscale;
     record->options = more.options;
-    record->verdict = (uint16_t)more.verdict;
+    bool accepted = more.verdict == HF_V_CONTINUE && record->kind == HF_TRACE_IN;
+    record->verdict = (uint16_t)(accepted ? HF_V_ACCEPTED : more.verdict);
     record->cause = (uint8_t)more.cause;
 }
 

@@ -37,7 +37,7 @@ void at_ms(struct played *played, int64_t ms);
 
 /* Members that a segment may have beside the obvious ones. */
 struct more {
-    uint32_t ack, text, wnd;
+    uint32_t none, ack, text, wnd;
     uint8_t marks;
     uint16_t mss;
     uint8_t wscale, options;
@@ -48,11 +48,11 @@ void sends_record(struct played *played, uint16_t ctl, uint32_t seq, enum hf_sta
                   struct more more);
 void gets_record(struct played *played, uint16_t ctl, uint32_t seq, enum hf_state after,
                  struct more more);
+/* wnd 65535 and, coming in, HF_V_ACCEPTED where nothing else is said. */
 #define sends(played, ctl, seq, after, ...)                                                        \
-    sends_record(played, ctl, seq, after, (struct more){.wnd = 65535, __VA_ARGS__})
+    sends_record(played, ctl, seq, after, (struct more){.none = 0, __VA_ARGS__})
 #define gets(played, ctl, seq, after, ...)                                                         \
-    gets_record(played, ctl, seq, after,                                                           \
-                (struct more){.wnd = 65535, .verdict = HF_V_ACCEPTED, __VA_ARGS__})
+    gets_record(played, ctl, seq, after, (struct more){.none = 0, __VA_ARGS__})
 void calls(struct played *played, enum hf_cause cause, enum hf_state after);
 void timer(struct played *played, enum hf_cause cause, enum hf_state after);
 /* The packet of a segment, as a capture or a lossy device sees it. */
