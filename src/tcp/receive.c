@@ -130,10 +130,14 @@ static uint32_t append_in_order(struct tcp *tcp, struct tcb *tcb, struct active 
     seq_t start = tcb->rcv.nxt;
     for (;;) {
         seq_t nxt = tcb->rcv.nxt;
-        if (splice(tcp, tcb, active) && piece.len) {
-            tcp_note_dsack(tcp, tcb, nxt, seq_min(tcb->rcv.nxt, seq_add(piece.at, piece.len)));
+        skip_octets(&piece, min_u32(seq_len(piece.at, nxt), piece.len));
+        if (splice(tcp, tcb, active)) {
+            if (piece.len) {
+                seq_t end = seq_add(piece.at, piece.len);
+                tcp_note_dsack(tcp, tcb, nxt, seq_min(tcb->rcv.nxt, end));
+            }
+            continue;
         }
-        skip_octets(&piece, min_u32(seq_len(piece.at, tcb->rcv.nxt), piece.len));
         if (piece.len == 0) {
             break;
         }
