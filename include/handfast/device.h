@@ -198,7 +198,8 @@ int hf_device_send(struct hf_device *device, int64_t now_ns, const struct hf_fra
 void hf_device_flush(struct hf_device *device, int64_t now_ns);
 /* When hf_device_timeouts is due, and receive may have something; INT64_MAX: never. */
 int64_t hf_device_deadline(const struct hf_device *device);
-/* Sends what was delayed until now. */
+/* Sends what was delayed until now, or found no room; to be called at the deadline and whenever
+ * the descriptor is ready. */
 void hf_device_timeouts(struct hf_device *device, int64_t now_ns);
 
 #ifdef __cplusplus

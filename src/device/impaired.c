@@ -7,7 +7,6 @@
  * frames before it in its own direction, and on nothing else.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -326,7 +325,7 @@ static void timeouts(void *self, int64_t now_ns)
 static int poll_events(const void *self)
 {
     const struct impaired *impaired = self;
-    return hf_device_poll_events(impaired->inner) | (impaired->full ? POLLOUT : 0);
+    return hf_device_poll_events(impaired->inner); /* which knows that it is full */
 }
 
 static void close_impaired(void *self)

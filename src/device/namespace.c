@@ -153,6 +153,7 @@ static int enter_new(bool *own_user, char error[HF_ERROR_TEXT])
         return 0;
     }
     *own_user = true;
+    (void)prctl(PR_SET_DUMPABLE, 1); /* who has dropped privileges may not write its own maps */
     if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
         return explain_unshare(errno, error);
     }

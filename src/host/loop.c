@@ -144,9 +144,7 @@ static int work(struct hf_host *host)
         if (host->ifaces[i].gone) {
             continue;
         }
-        if (hf_device_deadline(device) <= host_now(host)) {
-            hf_device_timeouts(device, host->env.now_ns);
-        }
+        hf_device_timeouts(device, host_now(host));
         int failed = receive(host, i);
         err = failed < 0 ? failed : err;
     }
