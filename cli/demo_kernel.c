@@ -36,16 +36,20 @@ static void serve_one(int listener, const struct demo_serve *how)
     _exit(0);
 }
 
-static int listen_any(bool ipv6, uint16_t *port)
+static int listen_any(struct demo *demo, bool ipv6, uint16_t *port)
 {
-    int s = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int s = hf_private_socket(demo->net, ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    if (s < 0) {
+        cli_failure("the kernel gives no server socket: %s", strerror(-s));
+        return -1;
+    }
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
     struct sockaddr_in in4 = {.sin_family = AF_INET};
     struct sockaddr_storage bound;
     socklen_t len = sizeof bound;
     int bad = ipv6 ? bind(s, (struct sockaddr *)&in6, sizeof in6)
                    : bind(s, (struct sockaddr *)&in4, sizeof in4);
-    if (s < 0 || bad || listen(s, 1) != 0 || getsockname(s, (struct sockaddr *)&bound, &len) != 0) {
+    if (bad || listen(s, 1) != 0 || getsockname(s, (struct sockaddr *)&bound, &len) != 0) {
         cli_failure("the kernel gives no server socket: %s", strerror(errno));
         return -1;
     }
@@ -55,11 +59,12 @@ static int listen_any(bool ipv6, uint16_t *port)
     return s;
 }
 
-int demo_server_start(struct demo_server *server, const struct demo_serve *how)
+int demo_server_start(struct demo *demo, struct demo_server *server, const struct demo_serve *how)
 {
-    int listener = listen_any(how->ipv6, &server->port);
+    int listener = listen_any(demo, how->ipv6, &server->port);
     if (listener < 0)
         return CLI_FAILED;
+    fflush(NULL); /* or the child would say it again */
     server->pid = fork();
     if (server->pid < 0)
         return cli_failure("no process for the kernel's server: %s", strerror(errno));
@@ -72,23 +77,24 @@ int demo_server_start(struct demo_server *server, const struct demo_serve *how)
     return CLI_OK;
 }
 
-pid_t demo_curl(const char *url, int upload, int out)
+pid_t demo_curl_start(struct demo *demo, char *url, int out)
 {
-    pid_t pid = fork();
-    if (pid == 0) {
-        demo_child_begins();
-        dup2(upload, 0);
-        dup2(out, 1);
-        lseek(0, 0, SEEK_SET);
-        execlp("curl", "curl", "--silent", "--show-error", "--globoff", "--noproxy", "*",
-               "--max-time", "60", "--header", "Expect:", "--upload-file", "/dev/stdin", url,
-               (char *)NULL);
-        fprintf(stderr, "handfast demo: curl is not here: apt install curl\n");
-        _exit(127);
-    }
-    if (pid < 0)
-        cli_failure("no process for curl: %s", strerror(errno));
+    static char const *const fixed[] = {"curl",      "--silent", "--show-error",  "--globoff",
+                                        "--noproxy", "*",        "--max-time",    "60",
+                                        "--header",  "Expect:",  "--upload-file", "/dev/stdin"};
+    enum { FIXED = sizeof fixed / sizeof fixed[0] };
+    char *argv[FIXED + 2];
+    char error[HF_ERROR_TEXT];
+    memcpy(argv, fixed, sizeof fixed);
+    argv[FIXED] = url;
+    argv[FIXED + 1] = NULL;
+    int fds[3] = {demo->up.fd, out, -1};
+    pid_t pid = hf_private_start(demo->net, argv, fds, error);
     close(out);
+    if (pid == -ENOENT)
+        cli_failure("curl is not here: apt-get install curl");
+    else if (pid < 0)
+        cli_failure("%s", error);
     return pid;
 }
 
@@ -117,7 +123,8 @@ static void fill_request(struct inet_diag_req_v2 *request, const struct hf_endpo
     request->id.idiag_cookie[0] = request->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 }
 
-int demo_kernel_state(const struct hf_endpoint *kernel, const struct hf_endpoint *handfast)
+int demo_kernel_state(struct demo *demo, const struct hf_endpoint *kernel,
+                      const struct hf_endpoint *handfast)
 {
     struct {
         struct nlmsghdr header;
@@ -130,7 +137,7 @@ int demo_kernel_state(const struct hf_endpoint *kernel, const struct hf_endpoint
         char bytes[8192];
     } answer;
     fill_request(&ask.request, kernel, handfast);
-    int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    int s = hf_private_socket(demo->net, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
     if (s < 0)
         return -1;
     ssize_t n =
