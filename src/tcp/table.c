@@ -185,6 +185,7 @@ uint32_t tcp_new(struct tcp *tcp, const struct conn_id *id)
     memset(tcb, 0, sizeof *tcb);
     memset(tally_at(tcp, idx), 0, sizeof(struct tally));
     tcb->generation = generation;
+    tcb->flags = F_RELEASED; /* as free records have it */
     if (!tcp_put_id(tcp, id, &tcb->id)) {
         pool_free(&b->tcbs, tcp->block, idx);
         return 0;
@@ -194,6 +195,7 @@ uint32_t tcp_new(struct tcp *tcp, const struct conn_id *id)
         pool_free(&b->tcbs, tcp->block, idx);
         return 0;
     }
+    tcb->flags = 0;
     set_defaults(tcp, tcb, id);
     tally_at(tcp, idx)->snd_low = 1;
     tally_at(tcp, idx)->opened_ms = tcp->now_ms;

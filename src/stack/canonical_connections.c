@@ -1,0 +1,311 @@
+/* canonical_connections.c - the connections' part of hf_canonical: full, half-open, in TIME-WAIT,
+ * and the replies that wait to be sent.
+ */
+#include "stack/canonical.h"
+
+/* Full records whose ids are equal are those of one connection open and of older ones whose handles
+ * are still held: by state, then by record. */
+struct item {
+    struct conn_id id;
+    uint8_t kind; /* KIND_* */
+    uint8_t state;
+    uint32_t idx;
+};
+
+static int compare(const struct item *a, const struct item *b)
+{
+    int order = memcmp(a->id.remote, b->id.remote, 16);
+    order = order != 0 ? order : memcmp(a->id.local, b->id.local, 16);
+    order = order != 0 ? order : a->id.rport - b->id.rport;
+    order = order != 0 ? order : a->id.lport - b->id.lport;
+    order = order != 0 ? order : a->id.zone - b->id.zone;
+    order = order != 0 ? order : a->kind - b->kind;
+    order = order != 0 ? order : a->state - b->state;
+    return order != 0 ? order : (a->idx > b->idx) - (a->idx < b->idx);
+}
+
+/* The search for the item that follows `last`. */
+struct search {
+    const struct canon *c;
+    const struct item *last; /* NULL: the first is wanted */
+    struct item best;
+    bool found;
+};
+
+static void consider(struct search *search, const struct tuple *tuple, uint8_t zone, bool v6,
+                     struct item item)
+{
+    tcp_id_of(&search->c->st->tcp, tuple, zone, v6, &item.id);
+    if ((search->last == NULL || compare(&item, search->last) > 0) &&
+        (!search->found || compare(&item, &search->best) < 0)) {
+        search->best = item;
+        search->found = true;
+    }
+}
+
+static const struct half_open *half_at(const struct canon *c, uint32_t idx)
+{
+    return pool_at_const(&c->st->tcp.b->halves, c->st->s, idx);
+}
+
+static const struct time_wait *wait_at(const struct canon *c, uint32_t idx)
+{
+    return pool_at_const(&c->st->tcp.b->waits, c->st->s, idx);
+}
+
+/* A free record is CLOSED and released. */
+static bool is_free(const struct tcb *tcb)
+{
+    return tcb->state == HF_CLOSED && (tcb->flags & F_RELEASED) != 0;
+}
+
+static void find_next(struct search *search)
+{
+    const struct canon *c = search->c;
+    const struct tcp_block *b = c->st->tcp.b;
+    search->found = false;
+    for (uint32_t idx = 1; idx <= b->tcbs.top; idx++) {
+        const struct tcb *tcb = tcb_at(&c->st->tcp, idx);
+        if (!is_free(tcb)) {
+            consider(search, &tcb->id, tcb->zone, tcb->flags & F_V6,
+                     (struct item){.kind = KIND_TCB, .state = tcb->state, .idx = idx});
+        }
+    }
+    for (uint32_t i = 0; i < HALF_LISTS; i++) {
+        for (uint32_t idx = b->half_list[i].head; idx != 0; idx = half_at(c, idx)->link.next) {
+            const struct half_open *half = half_at(c, idx);
+            consider(search, &half->id, half->zone, half->flags & HALF_V6,
+                     (struct item){.kind = KIND_HALF_OPEN, .idx = idx});
+        }
+    }
+    for (uint32_t idx = b->waiting.head; idx != 0; idx = wait_at(c, idx)->link.next) {
+        const struct time_wait *wait = wait_at(c, idx);
+        consider(search, &wait->id, wait->zone, wait->flags & HALF_V6,
+                 (struct item){.kind = KIND_TIME_WAIT, .idx = idx});
+    }
+}
+
+/* TS.Recent counts with the peer's clock, a millisecond a tick as ours. */
+static void put_timestamp(struct canon *c, bool agreed, uint32_t ts_recent)
+{
+    canon_32(c, agreed ? ts_recent - c->st->tcp.now_ms : 0);
+}
+
+static void put_ranges(struct canon *c, uint32_t first, seq_t base, bool text)
+{
+    for (uint32_t r = first; r != 0; r = range_at(&c->st->tcp, r)->next) {
+        const struct range *range = range_at(&c->st->tcp, r);
+        canon_32(c, seq_len(base, range->left));
+        canon_32(c, seq_len(base, range->right));
+        if (text) {
+            canon_chain(c, range->head, 0);
+        }
+    }
+    canon_32(c, 0);
+    canon_32(c, 0);
+}
+
+static void put_sending(struct canon *c, const struct tcb *tcb, const struct active *a)
+{
+    canon_chain(c, a->sq_head, a->sq_skip);
+    canon_32(c, seq_len(tcb->iss, a->send.at));
+    canon_32(c, seq_len(tcb->iss, a->rxt.at));
+    canon_32(c, a->snd_urgent ? seq_len(tcb->iss, a->snd_up) : 0);
+    canon_32(c, seq_len(tcb->iss, a->snd_sml));
+    put_ranges(c, a->sacked, tcb->iss, false);
+    canon_32(c, a->counted);
+    canon_32(c, a->recovered || a->recovery ? seq_len(tcb->iss, a->recover) : 0);
+    canon_32(c, a->rescued ? seq_len(tcb->iss, a->rescue) : 0);
+    canon_32(c, a->recovery == RECOVERY_RTO ? seq_len(tcb->iss, a->rto_nxt) : 0);
+    canon_number(c, a->recovery, 1);
+    canon_number(c, a->dup_acks, 1);
+    canon_number(c, a->backoff, 1);
+    canon_number(c,
+                 (unsigned)a->snd_urgent | (unsigned)a->rescued << 1 | (unsigned)a->rtt_timed << 2 |
+                     (unsigned)a->cwnd_limited << 3 | (unsigned)a->fin_held << 4 |
+                     (unsigned)a->dsack << 5 | (unsigned)a->push_now << 6 |
+                     (unsigned)a->recovered << 7,
+                 1);
+    canon_number(c, a->resend, 1);
+    for (size_t i = 0; i < CC_STATE_WORDS; i++) {
+        canon_32(c, a->cc[i]);
+    }
+    canon_32(c, a->rtt_timed ? seq_len(tcb->iss, a->rtt_seq) : 0);
+    canon_32(c, a->rtt_timed ? c->st->tcp.now_us - a->rtt_start_us : 0);
+    canon_at(c, a->rto_at_ms);
+    canon_32(c, a->persist);
+    canon_at(c, a->unacked_since_ms);
+}
+
+static void put_receiving(struct canon *c, const struct tcb *tcb, const struct active *a)
+{
+    canon_chain(c, a->rq_head, a->rq_skip);
+    put_ranges(c, a->ooo, tcb->irs, true);
+    for (uint32_t i = 0; i < min_u32(a->n_recent, SACK_RECENT); i++) {
+        canon_32(c, seq_len(tcb->irs, a->recent[i]));
+    }
+    canon_32(c, a->dsack ? seq_len(tcb->irs, a->dsack_left) : 0);
+    canon_32(c, a->dsack ? seq_len(tcb->irs, a->dsack_right) : 0);
+    canon_32(c, a->fin_held ? seq_len(tcb->irs, a->fin_seq) : 0);
+    canon_32(c, tcb->flags & F_URGENT ? seq_len(tcb->irs, a->rcv_up) : 0);
+    canon_at(c, a->delack_at_ms);
+    canon_32(c, a->unacked_bytes);
+    canon_number(c, a->n_recent, 2);
+    canon_number(c, a->dup_owed, 2);
+}
+
+static void put_variables(struct canon *c, const struct tcb *tcb)
+{
+    canon_32(c, seq_len(tcb->irs, tcb->rcv.nxt));
+    canon_32(c, tcb->rcv.wnd);
+    canon_32(c, seq_len(tcb->iss, tcb->snd.una));
+    canon_32(c, seq_len(tcb->iss, tcb->snd.nxt));
+    canon_32(c, tcb->snd.wnd);
+    canon_32(c, seq_len(tcb->irs, tcb->snd.wl1));
+    canon_32(c, seq_len(tcb->iss, tcb->snd.wl2));
+    canon_32(c, tcb->max_snd_wnd);
+    put_timestamp(c, tcb->flags & F_TS, tcb->ts_recent);
+    canon_32(c, seq_len(tcb->irs, tcb->last_ack_sent));
+    canon_32(c, tcb->srtt_us);
+    canon_32(c, tcb->rttvar_us);
+    canon_32(c, tcb->cwnd);
+    canon_32(c, tcb->ssthresh);
+    canon_32(c, tcb->rcv_buf);
+    canon_32(c, tcb->snd_buf);
+}
+
+static void put_tcb(struct canon *c, uint32_t idx)
+{
+    const struct hf_policy *policy = &c->st->tcp.b->policy;
+    const struct tcb *tcb = tcb_at(&c->st->tcp, idx);
+    const struct tally *tally = tally_at(&c->st->tcp, idx);
+    const struct active *active = active_of(&c->st->tcp, tcb);
+    canon_number(c, tcb->state, 1);
+    canon_number(c, tcb->ttl, 1);
+    canon_number(c, tcb->tos, 1);
+    canon_32(c, tcb->flags);
+    put_variables(c, tcb);
+    canon_number(c, tcb->owes, 2);
+    canon_number(c, tcb->events, 2);
+    canon_age(c, tcb->last_snd_ms, policy->rto_max_ms);
+    canon_age(c, tcb->flags & F_TS ? tcb->ts_recent_ms : c->st->tcp.now_ms, INT32_MAX);
+    canon_number(c, tcb->snd_mss, 2);
+    canon_number(c, tcb->peer_mss, 2);
+    canon_number(c, tcb->pmtu, 2);
+    canon_number(c, tcb->rcv_mss, 2);
+    canon_number(c, (unsigned)tcb->snd_wscale << 4 | tcb->rcv_wscale, 1);
+    canon_number(c, tcb->quick_acks, 1);
+    canon_number(c, tcb->retries, 1);
+    canon_number(c, tcb->error, 1);
+    canon_listener_name(c, tcb->flags & F_UNACCEPTED ? tcb->listener : 0);
+    canon_32(c, tcb->user_timeout_ms);
+    canon_at(c, tcb->long_at_ms);
+    canon_age(c, tcb->flags & F_CHALLENGED ? tcb->challenge_ms : c->st->tcp.now_ms,
+              policy->challenge_ack_ms);
+    canon_32(c, tally->snd_low);
+    canon_number(c, tally->max_segment, 2);
+    canon_number(c, active != NULL, 1);
+    if (active != NULL) {
+        put_sending(c, tcb, active);
+        put_receiving(c, tcb, active);
+    }
+}
+
+static void put_half_open(struct canon *c, const struct half_open *half)
+{
+    canon_at(c, half->at_ms);
+    put_timestamp(c, half->flags & HALF_TS, half->ts_recent);
+    canon_number(c, half->peer_wnd, 2);
+    canon_number(c, half->peer_mss, 2);
+    bool listened = half->listener != 0 && half->listener <= c->st->tcp.b->listeners.top;
+    canon_listener_name(c, listened ? half->listener : 0);
+    uint8_t ticks = half->challenged ? (uint8_t)((c->st->tcp.now_ms >> 6) - half->challenged) : 255;
+    canon_number(c, ticks, 1);
+    canon_number(c, (unsigned)half->snd_wscale << 4 | half->rcv_wscale, 1);
+    canon_number(c, half->flags, 1);
+    canon_number(c, half->retries, 1);
+}
+
+static void put_time_wait(struct canon *c, const struct time_wait *wait)
+{
+    canon_at(c, wait->at_ms);
+    put_timestamp(c, wait->flags & HALF_TS, wait->ts_recent);
+    canon_number(c, wait->rcv_wnd, 2);
+    uint16_t ticks =
+        wait->challenged ? (uint16_t)((c->st->tcp.now_ms >> 3) - wait->challenged) : UINT16_MAX;
+    canon_number(c, ticks, 2);
+    canon_number(c, wait->flags, 1);
+    canon_number(c, (unsigned)wait->snd_wscale << 4 | wait->rcv_wscale, 1);
+    canon_number(c, wait->tos, 1);
+}
+
+/* Where a connection's sequence numbers begin; a reply may belong to none. */
+static void bases_of(const struct canon *c, const struct tcp_reply *reply, seq_t *iss, seq_t *irs)
+{
+    struct conn_id id = {
+        .lport = reply->lport,
+        .rport = reply->rport,
+        .zone = reply->zone,
+        .v4 = wire_is_v4(reply->remote),
+    };
+    memcpy(id.local, reply->local, 16);
+    memcpy(id.remote, reply->remote, 16);
+    tcp_hash(&c->st->tcp, &id);
+    uint32_t value = tcp_find(&c->st->tcp, &id);
+    *iss = *irs = seq(0);
+    if (value == 0) {
+        return;
+    }
+    uint32_t idx = FLOW_IDX(value);
+    if (FLOW_KIND(value) == KIND_TCB) {
+        *iss = tcb_at(&c->st->tcp, idx)->iss;
+        *irs = tcb_at(&c->st->tcp, idx)->irs;
+    } else if (FLOW_KIND(value) == KIND_HALF_OPEN) {
+        *iss = half_at(c, idx)->iss;
+        *irs = half_at(c, idx)->irs;
+    } else {
+        *iss = wait_at(c, idx)->snd_nxt;
+        *irs = wait_at(c, idx)->rcv_nxt;
+    }
+}
+
+static void put_replies(struct canon *c)
+{
+    const struct tcp_block *b = c->st->tcp.b;
+    const struct tcp_reply *ring = stack_at(c->st, b->reply_offset);
+    canon_32(c, b->reply_n);
+    for (uint32_t i = 0; i < b->reply_n; i++) {
+        const struct tcp_reply *reply = &ring[(b->reply_head + i) % b->max_replies];
+        seq_t iss, irs;
+        bases_of(c, reply, &iss, &irs);
+        canon_octets(c, reply, offsetof(struct tcp_reply, seq));
+        canon_32(c, seq_len(iss, reply->seq));
+        canon_32(c, reply->ctl & ACK ? seq_len(irs, reply->ack) : 0);
+        canon_number(c, reply->wnd, 2);
+        canon_number(c, reply->ctl, 2);
+        canon_number(c, reply->mss, 2);
+        canon_number(c, reply->options, 1);
+        canon_number(c, reply->wscale, 1);
+    }
+}
+
+void canon_connections(struct canon *c)
+{
+    struct item last;
+    struct search search = {.c = c};
+    for (find_next(&search); search.found; find_next(&search)) {
+        last = search.best;
+        search.last = &last;
+        canon_number(c, last.kind + 1u, 1);
+        canon_id(c, &last.id);
+        if (last.kind == KIND_TCB) {
+            put_tcb(c, last.idx);
+        } else if (last.kind == KIND_HALF_OPEN) {
+            put_half_open(c, half_at(c, last.idx));
+        } else {
+            put_time_wait(c, wait_at(c, last.idx));
+        }
+    }
+    canon_number(c, 0, 1);
+    put_replies(c);
+}
