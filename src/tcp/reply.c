@@ -110,6 +110,7 @@ void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *
     reply->seq = syn ? scratch->iss : scratch->snd.nxt;
     reply->ack = scratch->rcv.nxt;
     reply->ctl = syn ? SYN | ACK : ACK;
+    reply->state = scratch->state;
     uint32_t wnd = syn ? scratch->rcv.wnd : scratch->rcv.wnd >> scratch->rcv_wscale;
     reply->wnd = (uint16_t)min_u32(wnd, 65535);
     if (syn) {
@@ -159,8 +160,10 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
                 .ts_val = reply->ts_val,
                 .ts_ecr = reply->ts_ecr},
     };
+    uint8_t state = reply->state;
     tcp_drop_reply(tcp);
     tcp_trace_begin(tcp, NULL, HF_TRACE_OUT, HF_CAUSE_NONE);
+    tcp->before.state_before = state;
     tcp_trace_segment(tcp, &out->id, &out->seg);
     tcp_trace_end(tcp, NULL, HF_V_ACCEPTED);
     tcp->b->segs_out++;

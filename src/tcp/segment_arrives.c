@@ -398,6 +398,7 @@ enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t va
         tcp_trace_segment(tcp, id, seg);
         verdict = arrives_tcb(tcp, tcb, id, listener, seg);
     } else {
+        tcp->before.state_before = listener ? HF_LISTEN : HF_CLOSED;
         tcp_trace_segment(tcp, id, seg);
         verdict = listener ? tcp_arrives_listen(tcp, listener, id, seg, NULL)
                            : tcp_arrives_closed(tcp, id, seg);

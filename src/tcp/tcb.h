@@ -304,7 +304,9 @@ struct tcp_reply {
     uint8_t zone, ttl, tos, attempt; /* attempt: the stack's count of tries to send it */
     seq_t seq, ack;
     uint32_t ts_val, ts_ecr;
-    uint16_t wnd, ctl;
+    uint16_t wnd;
+    uint16_t ctl : 12;
+    uint16_t state : 4; /* for the trace: of the compact record it answers for, or CLOSED */
     uint16_t mss;
     uint8_t options; /* OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_TS */
     uint8_t wscale;

@@ -100,6 +100,19 @@ static void put_variables(const struct tcp *tcp, const struct tcb *tcb, struct h
     record->unread_bytes = active ? active->rq_bytes : 0;
 }
 
+/* A listener stays one, but the connection that its SYN opens has left LISTEN; what answers for a
+ * compact record changes nothing; and a tcb that is no more is CLOSED. */
+static uint8_t state_without_tcb(const struct hf_trace *record)
+{
+    if (record->kind == HF_TRACE_OUT) {
+        return record->state_before;
+    }
+    if (record->state_before != HF_LISTEN) {
+        return HF_CLOSED;
+    }
+    return record->verdict == HF_V_HANDSHAKE ? HF_SYN_RECEIVED : HF_LISTEN;
+}
+
 void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
 {
     struct hf_trace *record = &tcp->before;
@@ -119,7 +132,7 @@ void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
         put_variables(tcp, tcb, record);
         tcp_history_add(tcp, tcb, record);
     } else {
-        record->state_after = record->state_before == HF_LISTEN ? HF_LISTEN : HF_CLOSED;
+        record->state_after = state_without_tcb(record);
         record->marks |= record->state_before == HF_CLOSED ? HF_MARK_NO_CONNECTION : 0;
     }
     if (tcp->env->trace) {
