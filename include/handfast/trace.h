@@ -301,7 +301,9 @@ struct hf_ladder_set;
 typedef bool hf_ladder_choose_fn(void *arg, const struct hf_trace *first,
                                  struct hf_ladder_style *style);
 
-/* choose may be NULL: all.  most: ladders at one time, 0: 64; after that connections go undrawn. */
+/* style: its strings must live as long as the set.  choose may be NULL: all.  most: ladders at one
+ * time, 0: 64.  A full set forgets the oldest that is closed and not kept (style.keep); without
+ * such a one new connections go undrawn.  NULL: no memory. */
 struct hf_ladder_set *hf_ladder_set_new(const struct hf_ladder_style *style, uint32_t most,
                                         hf_ladder_choose_fn *choose, void *arg);
 void hf_ladder_set_free(struct hf_ladder_set *set);

@@ -141,6 +141,10 @@ static bool fits_tcp(const struct hf_trace *record, const struct hf_packet *pack
 {
     const uint16_t telling = HF_SYN | HF_RST | HF_ACK;
     uint32_t at = packet->seq - record->seq;
+    if (record->kind == HF_TRACE_DROP) { /* stopped before its length was known */
+        return !(record->marks & (HF_MARK_UDP | HF_MARK_ICMP)) && record->ctl == packet->ctl &&
+               record->ack == packet->ack && at == 0;
+    }
     return !(record->marks & (HF_MARK_UDP | HF_MARK_ICMP)) &&
            (record->ctl & telling) == (packet->ctl & telling) &&
            (!(packet->ctl & HF_FIN) || (record->ctl & HF_FIN)) && record->ack == packet->ack &&
@@ -163,7 +167,8 @@ static bool fits(const struct hf_trace *record, const struct hf_packet *packet, 
         return false;
     }
     if (packet->layers & HF_LAYER_UDP) {
-        return (record->marks & HF_MARK_UDP) && record->text_bytes == packet->text_bytes;
+        return (record->marks & HF_MARK_UDP) &&
+               (record->kind == HF_TRACE_DROP || record->text_bytes == packet->text_bytes);
     }
     return fits_tcp(record, packet);
 }
@@ -171,7 +176,7 @@ static bool fits(const struct hf_trace *record, const struct hf_packet *packet, 
 /* The last piece of what the record tells of. */
 static bool used_up(const struct hf_trace *record, const struct hf_packet *packet)
 {
-    return !(packet->layers & HF_LAYER_TCP) ||
+    return !(packet->layers & HF_LAYER_TCP) || record->kind == HF_TRACE_DROP ||
            packet->seq + packet->text_bytes == record->seq + record->text_bytes;
 }
 

@@ -244,6 +244,22 @@ static void note_fin(struct hf_ladder *ladder, const struct hf_trace *record)
     }
 }
 
+/* The answers of half-open connections carry no mark of their own. */
+static bool is_repeat(struct hf_ladder *ladder, const struct hf_trace *record)
+{
+    if (record->kind != HF_TRACE_OUT) {
+        return trace_peer_repeats(&ladder->peer, record);
+    }
+    bool marked = (record->marks & HF_MARK_REPEAT) != 0;
+    if (!(record->ctl & HF_SYN)) {
+        return marked;
+    }
+    bool *sent = record->ctl & HF_ACK ? &ladder->syn_ack_out : &ladder->syn_out;
+    bool before = *sent;
+    *sent = true;
+    return before;
+}
+
 /* True when the peer's state is no longer what it was. */
 static bool update_peer(struct hf_ladder *ladder, const struct hf_trace *record)
 {
@@ -272,9 +288,9 @@ static void draw_segment(struct hf_ladder *ladder, const struct hf_trace *record
     row->ctl = record->ctl;
     row->seq = record->seq;
     row->text_bytes = record->text_bytes;
-    if (row->marks & ROW_REPEAT && !out) {
+    if ((row->marks & ROW_REPEAT) && !(record->marks & HF_MARK_PROBE)) {
         struct text text = {.at = row->label, .room = LABEL_BYTES, .len = strlen(row->label)};
-        trace_add(&text, " repeat");
+        trace_add(&text, record->cause == HF_CAUSE_FAST_RETRANSMIT ? " fast repeat" : " repeat");
     }
     if (!(record->marks & HF_MARK_ICMP)) {
         row->right = (int8_t)(out ? peer->presumed : peer->proved);
@@ -323,8 +339,7 @@ void hf_ladder_trace(void *arg, const struct hf_trace *record)
     }
     ladder->last_ns = record->time_ns;
     struct row row = new_row(ladder, ROW_EVENT, record->time_ns);
-    bool repeat = record->kind == HF_TRACE_OUT ? (record->marks & HF_MARK_REPEAT) != 0
-                                               : trace_peer_repeats(&ladder->peer, record);
+    bool repeat = is_repeat(ladder, record);
     bool dropped = came_to_nothing(record), changed = changes_state(ladder, record);
     row.marks = (uint8_t)((changed ? ROW_CHANGED : 0) | (repeat ? ROW_REPEAT : 0) |
                           (dropped ? ROW_DROPPED : 0));

@@ -83,8 +83,9 @@ struct hf_ladder {
     int64_t sent_ns;      /* when something that is to be acknowledged was last sent */
     uint8_t first_fin;    /* 0 none, 1 ours, 2 the peer's, 3 both at once             */
     bool iss_told, irs_told;
-    struct hf_trace last; /* the record that made it CLOSED                           */
-    struct row *rows;     /* kept ones                                                */
+    bool syn_out, syn_ack_out; /* sent at least once                              */
+    struct hf_trace last;      /* the record that made it CLOSED                           */
+    struct row *rows;          /* kept ones                                                */
     size_t n_rows, room, rows_left_out;
 };
 

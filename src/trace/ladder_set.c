@@ -91,8 +91,27 @@ static void unlink_entry(struct hf_ladder_set *set, struct entry *entry)
     set->n--;
 }
 
+static bool is_over(const struct entry *entry)
+{
+    return entry->ladder->ended || entry->ladder->state == HF_CLOSED;
+}
+
+/* A full set forgets what is over and was drawn as it happened. */
+static void make_room(struct hf_ladder_set *set)
+{
+    struct entry *entry = set->n == set->most ? set->oldest : NULL;
+    while (entry != NULL && (entry->ladder->style.keep || !is_over(entry))) {
+        entry = entry->newer;
+    }
+    if (entry != NULL) {
+        unlink_entry(set, entry);
+        free_entry(entry);
+    }
+}
+
 static struct entry *add(struct hf_ladder_set *set, const struct hf_trace *first)
 {
+    make_room(set);
     struct hf_ladder_style style = set->style;
     struct entry *entry = set->n < set->most ? calloc(1, sizeof *entry) : NULL;
     if (entry == NULL) {
@@ -141,8 +160,7 @@ void hf_ladder_set_trace(void *arg, const struct hf_trace *record)
         find(set, record->local_ip, record->local_port, record->remote_ip, record->remote_port);
     /* The same addresses again are another connection. */
     bool used = entry != NULL && entry->ladder->started &&
-                (entry->ladder->ended || entry->ladder->state == HF_CLOSED ||
-                 entry->ladder->state == HF_TIME_WAIT);
+                (is_over(entry) || entry->ladder->state == HF_TIME_WAIT);
     if (begins(record) && (entry == NULL || used)) {
         entry = add(set, record);
     }

@@ -60,8 +60,6 @@ static void add_marks(struct text *text, const struct hf_trace *record)
     }
     if (record->marks & HF_MARK_PROBE) {
         trace_add(text, " probe");
-    } else if (record->marks & HF_MARK_REPEAT) {
-        trace_add(text, record->cause == HF_CAUSE_FAST_RETRANSMIT ? " fast repeat" : " repeat");
     }
 }
 

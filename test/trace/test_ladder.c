@@ -504,6 +504,31 @@ static void a_set_gives_each_connection_its_ladder(void **state)
     hf_ladder_set_free(set);
 }
 
+static void a_full_set_forgets_what_is_over(void **state)
+{
+    (void)state;
+    struct hf_ladder_style style = {.struct_size = sizeof style};
+    static struct played one;
+    for (int keep = 0; keep <= 1; keep++) {
+        style.keep = keep != 0;
+        set = hf_ladder_set_new(&style, 2, NULL, NULL);
+        for (uint16_t port = 1; port <= 9; port++) {
+            play(&one, hf_ladder_set_trace, set, HF_CLOSED);
+            one.local_port = port;
+            calls(&one, HF_CALL_OPEN_ACTIVE, HF_SYN_SENT);
+            if (port > 1) {
+                calls(&one, HF_CALL_CLOSE, HF_CLOSED);
+            }
+        }
+        assert_int_equal(hf_ladder_state(hf_ladder_set_at(set, 0)), HF_SYN_SENT);
+        assert_int_equal(hf_ladder_state(hf_ladder_set_at(set, 1)), HF_CLOSED);
+        struct hf_packet packet = packet_of(&one, true, SYN, 0, 0, 0);
+        struct hf_ladder *newest = hf_ladder_set_find(set, packet.src, 9, packet.dst, 80);
+        assert_ptr_equal(newest, keep ? NULL : hf_ladder_set_at(set, 1));
+        hf_ladder_set_free(set);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -522,6 +547,7 @@ int main(void)
         cmocka_unit_test(a_flood_makes_few_lines),
         cmocka_unit_test(colours_are_for_those_who_ask),
         cmocka_unit_test(a_set_gives_each_connection_its_ladder),
+        cmocka_unit_test(a_full_set_forgets_what_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
