@@ -93,6 +93,10 @@ void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remo
     id.zone = stack_is_link_local(remote) ? iface : 0;
     tcp_hash(&st->tcp, &id);
     uint32_t value = tcp_find(&st->tcp, &id);
+    if (value != 0 && FLOW_KIND(value) == KIND_HALF_OPEN &&
+        tcp_forget_half_open(&st->tcp, FLOW_IDX(value))) {
+        value = tcp_find(&st->tcp, &id); /* it may have stood before one in TIME-WAIT */
+    }
     uint32_t listener = 0;
     bool waits = value != 0 && (FLOW_KIND(value) == KIND_TIME_WAIT ||
                                 (FLOW_KIND(value) == KIND_TCB &&

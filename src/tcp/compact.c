@@ -204,6 +204,15 @@ void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct
     }
 }
 
+bool tcp_forget_half_open(struct tcp *tcp, uint32_t idx)
+{
+    bool forgotten = listener_of(tcp, half_at(tcp, idx)) == NULL;
+    if (forgotten) {
+        tcp_drop_half_open(tcp, idx);
+    }
+    return forgotten;
+}
+
 /* A tcb of its own for a half-open connection whose ACK has come; NULL: no room now. */
 static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn_id *id,
                            const struct tcb *scratch)

@@ -325,6 +325,8 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
 void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
                            const struct conn_id *arrived, struct tcb *scratch);
 void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct tcb *scratch);
+/* Is its listener closed?  Then it is gone now. */
+bool tcp_forget_half_open(struct tcp *tcp, uint32_t idx);
 void tcp_compact_timeouts(struct tcp *tcp);
 bool tcp_compact_next(const struct tcp *tcp, uint32_t *at_ms);
 void tcp_drop_half_open(struct tcp *tcp, uint32_t idx);
