@@ -49,7 +49,8 @@ static void drop_acknowledged(struct tcp *tcp, struct tcb *tcb, struct active *a
 }
 
 /* RFC 6298 3, Karn; RFC 7323 4: a timed segment if none of the flight was sent again, else the
- * echoed timestamp. */
+ * echoed timestamp - but not after a timeout: when ACKs were lost, the peer echoes the first copy
+ * that arrived, and the back-off itself would count as round-trip time. */
 static void measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);
@@ -60,7 +61,8 @@ static void measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
         }
         return;
     }
-    if ((tcb->flags & F_TS) && (seg->opt.present & OPT_TS) && seg->opt.ts_ecr) {
+    bool backed_off = active && active->backoff;
+    if ((tcb->flags & F_TS) && (seg->opt.present & OPT_TS) && seg->opt.ts_ecr && !backed_off) {
         uint32_t rtt_ms = tcp->now_ms + tcb->ts_offset - seg->opt.ts_ecr;
         if (rtt_ms < 600000) { /* else not an echo of ours */
             tcp_rtt_sample(tcp, tcb, max_u32(rtt_ms * 1000, 500));
