@@ -92,11 +92,12 @@ struct demo_server {
 };
 
 /* How the kernel's server answers one connection: an optional greeting, everything up to the end
- * of what comes goes to `out`, a pause, the reply, the end. */
+ * of what comes goes to `out` (with echo also back), a pause, the reply, the end. */
 struct demo_serve {
     bool ipv6;
     int out;
     const char *greeting;
+    bool echo;
     unsigned pause_ms;
     const uint8_t *reply;
     uint64_t reply_bytes;

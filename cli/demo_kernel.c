@@ -24,7 +24,8 @@ static void serve_one(int listener, const struct demo_serve *how)
     static char buffer[1 << 18];
     ssize_t n;
     while ((n = read(s, buffer, sizeof buffer)) > 0)
-        if (!demo_write_all(how->out, buffer, (uint64_t)n))
+        if (!demo_write_all(how->out, buffer, (uint64_t)n) ||
+            (how->echo && !demo_write_all(s, buffer, (uint64_t)n)))
             _exit(1);
     close(how->out);
     if (n < 0)
