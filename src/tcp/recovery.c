@@ -70,7 +70,7 @@ static void grow(const struct tcp *tcp, struct tcb *tcb, struct active *active, 
  */
 
 /* RFC 6675 5 (4), RFC 6582 3.2 (2).  Segments of Limited Transmit do not count as flight: they lie
- * beyond cwnd. */
+ * beyond cwnd.  What the last recovery sent again, above its own end, does not go once more. */
 static void enter_fast(const struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     const struct tcp_congestion *control = control_of(tcb);
@@ -83,10 +83,12 @@ static void enter_fast(const struct tcp *tcp, struct tcb *tcb, struct active *ac
     active->recovery = RECOVERY_FAST;
     active->recover = tcb->snd.nxt;
     active->recovered = 1;
-    active->rescue = tcb->snd.una;
     active->rescued = 0;
-    active->resend = 1;
-    active->rxt = at_una(tcb, active);
+    active->resend = !has_sack(tcb) || seq_leq(active->rxt.at, tcb->snd.una);
+    if (active->resend) {
+        active->rxt = at_una(tcb, active);
+    }
+    active->rescue = active->rxt.at;
     control->on_loss(tcb, active);
 }
 

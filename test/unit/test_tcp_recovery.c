@@ -1,0 +1,631 @@
+/* Loss: the scoreboard, fast recovery with SACK and without, timeouts, the congestion window. */
+#include "tcp_block.h"
+
+static const struct block_size usual = {
+    .small = 4, .small_bytes = 64, .large = 20, .pieces = 4, .ranges = 300, .tokens = 4};
+
+enum { FIRST = BENCH_ISS + 1, M = BENCH_MSS };
+
+/* The number of the first octet of segment n = 1, 2, ... */
+static uint32_t segment(uint32_t n)
+{
+    return FIRST + (n - 1) * M;
+}
+
+static struct active *queue_of(struct bench *t)
+{
+    return active_of(&t->tcp, t->tcb);
+}
+
+static void begin(struct bench *t, uint32_t flags)
+{
+    bench_begin(t, &usual);
+    bench_connection(t, flags, 1, 60000);
+    tcp_attach(&t->tcp, t->tcb);
+}
+
+static void queues(struct bench *t, uint32_t n)
+{
+    static const uint8_t text[100 * M];
+    struct active *active = queue_of(t);
+    assert_int_equal(tcp_chunk_append(&t->tcp, &active->sq_head, &active->sq_tail, text, n, false),
+                     n);
+    active->sq_bytes += n;
+}
+
+/* n segments of new text, as output.c does it. */
+static void sends(struct bench *t, uint32_t n)
+{
+    struct active *active = queue_of(t);
+    queues(t, n * M);
+    if (active->send.chunk == 0) {
+        active->send.chunk = active->sq_head;
+        active->send.skip = active->sq_skip;
+    }
+    t->tcb->snd.nxt = seq_add(t->tcb->snd.nxt, n * M);
+    tcp_cursor_advance(&t->tcp, &active->send, n * M);
+}
+
+/* An ACK of all before segment `ack`; SACK blocks first .. last (segments), newest first. */
+static void acks(struct bench *t, uint32_t ack, uint32_t n, const uint32_t blocks[][2])
+{
+    struct segment seg = {.seq = t->tcb->rcv.nxt,
+                          .ack = seq(segment(ack)),
+                          .ctl = ACK,
+                          .wnd = t->tcb->snd.wnd,
+                          .opt.n_sack = (uint8_t)n,
+                          .opt.present = n ? OPT_SACK : 0};
+    for (uint32_t i = 0; i < n; i++) {
+        seg.opt.sack[i].left = seq(segment(blocks[i][0]));
+        seg.opt.sack[i].right = seq(segment(blocks[i][1] + 1));
+    }
+    tcp_take_ack(&t->tcp, t->tcb, &seg, true);
+}
+
+static void acks_block(struct bench *t, uint32_t ack, uint32_t first, uint32_t last)
+{
+    acks(t, ack, 1, (const uint32_t[][2]){{first, last}});
+}
+
+/* Recovery sends segment n again, and only one segment. */
+static void repeats(struct bench *t, uint32_t n)
+{
+    assert_int_equal(tcp_recovery_next(&t->tcp, t->tcb), M);
+    assert_int_equal(queue_of(t)->rxt.at.v, segment(n));
+    tcp_recovery_sent(&t->tcp, t->tcb, M);
+}
+
+static void repeats_nothing(struct bench *t)
+{
+    assert_int_equal(tcp_recovery_next(&t->tcp, t->tcb), 0);
+}
+
+static uint32_t allows(struct bench *t)
+{
+    return tcp_recovery_allows(&t->tcp, t->tcb);
+}
+
+/* The scoreboard ------------------------------------------------------------------------------- */
+
+/* RFC 6675 4, octet by octet. */
+struct model {
+    bool held[3000];
+    uint32_t una, nxt;
+};
+
+static bool is_lost(const struct model *m, uint32_t at)
+{
+    uint32_t ranges = 0, bytes = 0;
+    for (uint32_t i = at + 1; i < m->nxt; i++) {
+        bytes += m->held[i];
+        ranges += m->held[i] && !m->held[i - 1];
+    }
+    return ranges >= 3 || bytes > 2 * 100;
+}
+
+static void compare(struct bench *t, const struct model *m)
+{
+    const struct active *active = queue_of(t);
+    uint32_t bytes = 0, pipe = 0, edge = m->una;
+    bool in_recovery = active->recovery == RECOVERY_FAST;
+    for (uint32_t i = m->una; i < m->nxt; i++) {
+        bytes += m->held[i];
+        if (m->held[i]) {
+            continue;
+        }
+        bool lost = is_lost(m, i);
+        edge = lost ? i + 1 : edge;
+        pipe += !lost;
+        pipe += in_recovery && FIRST + i < active->rxt.at.v;
+    }
+    assert_int_equal(active->sacked_bytes, bytes);
+    /* The edge may lie behind SACKed octets that follow the last lost one. */
+    uint32_t got = tcp_sack_lost_edge(&t->tcp, t->tcb, active).v - FIRST;
+    assert_int_equal(got, edge);
+    assert_int_equal(tcp_sack_pipe(&t->tcp, t->tcb, active), pipe);
+    for (uint32_t from = m->una; from < m->nxt; from += 37) {
+        uint32_t left = from;
+        while (left < m->nxt && m->held[left]) {
+            left++;
+        }
+        uint32_t right = left;
+        while (right < m->nxt && !m->held[right]) {
+            right++;
+        }
+        seq_t at;
+        assert_int_equal(tcp_sack_hole(&t->tcp, t->tcb, active, seq(FIRST + from), &at),
+                         right - left);
+        assert_int_equal(at.v, FIRST + left);
+    }
+}
+
+static void scoreboard_is_what_a_bitmap_says(uint32_t seed)
+{
+    struct bench t;
+    struct model m = {.nxt = 3000};
+    begin(&t, F_SACK);
+    queues(&t, 3000);
+    t.tcb->snd_mss = 100;
+    t.tcb->snd.nxt = seq(FIRST + 3000);
+    while (m.una < m.nxt) {
+        struct segment seg = {.opt.present = OPT_SACK, .opt.n_sack = 3};
+        uint32_t before = queue_of(&t)->sacked_bytes;
+        for (uint32_t i = 0; i < 3; i++) {
+            uint32_t left = m.una + bench_random(&seed, m.nxt - m.una);
+            uint32_t right = min_u32(left + 1 + bench_random(&seed, 60), m.nxt);
+            seg.opt.sack[i].left = seq(FIRST + left);
+            seg.opt.sack[i].right = seq(FIRST + right);
+            for (uint32_t j = left; j < right && left > m.una; j++) {
+                m.held[j] = true;
+            }
+        }
+        uint32_t news = tcp_sack_update(&t.tcp, t.tcb, &seg);
+        assert_int_equal(news, queue_of(&t)->sacked_bytes - before);
+        queue_of(&t)->recovery = bench_random(&seed, 2) ? RECOVERY_FAST : RECOVERY_NONE;
+        queue_of(&t)->rxt.at = seq(FIRST + m.una + bench_random(&seed, m.nxt - m.una));
+        compare(&t, &m);
+        if (bench_random(&seed, 3) == 0) {
+            m.una += bench_random(&seed, 150);
+            while (m.una < m.nxt && m.held[m.una]) {
+                m.una++;
+            }
+            m.una = min_u32(m.una, m.nxt);
+            t.tcb->snd.una = seq(FIRST + m.una);
+            tcp_sack_forget_below(&t.tcp, queue_of(&t), t.tcb->snd.una);
+        }
+    }
+    assert_int_equal(t.b->ranges.used, 0);
+    bench_end(&t);
+}
+
+static void the_scoreboard_is_what_a_bitmap_says(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 20; seed++) {
+        scoreboard_is_what_a_bitmap_says(seed);
+    }
+}
+
+static void blocks_that_cannot_be_are_not_taken(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    struct segment seg = {.opt = {.present = OPT_SACK, .n_sack = 4}};
+    seg.opt.sack[0] = (struct sack_block){seq(segment(3)), seq(segment(3))};  /* empty */
+    seg.opt.sack[1] = (struct sack_block){seq(segment(4)), seq(segment(3))};  /* backwards */
+    seg.opt.sack[2] = (struct sack_block){seq(segment(9)), seq(segment(12))}; /* never sent */
+    seg.opt.sack[3] = (struct sack_block){seq(FIRST - 500), seq(FIRST)};      /* RFC 2883 */
+    assert_int_equal(tcp_sack_update(&t.tcp, t.tcb, &seg), 0);
+    assert_int_equal(t.b->ranges.used, 0);
+    bench_end(&t);
+}
+
+/* RFC 6675 5 ----------------------------------------------------------------------------------- */
+
+static void three_sacked_segments_start_recovery(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    queues(&t, 20 * M);
+    acks_block(&t, 1, 2, 2);
+    repeats_nothing(&t);
+    assert_int_equal(allows(&t), M); /* (3.3): pipe is 9 segments */
+    acks_block(&t, 1, 2, 3);
+    repeats_nothing(&t);
+    assert_int_equal(allows(&t), 2 * M);
+    acks_block(&t, 1, 2, 4);
+    assert_int_equal(t.tcb->cwnd, 5 * M); /* (4.2) */
+    assert_int_equal(t.tcb->ssthresh, 5 * M);
+    repeats(&t, 1);
+    /* pipe: segments 5 .. 10, and 1 again */
+    assert_int_equal(tcp_sack_pipe(&t.tcp, t.tcb, queue_of(&t)), 7 * M);
+    repeats_nothing(&t);
+    assert_int_equal(allows(&t), 0);
+    acks_block(&t, 1, 2, 6);
+    assert_int_equal(allows(&t), 0);
+    acks_block(&t, 1, 2, 7);
+    assert_int_equal(allows(&t), M); /* (C): cwnd - pipe >= 1 SMSS, NextSeg() (2) */
+    acks(&t, 11, 0, NULL);
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_NONE);
+    assert_int_equal(t.tcb->cwnd, 5 * M);
+    bench_end(&t);
+}
+
+static void more_than_two_segments_of_sacked_octets_start_recovery_at_once(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    acks_block(&t, 1, 2, 4); /* one ACK for three segments: IsLost(SND.UNA) */
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_FAST);
+    repeats(&t, 1);
+    bench_end(&t);
+}
+
+/* NextSeg() (1): lost holes in order; (3): holes that are not lost yet, when there is nothing new.
+ */
+static void holes_are_sent_again_in_order_and_each_once(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 20);
+    t.tcb->cwnd = 20 * M;
+    acks(&t, 1, 3, (const uint32_t[][2]){{16, 18}, {9, 12}, {2, 4}});
+    /* not lost: 13 - 15 has three segments above it, so it is; 19, 20 are not */
+    assert_int_equal(t.tcb->cwnd, 10 * M);
+    repeats(&t, 1);
+    repeats(&t, 5);
+    repeats(&t, 6);
+    repeats(&t, 7);
+    repeats(&t, 8);
+    repeats(&t, 13);
+    repeats(&t, 14);
+    repeats(&t, 15);
+    /* pipe: 8 segments again, 19 and 20 */
+    repeats_nothing(&t);
+    acks(&t, 1, 3, (const uint32_t[][2]){{5, 8}, {9, 12}, {16, 18}});
+    repeats_nothing(&t); /* nothing is lost that was not sent again */
+    bench_end(&t);
+}
+
+static void a_hole_not_lost_is_sent_again_only_without_new_text(void **state)
+{
+    (void)state;
+    struct bench t;
+    for (uint32_t more = 0; more < 2; more++) {
+        begin(&t, F_SACK);
+        sends(&t, 10);
+        queues(&t, more * 5 * M);
+        acks(&t, 1, 2, (const uint32_t[][2]){{9, 9}, {2, 6}});
+        /* 7 and 8 have one SACKed segment above them */
+        repeats(&t, 1);
+        if (more) {
+            repeats_nothing(&t); /* NextSeg() (2) */
+            assert_int_equal(allows(&t), M);
+        } else {
+            repeats(&t, 7); /* NextSeg() (3) */
+        }
+        bench_end(&t);
+    }
+}
+
+static void the_end_is_sent_again_once_when_nothing_else_tells(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 6);
+    t.tcb->cwnd = 6 * M;
+    acks_block(&t, 1, 2, 4);
+    repeats(&t, 1);
+    repeats_nothing(&t); /* no rescue yet: HighACK is not above RescueRxt */
+    acks(&t, 5, 0, NULL);
+    repeats(&t, 6); /* NextSeg() (4): includes the highest outstanding octet */
+    repeats_nothing(&t);
+    assert_int_equal(queue_of(&t)->rxt.at.v, segment(5)); /* HighRxt is not updated */
+    bench_end(&t);
+}
+
+static void a_loss_beyond_the_recovery_point_is_a_new_one(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    acks_block(&t, 1, 2, 10);
+    repeats(&t, 1);
+    sends(&t, 5); /* 11 is lost, 12 .. 15 arrive */
+    acks(&t, 1, 2, (const uint32_t[][2]){{12, 15}, {2, 10}});
+    repeats(&t, 11); /* IsLost: within the same recovery */
+    acks_block(&t, 11, 12, 15);
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_FAST);
+    assert_int_equal(queue_of(&t)->recover.v, segment(16));
+    assert_true(t.tcb->ssthresh < 5 * M);
+    repeats_nothing(&t); /* it is on its way */
+    bench_end(&t);
+}
+
+/* RFC 6582 ------------------------------------------------------------------------------------- */
+
+static void three_duplicates_start_recovery_without_sack(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, 0);
+    sends(&t, 10);
+    queues(&t, 20 * M);
+    acks(&t, 1, 0, NULL);
+    assert_int_equal(allows(&t), M); /* RFC 3042 */
+    acks(&t, 1, 0, NULL);
+    assert_int_equal(allows(&t), 2 * M);
+    repeats_nothing(&t);
+    acks(&t, 1, 0, NULL);
+    assert_int_equal(t.tcb->ssthresh, 5 * M);
+    assert_int_equal(t.tcb->cwnd, 8 * M);
+    repeats(&t, 1);
+    repeats_nothing(&t);
+    assert_int_equal(allows(&t), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        acks(&t, 1, 0, NULL);
+    }
+    assert_int_equal(t.tcb->cwnd, 11 * M);
+    assert_int_equal(allows(&t), M);
+    acks(&t, 4, 0, NULL); /* partial: three segments left the network */
+    assert_int_equal(t.tcb->cwnd, 9 * M);
+    repeats(&t, 4);
+    repeats_nothing(&t);
+    acks(&t, 11, 0, NULL); /* full */
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_NONE);
+    assert_int_equal(t.tcb->cwnd, 2 * M); /* min(ssthresh, max(FlightSize, SMSS) + SMSS) */
+    bench_end(&t);
+}
+
+static void duplicates_of_what_was_sent_twice_start_no_second_recovery(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, 0);
+    sends(&t, 10);
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    repeats(&t, 1);
+    acks(&t, 11, 0, NULL); /* all had arrived but the first */
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_NONE);
+    sends(&t, 4);
+    for (uint32_t i = 0; i < 5; i++) {
+        acks(&t, 11, 0, NULL); /* not beyond `recover`: RFC 6582 3.2 (2) */
+    }
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_NONE);
+    acks(&t, 12, 0, NULL);
+    sends(&t, 4);
+    for (uint32_t i = 0; i < 3; i++) {
+        acks(&t, 12, 0, NULL);
+    }
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_FAST);
+    bench_end(&t);
+}
+
+/* Timeouts ------------------------------------------------------------------------------------- */
+
+static void a_timeout_goes_back_and_starts_slowly(void **state)
+{
+    (void)state;
+    struct bench t;
+    for (uint32_t sack = 0; sack < 2; sack++) {
+        begin(&t, sack ? F_SACK : 0);
+        sends(&t, 10);
+        queues(&t, 10 * M);
+        seq_t nxt = t.tcb->snd.nxt;
+        tcp_recovery_on_rto(&t.tcp, t.tcb);
+        assert_int_equal(t.tcb->ssthresh, 5 * M);
+        assert_int_equal(t.tcb->cwnd, M);
+        assert_int_equal(t.tcb->snd.nxt.v, nxt.v); /* SND.NXT never moves back */
+        repeats(&t, 1);
+        repeats_nothing(&t);
+        assert_int_equal(allows(&t), 0);
+        acks(&t, 2, 0, NULL);
+        assert_int_equal(t.tcb->cwnd, 2 * M);
+        repeats(&t, 2);
+        repeats(&t, 3);
+        repeats_nothing(&t);
+        acks(&t, 4, 0, NULL);
+        assert_int_equal(t.tcb->cwnd, 4 * M);
+        for (uint32_t i = 4; i <= 7; i++) {
+            repeats(&t, i);
+        }
+        repeats_nothing(&t);
+        acks(&t, 8, 0, NULL);
+        assert_int_equal(t.tcb->cwnd, 5 * M);
+        for (uint32_t i = 8; i <= 10; i++) {
+            repeats(&t, i);
+        }
+        repeats_nothing(&t); /* all that was out is: the rest of cwnd is for new text */
+        assert_int_equal(allows(&t), 2 * M);
+        acks(&t, 11, 0, NULL);
+        assert_int_equal(queue_of(&t)->recovery, RECOVERY_NONE);
+        bench_end(&t);
+    }
+}
+
+/* RFC 5681 3.1: "held constant" */
+static void a_second_timeout_of_the_same_segment_keeps_the_threshold(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    repeats(&t, 1);
+    t.tcb->ssthresh = 4321;
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    assert_int_equal(t.tcb->ssthresh, 4321);
+    assert_int_equal(t.tcb->cwnd, M);
+    repeats(&t, 1);
+    acks(&t, 3, 0, NULL);
+    tcp_recovery_on_rto(&t.tcp, t.tcb); /* another segment */
+    assert_int_equal(t.tcb->ssthresh, 4 * M);
+    bench_end(&t);
+}
+
+/* RFC 2018 5.1 / 8: the marks go; what is SACKed afterwards need not be sent again. */
+static void a_timeout_forgets_what_the_peer_said_it_holds(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    acks_block(&t, 1, 2, 3);
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    assert_int_equal(queue_of(&t)->sacked_bytes, 0);
+    repeats(&t, 1);
+    t.tcb->cwnd = 5 * M;
+    repeats(&t, 2);
+    acks_block(&t, 1, 3, 4);
+    repeats(&t, 5);
+    bench_end(&t);
+}
+
+static void a_kept_scoreboard_goes_when_the_peer_has_dropped_what_it_held(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    t.b->policy.sack_keep_on_rto = true;
+    sends(&t, 10);
+    acks_block(&t, 1, 3, 5);
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    assert_int_equal(queue_of(&t)->sacked_bytes, 3 * M);
+    acks(&t, 4, 0, NULL); /* 4 and 5 were held, and are not now */
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    assert_int_equal(queue_of(&t)->sacked_bytes, 0);
+    repeats(&t, 4);
+    bench_end(&t);
+}
+
+static void a_fin_is_the_last_thing_sent_again(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK | F_CLOSE);
+    sends(&t, 2);
+    t.tcb->flags |= F_FIN_SENT;
+    t.tcb->snd.nxt = seq_add(t.tcb->snd.nxt, 1);
+    t.tcb->state = HF_FIN_WAIT_1;
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    t.tcb->cwnd = 10 * M;
+    repeats(&t, 1);
+    repeats(&t, 2);
+    assert_int_equal(tcp_recovery_next(&t.tcp, t.tcb), 1);
+    tcp_recovery_sent(&t.tcp, t.tcb, 1);
+    repeats_nothing(&t);
+    bench_end(&t);
+}
+
+/* The window ----------------------------------------------------------------------------------- */
+
+/* Slow start doubles what was used, and no more: with 10 segments allowed, n sent and acknowledged
+ * by twos. */
+static void slow_start_grows_only_what_was_used(void **state)
+{
+    (void)state;
+    static const uint32_t cases[][2] = {{4, 10}, {6, 12}, {10, 20}};
+    for (uint32_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench t;
+        begin(&t, F_SACK);
+        sends(&t, cases[i][0]);
+        for (uint32_t n = 2; n <= cases[i][0]; n += 2) {
+            acks(&t, n + 1, 0, NULL);
+        }
+        assert_int_equal(t.tcb->cwnd, cases[i][1] * M);
+        bench_end(&t);
+    }
+}
+
+static void a_segment_sacked_before_does_not_count_twice(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    acks_block(&t, 1, 2, 2);
+    assert_int_equal(t.tcb->cwnd, 10 * M);
+    acks(&t, 3, 0, NULL); /* the first came late */
+    assert_int_equal(t.tcb->cwnd, 11 * M);
+    bench_end(&t);
+}
+
+static void one_ack_is_worth_at_most_l_segments(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    acks(&t, 11, 0, NULL);
+    assert_int_equal(t.tcb->cwnd, 18 * M);
+    bench_end(&t);
+}
+
+/* RFC 5681 3.1: about one SMSS a round trip. */
+static void congestion_avoidance_adds_a_segment_for_each_window(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    t.tcb->ssthresh = t.tcb->cwnd = 10 * M;
+    sends(&t, 10);
+    for (uint32_t n = 2; n <= 10; n++) {
+        acks(&t, n, 0, NULL);
+        assert_int_equal(t.tcb->cwnd, 10 * M);
+    }
+    acks(&t, 11, 0, NULL);
+    assert_int_equal(t.tcb->cwnd, 11 * M);
+    bench_end(&t);
+}
+
+static void congestion_avoidance_adds_nothing_that_was_not_used(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    t.tcb->ssthresh = t.tcb->cwnd = 10 * M;
+    for (uint32_t n = 0; n < 5; n++) { /* five round trips of half a window */
+        sends(&t, 5);
+        acks(&t, 5 * n + 6, 0, NULL);
+    }
+    assert_int_equal(t.tcb->cwnd, 10 * M);
+    bench_end(&t);
+}
+
+/* RFC 5681 4.1 */
+static void after_a_pause_of_an_rto_the_window_restarts(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    t.tcb->cwnd = 50 * M;
+    t.tcb->last_snd_ms = 1000;
+    tcp_rtt_sample(&t.tcp, t.tcb, 100000); /* RTO 300 ms */
+    bench_time(&t, 1300);
+    tcp_recovery_idle(&t.tcp, t.tcb);
+    assert_int_equal(t.tcb->cwnd, 50 * M);
+    bench_time(&t, 1301);
+    tcp_recovery_idle(&t.tcp, t.tcb);
+    assert_int_equal(t.tcb->cwnd, 10 * M);
+    t.tcb->cwnd = 3 * M;
+    tcp_recovery_idle(&t.tcp, t.tcb);
+    assert_int_equal(t.tcb->cwnd, 3 * M);
+    bench_end(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_scoreboard_is_what_a_bitmap_says),
+        cmocka_unit_test(blocks_that_cannot_be_are_not_taken),
+        cmocka_unit_test(three_sacked_segments_start_recovery),
+        cmocka_unit_test(more_than_two_segments_of_sacked_octets_start_recovery_at_once),
+        cmocka_unit_test(holes_are_sent_again_in_order_and_each_once),
+        cmocka_unit_test(a_hole_not_lost_is_sent_again_only_without_new_text),
+        cmocka_unit_test(the_end_is_sent_again_once_when_nothing_else_tells),
+        cmocka_unit_test(a_loss_beyond_the_recovery_point_is_a_new_one),
+        cmocka_unit_test(three_duplicates_start_recovery_without_sack),
+        cmocka_unit_test(duplicates_of_what_was_sent_twice_start_no_second_recovery),
+        cmocka_unit_test(a_timeout_goes_back_and_starts_slowly),
+        cmocka_unit_test(a_second_timeout_of_the_same_segment_keeps_the_threshold),
+        cmocka_unit_test(a_timeout_forgets_what_the_peer_said_it_holds),
+        cmocka_unit_test(a_kept_scoreboard_goes_when_the_peer_has_dropped_what_it_held),
+        cmocka_unit_test(a_fin_is_the_last_thing_sent_again),
+        cmocka_unit_test(slow_start_grows_only_what_was_used),
+        cmocka_unit_test(a_segment_sacked_before_does_not_count_twice),
+        cmocka_unit_test(one_ack_is_worth_at_most_l_segments),
+        cmocka_unit_test(congestion_avoidance_adds_a_segment_for_each_window),
+        cmocka_unit_test(congestion_avoidance_adds_nothing_that_was_not_used),
+        cmocka_unit_test(after_a_pause_of_an_rto_the_window_restarts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
