@@ -1,0 +1,343 @@
+/* RFC 9293 sections 3.5.2, 3.5.3, 3.10.7.4 second and fourth, 3.10.5; RFC 5961: resets and SYNs on
+ * connections, challenge ACKs and their limit, ACKs that cannot be. */
+#include "common/peer.h"
+
+TEST(an_exact_reset_aborts_an_established_connection)
+{
+    establish_active();
+    sends(ACK, .len = 10);
+    expects(ACK);
+    sends(RST, .seq = IRS + 11);
+    expects_silence();
+    expects_closed(HF_ERR_RESET);
+    reads(10); /* what was unread is still there, then the error once */
+    reads_result(HF_ERR_RESET);
+    reads_result(0);
+    refuses(HF_ERR_RESET, hf_send(p->stack, &p->env, p->c->handle, "x", 1, 0));
+}
+
+TEST(a_reset_in_the_window_but_not_exact_earns_a_challenge_ack)
+{
+    establish_active();
+    sends(RST, .seq = IRS + 2);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_state(HF_ESTABLISHED);
+    sends(RST, .seq = IRS + 1); /* the honest peer's answer is exact */
+    expects_closed(HF_ERR_RESET);
+}
+
+TEST(a_reset_outside_the_window_is_dropped_silently)
+{
+    establish_active();
+    sends(RST, .seq = IRS);
+    sends(RST, .seq = IRS - 100);
+    sends(RST, .seq = IRS + 1 + 1000000000);
+    expects_silence();
+    expects_state(HF_ESTABLISHED);
+}
+
+TEST(a_reset_with_ack_and_text_is_still_a_reset)
+{
+    establish_active();
+    sends(RST | ACK | PSH, .seq = IRS + 1, .ack = ISS + 1, .len = 30);
+    expects_silence();
+    expects_closed(HF_ERR_RESET);
+}
+
+TEST(challenge_acks_come_at_most_once_in_500_ms)
+{
+    establish_active();
+    sends(RST, .seq = IRS + 2);
+    expects(ACK);
+    after(100);
+    sends(RST, .seq = IRS + 2);
+    sends(SYN, .seq = IRS + 9);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 500);
+    expects_silence();
+    after(399);
+    sends(RST, .seq = IRS + 2);
+    expects_silence();
+    after(2);
+    sends(RST, .seq = IRS + 2);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+}
+
+TEST(the_challenge_limit_of_one_connection_says_nothing_about_another)
+{
+    establish_active();
+    on(1);
+    establish_active();
+    on(0);
+    sends(RST, .seq = IRS + 2);
+    expects(ACK);
+    sends(RST, .seq = IRS + 2);
+    expects_silence();
+    on(1);
+    sends(RST, .seq = IRS + 2);
+    expects(ACK);
+}
+
+TEST(a_syn_on_an_open_connection_earns_a_challenge_ack_whatever_its_number)
+{
+    static const int64_t numbers[] = {IRS, IRS + 1, IRS + 50, IRS - 1000, IRS + 100000000};
+    establish_active();
+    for (int i = 0; i < 5; i++) {
+        sends(SYN, .seq = numbers[i]);
+        expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+        sends(SYN | ACK, .seq = numbers[i], .ack = ISS + 1);
+        expects_silence();
+        after(600);
+        sends(SYN | ACK, .seq = numbers[i], .ack = ISS + 1);
+        expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+        after(600);
+    }
+    expects_state(HF_ESTABLISHED);
+    p->c->nxt = p->c->irs + 1;
+    sends(ACK, .len = 10); /* and nothing was harmed */
+    expects(ACK, .ack = IRS + 11);
+}
+
+TEST(an_ack_of_data_never_sent_is_answered_and_dropped)
+{
+    establish_active();
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2, .len = 10); /* with text it is always answered */
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    holds_equal(status_of(unread_bytes), 0);
+}
+
+TEST(an_ack_below_what_was_ever_sent_is_dropped_though_the_window_is_large)
+{
+    p->with.wscale = SHIFT(14);
+    p->with.wnd = 65535;
+    establish_active();
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = 65535); /* a window of 1 GiB */
+    sends(ACK, .seq = IRS + 1, .ack = ISS, .len = 10);        /* RFC 5961 5.2, ghost ACKs */
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS - 70000, .len = 10);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    holds_equal(status_of(unread_bytes), 0);
+}
+
+TEST(an_old_ack_within_the_largest_window_is_taken_as_a_duplicate)
+{
+    establish_active();
+    for (int i = 0; i < 3; i++) {
+        writes(1000);
+        expects(ACK, .len = 1000);
+        sends(ACK, .seq = IRS + 1);
+    }
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 10);
+    expects(ACK, .seq = ISS + 3001, .ack = IRS + 11);
+    reads(10);
+}
+
+TEST(a_segment_without_ack_bit_is_dropped_silently)
+{
+    establish_active();
+    sends(PSH, .seq = IRS + 1, .len = 10);
+    sends(FIN, .seq = IRS + 1);
+    sends(0, .seq = IRS + 1);
+    expects_silence();
+    expects_state(HF_ESTABLISHED);
+    holds_equal(status_of(unread_bytes), 0);
+}
+
+TEST(a_segment_outside_the_window_is_answered_with_the_present_numbers)
+{
+    establish_active();
+    sends(ACK, .len = 100);
+    expects(ACK);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 50); /* received before */
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 101);
+    sends(ACK, .seq = IRS + 101 + 10000000, .ack = ISS + 1, .len = 50);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 101);
+    holds_equal(status_of(unread_bytes), 100);
+}
+
+TEST(no_connection_answers_with_the_numbers_the_rfc_gives)
+{
+    starts();
+    sends(ACK, .seq = 5, .ack = 777);
+    expects(RST, .seq = 777, .wnd = ZERO, .options = "");
+    sends(SYN, .seq = 5);
+    expects(RST | ACK, .seq = ZERO, .ack = 6, .options = "");
+    sends(SYN | FIN, .seq = 5, .len = 10);
+    expects(RST | ACK, .seq = ZERO, .ack = 17);
+    sends(FIN, .seq = 5);
+    expects(RST | ACK, .seq = ZERO, .ack = 6);
+    sends(SYN | ACK, .seq = 5, .ack = 0xffffffff);
+    expects(RST, .seq = 0xffffffff);
+    sends(RST, .seq = 5);
+    sends(RST | ACK, .seq = 5, .ack = 9);
+    expects_silence();
+    struct hf_policy policy = *hf_policy(p->stack);
+    policy.answer_closed = false;
+    calls(hf_set_policy(p->stack, &p->env, &policy));
+    sends(SYN, .seq = 5);
+    expects_silence();
+}
+
+TEST(an_abort_resets_with_the_present_numbers_and_loses_what_is_queued)
+{
+    establish_active();
+    sends(ACK, .len = 10);
+    expects(ACK);
+    writes(100);
+    expects(ACK, .len = 100);
+    aborts();
+    expects(RST | ACK, .seq = ISS + 101, .ack = IRS + 11);
+    expects_state(HF_CLOSED);
+    after(10000);
+    expects_silence();
+    struct hf_close_reason reason;
+    holds_equal(hf_close_reason(p->stack, p->c->handle, &reason), HF_ERR_ABORTED);
+    holds(reason.rst_sent && !reason.rst_received && !reason.fin_sent);
+    holds_equal(reason.cause, HF_CALL_ABORT);
+}
+
+TEST(an_abort_in_the_last_states_is_silent)
+{
+    establish_active(); /* CLOSING */
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK);
+    aborts();
+    expects_silence();
+    on(1); /* LAST-ACK */
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK);
+    closes();
+    expects(FIN | ACK);
+    aborts();
+    expects_silence();
+    on(2); /* TIME-WAIT */
+    establish_active();
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK);
+    aborts();
+    expects_silence();
+    expects_state(HF_CLOSED);
+}
+
+TEST(an_abort_in_fin_wait_1_fin_wait_2_and_close_wait_resets)
+{
+    for (int i = 0; i < 3; i++) {
+        on(i);
+        establish_active();
+        if (i == 2) {
+            sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+            expects(ACK, .ack = IRS + 2);
+        } else {
+            closes();
+            expects(FIN | ACK);
+        }
+        if (i == 1)
+            sends(ACK, .seq = IRS + 1, .ack = ISS + 2);
+        aborts();
+        expects(RST | ACK, .seq = i == 2 ? ISS + 1 : ISS + 2, .ack = i == 2 ? IRS + 2 : IRS + 1);
+        expects_silence();
+    }
+}
+
+TEST(an_exact_reset_ends_closing_and_last_ack_in_order)
+{
+    establish_active();
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK);
+    sends(RST, .seq = IRS + 2);
+    expects_silence();
+    expects_closed(HF_OK);
+    on(1);
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK);
+    closes();
+    expects(FIN | ACK);
+    sends(RST, .seq = IRS + 2);
+    expects_silence();
+    expects_closed(HF_OK);
+}
+
+TEST(a_reset_of_a_connection_with_timestamps_carries_one_and_a_bare_reset_none)
+{
+    p->with.tsval = 1000;
+    establish_active();
+    aborts();
+    expects(RST | ACK, .options = "nop,nop,TS", .tsecr = 1000);
+    sends(ACK, .ack = ISS + 1);
+    expects(RST, .options = "");
+}
+
+TEST(a_reset_needs_no_timestamp_and_is_not_judged_by_paws)
+{
+    p->with.tsval = 1000;
+    establish_active();
+    sends(RST, .seq = IRS + 1);
+    expects_closed(HF_ERR_RESET);
+    on(1);
+    establish_active();
+    sends(RST, .seq = IRS + 1, .tsval = 10);
+    expects_closed(HF_ERR_RESET);
+}
+
+TEST(the_close_reason_tells_who_began_and_how_it_ended)
+{
+    struct hf_close_reason reason;
+    establish_active();
+    holds_equal(hf_close_reason(p->stack, p->c->handle, &reason), HF_OK);
+    holds_equal(reason.first, 0);
+    holds_equal(reason.state, HF_ESTABLISHED);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK);
+    closes();
+    expects(FIN | ACK);
+    sends(ACK, .seq = IRS + 2, .ack = ISS + 2);
+    holds_equal(hf_close_reason(p->stack, p->c->handle, &reason), HF_OK);
+    holds_equal(reason.first, 2);
+    holds(reason.fin_sent && reason.fin_acked && reason.fin_received);
+    holds(!reason.rst_sent && !reason.rst_received);
+    holds_equal(reason.state, HF_LAST_ACK);
+    holds(reason.text[0] != 0);
+    on(1);
+    establish_active();
+    sends(RST, .seq = IRS + 1);
+    holds_equal(hf_close_reason(p->stack, p->c->handle, &reason), HF_ERR_RESET);
+    holds(reason.rst_received && !reason.rst_sent);
+    holds_equal(reason.verdict, HF_V_RST_CLOSES);
+    holds_equal(reason.state, HF_ESTABLISHED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(an_exact_reset_aborts_an_established_connection),
+        BOTH(a_reset_in_the_window_but_not_exact_earns_a_challenge_ack),
+        V4(a_reset_outside_the_window_is_dropped_silently),
+        V4(a_reset_with_ack_and_text_is_still_a_reset),
+        V4(challenge_acks_come_at_most_once_in_500_ms),
+        V4(the_challenge_limit_of_one_connection_says_nothing_about_another),
+        BOTH(a_syn_on_an_open_connection_earns_a_challenge_ack_whatever_its_number),
+        V4(an_ack_of_data_never_sent_is_answered_and_dropped),
+        V4(an_ack_below_what_was_ever_sent_is_dropped_though_the_window_is_large),
+        V4(an_old_ack_within_the_largest_window_is_taken_as_a_duplicate),
+        V4(a_segment_without_ack_bit_is_dropped_silently),
+        V4(a_segment_outside_the_window_is_answered_with_the_present_numbers),
+        BOTH(no_connection_answers_with_the_numbers_the_rfc_gives),
+        BOTH(an_abort_resets_with_the_present_numbers_and_loses_what_is_queued),
+        V4(an_abort_in_the_last_states_is_silent),
+        V4(an_abort_in_fin_wait_1_fin_wait_2_and_close_wait_resets),
+        V4(an_exact_reset_ends_closing_and_last_ack_in_order),
+        BOTH(a_reset_of_a_connection_with_timestamps_carries_one_and_a_bare_reset_none),
+        V4(a_reset_needs_no_timestamp_and_is_not_judged_by_paws),
+        V4(the_close_reason_tells_who_began_and_how_it_ended),
+    };
+    return cmocka_run_group_tests_name("resets", tests, NULL, NULL);
+}
