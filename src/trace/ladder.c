@@ -223,9 +223,17 @@ static void fold(struct hf_ladder *ladder, const struct hf_trace *record, bool r
 
 static bool came_to_nothing(const struct hf_trace *record)
 {
-    return record->kind == HF_TRACE_DROP ||
-           (record->kind == HF_TRACE_IN && record->verdict >= HF_V_DROP_CLOSED &&
-            record->verdict != HF_V_FRAGMENT_HELD && record->verdict != HF_V_ICMP_TAKEN);
+    if (record->kind != HF_TRACE_IN) {
+        return record->kind == HF_TRACE_DROP;
+    }
+    switch (record->verdict) {
+    case HF_V_DROP_AFTER_CLOSE: /* the ACK of our FIN: what came with it does not count */
+    case HF_V_FRAGMENT_HELD:
+    case HF_V_ICMP_TAKEN:
+        return false;
+    default:
+        return record->verdict >= HF_V_DROP_CLOSED;
+    }
 }
 
 /* Who sends the first FIN?  Both at once: each went off before the other had come. */
@@ -359,8 +367,8 @@ void hf_ladder_trace(void *arg, const struct hf_trace *record)
         fold(ladder, record, repeat, dropped);
     }
     ladder->rto_ms = record->rto_ms;
-    if (record->kind == HF_TRACE_OUT && record->len > 0) {
-        ladder->sent_ns = record->time_ns;
+    if (ladder->syn_ack_ns == 0 || record->cause == HF_TIMER_SYN_ACK) {
+        ladder->syn_ack_ns = record->time_ns;
     }
 }
 

@@ -80,7 +80,7 @@ struct hf_ladder {
     uint32_t timeouts;    /* retransmission timeouts drawn since the state changed    */
     bool heard;           /* something came in since the last of them                 */
     uint32_t rto_ms;      /* as the last record had it                                */
-    int64_t sent_ns;      /* when something that is to be acknowledged was last sent */
+    int64_t syn_ack_ns;   /* when a half-open connection's timer was last started    */
     uint8_t first_fin;    /* 0 none, 1 ours, 2 the peer's, 3 both at once             */
     bool iss_told, irs_told;
     bool syn_out, syn_ack_out; /* sent at least once                              */

@@ -57,7 +57,7 @@ static void lost_out(struct hf_ladder *ladder, const struct hf_trace *record,
     trace_ladder_add(ladder, &row);
 }
 
-static void lost_in(struct hf_ladder *ladder, const struct hf_trace *record)
+static void lost_in(struct hf_ladder *ladder, const struct hf_trace *record, bool repeat)
 {
     struct row row = {.kind = ROW_IN,
                       .time_ns = record->time_ns - ladder->first_ns,
@@ -66,6 +66,10 @@ static void lost_in(struct hf_ladder *ladder, const struct hf_trace *record)
                       .marks = ROW_LOST | ROW_PEER_CERTAIN};
     trace_segment_label(ladder, record, row.label);
     trace_segment_note(ladder, record, row.note);
+    if (repeat) {
+        struct text text = {.at = row.label, .room = LABEL_BYTES, .len = strlen(row.label)};
+        trace_add(&text, " repeat");
+    }
     trace_ladder_add(ladder, &row);
 }
 
@@ -78,6 +82,7 @@ void hf_ladder_lost(struct hf_ladder *ladder, int64_t time_ns, const struct hf_p
                memcmp(packet->src, ladder->local_ip, 16) == 0 &&
                packet->dst_port == ladder->remote_port;
     struct hf_trace record = record_of(packet, out, time_ns);
+    bool repeat = !out && trace_peer_repeats(&ladder->peer, &record);
     if (out) {
         trace_peer_lost(&ladder->peer, packet->ctl, packet->ack);
     } else {
@@ -94,6 +99,6 @@ void hf_ladder_lost(struct hf_ladder *ladder, int64_t time_ns, const struct hf_p
     if (out) {
         lost_out(ladder, &record, packet);
     } else {
-        lost_in(ladder, &record);
+        lost_in(ladder, &record, repeat);
     }
 }

@@ -1,5 +1,6 @@
 /* ladder_words.c - what the rows of a ladder say, in the notation of RFC 9293 section 3.5. */
 #include "base/bytes.h"
+#include "handfast/handfast.h"
 #include "trace/ladder.h"
 #include "trace/text.h"
 
@@ -121,6 +122,7 @@ static bool worth_telling(unsigned verdict)
     case HF_V_ACCEPTED:
     case HF_V_HANDSHAKE:
     case HF_V_SYN_ACK_ACCEPTED:
+    case HF_V_DROP_AFTER_CLOSE:
         return false;
     default:
         return true;
@@ -141,12 +143,14 @@ void trace_segment_note(struct hf_ladder *ladder, const struct hf_trace *record,
 void trace_event_label(const struct hf_ladder *ladder, const struct hf_trace *record, char *label)
 {
     struct text text = trace_text(label, LABEL_BYTES);
-    long long since_ms = (long long)(record->time_ns - ladder->sent_ns + 500000) / 1000000;
     trace_add(&text, "(%s", hf_cause_name((enum hf_cause)record->cause));
     switch (record->cause) {
     case HF_TIMER_RTO:
+        trace_add(&text, ", %u ms", ladder->rto_ms);
+        break;
     case HF_TIMER_SYN_ACK:
-        trace_add(&text, ", %lld ms", ladder->rto_ms > 0 ? (long long)ladder->rto_ms : since_ms);
+        trace_add(&text, ", %lld ms",
+                  (long long)(record->time_ns - ladder->syn_ack_ns + 500000) / 1000000);
         break;
     case HF_CALL_SEND:
         if (record->text_bytes > 0) {
@@ -160,7 +164,7 @@ void trace_event_label(const struct hf_ladder *ladder, const struct hf_trace *re
     }
     trace_add(&text, ")");
     if (record->kind == HF_TRACE_CALL && record->error < 0) {
-        trace_add(&text, " refused");
+        trace_add(&text, " refused: %s", hf_error_text(record->error));
     }
 }
 

@@ -159,6 +159,9 @@ bool trace_peer_repeats(const struct peer *peer, const struct hf_trace *record)
         return record->seq == peer->irs &&
                (record->ctl & HF_ACK ? peer->syn_ack_seen : peer->bare_syn_seen);
     }
+    if ((record->ctl & HF_FIN) && peer->fin_seen) {
+        return true;
+    }
     return peer->rcv_nxt_known && !after(record->seq + record->len, peer->rcv_nxt);
 }
 
