@@ -85,7 +85,7 @@ void gets_record(struct played *played, uint16_t ctl, uint32_t seq, enum hf_stat
     struct hf_trace record = record_of(played, HF_TRACE_IN, after);
     segment(&record, ctl, seq, more);
     bool next = seq == played->rcv_nxt || (ctl & SYN && played->rcv_nxt == 0);
-    if (next && (more.verdict < HF_V_OUT_OF_ORDER || more.verdict == HF_V_CONTINUE)) {
+    if (next && more.verdict < HF_V_OUT_OF_ORDER) {
         played->rcv_nxt = seq + record.len;
     }
     record.rcv_nxt = played->rcv_nxt;

@@ -1,4 +1,6 @@
 /* The ladder as text: the figures of RFC 9293 sections 3.5 and 3.6, with the figures' numbers. */
+#include <stdio.h>
+
 #include "trace/play.h"
 
 static struct played p;
@@ -307,23 +309,21 @@ static void repeats_timeouts_and_known_losses_are_marked(void **state)
         "                           IRS 300, window 65535\n"
         " 2.000000 ESTABLISHED  <-- <SEQ=300><ACK=101><CTL=SYN,ACK> repeat                <-- "
         "(SYN-RECEIVED)\n";
+    static const char live[] =
+        " 0.000000 SYN-SENT     --> <SEQ=100><CTL=SYN>                                    "
+        "--> (SYN-RECEIVED?)\n"
+        "                           ISS 100, window 65535\n"
+        " 0.000000                  lost on its way: <SEQ=100><CTL=SYN>\n";
+    static const char again[] =
+        " 0.000000 SYN-SENT     --> <SEQ=100><CTL=SYN>                                    "
+        "X\n"
+        "                           ISS 100, window 65535\n";
     char whole[4096];
-    strcpy(whole, until_loss);
-    strcat(whole,
-           " 0.000000 SYN-SENT     --> <SEQ=100><CTL=SYN>                                    "
-           "--> (SYN-RECEIVED?)\n"
-           "                           ISS 100, window 65535\n"
-           " 0.000000                  lost on its way: <SEQ=100><CTL=SYN>\n");
-    strcat(whole, after_loss);
+    snprintf(whole, sizeof whole, "%s%s%s", until_loss, live, after_loss);
     assert_string_equal(p.text, whole);
     p.len = 0; /* drawn again, it is known from the start */
     hf_ladder_text(ladder, false, collect, &p);
-    strcpy(whole, until_loss);
-    strcat(whole,
-           " 0.000000 SYN-SENT     --> <SEQ=100><CTL=SYN>                                    "
-           "X\n"
-           "                           ISS 100, window 65535\n");
-    strcat(whole, after_loss);
+    snprintf(whole, sizeof whole, "%s%s%s", until_loss, again, after_loss);
     expect(ladder, whole);
 }
 
