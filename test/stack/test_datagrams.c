@@ -1,0 +1,590 @@
+/* test_datagrams.c - UDP (RFC 768, RFC 1122 4.1), reassembly (RFC 791, 8200 4.5, 5722), ICMP echo
+ * and errors (RFC 1122 3.2.2, RFC 4443), as the other end of a link sees them. */
+#include "common/peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+enum { HERE = 7000, THERE = 9000, ROOM = 70000 };
+
+static uint8_t data[ROOM], got[ROOM];
+
+static void fill_data(void)
+{
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 31 + (i >> 8));
+}
+
+static struct wire_ip ip_in(const struct peer *p, uint8_t proto)
+{
+    struct wire_ip ip = {.version = p->v6 ? 6 : 4, .proto = proto, .ttl = 64};
+    memcpy(ip.src, p->peer_ip, 16);
+    memcpy(ip.dst, p->stack_ip, 16);
+    return ip;
+}
+
+/* A whole UDP datagram; returns its length. */
+static uint32_t make_datagram(const struct peer *p, uint8_t *out, uint32_t len)
+{
+    struct wire_ip ip = ip_in(p, WIRE_PROTO_UDP);
+    struct wire_udp udp = {.sport = THERE, .dport = HERE, .len = (uint16_t)(8 + len)};
+    wire_put_udp(out, &udp);
+    memcpy(out + 8, data, len);
+    wire_set_udp_checksum(out, &ip, csum_add(0, data, len), len);
+    return 8 + len;
+}
+
+static uint32_t make_icmp(const struct peer *p, uint8_t *out, uint8_t type, uint8_t code,
+                          const void *body, uint32_t len)
+{
+    struct wire_ip ip = ip_in(p, p->v6 ? WIRE_PROTO_ICMPV6 : WIRE_PROTO_ICMP);
+    struct wire_icmp icmp = {.version = ip.version, .type = type, .code = code, .rest = 0x12345678};
+    wire_put_icmp(out, &icmp);
+    memcpy(out + 8, body, len);
+    wire_set_icmp_checksum(out, 8 + len, &ip);
+    return 8 + len;
+}
+
+static uint8_t icmp_proto(const struct peer *p)
+{
+    return p->v6 ? WIRE_PROTO_ICMPV6 : WIRE_PROTO_ICMP;
+}
+
+/* Octets from..to of an IP payload as a fragment. */
+static void sends_fragment(struct peer *p, uint8_t proto, const uint8_t *payload, uint32_t from,
+                           uint32_t to, bool more)
+{
+    static uint8_t packet[ROOM];
+    struct wire_ip ip = ip_in(p, proto);
+    uint32_t extra = p->v6 ? 8 : 0;
+    ip.ident = 77;
+    ip.mf = more;
+    ip.frag_offset = (uint16_t)from;
+    ip.total_len = (p->v6 ? 40 : 20) + extra + to - from;
+    ip.proto = p->v6 ? 44 : proto;
+    size_t at = wire_put_ip(packet, &ip);
+    if (p->v6) {
+        packet[at] = proto;
+        packet[at + 1] = 0;
+        put_be16(packet + at + 2, (uint16_t)(from | (more ? 1 : 0)));
+        put_be32(packet + at + 4, 77);
+        at += 8;
+    }
+    memcpy(packet + at, payload + from, to - from);
+    peer_frame(p, packet, (uint32_t)at + to - from);
+}
+
+static hf_handle socket_on(struct peer *p, uint16_t port)
+{
+    struct hf_endpoint local = {.port = port};
+    hf_handle handle = 0;
+    starts();
+    calls(hf_udp_open(p->stack, &p->env, &local, &handle));
+    return handle;
+}
+
+static uint32_t verdicts(struct peer *p, enum hf_verdict verdict)
+{
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    return (uint32_t)counters.verdict[verdict];
+}
+
+/* A datagram of len octets is read, and no other. */
+static void reads_datagram(struct peer *p, hf_handle handle, uint32_t len)
+{
+    struct hf_endpoint from;
+    holds_equal(hf_udp_recv(p->stack, &p->env, handle, &from, NULL, got, sizeof got), len);
+    holds(memcmp(got, data, len) == 0);
+    holds(memcmp(from.ip, p->peer_ip, 16) == 0 && from.port == THERE);
+    refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
+}
+
+TEST(a_datagram_is_received_with_its_sender)
+{
+    static uint8_t payload[2000];
+    hf_handle handle = socket_on(p, HERE);
+    peer_ip(p, WIRE_PROTO_UDP, payload, make_datagram(p, payload, 1000));
+    reads_datagram(p, handle, 1000);
+    peer_ip(p, WIRE_PROTO_UDP, payload, make_datagram(p, payload, 0));
+    reads_datagram(p, handle, 0);
+    calls(hf_release(p->stack, &p->env, handle));
+    refuses(HF_ERR_STALE_HANDLE, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
+}
+
+TEST(a_datagram_with_a_bad_checksum_is_dropped)
+{
+    static uint8_t payload[200];
+    hf_handle handle = socket_on(p, HERE);
+    uint32_t len = make_datagram(p, payload, 100);
+    payload[50] ^= 1;
+    peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
+    holds_equal(verdicts(p, HF_V_DROP_UDP_CHECKSUM), 1);
+    expects_silence();
+}
+
+TEST(a_datagram_is_sent_with_a_right_checksum)
+{
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 501), 501);
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    const uint8_t *udp = seen->bytes + seen->ip_offset + seen->ip.header_len;
+    holds_equal(seen->ip.total_len - seen->ip.header_len, 509);
+    holds(wire_udp_checksum_ok(&seen->ip, udp, 509));
+    holds(get_be16(udp) == HERE && get_be16(udp + 2) == THERE);
+    holds(memcmp(udp + 8, data, 501) == 0);
+    peer_taken(p, seen);
+    expects_silence();
+}
+
+/* RFC 791 3.2, RFC 8200 4.5: every fragment but the last is a multiple of eight octets. */
+static void large_datagram_leaves(struct peer *p, uint32_t len)
+{
+    static uint8_t whole[ROOM];
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, len), len);
+    uint32_t end = 0, ident = 0, n = 0;
+    struct wire_ip ip = {0};
+    bool more = true;
+    while (more) {
+        struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+        holds(seen != NULL);
+        ip = seen->ip;
+        uint32_t this_ident = p->v6 ? ip.ident32 : ip.ident;
+        holds(ip.fragment && ip.total_len <= p->mtu);
+        holds(n == 0 || this_ident == ident);
+        holds_equal(ip.frag_offset, end);
+        uint32_t text = ip.total_len - ip.header_len;
+        holds(!ip.mf || text % 8 == 0);
+        memcpy(whole + end, seen->bytes + ip.header_len, text);
+        ident = this_ident;
+        end += text;
+        more = ip.mf;
+        n++;
+        peer_taken(p, seen);
+    }
+    holds_equal(end, len + 8);
+    holds(wire_udp_checksum_ok(&ip, whole, end));
+    holds(memcmp(whole + 8, data, len) == 0);
+    expects_silence();
+    calls(hf_release(p->stack, &p->env, handle));
+}
+
+TEST(a_datagram_larger_than_the_mtu_leaves_in_fragments)
+{
+    large_datagram_leaves(p, 1473);
+    large_datagram_leaves(p, 20001);
+    large_datagram_leaves(p, 65507);
+}
+
+TEST(small_chunks_are_no_limit_to_what_a_frame_carries)
+{
+    p->config.small_chunk_bytes = 64;
+    p->config.small_chunks = 3000;
+    p->config.large_chunks = 0;
+    large_datagram_leaves(p, 1480);
+    large_datagram_leaves(p, 9999);
+}
+
+TEST(a_datagram_too_large_for_udp_is_refused)
+{
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    refuses(HF_ERR_TOO_LARGE,
+            hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, p->v6 ? 65528 : 65508));
+    expects_silence();
+}
+
+/* All orders of four fragments. */
+TEST(a_datagram_in_fragments_is_received_whatever_their_order)
+{
+    static uint8_t payload[3000];
+    static const uint32_t edges[5] = {0, 800, 1600, 1608, 2008};
+    hf_handle handle = socket_on(p, HERE);
+    uint32_t len = make_datagram(p, payload, 2000);
+    holds_equal(len, 2008);
+    for (unsigned order = 0; order < 256; order++) {
+        unsigned at[4], used = 0;
+        for (unsigned i = 0; i < 4; i++) {
+            at[i] = order >> (2 * i) & 3;
+            used |= 1u << at[i];
+        }
+        if (used != 15)
+            continue;
+        for (unsigned i = 0; i < 4; i++)
+            sends_fragment(p, WIRE_PROTO_UDP, payload, edges[at[i]], edges[at[i] + 1], at[i] < 3);
+        reads_datagram(p, handle, 2000);
+    }
+    expects_silence();
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.reassembly, 0);
+    holds_equal(counters.ranges, 0);
+    holds_equal(counters.packets, 0);
+    holds_equal(counters.small_chunks + counters.large_chunks, 0);
+}
+
+TEST(a_datagram_of_the_largest_size_is_put_together)
+{
+    static uint8_t payload[ROOM];
+    hf_handle handle = socket_on(p, HERE);
+    uint32_t len = make_datagram(p, payload, 65507);
+    for (uint32_t from = 0; from < len; from += 1400)
+        sends_fragment(p, WIRE_PROTO_UDP, payload, from, min_u32(from + 1400, len),
+                       from + 1400 < len);
+    reads_datagram(p, handle, 65507);
+}
+
+/* RFC 5722; the same for IPv4. */
+TEST(overlapping_fragments_lose_the_datagram)
+{
+    static uint8_t payload[3000];
+    hf_handle handle = socket_on(p, HERE);
+    make_datagram(p, payload, 1992);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 792, 1600, true);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 2000, false);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+    refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
+    after(61000);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true); /* an exact repetition */
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 2000, false);
+    reads_datagram(p, handle, 1992);
+}
+
+TEST(two_different_ends_lose_the_datagram)
+{
+    static uint8_t payload[3000];
+    hf_handle handle = socket_on(p, HERE);
+    make_datagram(p, payload, 1992);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 1600, 2000, false);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 1200, false);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 1600, true);
+    refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
+}
+
+/* RFC 792, RFC 4443 3.3: only when the first fragment is there. */
+TEST(a_datagram_that_stays_incomplete_is_given_up_and_its_sender_told)
+{
+    static uint8_t payload[3000];
+    socket_on(p, HERE);
+    make_datagram(p, payload, 1992);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+    after(29000);
+    expects_silence();
+    after(32000);
+    struct seen *seen = peer_take(p, icmp_proto(p));
+    holds(seen != NULL);
+    const uint8_t *icmp = seen->bytes + seen->ip.header_len;
+    uint32_t len = seen->ip.total_len - seen->ip.header_len;
+    holds(icmp[0] == (p->v6 ? 3 : 11) && icmp[1] == 1);
+    holds(wire_icmp_checksum_ok(&seen->ip, icmp, len));
+    struct wire_quote quote;
+    holds(wire_parse_quote(icmp + 8, len - 8, seen->ip.version, &quote) == WIRE_OK);
+    holds(quote.sport == THERE && quote.dport == HERE);
+    peer_taken(p, seen);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 1600, true);
+    after(61000);
+    expects_silence();
+}
+
+TEST(fragments_of_one_sender_do_not_use_up_what_others_need)
+{
+    static uint8_t payload[3000];
+    p->config.max_reassembly = 4;
+    hf_handle handle = socket_on(p, HERE);
+    make_datagram(p, payload, 1992);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+    uint8_t mine = p->peer_ip[15];
+    for (unsigned i = 0; i < 100; i++) {
+        static uint8_t other[3000];
+        p->peer_ip[15] = 99;
+        memcpy(other, payload, sizeof other);
+        /* other protocols are other datagrams in IPv4; in IPv6 they would be one */
+        sends_fragment(p, (uint8_t)(100 + (p->v6 ? 0 : i)), other, 8 * (p->v6 ? i : 0) + 800,
+                       8 * (p->v6 ? i : 0) + 808, true);
+    }
+    p->peer_ip[15] = mine;
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 2000, false);
+    reads_datagram(p, handle, 1992);
+}
+
+TEST(tcp_in_fragments_is_taken)
+{
+    listens();
+    starts();
+    uint8_t segment[60];
+    struct segment syn = {.seq = seq(100), .ctl = SYN, .sport = 4000, .dport = 80, .wnd = 65535};
+    syn.sport = p->c->peer_port;
+    syn.dport = p->c->stack_port;
+    syn.opt.present = OPT_MSS;
+    syn.opt.mss = 1460;
+    struct wire_ip ip = ip_in(p, WIRE_PROTO_TCP);
+    uint32_t len = (uint32_t)wire_put_tcp(segment, &syn);
+    wire_set_tcp_checksum(segment, len, &ip, 0, 0);
+    if (p->v6) { /* RFC 8200 4.5: all headers in the first fragment */
+        sends_fragment(p, WIRE_PROTO_TCP, segment, 0, 8, true);
+        struct seen *seen = peer_take(p, WIRE_PROTO_ICMPV6);
+        holds(seen != NULL);
+        holds(seen->bytes[40] == 4 && seen->bytes[41] == 3);
+        peer_taken(p, seen);
+        expects_silence();
+        return;
+    }
+    sends_fragment(p, WIRE_PROTO_TCP, segment, 8, len, false);
+    sends_fragment(p, WIRE_PROTO_TCP, segment, 0, 8, true);
+    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+    holds(seen != NULL);
+    holds_equal(seen->seg.ctl, SYN | ACK);
+    peer_taken(p, seen);
+}
+
+static void expects_echo(struct peer *p, const uint8_t *request, uint32_t len)
+{
+    static uint8_t whole[ROOM];
+    uint32_t end = 0;
+    struct wire_ip ip = {0};
+    do {
+        struct seen *seen = peer_take(p, icmp_proto(p));
+        holds(seen != NULL);
+        ip = seen->ip;
+        memcpy(whole + end, seen->bytes + ip.header_len, ip.total_len - ip.header_len);
+        end += ip.total_len - ip.header_len;
+        peer_taken(p, seen);
+    } while (ip.mf);
+    holds_equal(end, len);
+    holds(wire_icmp_checksum_ok(&ip, whole, len));
+    holds_equal(whole[0], p->v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY);
+    holds(memcmp(whole + 4, request + 4, len - 4) == 0);
+}
+
+/* RFC 1122 3.2.2.6, RFC 4443 4.2 */
+TEST(an_echo_request_is_answered_with_its_own_octets)
+{
+    static uint8_t payload[ROOM];
+    uint8_t type = p->v6 ? ICMP6_ECHO : ICMP4_ECHO;
+    static const uint32_t sizes[] = {0, 1, 56, 1001};
+    for (size_t i = 0; i < 4; i++) {
+        uint32_t len = make_icmp(p, payload, type, 0, data, sizes[i]);
+        peer_ip(p, icmp_proto(p), payload, len);
+        expects_echo(p, payload, len);
+    }
+    static const uint32_t large[] = {3000, 16376, 40001};
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t len = make_icmp(p, payload, type, 0, data, large[i]);
+        for (uint32_t from = 0; from < len; from += 1448)
+            sends_fragment(p, icmp_proto(p), payload, from, min_u32(from + 1448, len),
+                           from + 1448 < len);
+        expects_echo(p, payload, len);
+    }
+    expects_silence();
+    uint32_t len = make_icmp(p, payload, type, 0, data, 100);
+    payload[60] ^= 1;
+    peer_ip(p, icmp_proto(p), payload, len);
+    expects_silence();
+}
+
+TEST(echo_replies_are_bounded_in_their_rate)
+{
+    static uint8_t payload[200];
+    uint32_t len = make_icmp(p, payload, p->v6 ? ICMP6_ECHO : ICMP4_ECHO, 0, data, 10);
+    unsigned answers = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        peer_ip(p, icmp_proto(p), payload, len);
+        struct seen *seen = peer_take(p, icmp_proto(p));
+        answers += seen != NULL;
+        if (seen)
+            peer_taken(p, seen);
+    }
+    holds(answers > 50 && answers < 1000);
+    after(1000);
+    peer_ip(p, icmp_proto(p), payload, len);
+    expects_echo(p, payload, len);
+}
+
+/* Takes the ICMP error that the stack sends; it must quote the packet sent. */
+static void expects_error(struct peer *p, uint8_t type, uint8_t code, uint8_t proto)
+{
+    struct seen *seen = peer_take(p, icmp_proto(p));
+    holds(seen != NULL);
+    const uint8_t *icmp = seen->bytes + seen->ip.header_len;
+    uint32_t len = seen->ip.total_len - seen->ip.header_len;
+    holds_equal(icmp[0], type);
+    holds_equal(icmp[1], code);
+    holds(wire_icmp_checksum_ok(&seen->ip, icmp, len));
+    holds(len >= 8 + (p->v6 ? 48 : 28));
+    holds(seen->ip.total_len <= (p->v6 ? 1280 : 576));
+    holds_equal(icmp[8 + (p->v6 ? 6 : 9)], proto);
+    holds(memcmp(seen->ip.dst, p->peer_ip, 16) == 0);
+    peer_taken(p, seen);
+}
+
+TEST(nobody_at_a_udp_port_is_told)
+{
+    static uint8_t payload[2000];
+    peer_ip(p, WIRE_PROTO_UDP, payload, make_datagram(p, payload, 1400));
+    expects_error(p, p->v6 ? 1 : 3, p->v6 ? 4 : 3, WIRE_PROTO_UDP);
+    expects_silence();
+}
+
+TEST(a_protocol_that_nobody_speaks_is_told)
+{
+    peer_ip(p, 132, data, 100);
+    expects_error(p, p->v6 ? 4 : 3, p->v6 ? 1 : 2, 132);
+    expects_silence();
+}
+
+/* RFC 1122 3.2.2, RFC 4443 2.4 (e) */
+TEST(errors_are_never_answered_with_errors)
+{
+    static uint8_t payload[200], quoted[100];
+    uint32_t len = make_icmp(p, payload, p->v6 ? 1 : 3, 1, quoted, 60);
+    peer_ip(p, icmp_proto(p), payload, len);
+    expects_silence();
+    peer_ip(p, p->v6 ? WIRE_PROTO_ICMP : WIRE_PROTO_ICMPV6, payload, len);
+    struct seen *seen = peer_any(p);
+    if (seen)
+        peer_taken(p, seen);
+    sends_fragment(p, 132, data, 800, 808, false);
+    sends_fragment(p, 132, data, 1600, 1608, true);
+    after(1000);
+    expects_silence();
+}
+
+/* RFC 792 types 13, 15, 17, 10, 5, 4: neither answered nor followed. */
+TEST(requests_for_information_and_redirects_are_ignored)
+{
+    static uint8_t payload[200];
+    static const uint8_t types4[] = {4, 5, 9, 10, 13, 15, 17, 40, 255};
+    static const uint8_t types6[] = {0, 5, 130, 131, 133, 134, 137, 139, 255};
+    for (size_t i = 0; i < sizeof types4; i++) {
+        uint32_t len = make_icmp(p, payload, p->v6 ? types6[i] : types4[i], 0, data, 40);
+        peer_ip(p, icmp_proto(p), payload, len);
+        expects_silence();
+    }
+}
+
+/* RFC 1122 4.1.3.3 */
+TEST(an_error_about_a_datagram_is_kept_for_its_socket)
+{
+    static uint8_t payload[2000];
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    struct hf_icmp_report report;
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, handle, &report));
+    calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 10));
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    uint32_t len =
+        make_icmp(p, payload, p->v6 ? 1 : 3, p->v6 ? 4 : 3, seen->bytes, seen->ip.total_len);
+    peer_taken(p, seen);
+    peer_ip(p, icmp_proto(p), payload, len);
+    calls(hf_error_report(p->stack, handle, &report));
+    holds_equal(report.error, HF_ERR_PORT_UNREACHABLE);
+    holds(memcmp(report.from, p->peer_ip, 16) == 0);
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, handle, &report));
+}
+
+TEST(the_queue_of_a_socket_is_bounded)
+{
+    static uint8_t payload[2000];
+    p->config.max_packets = 1000;
+    hf_handle handle = socket_on(p, HERE);
+    uint32_t len = make_datagram(p, payload, 100);
+    for (unsigned i = 0; i < 500; i++)
+        peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    unsigned n = 0;
+    while (hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, sizeof got) == 100)
+        n++;
+    holds(n >= 16 && n < 500);
+    holds_equal(verdicts(p, HF_V_DATAGRAM) + verdicts(p, HF_V_DROP_DATAGRAM_FULL), 500);
+    peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    reads_datagram(p, handle, 100);
+}
+
+TEST(a_socket_that_was_refused_is_told_when_it_can_send)
+{
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    struct hf_event event;
+    while (hf_events(p->stack, &p->env, &event, 1) == 1) {
+    }
+    int64_t result;
+    while ((result = hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 10)) == 10) {
+    }
+    holds_equal(result, HF_ERR_WOULD_BLOCK);
+    holds_equal(hf_events(p->stack, &p->env, &event, 1), 0);
+    peer_pump(p);
+    holds_equal(hf_events(p->stack, &p->env, &event, 1), 1);
+    holds(event.handle == handle && (event.bits & HF_WRITABLE));
+}
+
+TEST(one_port_has_one_socket_per_address)
+{
+    hf_handle first = socket_on(p, HERE), second = 0;
+    struct hf_endpoint any = {.port = HERE};
+    struct hf_endpoint here = peer_here(p, HERE), there = peer_there(p, HERE + 1);
+    refuses(HF_ERR_EXISTS, hf_udp_open(p->stack, &p->env, &any, &second));
+    refuses(HF_ERR_EXISTS, hf_udp_open(p->stack, &p->env, &here, &second));
+    refuses(HF_ERR_NO_ADDRESS, hf_udp_open(p->stack, &p->env, &there, &second));
+    any.port = 0;
+    calls(hf_udp_open(p->stack, &p->env, &any, &second));
+    calls(hf_close(p->stack, &p->env, first));
+    calls(hf_udp_open(p->stack, &p->env, &here, &first));
+}
+
+static int prepare4(void **state)
+{
+    fill_data();
+    return peer_setup4(state);
+}
+
+static int prepare6(void **state)
+{
+    fill_data();
+    return peer_setup6(state);
+}
+
+#define ON_BOTH(name)                                                                              \
+    {#name, name, prepare4, peer_teardown, NULL},                                                  \
+    {                                                                                              \
+#name ", IPv6", name, prepare6, peer_teardown, NULL                                        \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(a_datagram_is_received_with_its_sender),
+        ON_BOTH(a_datagram_with_a_bad_checksum_is_dropped),
+        ON_BOTH(a_datagram_is_sent_with_a_right_checksum),
+        ON_BOTH(a_datagram_larger_than_the_mtu_leaves_in_fragments),
+        ON_BOTH(small_chunks_are_no_limit_to_what_a_frame_carries),
+        ON_BOTH(a_datagram_too_large_for_udp_is_refused),
+        ON_BOTH(a_datagram_in_fragments_is_received_whatever_their_order),
+        ON_BOTH(a_datagram_of_the_largest_size_is_put_together),
+        ON_BOTH(overlapping_fragments_lose_the_datagram),
+        ON_BOTH(two_different_ends_lose_the_datagram),
+        ON_BOTH(a_datagram_that_stays_incomplete_is_given_up_and_its_sender_told),
+        ON_BOTH(fragments_of_one_sender_do_not_use_up_what_others_need),
+        ON_BOTH(tcp_in_fragments_is_taken),
+        ON_BOTH(an_echo_request_is_answered_with_its_own_octets),
+        ON_BOTH(echo_replies_are_bounded_in_their_rate),
+        ON_BOTH(nobody_at_a_udp_port_is_told),
+        ON_BOTH(a_protocol_that_nobody_speaks_is_told),
+        ON_BOTH(errors_are_never_answered_with_errors),
+        ON_BOTH(requests_for_information_and_redirects_are_ignored),
+        ON_BOTH(an_error_about_a_datagram_is_kept_for_its_socket),
+        ON_BOTH(the_queue_of_a_socket_is_bounded),
+        ON_BOTH(a_socket_that_was_refused_is_told_when_it_can_send),
+        ON_BOTH(one_port_has_one_socket_per_address),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
