@@ -6,8 +6,8 @@ static struct played p;
 /* Elements close in order, entities are the five of XML, '<' stands in no text or attribute. */
 static void check_well_formed(const char *svg)
 {
-    const char *open[32];
-    size_t open_len[32], depth = 0;
+    const char *open[32] = {NULL};
+    size_t open_len[32] = {0}, depth = 0;
     for (const char *at = svg; *at != 0;) {
         if (*at == '&') {
             assert_true(strncmp(at, "&lt;", 4) == 0 || strncmp(at, "&gt;", 4) == 0 ||
