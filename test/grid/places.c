@@ -200,13 +200,30 @@ static void hears(struct walk *w, unsigned ctl)
     need(w, "control bits heard", hear(w) & ~(unsigned)PSH, ctl);
 }
 
+/* A block of few KiB: it is copied for each cell. */
+static void small_config(struct hf_config *config)
+{
+    hf_config_default(config, 2);
+    config->max_half_open = config->max_time_wait = 2;
+    config->max_listeners = config->max_interfaces = config->max_addresses = 1;
+    config->max_routes = 2;
+    config->max_udp = config->max_neighbours = config->max_packets = config->max_reassembly = 0;
+    config->max_replies = 4;
+    config->max_ranges = 8;
+    config->small_chunks = 32;
+    config->small_chunk_bytes = 64;
+    config->large_chunks = config->lent_chunks = config->max_regions = 0;
+    config->history_events = 0;
+    config->max_tokens = 64;
+    config->policy.receive_window = 1000;
+    memset(config->seed, 0x5a, sizeof config->seed);
+}
+
 static void make_stack(struct walk *w)
 {
     struct hf_config config;
     struct hf_interface iface = {.struct_size = sizeof iface, .link = HF_LINK_IP, .mtu = 1500};
-    hf_config_default(&config, 2);
-    config.history_events = 0;
-    memset(config.seed, 0x5a, sizeof config.seed);
+    small_config(&config);
     w->p->bytes = hf_size(&config);
     if (w->p->bytes == 0) {
         fail(w, "hf_size refuses the config");

@@ -81,6 +81,7 @@ struct rule {
     unsigned seq, ack, len, text, ts; /* bits by class; len: 0, 1, 2+  */
     unsigned verdict, reply, next;
     unsigned hits;
+    const void *shown; /* the place it last failed in */
     char sentence[160], place[64];
 };
 
