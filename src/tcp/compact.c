@@ -235,7 +235,8 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     tcb->id = tuple;
     tcb->generation = generation;
     tcb->pmtu = (uint16_t)mtu;
-    tcb->flags = (scratch->flags & ~(uint32_t)F_COMPACT) | F_UNACCEPTED;
+    /* The segment is judged once more, on the tcb: its ACK must not fall to the limit twice. */
+    tcb->flags = (scratch->flags & ~(uint32_t)(F_COMPACT | F_CHALLENGED)) | F_UNACCEPTED;
     tcb->owes = 0;
     tcb->listener = half->listener;
     tally_at(tcp, idx)->max_segment = listener->max_segment;

@@ -58,7 +58,13 @@ static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct se
     }
     seg->ctl &= (uint16_t) ~(FIN | SYN);
     seg->text_len = 0;
+    struct tcb last = *tcb;
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
     enum hf_verdict verdict = check_ack(tcp, tcb, seg, false);
+    if (verdict == HF_V_DROP_AFTER_CLOSE) { /* LAST-ACK: the record is gone, its ACK is due */
+        tcp_reply_owed(tcp, &last, &id);
+    }
     bool no_reset = verdict == HF_V_DROP_SYN_RECEIVED_ACK; /* its sentence speaks of one */
     return verdict == HF_V_CONTINUE || no_reset ? HF_V_ACK_ONLY_TAKEN : verdict;
 }

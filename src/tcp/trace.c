@@ -113,6 +113,17 @@ static uint8_t state_without_tcb(const struct hf_trace *record)
     return record->verdict == HF_V_HANDSHAKE ? HF_SYN_RECEIVED : HF_LISTEN;
 }
 
+/* Where a half-open record goes "back to LISTEN" it is dropped, and TIME-WAIT's SYN (RFC 6191)
+ * opens a record of its own: the record at hand does not say so. */
+static uint8_t state_with_tcb(const struct tcb *tcb, enum hf_verdict verdict)
+{
+    bool back = verdict == HF_V_RST_BACK_TO_LISTEN || verdict == HF_V_SYN_BACK_TO_LISTEN;
+    if (back && (tcb->flags & F_COMPACT)) {
+        return HF_LISTEN;
+    }
+    return verdict == HF_V_TIME_WAIT_REUSED ? HF_SYN_RECEIVED : tcb->state;
+}
+
 void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
 {
     struct hf_trace *record = &tcp->before;
@@ -125,7 +136,7 @@ void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
     }
     record->verdict = (uint16_t)verdict;
     if (tcb) {
-        record->state_after = tcb->state;
+        record->state_after = state_with_tcb(tcb, verdict);
         if (record->handle == 0) {
             record->handle = tcp_handle(tcp, tcb);
         }
