@@ -75,7 +75,7 @@ static int trouble(const struct packet *packet)
 {
     int err = 0;
     socklen_t len = sizeof err;
-    struct sockaddr_ll at;
+    struct sockaddr_ll at = {0};
     socklen_t at_len = sizeof at;
     if (getsockopt(packet->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0 || err == 0) {
         return 0;
@@ -205,7 +205,7 @@ static bool set_up_ring(struct packet *packet)
 /* What the interface says of itself, asked through the socket: it may be in another namespace. */
 static int describe(int fd, struct ifreq *ifr, const uint8_t *mac, struct hf_interface *iface)
 {
-    struct sockaddr_ll at;
+    struct sockaddr_ll at = {0};
     socklen_t len = sizeof at;
     if (getsockname(fd, (struct sockaddr *)&at, &len) != 0 || at.sll_family != AF_PACKET) {
         return -EINVAL;
@@ -239,7 +239,7 @@ static int describe(int fd, struct ifreq *ifr, const uint8_t *mac, struct hf_int
 /* IPv6 speaks to groups (neighbour discovery): let all of them in. */
 static int start(int fd)
 {
-    struct sockaddr_ll at;
+    struct sockaddr_ll at = {0};
     socklen_t len = sizeof at;
     if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
         return -errno;

@@ -1,0 +1,199 @@
+/* handfast/device.h: TUN, TAP and Ethernet interfaces by name, and what is wrong with them.  The
+ * program moves into a network namespace of its own first; skipped where it cannot. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "device/namespace.h"
+#include "handfast/host.h"
+
+enum { LONG_MS = 20000, PORT = 80 };
+
+static char error[HF_ERROR_TEXT];
+static bool can_tun;
+
+static void need_tun(void)
+{
+    const char *ci = getenv("CI");
+    if (!can_tun && ci != NULL && strcmp(ci, "true") == 0) {
+        fail_msg("/dev/net/tun cannot be opened");
+    }
+    if (!can_tun) {
+        skip();
+    }
+}
+
+static void must(int result)
+{
+    if (result < 0) {
+        fail_msg("%s", error);
+    }
+}
+
+/* A connection to a listener of the kernel's on 10.9.0.1, by a host with this device. */
+static void connect_over(struct hf_device *device)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+    struct hf_host *host;
+    hf_handle c;
+    char text[8] = "";
+    int one = 1;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), 0);
+    (void)inet_pton(AF_INET, "10.9.0.1", &here.sin_addr);
+    assert_int_equal(bind(listener, (struct sockaddr *)&here, sizeof here), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    int iface = hf_host_attach(host, device);
+    assert_int_equal(iface, 1);
+    assert_int_equal(hf_host_address(host, iface, "10.9.0.2/24"), 0);
+    if (hf_host_connect(host, "10.9.0.1", "80", LONG_MS, &c) < 0) {
+        fail_msg("%s", hf_host_error(host));
+    }
+    int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "hello", 5), 5);
+    assert_int_equal(hf_host_recv(host, c, text, sizeof text, LONG_MS), 5);
+    assert_string_equal(text, "hello");
+    close(fd);
+    close(listener);
+    hf_host_free(host);
+}
+
+static void a_tun_device_is_made_with_its_name_and_gone_with_its_descriptor(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    need_tun();
+    must(hf_device_tun(&device, "hft0", 0, error));
+    assert_string_equal(hf_device_name(device), "hft0");
+    must(hf_kernel_address("hft0", "10.9.0.1/24", error));
+    connect_over(device);
+    assert_int_equal(if_nametoindex("hft0"), 0);
+}
+
+static void a_tap_device_speaks_ethernet(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    static const uint8_t mac[6] = {2, 1, 2, 3, 4, 5};
+    need_tun();
+    must(hf_device_tap(&device, "hft1", NULL, 0, error));
+    assert_int_equal(hf_device_interface(device)->mac[0] & 3, 2);
+    must(hf_kernel_address("hft1", "10.9.0.1/24", error));
+    connect_over(device);
+    must(hf_device_tap(&device, "hft1", mac, HF_DEVICE_NO_OFFLOAD, error));
+    assert_memory_equal(hf_device_interface(device)->mac, mac, 6);
+    assert_int_equal(hf_device_interface(device)->offload, 0);
+    must(hf_kernel_address("hft1", "10.9.0.1/24", error));
+    connect_over(device);
+}
+
+static void an_ethernet_interface_is_shared_with_its_mac_or_another(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    static const uint8_t mac[6] = {2, 1, 2, 3, 4, 5};
+    must(dev_link_veth("hfv0", "hfv1", error));
+    must(hf_kernel_address("hfv0", "10.9.0.1/24", error));
+    must(hf_kernel_address("hfv1", NULL, error));
+    must(hf_device_packet(&device, "hfv1", NULL, 0, error));
+    connect_over(device);
+    must(hf_device_packet(&device, "hfv1", mac, 0, error));
+    assert_memory_equal(hf_device_interface(device)->mac, mac, 6);
+    connect_over(device);
+}
+
+static void the_mtu_is_the_kernels(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    must(dev_link_veth("hfm0", "hfm1", error));
+    must(dev_link_set("hfm1", IFF_UP, 1280, error));
+    must(hf_device_packet(&device, "hfm1", NULL, 0, error));
+    assert_int_equal(hf_device_interface(device)->mtu, 1280);
+    hf_device_close(device);
+}
+
+static void expect_failure(int result, int expected, const char *words)
+{
+    assert_int_equal(result, expected);
+    if (strstr(error, words) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", error, words);
+    }
+}
+
+static void what_cannot_be_opened_says_why_and_what_to_do(void **state)
+{
+    (void)state;
+    struct hf_device *device, *again;
+    expect_failure(hf_device_packet(&device, "no-such", NULL, 0, error), -ENODEV, "ip link");
+    assert_null(device);
+    expect_failure(hf_device_packet(&device, "lo", NULL, 0, error), -EPROTONOSUPPORT, "Ethernet");
+    expect_failure(hf_kernel_address("no-such", "10.9.0.1/24", error), -ENODEV, "no such");
+    expect_failure(hf_kernel_address("lo", "10.9.0/24", error), -EINVAL, "not an address");
+    expect_failure(hf_device_tun(&device, "a-name-that-is-too-long", 0, error), -EINVAL, "name");
+    need_tun();
+    must(hf_device_tun(&device, "hft2", 0, error));
+    expect_failure(hf_device_tun(&again, "hft2", 0, error), -EBUSY, "in use");
+    expect_failure(hf_device_tap(&again, "hft2", NULL, 0, error), -EINVAL, "not a TAP");
+    hf_device_close(device);
+}
+
+static void a_device_that_goes_away_is_told_once_and_does_not_spin(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    struct hf_host *host;
+    must(dev_link_veth("hfg0", "hfg1", error));
+    must(hf_kernel_address("hfg0", NULL, error));
+    must(hf_kernel_address("hfg1", NULL, error));
+    must(hf_device_packet(&device, "hfg1", NULL, 0, error));
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_host_attach(host, device), 1);
+    if (system("ip link del hfg0") != 0) {
+        hf_host_free(host);
+        skip(); /* no iproute2 here */
+    }
+    int err = 0;
+    for (int i = 0; i < 100 && err == 0; i++) {
+        err = hf_host_run_once(host, 10000000);
+    }
+    assert_int_equal(err, -ENODEV);
+    assert_non_null(strstr(hf_host_error(host), "hfg1"));
+    assert_int_equal(hf_host_run_once(host, 0), 0);
+    hf_host_free(host);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tun_device_is_made_with_its_name_and_gone_with_its_descriptor),
+        cmocka_unit_test(a_tap_device_speaks_ethernet),
+        cmocka_unit_test(an_ethernet_interface_is_shared_with_its_mac_or_another),
+        cmocka_unit_test(the_mtu_is_the_kernels),
+        cmocka_unit_test(what_cannot_be_opened_says_why_and_what_to_do),
+        cmocka_unit_test(a_device_that_goes_away_is_told_once_and_does_not_spin),
+    };
+    bool inside = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+    if (!inside || dev_link_set("lo", IFF_UP, 0, error) < 0) {
+        (void)fprintf(stderr, "skipped: no network namespace: %s\n", strerror(errno));
+        const char *ci = getenv("CI");
+        return ci != NULL && strcmp(ci, "true") == 0 ? 1 : 77;
+    }
+    can_tun = access("/dev/net/tun", R_OK | W_OK) == 0;
+    return cmocka_run_group_tests_name("named", tests, NULL, NULL);
+}
