@@ -5,7 +5,7 @@
 
 /* RFC 6675 4, octet by octet. */
 struct model {
-    bool held[3000];
+    bool held[1500];
     uint32_t una, nxt;
 };
 
@@ -58,11 +58,11 @@ static void compare(struct bench *t, const struct model *m)
 static void scoreboard_is_what_a_bitmap_says(uint32_t seed)
 {
     struct bench t;
-    struct model m = {.nxt = 3000};
+    struct model m = {.nxt = 1500};
     begin(&t, F_SACK);
-    queues(&t, 3000);
+    queues(&t, 1500);
     t.tcb->snd_mss = 100;
-    t.tcb->snd.nxt = seq(FIRST + 3000);
+    t.tcb->snd.nxt = seq(FIRST + 1500);
     while (m.una < m.nxt) {
         struct segment seg = {.opt.present = OPT_SACK, .opt.n_sack = 3};
         uint32_t before = queue_of(&t)->sacked_bytes;
@@ -97,7 +97,7 @@ static void scoreboard_is_what_a_bitmap_says(uint32_t seed)
 static void the_scoreboard_is_what_a_bitmap_says(void **state)
 {
     (void)state;
-    for (uint32_t seed = 1; seed <= 20; seed++) {
+    for (uint32_t seed = 1; seed <= 8; seed++) {
         scoreboard_is_what_a_bitmap_says(seed);
     }
 }
