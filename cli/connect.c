@@ -9,7 +9,7 @@ enum {
     CONNECTIONS = 16,
     ADDRESSES = 16,
     START_MS = 3000, /* COMMAND may need this long until it listens */
-    AGAIN_MS = 50
+    AGAIN_MS = 20
 };
 
 static int source(struct link *link, const struct netcat_options *options,
@@ -49,9 +49,31 @@ static int try_all(struct link *link, const struct netcat_options *options,
         if (result == 0 || result == -EINTR)
             return result;
         if (options->verbose)
-            cli_note("%s: %s", hf_endpoint_text(&remotes[i], text), hf_host_error(link->host));
+            cli_note("%s", hf_host_error(link->host));
     }
     return result;
+}
+
+/* A command that was just started may be the server: it has a moment until it listens. */
+static void await_server(struct link *link, const struct hf_endpoint *remote)
+{
+    static const uint8_t ours4[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [13] = 77, [15] = 2};
+    static const uint8_t ours6[16] = {0xfd, 0x77, [15] = 2};
+    bool ipv4 = cli_is_ipv4(remote->ip);
+    const uint8_t *ours = ipv4 ? ours4 : ours6;
+    uint8_t theirs[16];
+    memcpy(theirs, ours, 16);
+    theirs[15] = 1;
+    if (!link->net || memcmp(remote->ip, theirs, 16) != 0)
+        return;
+    struct hf_endpoint handfast = {.port = 1};
+    memcpy(handfast.ip, ours, 16);
+    for (int waited = 0; waited < START_MS && !link_command_ended(link) && !link_interrupted();
+         waited += AGAIN_MS) {
+        if (kernel_state(link->net, remote, &handfast) != HF_CLOSED)
+            return;
+        hf_host_run_once(link->host, AGAIN_MS * 1000000LL);
+    }
 }
 
 static int open_connection(struct link *link, const struct netcat_options *options,
@@ -64,16 +86,9 @@ static int open_connection(struct link *link, const struct netcat_options *optio
     int n = hf_host_resolve(link->host, host, port, options->version, remotes, ADDRESSES);
     if (n < 1)
         return cli_failure("%s port %s: %s", host, port, hf_host_error(link->host));
+    await_server(link, &remotes[0]);
     int64_t begin = hf_host_env(link->host)->now_ns;
-    int result;
-    for (;;) {
-        result = try_all(link, options, &local, remotes, n, begin, connection);
-        int64_t used_ms = (hf_host_env(link->host)->now_ns - begin) / 1000000;
-        if (result != -ECONNREFUSED || !link->command || link_command_ended(link) ||
-            used_ms > START_MS || link_interrupted())
-            break;
-        hf_host_run_once(link->host, AGAIN_MS * 1000000LL);
-    }
+    int result = try_all(link, options, &local, remotes, n, begin, connection);
     if (result == 0)
         return CLI_OK;
     if (link_interrupted()) {

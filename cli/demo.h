@@ -106,10 +106,6 @@ struct demo_serve {
 int demo_server_start(struct demo *demo, struct demo_server *server, const struct demo_serve *how);
 /* curl sends demo->up to the URL; its standard output goes to `out`.  The new process, or -1. */
 pid_t demo_curl_start(struct demo *demo, char *url, int out);
-/* What inet_diag says of the kernel's end: an enum hf_state; HF_CLOSED when it has no such
- * connection; -1 when it could not be asked. */
-int demo_kernel_state(struct demo *demo, const struct hf_endpoint *kernel,
-                      const struct hf_endpoint *handfast);
 
 /* demo_connections.c: each draws itself.  number: 1 .. 5, for the heading. */
 int demo_curl_to_handfast(struct demo *demo, int number, bool ipv6);

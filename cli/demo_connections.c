@@ -64,7 +64,7 @@ static int compare(struct demo *demo, const struct ends *ends, int handfast, int
         return cli_failure("there is no ladder of this connection");
     int ours = hf_ladder_state(ladder);
     int inferred = hf_ladder_peer_state(ladder, NULL);
-    int asked = demo_kernel_state(demo, &ends->kernel, &ends->handfast);
+    int asked = kernel_state(demo->net, &ends->kernel, &ends->handfast);
     if (asked < 0)
         return cli_failure("inet_diag does not answer: the kernel's states cannot be compared");
     bool agree = ours == handfast && inferred == kernel && asked == kernel;

@@ -307,11 +307,11 @@ bool link_command_ended(struct link *link)
     return link->options->command && link->command == 0;
 }
 
-/* The command has a moment to end by itself, while its connections are still answered. */
-static void end_command(struct link *link)
+/* After success the command has a moment to end by itself, while it is still answered. */
+static void end_command(struct link *link, bool success)
 {
     enum { MOMENT_MS = 2000, STEP_MS = 20 };
-    for (int waited = 0; !link_command_ended(link) && waited < MOMENT_MS && !interrupted;
+    for (int waited = 0; success && !link_command_ended(link) && waited < MOMENT_MS && !interrupted;
          waited += STEP_MS)
         hf_host_run_once(link->host, STEP_MS * 1000000LL);
     if (link->command > 0) {
@@ -325,7 +325,7 @@ static void end_command(struct link *link)
 int link_close(struct link *link, int status)
 {
     if (link->command > 0)
-        end_command(link);
+        end_command(link, status == CLI_OK);
     if (status == CLI_OK && link->command_status != 0)
         status = cli_failure("'%s' ended with status %d", link->options->command[0],
                              link->command_status);

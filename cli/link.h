@@ -72,6 +72,11 @@ bool link_command_ended(struct link *link);
  * CLI_FAILED when something could not be written or the command failed. */
 int link_close(struct link *link, int status);
 
+/* inet_diag.c: the state of the kernel's socket in a private network, an enum hf_state: that of the
+ * connection, else of a listener there, else HF_CLOSED; -1 when it could not be asked. */
+int kernel_state(struct hf_private *net, const struct hf_endpoint *kernel,
+                 const struct hf_endpoint *handfast);
+
 /* SIGINT and SIGTERM, once caught, end every wait. */
 void link_catch_signals(void);
 bool link_interrupted(void);

@@ -168,11 +168,20 @@ static void look_at_files(struct relay *relay)
         relay->readable = true; /* read fails: the end */
 }
 
-static void tell_reason(const struct link *link, hf_handle connection)
+static void tell_reason(struct link *link, const struct netcat_options *options,
+                        hf_handle connection)
 {
     struct hf_close_reason reason;
-    if (hf_close_reason(hf_host_stack(link->host), connection, &reason) != HF_ERR_STALE_HANDLE)
+    struct hf_ladder *ladder =
+        link->ladders ? hf_ladder_set_handle(link->ladders, connection) : NULL;
+    if (hf_close_reason(hf_host_stack(link->host), connection, &reason) == HF_ERR_STALE_HANDLE)
+        return;
+    if (ladder)
+        hf_ladder_end(ladder, reason.text);
+    if (options->verbose)
         cli_note("%s", reason.text);
+    if (ladder && options->keep && !options->link.svg)
+        hf_ladder_set_drop(link->ladders, ladder); /* a set has room for some only */
 }
 
 int relay(struct link *link, const struct netcat_options *options, hf_handle connection)
@@ -204,8 +213,8 @@ int relay(struct link *link, const struct netcat_options *options, hf_handle con
     }
     hf_host_unwatch(link->host, 0);
     hf_host_unwatch(link->host, 1);
-    if (status == CLI_FAILED && options->verbose)
-        tell_reason(link, connection);
+    if (status == CLI_FAILED)
+        tell_reason(link, options, connection);
     return status;
 }
 
@@ -233,8 +242,7 @@ int relay_farewell(struct link *link, const struct netcat_options *options, hf_h
         return CLI_INTERRUPTED;
     if (result == 0 && !options->whole_time_wait && !options->keep)
         linger(link, connection);
-    if (options->verbose)
-        tell_reason(link, connection);
+    tell_reason(link, options, connection);
     hf_host_release(link->host, connection);
     if (result < 0)
         return broken("closing", result);
@@ -243,8 +251,13 @@ int relay_farewell(struct link *link, const struct netcat_options *options, hf_h
 
 int relay_reset(struct link *link, hf_handle connection)
 {
+    struct hf_status status = {.struct_size = sizeof status};
+    hf_status(hf_host_stack(link->host), hf_host_env(link->host), connection, &status);
     hf_host_abort(link->host, connection);
     hf_host_release(link->host, connection);
-    cli_note("interrupted: the open connection was reset");
+    if (status.state == HF_TIME_WAIT)
+        cli_note("interrupted: TIME-WAIT was cut short");
+    else
+        cli_note("interrupted: the open connection was reset");
     return CLI_INTERRUPTED;
 }
