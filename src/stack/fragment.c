@@ -47,10 +47,9 @@ static struct stack_fragments *find(const struct stack *st, const struct arrival
     return NULL;
 }
 
-static void older(const struct stack_fragments *f, struct stack_fragments **oldest,
-                  struct stack_fragments *candidate)
+static void keep_older(struct stack_fragments **oldest, struct stack_fragments *candidate)
 {
-    if (*oldest == NULL || (int32_t)(f->at_ms - (*oldest)->at_ms) < 0) {
+    if (*oldest == NULL || (int32_t)(candidate->at_ms - (*oldest)->at_ms) < 0) {
         *oldest = candidate;
     }
 }
@@ -67,10 +66,10 @@ static struct stack_fragments *find_place(struct stack *st, const struct arrival
             unused = f;
             continue;
         }
-        older(f, &oldest, f);
+        keep_older(&oldest, f);
         if (memcmp(f->src, a->ip.src, 16) == 0) {
             own++;
-            older(f, &oldest_own, f);
+            keep_older(&oldest_own, f);
         }
     }
     struct stack_fragments *place = unused;
@@ -117,12 +116,39 @@ static enum hf_verdict kill(struct stack *st, struct stack_fragments *f)
     return HF_V_DROP_FRAGMENT;
 }
 
-/* A range with a copy of the text; 0: no memory, the sender will repeat. */
-static uint32_t new_range(struct stack *st, const struct arrival *a)
+/* Makes room for f: the oldest other datagram of its sender goes, else the oldest of anybody. */
+static bool displace(struct stack *st, const struct stack_fragments *f)
+{
+    struct stack_fragments *oldest = NULL, *oldest_own = NULL;
+    for (uint32_t n = 1; n <= st->s->max_fragments; n++) {
+        struct stack_fragments *other = stack_fragments_at(st, n);
+        if (other == f || other->n == 0) {
+            continue;
+        }
+        keep_older(&oldest, other);
+        if (memcmp(other->src, f->src, 16) == 0) {
+            keep_older(&oldest_own, other);
+        }
+    }
+    struct stack_fragments *victim = oldest_own != NULL ? oldest_own : oldest;
+    if (victim != NULL) {
+        forget(st, victim);
+    }
+    return victim != NULL;
+}
+
+/* A range with a copy of the text; 0: no memory, the sender will repeat.  A part of the ranges is
+ * TCP's alone. */
+static uint32_t new_range(struct stack *st, const struct stack_fragments *f,
+                          const struct arrival *a)
 {
     struct tcp *tcp = &st->tcp;
     struct pool *pool = &tcp->b->ranges;
-    uint32_t idx = pool->used < pool->max - pool->max / 4 ? pool_alloc(pool, tcp->block) : 0;
+    uint32_t most = pool->max - pool->max / 4;
+    if (pool->used >= most && !displace(st, f)) {
+        return 0;
+    }
+    uint32_t idx = pool->used < most ? pool_alloc(pool, tcp->block) : 0;
     if (idx == 0) {
         return 0;
     }
@@ -155,10 +181,11 @@ static enum hf_verdict insert(struct stack *st, struct stack_fragments *f, const
     bool ends_twice = !a->ip.mf && f->total_len != 0 && f->total_len != right;
     bool too_long = a->ip.mf && f->total_len != 0 && right >= f->total_len;
     bool too_short = !a->ip.mf && f->highest > right;
-    if (overlaps || ends_twice || too_long || too_short || f->n == FRAGMENTS_MOST) {
+    bool too_many = f->n >= min_u32(FRAGMENTS_MOST, block_of(st)->ranges.max / 2);
+    if (overlaps || ends_twice || too_long || too_short || too_many) {
         return kill(st, f);
     }
-    uint32_t idx = new_range(st, a);
+    uint32_t idx = new_range(st, f, a);
     if (idx == 0) {
         return HF_V_DROP_NO_MEMORY;
     }

@@ -10,6 +10,7 @@
 enum { HERE = 7000, THERE = 9000, ROOM = 70000 };
 
 static uint8_t data[ROOM], got[ROOM];
+static uint16_t ident = 77; /* of the fragments sent */
 
 static void fill_data(void)
 {
@@ -59,7 +60,7 @@ static void sends_fragment(struct peer *p, uint8_t proto, const uint8_t *payload
     static uint8_t packet[ROOM];
     struct wire_ip ip = ip_in(p, proto);
     uint32_t extra = p->v6 ? 8 : 0;
-    ip.ident = 77;
+    ip.ident = ident;
     ip.mf = more;
     ip.frag_offset = (uint16_t)from;
     ip.total_len = (p->v6 ? 40 : 20) + extra + to - from;
@@ -69,7 +70,7 @@ static void sends_fragment(struct peer *p, uint8_t proto, const uint8_t *payload
         packet[at] = proto;
         packet[at + 1] = 0;
         put_be16(packet + at + 2, (uint16_t)(from | (more ? 1 : 0)));
-        put_be32(packet + at + 4, 77);
+        put_be32(packet + at + 4, ident);
         at += 8;
     }
     memcpy(packet + at, payload + from, to - from);
@@ -149,7 +150,7 @@ static void large_datagram_leaves(struct peer *p, uint32_t len)
     hf_handle handle = socket_on(p, HERE);
     struct hf_endpoint to = peer_there(p, THERE);
     holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, len), len);
-    uint32_t end = 0, ident = 0, n = 0;
+    uint32_t end = 0, first_ident = 0, n = 0;
     struct wire_ip ip = {0};
     bool more = true;
     while (more) {
@@ -158,12 +159,12 @@ static void large_datagram_leaves(struct peer *p, uint32_t len)
         ip = seen->ip;
         uint32_t this_ident = p->v6 ? ip.ident32 : ip.ident;
         holds(ip.fragment && ip.total_len <= p->mtu);
-        holds(n == 0 || this_ident == ident);
+        holds(n == 0 || this_ident == first_ident);
         holds_equal(ip.frag_offset, end);
         uint32_t text = ip.total_len - ip.header_len;
         holds(!ip.mf || text % 8 == 0);
         memcpy(whole + end, seen->bytes + ip.header_len, text);
-        ident = this_ident;
+        first_ident = this_ident;
         end += text;
         more = ip.mf;
         n++;
@@ -305,14 +306,32 @@ TEST(fragments_of_one_sender_do_not_use_up_what_others_need)
     sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
     uint8_t mine = p->peer_ip[15];
     for (unsigned i = 0; i < 100; i++) {
-        static uint8_t other[3000];
         p->peer_ip[15] = 99;
-        memcpy(other, payload, sizeof other);
-        /* other protocols are other datagrams in IPv4; in IPv6 they would be one */
-        sends_fragment(p, (uint8_t)(100 + (p->v6 ? 0 : i)), other, 8 * (p->v6 ? i : 0) + 800,
-                       8 * (p->v6 ? i : 0) + 808, true);
+        ident = (uint16_t)(100 + i);
+        sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 808, true);
     }
+    ident = 77;
     p->peer_ip[15] = mine;
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 2000, false);
+    reads_datagram(p, handle, 1992);
+}
+
+TEST(a_flood_of_fragments_does_not_stop_a_later_datagram)
+{
+    static uint8_t payload[3000];
+    p->config.max_reassembly = 8;
+    p->config.max_ranges = 64;
+    hf_handle handle = socket_on(p, HERE);
+    make_datagram(p, payload, 1992);
+    uint8_t mine = p->peer_ip[15];
+    for (unsigned i = 0; i < 3000; i++) {
+        p->peer_ip[15] = (uint8_t)(10 + i % 200);
+        ident = (uint16_t)(100 + i / 40);
+        sends_fragment(p, WIRE_PROTO_UDP, payload, 800 + i % 40 * 16, 808 + i % 40 * 16, true);
+    }
+    ident = 77;
+    p->peer_ip[15] = mine;
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
     sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 2000, false);
     reads_datagram(p, handle, 1992);
 }
@@ -574,6 +593,7 @@ int main(void)
         ON_BOTH(two_different_ends_lose_the_datagram),
         ON_BOTH(a_datagram_that_stays_incomplete_is_given_up_and_its_sender_told),
         ON_BOTH(fragments_of_one_sender_do_not_use_up_what_others_need),
+        ON_BOTH(a_flood_of_fragments_does_not_stop_a_later_datagram),
         ON_BOTH(tcp_in_fragments_is_taken),
         ON_BOTH(an_echo_request_is_answered_with_its_own_octets),
         ON_BOTH(echo_replies_are_bounded_in_their_rate),
