@@ -92,7 +92,7 @@ TEST(figure_8_an_old_duplicate_syn_is_answered_reset_and_forgotten)
     expects(SYN | ACK, .seq = ISS, .ack = 91); /* 4 */
     sends(RST, .seq = 91);                     /* 5 */
     expects_silence();
-    expects_state(HF_CLOSED); /* the child; the listener goes on */
+    expects_state(HF_LISTEN); /* the child is gone; the listener goes on */
     after(5000);
     expects_silence();
     new_incarnation(100);
