@@ -153,29 +153,45 @@ static void what_cannot_be_opened_says_why_and_what_to_do(void **state)
     hf_device_close(device);
 }
 
-static void a_device_that_goes_away_is_told_once_and_does_not_spin(void **state)
+/* The device's kernel side is deleted by the command. */
+static void expect_gone(struct hf_device *device, const char *name, const char *command)
 {
-    (void)state;
-    struct hf_device *device;
     struct hf_host *host;
-    must(dev_link_veth("hfg0", "hfg1", error));
-    must(hf_kernel_address("hfg0", NULL, error));
-    must(hf_kernel_address("hfg1", NULL, error));
-    must(hf_device_packet(&device, "hfg1", NULL, 0, error));
     assert_int_equal(hf_host_new(&host, NULL), 0);
     assert_int_equal(hf_host_attach(host, device), 1);
-    if (system("ip link del hfg0") != 0) {
+    if (system(command) != 0) {
         hf_host_free(host);
-        skip(); /* no iproute2 here */
+        skip(); /* no iproute2 here, or it does not let us */
     }
     int err = 0;
     for (int i = 0; i < 100 && err == 0; i++) {
         err = hf_host_run_once(host, 10000000);
     }
     assert_int_equal(err, -ENODEV);
-    assert_non_null(strstr(hf_host_error(host), "hfg1"));
+    assert_non_null(strstr(hf_host_error(host), name));
     assert_int_equal(hf_host_run_once(host, 0), 0);
     hf_host_free(host);
+}
+
+static void an_interface_that_goes_away_is_told_once(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    must(dev_link_veth("hfg0", "hfg1", error));
+    must(hf_kernel_address("hfg0", NULL, error));
+    must(hf_kernel_address("hfg1", NULL, error));
+    must(hf_device_packet(&device, "hfg1", NULL, 0, error));
+    expect_gone(device, "hfg1", "ip link del hfg0");
+}
+
+static void a_tun_device_that_goes_away_is_told_once(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    need_tun();
+    must(hf_device_tun(&device, "hft3", 0, error));
+    must(hf_kernel_address("hft3", NULL, error));
+    expect_gone(device, "hft3", "ip link del hft3");
 }
 
 int main(void)
@@ -186,7 +202,8 @@ int main(void)
         cmocka_unit_test(an_ethernet_interface_is_shared_with_its_mac_or_another),
         cmocka_unit_test(the_mtu_is_the_kernels),
         cmocka_unit_test(what_cannot_be_opened_says_why_and_what_to_do),
-        cmocka_unit_test(a_device_that_goes_away_is_told_once_and_does_not_spin),
+        cmocka_unit_test(an_interface_that_goes_away_is_told_once),
+        cmocka_unit_test(a_tun_device_that_goes_away_is_told_once),
     };
     bool inside = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
     if (!inside || dev_link_set("lo", IFF_UP, 0, error) < 0) {
