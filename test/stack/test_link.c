@@ -1,0 +1,489 @@
+/* test_link.c - on an Ethernet link: ARP (RFC 826, RFC 1122 2.3.2), neighbour discovery (RFC 4861
+ * 7), what frames are for us (RFC 894, RFC 1122 3.2.1.3). */
+#include "common/peer.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+enum { ETH = 14, PORT = 7000 };
+enum { NS = ICMP6_NEIGHBOUR_SOLICIT, NA = ICMP6_NEIGHBOUR_ADVERT };
+
+static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 9};
+
+/* Frames of the peer -------------------------------------------------------------------------- */
+
+static void sends_frame(struct peer *p, const uint8_t dst[6], uint16_t type, const void *payload,
+                        uint32_t len)
+{
+    static uint8_t frame[2000];
+    struct wire_eth eth = {.type = type};
+    memcpy(eth.dst, dst, 6);
+    memcpy(eth.src, p->peer_mac, 6);
+    size_t at = wire_put_eth(frame, &eth);
+    memcpy(frame + at, payload, len);
+    peer_frame(p, frame, (uint32_t)at + len);
+}
+
+static void sends_arp(struct peer *p, uint16_t op, const uint8_t sha[6], const uint8_t spa[16],
+                      const uint8_t tpa[16])
+{
+    uint8_t out[WIRE_ARP_BYTES];
+    struct wire_arp arp = {.op = op};
+    memcpy(arp.sha, sha, 6);
+    memcpy(arp.spa, spa + 12, 4);
+    memcpy(arp.tpa, tpa + 12, 4);
+    memcpy(arp.tha, p->stack_mac, 6);
+    wire_put_arp(out, &arp);
+    sends_frame(p, op == 1 ? everybody : p->stack_mac, WIRE_ETH_ARP, out, sizeof out);
+}
+
+struct nd_spec {
+    const uint8_t *src, *dst, *target, *mac; /* mac NULL: no link-layer address option */
+    uint8_t type, hop_limit, code;
+    bool solicited, override, bad_checksum;
+};
+
+static void sends_nd(struct peer *p, const struct nd_spec *spec)
+{
+    uint8_t out[WIRE_MAX_IP + WIRE_MAX_ND];
+    struct wire_nd nd = {.solicitation = spec->type == NS,
+                         .solicited = spec->solicited,
+                         .override = spec->override,
+                         .has_lladdr = spec->mac != NULL};
+    memcpy(nd.target, spec->target, 16);
+    if (spec->mac != NULL)
+        memcpy(nd.lladdr, spec->mac, 6);
+    size_t len = wire_put_nd(out + WIRE_MAX_IP, &nd);
+    struct wire_ip ip = {.version = 6,
+                         .proto = WIRE_PROTO_ICMPV6,
+                         .ttl = spec->hop_limit ? spec->hop_limit : 255,
+                         .total_len = (uint32_t)(40 + len)};
+    memcpy(ip.src, spec->src, 16);
+    memcpy(ip.dst, spec->dst, 16);
+    wire_put_ip(out, &ip);
+    out[WIRE_MAX_IP + 1] = spec->code;
+    wire_set_icmp_checksum(out + WIRE_MAX_IP, len, &ip);
+    out[WIRE_MAX_IP + 2] ^= spec->bad_checksum;
+    uint8_t group[6] = {0x33, 0x33};
+    memcpy(group + 2, spec->dst + 12, 4);
+    sends_frame(p, spec->dst[0] == 0xff ? group : p->stack_mac, WIRE_ETH_IPV6, out,
+                (uint32_t)(40 + len));
+}
+
+/* The peer answers who it is. */
+static void answers(struct peer *p, const uint8_t mac[6])
+{
+    if (!p->v6) {
+        sends_arp(p, 2, mac, p->peer_ip, p->stack_ip);
+        return;
+    }
+    sends_nd(p, &(struct nd_spec){.src = p->peer_ip,
+                                  .dst = p->stack_ip,
+                                  .target = p->peer_ip,
+                                  .mac = mac,
+                                  .type = NA,
+                                  .solicited = true,
+                                  .override = true});
+}
+
+/* Frames of the stack ------------------------------------------------------------------------- */
+
+static void solicited_node(const uint8_t ip[16], uint8_t group[16])
+{
+    memset(group, 0, 16);
+    group[0] = 0xff, group[1] = 2, group[11] = 1, group[12] = 0xff;
+    memcpy(group + 13, ip + 13, 3);
+}
+
+static void expects_arp_question(struct peer *p, struct seen *seen, bool unicast)
+{
+    struct wire_arp arp;
+    holds(wire_parse_arp(seen->bytes + ETH, seen->len - ETH, &arp) == WIRE_OK);
+    holds_equal(arp.op, 1);
+    holds(memcmp(seen->bytes, unicast ? p->peer_mac : everybody, 6) == 0);
+    holds(memcmp(arp.sha, p->stack_mac, 6) == 0 && memcmp(seen->bytes + 6, p->stack_mac, 6) == 0);
+    holds(memcmp(arp.spa, p->stack_ip + 12, 4) == 0 && memcmp(arp.tpa, p->peer_ip + 12, 4) == 0);
+}
+
+static void expects_solicitation(struct peer *p, struct seen *seen, bool unicast)
+{
+    struct wire_icmp icmp;
+    struct wire_nd nd;
+    uint8_t group[16];
+    uint32_t len = seen->ip.total_len - seen->ip.header_len;
+    const uint8_t *at = seen->bytes + ETH + seen->ip.header_len;
+    solicited_node(p->peer_ip, group);
+    holds(seen->ip.ttl == 255 && wire_icmp_checksum_ok(&seen->ip, at, len));
+    holds(wire_parse_icmp(at, len, 6, &icmp) == WIRE_OK && wire_parse_nd(&icmp, &nd) == WIRE_OK);
+    holds(nd.solicitation && nd.has_lladdr && memcmp(nd.lladdr, p->stack_mac, 6) == 0);
+    holds(memcmp(nd.target, p->peer_ip, 16) == 0);
+    holds(memcmp(seen->ip.src, p->stack_ip, 16) == 0);
+    holds(memcmp(seen->ip.dst, unicast ? p->peer_ip : group, 16) == 0);
+    static const uint8_t prefix[3] = {0x33, 0x33, 0xff};
+    holds(unicast ? memcmp(seen->bytes, p->peer_mac, 6) == 0
+                  : memcmp(seen->bytes, prefix, 3) == 0 &&
+                        memcmp(seen->bytes + 3, p->peer_ip + 13, 3) == 0);
+}
+
+/* The stack asks who the peer is. */
+static void expects_question(struct peer *p, bool unicast)
+{
+    struct seen *seen = peer_take(p, p->v6 ? WIRE_PROTO_ICMPV6 : 0);
+    holds(seen != NULL);
+    if (p->v6)
+        expects_solicitation(p, seen, unicast);
+    else
+        expects_arp_question(p, seen, unicast);
+    peer_taken(p, seen);
+}
+
+/* Opens, and learns the ISS from the SYN that leaves once the peer has answered. */
+static void asks_for_the_peer(struct peer *p)
+{
+    p->ethernet = p->ask = true;
+    opens();
+    expects_question(p, false);
+    expects_silence();
+}
+
+TEST(a_syn_waits_until_the_neighbour_has_answered)
+{
+    asks_for_the_peer(p);
+    after(500);
+    answers(p, p->peer_mac);
+    expects(SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_silence();
+}
+
+/* RFC 1122 2.3.2.1, RFC 4861 7.2.2: one question a second, three in all. */
+TEST(a_neighbour_that_never_answers_is_unreachable_after_three_seconds)
+{
+    asks_for_the_peer(p);
+    after(999);
+    expects_silence();
+    after(1);
+    expects_question(p, false);
+    after(1000);
+    expects_question(p, false);
+    after(999);
+    expects_silence();
+    after(1);
+    expects_closed(HF_ERR_HOST_UNREACHABLE);
+    after(10000);
+    expects_silence();
+}
+
+TEST(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket)
+{
+    p->ethernet = p->ask = true;
+    starts();
+    struct hf_endpoint local = {.port = PORT}, to = peer_there(p, PORT);
+    hf_handle handle;
+    calls(hf_udp_open(p->stack, &p->env, &local, &handle));
+    for (int i = 0; i < 10; i++)
+        calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, &i, sizeof i));
+    expects_question(p, false);
+    after(3000);
+    struct hf_icmp_report report;
+    calls(hf_error_report(p->stack, handle, &report));
+    holds_equal(report.error, HF_ERR_HOST_UNREACHABLE);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.packets, 0);
+    holds_equal(counters.neighbours, 0);
+}
+
+/* RFC 1122 2.3.2.2: the latest are kept; a bounded number. */
+TEST(the_newest_datagrams_wait_for_the_neighbour)
+{
+    p->ethernet = p->ask = true;
+    starts();
+    struct hf_endpoint local = {.port = PORT}, to = peer_there(p, PORT);
+    hf_handle handle;
+    calls(hf_udp_open(p->stack, &p->env, &local, &handle));
+    for (uint8_t i = 0; i < 10; i++)
+        calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, &i, 1));
+    expects_question(p, false);
+    answers(p, p->peer_mac);
+    int last = -1, n = 0;
+    struct seen *seen;
+    while ((seen = peer_take(p, WIRE_PROTO_UDP)) != NULL) {
+        int octet = seen->bytes[ETH + seen->ip.header_len + 8];
+        holds(octet > last);
+        last = octet;
+        n++;
+        peer_taken(p, seen);
+    }
+    holds_equal(last, 9);
+    holds(n >= 1 && n <= 4);
+}
+
+/* A known neighbour is asked again, directly, when what is known is old and used. */
+TEST(an_old_entry_is_confirmed_by_a_question_to_its_owner)
+{
+    asks_for_the_peer(p);
+    answers(p, p->peer_mac);
+    expects(SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK);
+    after(31000);
+    expects_silence();
+    sends(PSH | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects_question(p, true);
+    expects(ACK, .ack = IRS + 101);
+    answers(p, p->peer_mac);
+    after(5000);
+    expects_silence();
+}
+
+/* RFC 826; RFC 4861 7.2.4 */
+TEST(who_asks_for_our_address_is_answered)
+{
+    p->ethernet = p->ask = true;
+    starts();
+    if (!p->v6) {
+        sends_arp(p, 1, p->peer_mac, p->peer_ip, p->stack_ip);
+        struct seen *seen = peer_take(p, 0);
+        struct wire_arp arp;
+        holds(seen != NULL);
+        holds(wire_parse_arp(seen->bytes + ETH, seen->len - ETH, &arp) == WIRE_OK);
+        holds(arp.op == 2 && memcmp(arp.sha, p->stack_mac, 6) == 0);
+        holds(memcmp(arp.spa, p->stack_ip + 12, 4) == 0);
+        holds(memcmp(arp.tha, p->peer_mac, 6) == 0 && memcmp(seen->bytes, p->peer_mac, 6) == 0);
+        peer_taken(p, seen);
+        sends_arp(p, 1, p->peer_mac, p->peer_ip, p->peer_ip); /* not for us */
+    } else {
+        uint8_t group[16];
+        solicited_node(p->stack_ip, group);
+        struct nd_spec spec = {.src = p->peer_ip, .dst = group, .target = p->stack_ip, .type = NS};
+        spec.mac = p->peer_mac;
+        sends_nd(p, &spec);
+        struct seen *seen = peer_take(p, WIRE_PROTO_ICMPV6);
+        struct wire_icmp icmp;
+        struct wire_nd nd;
+        holds(seen != NULL && seen->ip.ttl == 255);
+        holds(wire_parse_icmp(seen->bytes + ETH + 40, seen->len - ETH - 40, 6, &icmp) == WIRE_OK);
+        holds(wire_parse_nd(&icmp, &nd) == WIRE_OK);
+        holds(!nd.solicitation && nd.solicited && nd.override && !nd.router);
+        holds(nd.has_lladdr && memcmp(nd.lladdr, p->stack_mac, 6) == 0);
+        holds(memcmp(nd.target, p->stack_ip, 16) == 0);
+        holds(memcmp(seen->ip.dst, p->peer_ip, 16) == 0);
+        peer_taken(p, seen);
+        spec.target = p->peer_ip; /* not for us */
+        sends_nd(p, &spec);
+    }
+    expects_silence();
+    opens(); /* who asked is known by that */
+    struct seen *seen = peer_any(p);
+    holds(seen != NULL && seen->is_ip);
+    peer_taken(p, seen);
+}
+
+/* RFC 4861 7.2.4: duplicate address detection is answered to all nodes. */
+TEST(a_probe_for_our_address_is_answered_to_everybody)
+{
+    static const uint8_t nobody[16];
+    uint8_t group[16];
+    p->ethernet = p->ask = true;
+    starts();
+    if (!p->v6) {
+        sends_arp(p, 1, p->peer_mac, nobody, p->stack_ip);
+        struct seen *seen = peer_take(p, 0);
+        holds(seen != NULL && seen->bytes[ETH + 7] == 2);
+        peer_taken(p, seen);
+        return;
+    }
+    solicited_node(p->stack_ip, group);
+    sends_nd(p, &(struct nd_spec){.src = nobody, .dst = group, .target = p->stack_ip, .type = NS});
+    struct seen *seen = peer_take(p, WIRE_PROTO_ICMPV6);
+    static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+    holds(seen != NULL && memcmp(seen->ip.dst, all_nodes, 16) == 0);
+    holds((seen->bytes[ETH + 44] & 0x60) == 0x20); /* not solicited, override */
+    peer_taken(p, seen);
+    /* with an option, or to another group, it cannot be (7.1.1) */
+    sends_nd(p,
+             &(struct nd_spec){
+                 .src = nobody, .dst = group, .target = p->stack_ip, .type = NS, .mac = other_mac});
+    sends_nd(p,
+             &(struct nd_spec){.src = nobody, .dst = all_nodes, .target = p->stack_ip, .type = NS});
+    expects_silence();
+}
+
+/* Nobody asked: neither a new entry nor another link address comes of it. */
+TEST(an_answer_that_nobody_asked_for_changes_nothing)
+{
+    p->ethernet = p->ask = true;
+    starts();
+    answers(p, other_mac);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.neighbours, 0);
+    opens();
+    expects_question(p, false);
+    answers(p, p->peer_mac);
+    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+    holds(seen != NULL && memcmp(seen->bytes, p->peer_mac, 6) == 0);
+    peer_taken(p, seen);
+    if (!p->v6) {
+        sends_arp(p, 2, other_mac, p->peer_ip, p->stack_ip);
+        sends_arp(p, 1, other_mac, p->peer_ip, p->peer_ip);
+        after(1500);
+        seen = peer_take(p, WIRE_PROTO_TCP);
+        holds(seen != NULL && memcmp(seen->bytes, p->peer_mac, 6) == 0);
+        peer_taken(p, seen);
+    }
+}
+
+TEST(a_permanent_neighbour_stays_what_it_is)
+{
+    p->ethernet = true;
+    starts();
+    answers(p, other_mac);
+    if (!p->v6)
+        sends_arp(p, 1, other_mac, p->peer_ip, p->peer_ip);
+    opens();
+    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+    holds(seen != NULL && memcmp(seen->bytes, p->peer_mac, 6) == 0);
+    peer_taken(p, seen);
+}
+
+/* RFC 4861 7.1: each of the checks. */
+TEST(a_message_that_fails_one_check_is_no_answer)
+{
+    asks_for_the_peer(p);
+    if (!p->v6) {
+        uint8_t sha[6] = {3, 0, 0, 0, 0, 2}; /* a group's */
+        answers(p, sha);
+        sends_arp(p, 3, p->peer_mac, p->peer_ip, p->stack_ip);
+        sends_arp(p, 2, p->peer_mac, p->stack_ip, p->stack_ip);
+        uint8_t stub[27] = {0, 1, 8, 0, 6, 4, 0, 2};
+        sends_frame(p, p->stack_mac, WIRE_ETH_ARP, stub, sizeof stub);
+    } else {
+        uint8_t group[16];
+        solicited_node(p->stack_ip, group);
+        const struct nd_spec good = {.src = p->peer_ip,
+                                     .dst = p->stack_ip,
+                                     .target = p->peer_ip,
+                                     .mac = p->peer_mac,
+                                     .type = NA,
+                                     .solicited = true};
+        struct nd_spec bad = good;
+        bad.hop_limit = 254;
+        sends_nd(p, &bad);
+        bad = good, bad.code = 1;
+        sends_nd(p, &bad);
+        bad = good, bad.bad_checksum = true;
+        sends_nd(p, &bad);
+        bad = good, bad.target = group;
+        sends_nd(p, &bad);
+        bad = good, bad.dst = group;
+        sends_nd(p, &bad);
+        bad = good, bad.mac = NULL;
+        sends_nd(p, &bad);
+    }
+    expects_silence();
+    answers(p, p->peer_mac);
+    expects(SYN);
+}
+
+/* An attacker who asks from many addresses must not push out who has answered. */
+TEST(strangers_do_not_displace_a_neighbour_that_has_answered)
+{
+    p->config.max_neighbours = 16;
+    asks_for_the_peer(p);
+    answers(p, p->peer_mac);
+    expects(SYN);
+    uint8_t stranger[16], group[16];
+    memcpy(stranger, p->peer_ip, 16);
+    solicited_node(p->stack_ip, group);
+    for (int i = 3; i < 250; i++) {
+        stranger[15] = (uint8_t)i;
+        if (p->v6)
+            sends_nd(p, &(struct nd_spec){.src = stranger,
+                                          .dst = group,
+                                          .target = p->stack_ip,
+                                          .type = NS,
+                                          .mac = other_mac});
+        else
+            sends_arp(p, 1, other_mac, stranger, p->stack_ip);
+        struct seen *seen = peer_any(p);
+        holds(seen != NULL);
+        peer_taken(p, seen);
+    }
+    after(1100);
+    expects(SYN);
+    expects_silence();
+}
+
+/* RFC 1122 3.3.6, RFC 9293 MUST-57: TCP takes nothing that came to a group. */
+TEST(frames_that_are_not_for_this_host_are_dropped)
+{
+    p->ethernet = true;
+    listens();
+    starts();
+    uint8_t packet[100];
+    struct segment syn = {.seq = seq(1), .ctl = SYN, .sport = 4000, .wnd = 1000};
+    syn.dport = p->c->stack_port;
+    struct wire_ip ip = {.version = p->v6 ? 6 : 4, .proto = WIRE_PROTO_TCP, .ttl = 64};
+    uint16_t type = p->v6 ? WIRE_ETH_IPV6 : WIRE_ETH_IPV4;
+    memcpy(ip.src, p->peer_ip, 16);
+    memcpy(ip.dst, p->stack_ip, 16);
+    uint32_t at = p->v6 ? 40 : 20;
+    ip.total_len = at + 20;
+    wire_put_ip(packet, &ip);
+    wire_put_tcp(packet + at, &syn);
+    wire_set_tcp_checksum(packet + at, 20, &ip, 0, 0);
+    sends_frame(p, everybody, type, packet, at + 20);
+    sends_frame(p, other_mac, type, packet, at + 20);
+    sends_frame(p, p->stack_mac, p->v6 ? WIRE_ETH_IPV4 : WIRE_ETH_IPV6, packet, at + 20);
+    sends_frame(p, p->stack_mac, 0x88cc, packet, at + 20);
+    sends_frame(p, p->stack_mac, WIRE_ETH_VLAN, packet, at + 20);
+    expects_silence();
+    /* to a group, and from what cannot be a host */
+    static const uint8_t v6_bad[][16] = {
+        {0xff, 2, [15] = 1}, {0}, {[15] = 1}, {[10] = 0xff, 0xff, 1}};
+    static const uint8_t v4_bad[][4] = {
+        {255, 255, 255, 255}, {10, 0, 0, 255}, {127, 0, 0, 1}, {224, 0, 0, 1}, {0, 0, 0, 0}};
+    for (size_t i = 0; i < (p->v6 ? 4 : 5) * 2; i++) {
+        uint8_t *field = i % 2 ? ip.src : ip.dst;
+        memcpy(ip.src, p->peer_ip, 16);
+        memcpy(ip.dst, p->stack_ip, 16);
+        if (p->v6)
+            memcpy(field, v6_bad[i / 2], 16);
+        else
+            wire_from_v4(field, v4_bad[i / 2]);
+        wire_put_ip(packet, &ip);
+        wire_set_tcp_checksum(packet + at, 20, &ip, 0, 0);
+        sends_frame(p, p->stack_mac, type, packet, at + 20);
+        expects_silence();
+    }
+    memcpy(ip.src, p->stack_ip, 16); /* our own */
+    memcpy(ip.dst, p->stack_ip, 16);
+    wire_put_ip(packet, &ip);
+    wire_set_tcp_checksum(packet + at, 20, &ip, 0, 0);
+    sends_frame(p, p->stack_mac, type, packet, at + 20);
+    expects_silence();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(a_syn_waits_until_the_neighbour_has_answered),
+        BOTH(a_neighbour_that_never_answers_is_unreachable_after_three_seconds),
+        BOTH(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket),
+        BOTH(the_newest_datagrams_wait_for_the_neighbour),
+        BOTH(an_old_entry_is_confirmed_by_a_question_to_its_owner),
+        BOTH(who_asks_for_our_address_is_answered),
+        BOTH(a_probe_for_our_address_is_answered_to_everybody),
+        BOTH(an_answer_that_nobody_asked_for_changes_nothing),
+        BOTH(a_permanent_neighbour_stays_what_it_is),
+        BOTH(a_message_that_fails_one_check_is_no_answer),
+        BOTH(strangers_do_not_displace_a_neighbour_that_has_answered),
+        BOTH(frames_that_are_not_for_this_host_are_dropped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
