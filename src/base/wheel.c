@@ -1,16 +1,16 @@
 /* wheel.c - the timing wheel: see wheel.h.
  *
- * Filing.  An instant is filed at the level of the highest group of six bits in which it differs
+ * Filing.  An instant is filed at the level of the highest group of bits in which it differs
  * from now.  So each level's slots at or before now's own are empty, but for the slot of level 0
  * that holds what is due now, and the next event is in the first occupied slot of the lowest
- * occupied level.  Level 3 alone goes round: its slots lie 1 .. 63 ahead.
+ * occupied level.  Level 3 alone goes round: its slots lie 1 .. 2^bits - 1 ahead.
  *
  * Advancing.  Time jumps to the start of that slot.  A slot of level 1 and up is then emptied into
  * lower levels, which are bare at that moment: no slot is ever visited without cause.
  */
 #include "base/wheel.h"
 
-enum { SLOT_BITS = 6, SLOT_MASK = WHEEL_SLOTS - 1, TOP = WHEEL_LEVELS - 1 };
+enum { TOP = WHEEL_LEVELS - 1 };
 
 #define FIRST_IN_SLOT 0x80000000u
 
@@ -24,27 +24,42 @@ static bool is_after(uint32_t a_ms, uint32_t b_ms)
     return (int32_t)(a_ms - b_ms) > 0;
 }
 
-static unsigned slot_of(uint32_t ms, unsigned level)
+static uint32_t slots(const struct wheel *w)
 {
-    return ms >> (SLOT_BITS * level) & SLOT_MASK;
+    return (uint32_t)1 << w->bits;
 }
 
-void wheel_init(struct wheel *w, uint32_t now_ms)
+static unsigned slot_of(const struct wheel *w, uint32_t ms, unsigned level)
 {
-    *w = (struct wheel){.now_ms = now_ms};
+    return ms >> (w->bits * level) & (slots(w) - 1);
+}
+
+/* The first entry of a slot. */
+static uint32_t *head_at(const struct wheel *w, void *block, unsigned level, unsigned slot)
+{
+    uint8_t *first = (uint8_t *)block + w->slot_offset;
+    return (uint32_t *)(void *)first + ((level << w->bits) + slot);
+}
+
+void wheel_init(struct wheel *w, void *block, uint64_t slot_offset, uint32_t bits, uint32_t now_ms)
+{
+    HF_ASSERT(bits >= 1 && bits <= WHEEL_BITS_MAX);
+    *w = (struct wheel){.slot_offset = slot_offset, .bits = bits, .now_ms = now_ms};
+    memset(head_at(w, block, 0, 0), 0, WHEEL_BYTES(bits));
 }
 
 static void push(struct wheel *w, const struct links *links, uint32_t idx, unsigned level,
                  unsigned slot)
 {
     struct wheel_link *link = link_at(links, idx);
-    uint32_t second = w->slot[level][slot];
+    uint32_t *head = head_at(w, links->block, level, slot);
+    uint32_t second = *head;
     link->next = second;
-    link->prev = FIRST_IN_SLOT | level << SLOT_BITS | slot;
+    link->prev = FIRST_IN_SLOT | level << WHEEL_BITS_MAX | slot;
     if (second != 0) {
         link_at(links, second)->prev = idx;
     }
-    w->slot[level][slot] = idx;
+    *head = idx;
     w->occupied[level] |= (uint64_t)1 << slot;
 }
 
@@ -54,17 +69,18 @@ static void file(struct wheel *w, const struct links *links, uint32_t idx)
     uint32_t at_ms = link_at(links, idx)->at_ms;
     uint32_t differs = at_ms ^ w->now_ms;
     unsigned level = 0;
-    while (level < TOP && differs >> (SLOT_BITS * (level + 1)) != 0) {
+    while (level < TOP && differs >> (w->bits * (level + 1)) != 0) {
         level++;
     }
     if (level < TOP) {
-        push(w, links, idx, level, slot_of(at_ms, level));
+        push(w, links, idx, level, slot_of(w, at_ms, level));
         return;
     }
-    uint32_t unit = (uint32_t)1 << (SLOT_BITS * TOP);
+    uint32_t unit = (uint32_t)1 << (w->bits * TOP);
     uint32_t into_slot = w->now_ms & (unit - 1);
     uint32_t ahead = (at_ms - w->now_ms + into_slot) / unit;
-    push(w, links, idx, TOP, (slot_of(w->now_ms, TOP) + min_u32(ahead, SLOT_MASK)) & SLOT_MASK);
+    ahead = min_u32(ahead, slots(w) - 1);
+    push(w, links, idx, TOP, (slot_of(w, w->now_ms, TOP) + ahead) & (slots(w) - 1));
 }
 
 /* Leaves the link's own next and prev as they were. */
@@ -77,9 +93,9 @@ static void unlink_from(struct wheel *w, const struct links *links, const struct
         link_at(links, link->prev)->next = link->next;
         return;
     }
-    unsigned level = link->prev >> SLOT_BITS & (WHEEL_LEVELS - 1);
-    unsigned slot = link->prev & SLOT_MASK;
-    w->slot[level][slot] = link->next;
+    unsigned level = link->prev >> WHEEL_BITS_MAX & (WHEEL_LEVELS - 1);
+    unsigned slot = link->prev & ((1u << WHEEL_BITS_MAX) - 1);
+    *head_at(w, links->block, level, slot) = link->next;
     if (link->next == 0) {
         w->occupied[level] &= ~((uint64_t)1 << slot);
     }
@@ -120,12 +136,12 @@ void wheel_clear(struct wheel *w, const struct links *links, uint32_t idx)
 static bool next_slot(const struct wheel *w, unsigned *level, uint32_t *starts_ms)
 {
     for (unsigned l = 0; l < TOP; l++) {
-        uint64_t ahead = w->occupied[l] & ~(uint64_t)1 << slot_of(w->now_ms, l);
+        uint64_t ahead = w->occupied[l] & ~(uint64_t)1 << slot_of(w, w->now_ms, l);
         if (ahead != 0) {
-            unsigned above = SLOT_BITS * (l + 1);
+            unsigned above = w->bits * (l + 1);
             uint32_t slot = (uint32_t)__builtin_ctzll(ahead);
             *level = l;
-            *starts_ms = (w->now_ms >> above << above) + (slot << (SLOT_BITS * l));
+            *starts_ms = (w->now_ms >> above << above) + (slot << (w->bits * l));
             return true;
         }
     }
@@ -133,10 +149,10 @@ static bool next_slot(const struct wheel *w, unsigned *level, uint32_t *starts_m
     if (occupied == 0) {
         return false;
     }
-    unsigned own = slot_of(w->now_ms, TOP);
-    uint64_t turned = own == 0 ? occupied : occupied >> own | occupied << (WHEEL_SLOTS - own);
+    unsigned own = slot_of(w, w->now_ms, TOP);
+    uint64_t turned = own == 0 ? occupied : occupied >> own | occupied << (slots(w) - own);
     uint32_t ahead = (uint32_t)__builtin_ctzll(turned);
-    unsigned shift = SLOT_BITS * TOP;
+    unsigned shift = w->bits * TOP;
     *level = TOP;
     *starts_ms = ((w->now_ms >> shift) + ahead) << shift;
     return true;
@@ -145,9 +161,10 @@ static bool next_slot(const struct wheel *w, unsigned *level, uint32_t *starts_m
 /* Empties the slot that starts now into lower levels. */
 static void cascade(struct wheel *w, const struct links *links, unsigned level)
 {
-    unsigned slot = slot_of(w->now_ms, level);
-    uint32_t idx = w->slot[level][slot];
-    w->slot[level][slot] = 0;
+    unsigned slot = slot_of(w, w->now_ms, level);
+    uint32_t *head = head_at(w, links->block, level, slot);
+    uint32_t idx = *head;
+    *head = 0;
     w->occupied[level] &= ~((uint64_t)1 << slot);
     while (idx != 0) {
         uint32_t next = link_at(links, idx)->next;
@@ -163,7 +180,7 @@ uint32_t wheel_expired(struct wheel *w, const struct links *links, uint32_t now_
         return 0;
     }
     for (;;) {
-        uint32_t due = w->slot[0][slot_of(w->now_ms, 0)];
+        uint32_t due = *head_at(w, links->block, 0, slot_of(w, w->now_ms, 0));
         if (due != 0) {
             wheel_clear(w, links, due);
             return due;
@@ -186,8 +203,7 @@ uint32_t wheel_expired(struct wheel *w, const struct links *links, uint32_t now_
 
 bool wheel_next(const struct wheel *w, const struct links *links, uint32_t *at_ms)
 {
-    (void)links;
-    if (w->slot[0][slot_of(w->now_ms, 0)] != 0) {
+    if (*head_at(w, links->block, 0, slot_of(w, w->now_ms, 0)) != 0) {
         *at_ms = w->now_ms;
         return true;
     }

@@ -10,6 +10,7 @@
 #include "stack/stack.h"
 
 enum { LAYOUT_VERSION = 1, LINE = 64, WORD = 8, PAGE = 4096, MAX_BUCKETS = 4096, MAX_NOTES = 64 };
+enum { FEW = 64, WHEEL_BITS_FEW = 4 }; /* so few connections get a small timing wheel */
 
 static const uint8_t magic[8] = {'h', 'a', 'n', 'd', 'f', 'a', 's', 't'};
 
@@ -124,6 +125,8 @@ static void place_arrays(struct hf_stack *s, const struct hf_config *c, uint64_t
     s->region_offset = place(at, c->max_regions, WORD);
     s->listen_offset = place(at, buckets, WORD);
     s->udp_offset = place(at, buckets, WORD);
+    s->tcp.wheel.bits = c->max_connections < FEW ? WHEEL_BITS_FEW : WHEEL_BITS_MAX;
+    s->tcp.wheel.slot_offset = place(at, WHEEL_BYTES(s->tcp.wheel.bits), WORD);
     s->tcp.done_offset = place(at, done_words * sizeof(uint64_t), WORD);
     s->tcp.reply_offset = place(at, sizeof(struct tcp_reply) * (uint64_t)c->max_replies, WORD);
 }
@@ -202,7 +205,8 @@ int hf_init(struct hf_stack *block, uint64_t bytes, const struct hf_config *conf
     memset((uint8_t *)block + block->interface_offset, 0, end - block->interface_offset);
     flowtab_init(&block->tcp.flows, block, block->tcp.flows.bucket_offset,
                  block->tcp.flows.max_entries);
-    wheel_init(&block->tcp.wheel, ms_of(env->now_ns));
+    struct wheel *wheel = &block->tcp.wheel;
+    wheel_init(wheel, block, wheel->slot_offset, wheel->bits, ms_of(env->now_ns));
     block->tcp.next_token = 1;
     block->tcp.done_token = 1;
     block->now_ns = env->now_ns;

@@ -61,6 +61,7 @@ static inline uint64_t bench_lay_out(struct tcp_block *b, const struct block_siz
     b->history_size = size->history;
     b->history_offset = bench_place(&at, size->history * sizeof(struct history_event));
     b->secret_offset = bench_place(&at, sizeof(struct tcp_secret));
+    b->wheel.slot_offset = bench_place(&at, WHEEL_BYTES(WHEEL_BITS_MAX));
     b->flows.max_entries = BENCH_RECORDS;
     b->flows.bucket_offset = bench_place(&at, flowtab_bytes(BENCH_RECORDS));
     return at;
@@ -132,7 +133,7 @@ static inline void bench_begin(struct bench *t, const struct block_size *size)
     t->env.struct_size = sizeof t->env;
     t->env.regions = &t->region;
     flowtab_init(&t->b->flows, t->b, sketch.flows.bucket_offset, BENCH_RECORDS);
-    wheel_init(&t->b->wheel, 0);
+    wheel_init(&t->b->wheel, t->b, sketch.wheel.slot_offset, WHEEL_BITS_MAX, 0);
     bench_time(t, 1000);
 }
 

@@ -19,9 +19,15 @@ struct record {
     struct wheel_link link;
 };
 
+/* The block. */
+struct memory {
+    struct record records[RECORDS];
+    uint32_t slots[WHEEL_LEVELS << WHEEL_BITS_MAX];
+};
+
 struct fixture {
     struct wheel w;
-    struct record records[RECORDS];
+    struct memory memory;
     struct links links;
     bool set[RECORDS + 1];
     uint32_t at_ms[RECORDS + 1];
@@ -29,13 +35,13 @@ struct fixture {
     struct rng rng;
 };
 
-static void set_up(struct fixture *f, uint32_t now_ms)
+static void set_up(struct fixture *f, uint32_t bits, uint32_t now_ms)
 {
     memset(f, 0, sizeof *f);
-    f->links = (struct links){f->records, 0, sizeof(struct record), offsetof(struct record, link)};
+    f->links = (struct links){&f->memory, 0, sizeof(struct record), offsetof(struct record, link)};
     uint8_t seed[16] = {9};
     rng_seed(&f->rng, seed);
-    wheel_init(&f->w, now_ms);
+    wheel_init(&f->w, &f->memory, offsetof(struct memory, slots), bits, now_ms);
 }
 
 static bool is_after(uint32_t a, uint32_t b)
@@ -70,7 +76,7 @@ static uint32_t expire(struct fixture *f, uint32_t now_ms, uint32_t most)
         }
         assert_true(f->set[idx]);
         assert_false(is_after(f->at_ms[idx], now_ms));
-        assert_int_equal(f->records[idx - 1].link.at_ms, f->at_ms[idx]);
+        assert_int_equal(f->memory.records[idx - 1].link.at_ms, f->at_ms[idx]);
         assert_false(wheel_is_set(&f->links, idx));
         f->set[idx] = false;
         f->armed--;
@@ -95,7 +101,7 @@ static void check_next(const struct fixture *f)
     }
     assert_false(is_after(next_ms, first_ms));
     assert_false(is_after(f->w.now_ms, next_ms));
-    if (first_ms / WHEEL_SLOTS == f->w.now_ms / WHEEL_SLOTS) {
+    if (first_ms >> f->w.bits == f->w.now_ms >> f->w.bits) {
         assert_int_equal(next_ms, first_ms);
     }
 }
@@ -103,14 +109,15 @@ static void check_next(const struct fixture *f)
 static uint32_t some_delay(struct fixture *f)
 {
     static const uint32_t spans[] = {2, 64, 100, 4096, 300000, 1 << 24, 20 << 24};
-    return rng_below(&f->rng, spans[rng_below(&f->rng, 7)]);
+    /* Few slots do not reach far: each turn of the top level files everything again. */
+    uint32_t n = f->w.bits == WHEEL_BITS_MAX ? 7 : 5;
+    return rng_below(&f->rng, spans[rng_below(&f->rng, n)]);
 }
 
-static void random_deadlines_expire_when_due(void **state)
+static void play_at_random(uint32_t bits)
 {
-    (void)state;
     struct fixture f;
-    set_up(&f, 0xfff00000);
+    set_up(&f, bits, 0xfff00000);
     uint32_t now_ms = f.w.now_ms;
     for (int op = 0; op < OPERATIONS; op++) {
         uint32_t idx = 1 + rng_below(&f.rng, RECORDS);
@@ -137,13 +144,27 @@ static void random_deadlines_expire_when_due(void **state)
     }
 }
 
+static void random_deadlines_expire_when_due(void **state)
+{
+    (void)state;
+    play_at_random(WHEEL_BITS_MAX);
+}
+
+static void random_deadlines_expire_when_due_with_fewer_slots(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 3; bits < WHEEL_BITS_MAX; bits++) {
+        play_at_random(bits);
+    }
+}
+
 static void every_delay_of_the_first_levels_is_exact(void **state)
 {
     (void)state;
     struct fixture f;
     for (uint32_t delay_ms = 1; delay_ms < 300000; delay_ms += 1 + delay_ms / 37) {
         for (uint32_t start_ms = 0xffffffc0 - 3; start_ms != 70; start_ms++) {
-            set_up(&f, start_ms);
+            set_up(&f, WHEEL_BITS_MAX, start_ms);
             set(&f, 1, start_ms + delay_ms);
             assert_int_equal(expire(&f, start_ms + delay_ms - 1, 1), 0);
             assert_int_equal(expire(&f, start_ms + delay_ms, 1), 1);
@@ -158,7 +179,7 @@ static void a_sleeper_wakes_few_times(void **state)
     (void)state;
     struct fixture f;
     const uint32_t delay_ms = 20u * 24 * 3600 * 1000;
-    set_up(&f, 12345);
+    set_up(&f, WHEEL_BITS_MAX, 12345);
     set(&f, 1, 12345 + delay_ms);
     uint32_t next_ms, wakes = 0;
     while (f.armed != 0) {
@@ -174,7 +195,7 @@ static void a_past_deadline_means_the_next_tick(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f, 1000);
+    set_up(&f, WHEEL_BITS_MAX, 1000);
     set(&f, 1, 1000);
     set(&f, 2, 500);
     assert_int_equal(expire(&f, 1000, 2), 0);
@@ -185,7 +206,7 @@ static void what_is_set_while_expiring_does_not_expire_at_once(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f, 0);
+    set_up(&f, WHEEL_BITS_MAX, 0);
     set(&f, 1, 10);
     for (uint32_t i = 0; i < 5; i++) {
         assert_int_equal(expire(&f, 10 + i, 1), 1);
@@ -198,7 +219,7 @@ static void an_empty_wheel_follows_any_jump_of_time(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f, 5);
+    set_up(&f, WHEEL_BITS_MAX, 5);
     assert_int_equal(expire(&f, 0x90000000, 1), 0);
     set(&f, 1, 0x90000064);
     assert_int_equal(expire(&f, 0x90000063, 1), 0);
@@ -209,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_deadlines_expire_when_due),
+        cmocka_unit_test(random_deadlines_expire_when_due_with_fewer_slots),
         cmocka_unit_test(every_delay_of_the_first_levels_is_exact),
         cmocka_unit_test(a_sleeper_wakes_few_times),
         cmocka_unit_test(a_past_deadline_means_the_next_tick),
