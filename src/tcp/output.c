@@ -369,15 +369,17 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
     struct active *active = active_of(tcp, tcb);
     tcb->owes &= (uint16_t)~OWES_PROBE;
-    bool octet = active && tcp->b->policy.zwp_octet && seq_eq(tcb->snd.una, tcb->snd.nxt) &&
-                 unsent_text(tcb, active);
-    begin_segment(tcp, tcb, out, octet ? tcb->snd.nxt : seq_sub(tcb->snd.una, 1), ACK);
-    if (octet) {
+    bool octet = active && tcp->b->policy.zwp_octet && active->sq_bytes;
+    begin_segment(tcp, tcb, out, octet ? tcb->snd.una : seq_sub(tcb->snd.una, 1), ACK);
+    if (octet) { /* the first unacknowledged one, new or again */
+        struct cursor from = {tcb->snd.una, active->sq_head, active->sq_skip};
         out->n_slices = HF_SLICES_MAX;
-        out->text_len = tcp_chunk_slices(tcp, &active->send, 1, out->slice, &out->n_slices);
-        tcp_cursor_advance(tcp, &active->send, 1);
-        tcb->snd.nxt = seq_add(tcb->snd.nxt, 1);
-        active->send.at = tcb->snd.nxt;
+        out->text_len = tcp_chunk_slices(tcp, &from, 1, out->slice, &out->n_slices);
+        if (seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+            tcp_cursor_advance(tcp, &active->send, 1);
+            tcb->snd.nxt = seq_add(tcb->snd.nxt, 1);
+            active->send.at = tcb->snd.nxt;
+        }
     }
     tcb->flags |= F_PROBED;
     finish_segment(tcp, tcb, out, HF_MARK_PROBE);
