@@ -259,6 +259,7 @@ void peer_ip(struct peer *p, uint8_t proto, const void *payload, uint32_t len);
 struct seen *peer_any(struct peer *p);
 struct seen *peer_take(struct peer *p, int proto);
 void peer_taken(struct peer *p, struct seen *seen); /* frees it */
+void peer_forget(struct peer *p);                   /* all that was not taken */
 /* Options of a TCP header as text; returns text. */
 char *peer_option_text(const uint8_t *header, uint32_t header_len, char *text, size_t room);
 /* An ICMP error from `from` about the stack's segment with this sequence number. */

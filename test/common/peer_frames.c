@@ -245,10 +245,12 @@ static void check_rules(struct peer *p, struct peer_conn *c, const struct segmen
         return;
     bool scaled = !(seg->ctl & SYN) && c->scales && c->stack_scales;
     uint32_t edge = seg->ack.v + (seg->wnd << (scaled ? c->stack_wscale : 0));
-    if (c->has_edge && (int32_t)(edge - c->edge) < 0)
+    uint32_t unit = scaled ? 1u << c->stack_wscale : 1; /* RFC 7323 2.4: rounding may retract */
+    if (c->has_edge && (int32_t)(edge - c->edge) <= -(int32_t)unit)
         peer_fail(p, "the window shrinks: its right edge goes from IRS+%u to IRS+%u",
                   c->edge - c->irs, edge - c->irs);
-    c->edge = edge;
+    if (!c->has_edge || (int32_t)(edge - c->edge) > 0)
+        c->edge = edge;
     c->has_edge = true;
 }
 
@@ -426,4 +428,12 @@ void peer_taken(struct peer *p, struct seen *seen)
     (void)p;
     free(seen->bytes);
     free(seen);
+}
+
+void peer_forget(struct peer *p)
+{
+    peer_pump(p);
+    for (uint32_t i = 0; i < p->n_seen; i++)
+        peer_taken(p, p->seen[i]);
+    p->n_seen = 0;
 }
