@@ -192,10 +192,13 @@ size_t hf_comments_find(struct hf_comments *comments, const struct hf_packet *pa
         if (record->version == 0 || !fits(record, packet, out)) {
             continue;
         }
-        size_t len = hf_comment_text(record, text);
+        struct hf_trace told = *record;
         if (used_up(record, packet)) {
             record->version = 0;
+        } else {
+            told.state_after = told.state_before; /* the last piece makes the difference */
         }
+        size_t len = hf_comment_text(&told, text);
         while (ring->n > 0 && ring->records[ring->first].version == 0) {
             ring->first = (ring->first + 1) % comments->most;
             ring->n--;

@@ -176,7 +176,7 @@ static void add_run_half(struct text *text, const char *which, uint64_t segments
     }
     trace_add(text, "%s%s ", text->len > 4 ? "; " : "", which);
     trace_add_count(text, segments);
-    trace_add(text, super ? " super-segment%s" : " segment%s", segments == 1 ? "" : "s");
+    trace_add(text, super ? " frame%s" : " segment%s", segments == 1 ? "" : "s");
     if (octets > 0) {
         trace_add(text, ", ");
         trace_add_count(text, octets);

@@ -58,15 +58,14 @@ static void what_goes_out_tells_whether_it_is_a_repeat_and_why(void **state)
     expect(true, ACK, 99, 300, 0, "handfast: FIN-WAIT-1; a probe");
 }
 
-static void all_pieces_of_a_super_segment_get_its_comment(void **state)
+static void each_piece_of_a_super_segment_gets_a_comment_the_last_one_the_transition(void **state)
 {
     (void)state;
     sends(&p, FIN | PSH | ACK, 100, HF_FIN_WAIT_1, .ack = 300, .text = 3000, .marks = HF_MARK_GSO);
     sends(&p, ACK, 100, HF_FIN_WAIT_1, .ack = 300);
-    static const char wanted[] = "handfast: ESTABLISHED -> FIN-WAIT-1; sent";
-    expect(true, ACK, 100, 300, 1460, wanted);
-    expect(true, ACK, 1560, 300, 1460, wanted);
-    expect(true, FIN | PSH | ACK, 3020, 300, 80, wanted);
+    expect(true, ACK, 100, 300, 1460, "handfast: ESTABLISHED; sent");
+    expect(true, ACK, 1560, 300, 1460, "handfast: ESTABLISHED; sent");
+    expect(true, FIN | PSH | ACK, 3020, 300, 80, "handfast: ESTABLISHED -> FIN-WAIT-1; sent");
     expect(true, FIN | PSH | ACK, 3020, 300, 80, "");
     expect(true, ACK, 100, 300, 0, "handfast: FIN-WAIT-1; sent");
 }
@@ -141,7 +140,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_comment_tells_the_transition_and_the_verdict, begin, end),
         cmocka_unit_test_setup_teardown(what_goes_out_tells_whether_it_is_a_repeat_and_why, begin,
                                         end),
-        cmocka_unit_test_setup_teardown(all_pieces_of_a_super_segment_get_its_comment, begin, end),
+        cmocka_unit_test_setup_teardown(
+            each_piece_of_a_super_segment_gets_a_comment_the_last_one_the_transition, begin, end),
         cmocka_unit_test_setup_teardown(other_packets_get_none, begin, end),
         cmocka_unit_test_setup_teardown(the_oldest_records_are_forgotten_first, begin, end),
         cmocka_unit_test_setup_teardown(no_comment_is_longer_than_its_room, begin, end),
