@@ -248,11 +248,16 @@ struct hf_frame_out {
     uint8_t header[HF_HEADER_MAX];
 };
 
-/* Takes n frames, all of them; what cannot be used is dropped and counted.  Returns 0. */
+/* Takes n frames, all of them; what cannot be used is dropped and counted.  Returns 0.  With lent
+ * frames: HF_ERR_NO_RESOURCES when there is no record for each of them (lent_chunks; read, or take
+ * with hf_returned what is done), HF_ERR_INVALID when one does not lie in its region: then none was
+ * taken. */
 int hf_input(struct hf_stack *stack, const struct hf_env *env, const struct hf_frame_in *frames,
              uint32_t n);
 /* Fills up to n frames with what is owed; returns how many.  Fewer than n: nothing more is owed
- * now. HF_ERR_NO_RESOURCES never: with max_tokens frames not done, 0. */
+ * now, or max_tokens frames are not done.  What is for an address of the stack itself makes no
+ * frame: it is processed here, a bounded amount in one call (hf_deadline says when more is owed).
+ */
 uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_frame_out *frames,
                    uint32_t n);
 /* The device is done with this frame.  Any order; each token once.  HF_ERR_INVALID. */

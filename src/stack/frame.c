@@ -182,8 +182,10 @@ bool frame_packet(struct output *o, const struct stack_path *path, const uint8_t
     }
     bool last = octets == left;
     put_packet_header(frame, packet, octets, fragment, !last);
-    memcpy(frame->header + frame->header_len, packet->header + packet->sent, head);
-    frame->header_len = (uint16_t)(frame->header_len + head);
+    if (head != 0) {
+        memcpy(frame->header + frame->header_len, packet->header + packet->sent, head);
+        frame->header_len = (uint16_t)(frame->header_len + head);
+    }
     frame->len = frame->header_len + octets - head;
     packet->sent += octets;
     return last;

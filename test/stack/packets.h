@@ -1,0 +1,33 @@
+/* packets.h - IP packets of the peer, for tests below TCP: datagrams, ICMP, fragments. */
+#ifndef STACK_PACKETS_H
+#define STACK_PACKETS_H
+
+#include "common/peer.h"
+
+enum { HERE = 7000, THERE = 9000, ROOM = 70000 };
+
+extern uint8_t data[ROOM];      /* a pattern                */
+extern uint8_t got[ROOM];       /* room for what is read    */
+extern uint16_t fragment_ident; /* of the fragments sent    */
+
+/* A header from the peer to the stack, without lengths. */
+struct wire_ip ip_in(const struct peer *p, uint8_t proto);
+uint8_t icmp_proto(const struct peer *p);
+/* A whole UDP datagram from THERE to HERE with len octets of data; returns its length. */
+uint32_t make_datagram(const struct peer *p, uint8_t *out, uint32_t len);
+uint32_t make_icmp(const struct peer *p, uint8_t *out, uint8_t type, uint8_t code, const void *body,
+                   uint32_t len);
+/* Octets from..to of an IP payload as a fragment. */
+void sends_fragment(struct peer *p, uint8_t proto, const uint8_t *payload, uint32_t from,
+                    uint32_t to, bool more);
+/* As peer_setup4 and peer_setup6, with data filled in. */
+int packets_setup4(void **state);
+int packets_setup6(void **state);
+
+#define ON_BOTH(name)                                                                              \
+    {#name, name, packets_setup4, peer_teardown, NULL},                                            \
+    {                                                                                              \
+#name ", IPv6", name, packets_setup6, peer_teardown, NULL                                  \
+    }
+
+#endif

@@ -1,0 +1,186 @@
+/* test_icmp.c - ICMP echo and errors: RFC 792, RFC 1122 3.2.2, RFC 4443. */
+#include "stack/packets.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+static void expects_echo(struct peer *p, const uint8_t *request, uint32_t len)
+{
+    static uint8_t whole[ROOM];
+    uint32_t end = 0;
+    struct wire_ip ip = {0};
+    do {
+        struct seen *seen = peer_take(p, icmp_proto(p));
+        holds(seen != NULL);
+        ip = seen->ip;
+        memcpy(whole + end, seen->bytes + ip.header_len, ip.total_len - ip.header_len);
+        end += ip.total_len - ip.header_len;
+        peer_taken(p, seen);
+    } while (ip.mf);
+    holds_equal(end, len);
+    holds(wire_icmp_checksum_ok(&ip, whole, len));
+    holds_equal(whole[0], p->v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY);
+    holds(memcmp(whole + 4, request + 4, len - 4) == 0);
+}
+
+/* RFC 1122 3.2.2.6, RFC 4443 4.2 */
+TEST(an_echo_request_is_answered_with_its_own_octets)
+{
+    static uint8_t payload[ROOM];
+    uint8_t type = p->v6 ? ICMP6_ECHO : ICMP4_ECHO;
+    static const uint32_t sizes[] = {0, 1, 56, 1001};
+    for (size_t i = 0; i < 4; i++) {
+        uint32_t len = make_icmp(p, payload, type, 0, data, sizes[i]);
+        peer_ip(p, icmp_proto(p), payload, len);
+        expects_echo(p, payload, len);
+    }
+    static const uint32_t large[] = {3000, 16376, 40001};
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t len = make_icmp(p, payload, type, 0, data, large[i]);
+        for (uint32_t from = 0; from < len; from += 1448)
+            sends_fragment(p, icmp_proto(p), payload, from, min_u32(from + 1448, len),
+                           from + 1448 < len);
+        expects_echo(p, payload, len);
+    }
+    expects_silence();
+    uint32_t len = make_icmp(p, payload, type, 0, data, 100);
+    payload[60] ^= 1;
+    peer_ip(p, icmp_proto(p), payload, len);
+    expects_silence();
+}
+
+TEST(echo_replies_are_bounded_in_their_rate)
+{
+    static uint8_t payload[200];
+    uint32_t len = make_icmp(p, payload, p->v6 ? ICMP6_ECHO : ICMP4_ECHO, 0, data, 10);
+    unsigned answers = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        peer_ip(p, icmp_proto(p), payload, len);
+        struct seen *seen = peer_take(p, icmp_proto(p));
+        answers += seen != NULL;
+        if (seen)
+            peer_taken(p, seen);
+    }
+    holds(answers > 50 && answers < 1000);
+    after(1000);
+    peer_ip(p, icmp_proto(p), payload, len);
+    expects_echo(p, payload, len);
+}
+
+/* Takes the ICMP error that the stack sends; it must quote the packet sent. */
+static void expects_error(struct peer *p, uint8_t type, uint8_t code, uint8_t proto)
+{
+    struct seen *seen = peer_take(p, icmp_proto(p));
+    holds(seen != NULL);
+    const uint8_t *icmp = seen->bytes + seen->ip.header_len;
+    uint32_t len = seen->ip.total_len - seen->ip.header_len;
+    holds_equal(icmp[0], type);
+    holds_equal(icmp[1], code);
+    holds(wire_icmp_checksum_ok(&seen->ip, icmp, len));
+    holds(len >= 8 + (p->v6 ? 48 : 28));
+    holds(seen->ip.total_len <= (p->v6 ? 1280 : 576));
+    holds_equal(icmp[8 + (p->v6 ? 6 : 9)], proto);
+    holds(memcmp(seen->ip.dst, p->peer_ip, 16) == 0);
+    peer_taken(p, seen);
+}
+
+TEST(nobody_at_a_udp_port_is_told)
+{
+    static uint8_t payload[2000];
+    peer_ip(p, WIRE_PROTO_UDP, payload, make_datagram(p, payload, 1400));
+    expects_error(p, p->v6 ? 1 : 3, p->v6 ? 4 : 3, WIRE_PROTO_UDP);
+    expects_silence();
+}
+
+TEST(a_protocol_that_nobody_speaks_is_told)
+{
+    peer_ip(p, 132, data, 100);
+    expects_error(p, p->v6 ? 4 : 3, p->v6 ? 1 : 2, 132);
+    expects_silence();
+}
+
+/* RFC 1122 3.2.2, RFC 4443 2.4 (e) */
+TEST(errors_are_never_answered_with_errors)
+{
+    static uint8_t payload[200], quoted[100];
+    uint32_t len = make_icmp(p, payload, p->v6 ? 1 : 3, 1, quoted, 60);
+    peer_ip(p, icmp_proto(p), payload, len);
+    expects_silence();
+    peer_ip(p, p->v6 ? WIRE_PROTO_ICMP : WIRE_PROTO_ICMPV6, payload, len);
+    struct seen *seen = peer_any(p);
+    if (seen)
+        peer_taken(p, seen);
+    sends_fragment(p, 132, data, 800, 808, false);
+    sends_fragment(p, 132, data, 1600, 1608, true);
+    after(1000);
+    expects_silence();
+}
+
+/* RFC 792 types 13, 15, 17, 10, 5, 4: neither answered nor followed. */
+TEST(requests_for_information_and_redirects_are_ignored)
+{
+    static uint8_t payload[200];
+    static const uint8_t types4[] = {4, 5, 9, 10, 13, 15, 17, 40, 255};
+    static const uint8_t types6[] = {0, 5, 130, 131, 133, 134, 137, 139, 255};
+    for (size_t i = 0; i < sizeof types4; i++) {
+        uint32_t len = make_icmp(p, payload, p->v6 ? types6[i] : types4[i], 0, data, 40);
+        peer_ip(p, icmp_proto(p), payload, len);
+        expects_silence();
+    }
+}
+
+/* hf_answer; RFC 5927 4: what is quoted must carry the number of the SYN. */
+static void refuses_held_syn(struct peer *p, enum hf_answer answer, uint8_t code4, uint8_t code6)
+{
+    listens_with(4, true);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    hf_handle held;
+    calls(hf_asked(p->stack, &p->env, p->listener, &held, NULL, NULL));
+    expects_silence();
+    calls(hf_answer(p->stack, &p->env, held, answer));
+    struct seen *seen = peer_take(p, icmp_proto(p));
+    holds(seen != NULL);
+    const uint8_t *icmp = seen->bytes + seen->ip.header_len;
+    uint32_t len = seen->ip.total_len - seen->ip.header_len;
+    holds(icmp[0] == (p->v6 ? 1 : 3) && icmp[1] == (p->v6 ? code6 : code4));
+    holds(wire_icmp_checksum_ok(&seen->ip, icmp, len));
+    struct wire_quote quote;
+    holds(wire_parse_quote(icmp + 8, len - 8, seen->ip.version, &quote) == WIRE_OK);
+    holds(quote.has_seq && quote.seq.v == peer_number(p, IRS));
+    holds(quote.sport == p->c->peer_port && quote.dport == p->c->stack_port);
+    holds(memcmp(quote.src, p->peer_ip, 16) == 0 && memcmp(quote.dst, p->stack_ip, 16) == 0);
+    peer_taken(p, seen);
+    expects_silence();
+}
+
+TEST(a_held_syn_is_answered_with_network_unreachable)
+{
+    refuses_held_syn(p, HF_ANSWER_UNREACHABLE_NET, 0, 0);
+}
+
+TEST(a_held_syn_is_answered_with_host_unreachable)
+{
+    refuses_held_syn(p, HF_ANSWER_UNREACHABLE_HOST, 1, 3);
+}
+
+TEST(a_held_syn_is_answered_with_administratively_prohibited)
+{
+    refuses_held_syn(p, HF_ANSWER_PROHIBITED, 13, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(an_echo_request_is_answered_with_its_own_octets),
+        ON_BOTH(echo_replies_are_bounded_in_their_rate),
+        ON_BOTH(nobody_at_a_udp_port_is_told),
+        ON_BOTH(a_protocol_that_nobody_speaks_is_told),
+        ON_BOTH(errors_are_never_answered_with_errors),
+        ON_BOTH(requests_for_information_and_redirects_are_ignored),
+        ON_BOTH(a_held_syn_is_answered_with_network_unreachable),
+        ON_BOTH(a_held_syn_is_answered_with_host_unreachable),
+        ON_BOTH(a_held_syn_is_answered_with_administratively_prohibited),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
