@@ -1,0 +1,192 @@
+/* RFC 7323 sections 3 to 5: timestamps, what is echoed, PAWS; with rulings for segments that lack
+ * the option. */
+#include "common/peer.h"
+
+/* The peer's clock starts at 1000 in these tests. */
+static void establish_stamped(struct peer *p)
+{
+    p->with.tsval = 1000;
+    p->config.policy.quick_acks = 0;
+    establish_active();
+}
+
+TEST(every_segment_carries_the_option_once_it_was_agreed_upon)
+{
+    establish_stamped(p);
+    writes(10);
+    expects(ACK, .len = 10, .options = "nop,nop,TS", .tsecr = 1000);
+    sends(ACK, .tsval = 1001);
+    closes();
+    expects(FIN | ACK, .options = "nop,nop,TS", .tsecr = 1001);
+}
+
+TEST(without_the_option_in_both_syns_there_is_none_later)
+{
+    establish_active();
+    writes(10);
+    expects(ACK, .len = 10, .options = "");
+    p->config.policy.timestamps = false;
+    sends(ACK, .tsval = 5000, .len = 10); /* of no interest */
+    expects(ACK, .options = "");
+}
+
+TEST(the_clock_ticks_once_a_millisecond_and_differs_between_connections)
+{
+    establish_stamped(p);
+    uint32_t first = p->c->ts_echo;
+    after(1000);
+    writes(10);
+    expects(ACK, .len = 10, .tsval = PEER_NUMBER(0) + first + 1000);
+    on(1);
+    establish_active();
+    int32_t apart = (int32_t)(p->conn[1].ts_echo - p->conn[0].ts_echo);
+    holds(apart > 10000 || apart < -10000); /* section 5.4 */
+}
+
+TEST(an_old_timestamp_is_answered_and_the_segment_dropped)
+{
+    establish_stamped(p);
+    sends(ACK, .tsval = 2000, .len = 10);
+    expects_after(0, 50, ACK, .tsecr = 2000, .ack = IRS + 11);
+    sends(ACK, .tsval = 1999, .len = 10);
+    expects(ACK, .ack = IRS + 11, .tsecr = 2000);
+    holds_equal(status_of(unread_bytes), 10);
+    sends(FIN | ACK, .seq = IRS + 11, .tsval = 900);
+    expects(ACK, .ack = IRS + 11);
+    expects_state(HF_ESTABLISHED);
+}
+
+TEST(an_old_timestamp_on_a_bare_ack_is_answered_within_the_challenge_limit)
+{
+    establish_stamped(p);
+    writes(10);
+    expects(ACK, .len = 10);
+    sends(ACK, .ack = ISS + 11, .tsval = 900);
+    expects(ACK, .seq = ISS + 11);
+    sends(ACK, .ack = ISS + 11, .tsval = 900);
+    expects_silence();
+    holds_equal(status_of(queued_bytes), 10);
+}
+
+TEST(timestamps_are_compared_modulo_2_to_the_32)
+{
+    p->with.tsval = 0xfffffff0;
+    establish_active();
+    sends(ACK, .tsval = 5, .len = 10);
+    expects(ACK, .ack = IRS + 11, .tsecr = 5);
+    sends(ACK, .tsval = 0xfffffff8, .len = 10);
+    expects(ACK, .ack = IRS + 11, .tsecr = 5);
+}
+
+TEST(after_24_days_of_silence_any_timestamp_is_taken)
+{
+    establish_stamped(p);
+    sends(ACK, .tsval = 2000, .len = 10);
+    expects_after(0, 50, ACK);
+    after(INT64_C(25) * 24 * 3600 * 1000); /* section 5.5 */
+    sends(ACK, .tsval = 1500, .len = 10);
+    expects_after(0, 50, ACK, .ack = IRS + 21, .tsecr = 1500);
+}
+
+TEST(the_earliest_segment_that_the_ack_covers_is_echoed)
+{
+    establish_stamped(p);
+    sends(ACK, .tsval = 2000, .len = 1448);
+    expects_silence(); /* delayed */
+    sends(ACK, .tsval = 2010, .len = 1448);
+    expects(ACK, .ack = IRS + 2897, .tsecr = 2000); /* section 4.3 (A) */
+    sends(ACK, .tsval = 2020, .len = 10);
+    expects_after(0, 50, ACK, .tsecr = 2020);
+}
+
+TEST(text_ahead_of_a_gap_does_not_move_what_is_echoed)
+{
+    establish_stamped(p);
+    sends(ACK, .tsval = 2000, .len = 100);
+    expects_after(0, 50, ACK, .tsecr = 2000);
+    sends(ACK, .tsval = 2010, .seq = IRS + 201, .len = 100);
+    expects(ACK, .ack = IRS + 101, .tsecr = 2000); /* section 4.3 (B) */
+    sends(ACK, .tsval = 2020, .seq = IRS + 101, .len = 100);
+    expects(ACK, .ack = IRS + 301, .tsecr = 2020); /* (C) */
+}
+
+TEST(a_segment_without_the_option_is_dropped_silently)
+{
+    establish_stamped(p);
+    sends(ACK, .no_ts = true, .len = 10);
+    expects_silence();
+    after(100);
+    expects_silence();
+    holds_equal(status_of(unread_bytes), 0);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.verdict[HF_V_DROP_NO_TIMESTAMP], 1);
+}
+
+TEST(the_policy_can_tolerate_segments_without_the_option)
+{
+    p->config.policy.ts_tolerate_missing = true;
+    establish_stamped(p);
+    sends(ACK, .no_ts = true, .len = 10);
+    expects_after(0, 50, ACK, .ack = IRS + 11);
+    reads(10);
+}
+
+TEST(an_echo_measures_the_round_trip)
+{
+    establish_stamped(p);
+    uint32_t before = status_of(srtt_us);
+    writes(10);
+    expects(ACK, .len = 10);
+    after(80);
+    sends(ACK, .tsval = 1100);
+    holds(status_of(srtt_us) >= (7 * before + 79000) / 8);
+    holds(status_of(srtt_us) <= (7 * before + 82000) / 8);
+}
+
+TEST(in_time_wait_an_old_timestamp_does_not_restart_anything)
+{
+    establish_stamped(p);
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .ack = ISS + 2, .tsval = 2000);
+    expects(ACK);
+    after(59000);
+    sends(FIN | ACK, .seq = IRS + 1, .tsval = 1500);
+    expects(ACK, .ack = IRS + 2);
+    after(1500);
+    expects_state(HF_CLOSED);
+}
+
+TEST(a_half_open_connection_is_protected_too)
+{
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 5000);
+    expects(SYN | ACK, .tsecr = 5000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .tsval = 4999);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL));
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .tsval = 5001);
+    accepts();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(every_segment_carries_the_option_once_it_was_agreed_upon),
+        V4(without_the_option_in_both_syns_there_is_none_later),
+        V4(the_clock_ticks_once_a_millisecond_and_differs_between_connections),
+        BOTH(an_old_timestamp_is_answered_and_the_segment_dropped),
+        V4(an_old_timestamp_on_a_bare_ack_is_answered_within_the_challenge_limit),
+        V4(timestamps_are_compared_modulo_2_to_the_32),
+        V4(after_24_days_of_silence_any_timestamp_is_taken),
+        V4(the_earliest_segment_that_the_ack_covers_is_echoed),
+        V4(text_ahead_of_a_gap_does_not_move_what_is_echoed),
+        V4(a_segment_without_the_option_is_dropped_silently),
+        V4(the_policy_can_tolerate_segments_without_the_option),
+        V4(an_echo_measures_the_round_trip),
+        V4(in_time_wait_an_old_timestamp_does_not_restart_anything),
+        BOTH(a_half_open_connection_is_protected_too),
+    };
+    return cmocka_run_group_tests_name("timestamps", tests, NULL, NULL);
+}

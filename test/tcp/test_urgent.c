@@ -1,0 +1,132 @@
+/* RFC 9293 section 3.8.5: urgent data as a mark, both ways (MUST-30, 31, 32, 62; SHLD-13 is about
+ * applications). */
+#include "common/peer.h"
+
+TEST(urgent_data_is_announced_with_the_octet_behind_it)
+{
+    establish_active();
+    writes_with(10, HF_SEND_URGENT);
+    expects(ACK | URG, .seq = ISS + 1, .len = 10, .up = 10); /* MUST-62 */
+    sends(ACK);
+    writes(10);
+    expects(ACK, .seq = ISS + 11, .len = 10); /* past it: no URG */
+}
+
+TEST(the_mark_is_on_every_segment_until_it_was_passed)
+{
+    p->with.mss = 1000;
+    establish_active();
+    writes_with(2500, HF_SEND_URGENT);
+    expects(ACK | URG, .len = 1000, .up = 2500);
+    expects(ACK | URG, .len = 1000, .up = 1500);
+    expects(ACK | URG, .len = 500, .up = 500);
+    expects_after(150, 300, ACK | URG, .seq = ISS + 1, .len = 1000, .up = 2500); /* repeated */
+}
+
+TEST(a_mark_far_ahead_is_as_far_as_the_pointer_reaches)
+{
+    p->with.mss = 1000;
+    establish_active();
+    writes_with(100000, HF_SEND_URGENT);
+    expects(ACK | URG, .len = 1000, .up = 65535);
+}
+
+TEST(the_user_is_told_of_urgent_data_and_how_much_of_it_there_is)
+{
+    establish_active();
+    sends(ACK | URG, .len = 20, .up = 5);
+    expects(ACK, .ack = IRS + 21);
+    expects_event(HF_URGENT | HF_READABLE);
+    holds_equal(status_of(urgent), 1);
+    holds_equal(status_of(urgent_bytes), 5);
+    reads(4);
+    holds_equal(status_of(urgent), 1);
+    holds_equal(status_of(urgent_bytes), 1);
+    reads(1);
+    holds_equal(status_of(urgent), 0);
+    reads(15);
+}
+
+TEST(the_user_is_told_again_when_the_mark_moves)
+{
+    establish_active();
+    sends(ACK | URG, .len = 10, .up = 10);
+    expects_event(HF_URGENT);
+    sends(ACK | URG, .len = 10, .up = 10); /* MUST-32 */
+    expects_event(HF_URGENT);
+    sends(ACK | URG, .seq = IRS + 11, .len = 10, .up = 10); /* the same mark */
+    expects_no_event(HF_URGENT);
+    holds_equal(status_of(urgent_bytes), 20);
+    reads(20);
+}
+
+TEST(a_mark_ahead_of_the_text_is_told_before_the_text_comes)
+{
+    establish_active();
+    sends(ACK | URG, .up = 1000);
+    expects_silence();
+    expects_event(HF_URGENT);
+    holds_equal(status_of(urgent), 1);
+    holds_equal(status_of(urgent_bytes), 0);
+    sends(ACK, .len = 1000);
+    expects(ACK);
+    reads(999);
+    holds_equal(status_of(urgent), 1);
+    reads(1);
+    holds_equal(status_of(urgent), 0);
+}
+
+TEST(urgent_data_is_delivered_in_line_like_any_other)
+{
+    establish_active();
+    sends(ACK, .len = 10);
+    sends(ACK | URG, .len = 1, .up = 1);
+    sends(ACK, .len = 10);
+    peer_forget(p);
+    reads(21);
+}
+
+TEST(a_mark_behind_the_fin_of_the_peer_is_ignored)
+{
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 1);
+    expects(ACK);
+    sends(ACK | URG, .seq = IRS + 2, .up = 5);
+    expects_no_event(HF_URGENT);
+    holds_equal(status_of(urgent), 0);
+}
+
+TEST(a_pointer_without_urg_means_nothing)
+{
+    establish_active();
+    sends(ACK, .len = 10, .up = 5);
+    expects_no_event(HF_URGENT);
+}
+
+TEST(a_closed_window_still_takes_the_mark)
+{
+    p->config.policy.receive_window = 1000;
+    establish_active();
+    sends(ACK, .len = 1000);
+    expects(ACK, .wnd = ZERO);
+    sends(ACK | URG, .seq = IRS + 1001, .len = 1, .up = 1); /* MUST-66 */
+    expects(ACK, .wnd = ZERO);
+    expects_event(HF_URGENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(urgent_data_is_announced_with_the_octet_behind_it),
+        V4(the_mark_is_on_every_segment_until_it_was_passed),
+        V4(a_mark_far_ahead_is_as_far_as_the_pointer_reaches),
+        BOTH(the_user_is_told_of_urgent_data_and_how_much_of_it_there_is),
+        V4(the_user_is_told_again_when_the_mark_moves),
+        V4(a_mark_ahead_of_the_text_is_told_before_the_text_comes),
+        V4(urgent_data_is_delivered_in_line_like_any_other),
+        V4(a_mark_behind_the_fin_of_the_peer_is_ignored),
+        V4(a_pointer_without_urg_means_nothing),
+        V4(a_closed_window_still_takes_the_mark),
+    };
+    return cmocka_run_group_tests_name("urgent", tests, NULL, NULL);
+}
