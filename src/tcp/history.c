@@ -104,14 +104,58 @@ static bool worth_keeping(const struct hf_trace *record)
     }
 }
 
-void tcp_history_add(struct tcp *tcp, struct tcb *tcb, const struct hf_trace *record)
+static void append(struct tcp *tcp, struct tcb *tcb, struct history_event *event)
 {
     struct tcp_block *b = tcp->b;
-    if (b->history_size == 0 || !worth_keeping(record)) {
+    event->before = kept(b, tcb->history) ? tcb->history : 0;
+    event->segments = 1;
+    if (fold(tcp, event->before, event)) {
         return;
     }
+    b->history_serial = b->history_serial == last_serial(b) ? 1 : b->history_serial + 1;
+    *event_at(tcp, b->history_serial) = *event;
+    tcb->history = b->history_serial;
+}
+
+/* A half-open record keeps no history, so that a flood of SYNs evicts none.  Once it is
+ * acknowledged the two events before are known: the SYN and our SYN,ACK, a round trip ago. */
+static void add_handshake(struct tcp *tcp, struct tcb *tcb)
+{
+    struct history_event syn = {
+        .time_ms = tcp->now_ms - tcb->srtt_us / 1000,
+        .seq = tcb->irs.v,
+        .wnd = min_u32(tcb->max_snd_wnd, 65535),
+        .ctl = SYN,
+        .kind_marks = HF_TRACE_IN,
+        .states = HF_LISTEN << 4 | HF_SYN_RECEIVED,
+        .verdict = HF_V_HANDSHAKE,
+    };
+    struct history_event syn_ack = {
+        .time_ms = syn.time_ms,
+        .seq = tcb->iss.v,
+        .ack = tcb->irs.v + 1,
+        .wnd = min_u32(tcb->rcv.wnd, 65535),
+        .ctl = SYN | ACK,
+        .kind_marks = HF_TRACE_OUT,
+        .states = HF_SYN_RECEIVED << 4 | HF_SYN_RECEIVED,
+        .verdict = HF_V_ACCEPTED,
+    };
+    append(tcp, tcb, &syn);
+    append(tcp, tcb, &syn_ack);
+}
+
+void tcp_history_add(struct tcp *tcp, struct tcb *tcb, const struct hf_trace *record)
+{
+    bool compact = tcb->flags & F_COMPACT;
+    if (tcp->b->history_size == 0 || !worth_keeping(record) ||
+        (compact && record->state_before != HF_TIME_WAIT)) {
+        return;
+    }
+    if (!compact && tcb->history == 0 && (tcb->flags & F_PASSIVE) &&
+        record->state_before == HF_SYN_RECEIVED && tcp_synchronized(tcb)) {
+        add_handshake(tcp, tcb);
+    }
     struct history_event event = {
-        .before = kept(b, tcb->history) ? tcb->history : 0,
         .time_ms = tcp->now_ms,
         .seq = record->seq,
         .ack = record->ack,
@@ -122,14 +166,8 @@ void tcp_history_add(struct tcp *tcp, struct tcb *tcb, const struct hf_trace *re
         .states = (uint8_t)(record->state_before << 4 | record->state_after),
         .verdict = (uint8_t)record->verdict,
         .cause = record->cause,
-        .segments = 1,
     };
-    if (fold(tcp, event.before, &event)) {
-        return;
-    }
-    b->history_serial = b->history_serial == last_serial(b) ? 1 : b->history_serial + 1;
-    *event_at(tcp, b->history_serial) = event;
-    tcb->history = b->history_serial;
+    append(tcp, tcb, &event);
 }
 
 /* The instant of a 32-bit millisecond that lies in the past. */

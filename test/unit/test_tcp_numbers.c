@@ -317,6 +317,38 @@ static void a_long_run_of_data_is_one_event_a_direction(void **state)
     bench_end(&t);
 }
 
+/* A half-open record has none: only when it is open does its history begin, at the SYN. */
+static void a_passive_open_remembers_its_handshake(void **state)
+{
+    (void)state;
+    struct bench t;
+    struct hf_trace records[4];
+    begin(&t);
+    told = 0;
+    struct tcb scratch = *t.tcb;
+    scratch.flags |= F_COMPACT | F_PASSIVE;
+    scratch.state = HF_SYN_RECEIVED;
+    struct tcb *tcb = t.tcb;
+    t.tcb = &scratch;
+    sees(&t, HF_TRACE_IN, SYN, 0, HF_V_SYN_AGAIN);
+    assert_int_equal(t.b->history_serial, 0);
+    t.tcb = tcb;
+    tcb->flags |= F_PASSIVE;
+    tcb->srtt_us = 250000;
+    tcp_trace_begin(&t.tcp, &scratch, HF_TRACE_IN, HF_CAUSE_NONE);
+    tcp_trace_end(&t.tcp, tcb, HF_V_ACCEPTED);
+    assert_int_equal(tcp_history_read(&t.tcp, tcb, records, 4), 3);
+    assert_int_equal(records[0].ctl, SYN);
+    assert_int_equal(records[0].kind, HF_TRACE_IN);
+    assert_int_equal(records[0].time_ns, 750000000);
+    assert_int_equal(records[0].state_after, HF_SYN_RECEIVED);
+    assert_int_equal(records[1].ctl, SYN | ACK);
+    assert_int_equal(records[1].seq, BENCH_ISS);
+    assert_int_equal(records[2].state_before, HF_SYN_RECEIVED);
+    assert_int_equal(records[2].state_after, HF_ESTABLISHED);
+    bench_end(&t);
+}
+
 static void the_oldest_events_make_room_also_where_numbers_wrap(void **state)
 {
     (void)state;
@@ -362,6 +394,7 @@ int main(void)
         cmocka_unit_test(events_before_accept_are_told_after_it),
         cmocka_unit_test(what_arrives_is_counted_and_told),
         cmocka_unit_test(a_long_run_of_data_is_one_event_a_direction),
+        cmocka_unit_test(a_passive_open_remembers_its_handshake),
         cmocka_unit_test(the_oldest_events_make_room_also_where_numbers_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
