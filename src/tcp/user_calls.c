@@ -179,6 +179,7 @@ int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t 
     if (idx == 0) {
         return would_block(tcb);
     }
+    tcp_lent_unref(tcp, lent); /* the piece has a reference of its own */
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_SEND);
     struct active *active = active_of(tcp, tcb);
     if (tail) {
