@@ -147,7 +147,7 @@ struct hf_config {
     uint32_t lent_chunks;       /* pieces of regions held at one time                             */
     uint32_t max_regions;       /* registered regions                                             */
     uint32_t history_events;    /* the history ring; 0: no history                                */
-    uint32_t max_tokens;        /* frames of hf_output, from the oldest not done on, at most       */
+    uint32_t max_tokens;        /* frames of hf_output, from the oldest not done on, at most      */
     uint8_t seed[16];           /* secret and random: keys, ISS, ports come from it               */
     struct hf_policy policy;
 };
