@@ -233,6 +233,26 @@ static void on_event(struct run *run, const struct hf_event *event)
     }
 }
 
+/* What those that are not over are waiting for. */
+static void tell_stuck(const struct run *run, uint32_t at_once)
+{
+    fprintf(stderr, "lab: nothing happens any more\n");
+    for (uint32_t i = 0; i < at_once; i++) {
+        struct hf_status s = {.struct_size = sizeof s};
+        const struct talk *talk = &run->talks[i];
+        if (talk->handle == 0 || hf_status(hf_host_stack(run->lab->host),
+                                           hf_host_env(run->lab->host), talk->handle, &s) < 0) {
+            continue;
+        }
+        fprintf(stderr, "lab: port %u, %s: SND.UNA %u SND.NXT %u SND.WND %u RCV.NXT %u RCV.WND %u,",
+                s.local.port, hf_state_name(s.state), s.snd_una - s.iss, s.snd_nxt - s.iss,
+                s.snd_wnd, s.rcv_nxt - s.irs, s.rcv_wnd);
+        fprintf(stderr, " queued %u, unread %u, retries %u, sent %llu, received %llu\n",
+                s.queued_bytes, s.unread_bytes, s.retries, (unsigned long long)talk->sent,
+                (unsigned long long)talk->received);
+    }
+}
+
 uint64_t lab_run(struct lab *lab, uint64_t n, uint32_t at_once, uint64_t up, uint64_t down)
 {
     enum { EVENTS = 64 };
@@ -259,7 +279,7 @@ uint64_t lab_run(struct lab *lab, uint64_t n, uint32_t at_once, uint64_t up, uin
             hf_host_flush(lab->host);
         }
         if (hf_host_env(lab->host)->now_ns - progress_at > LAB_PATIENCE_MS * INT64_C(1000000)) {
-            fprintf(stderr, "lab: nothing happens any more\n");
+            tell_stuck(&run, at_once);
             break;
         }
     }
