@@ -125,6 +125,7 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
 {
     tcp_set_state(tcb, HF_ESTABLISHED);
     tcb->max_snd_wnd = max_u32(tcb->max_snd_wnd, tcb->snd.wnd);
+    tcb->owes &= (uint16_t)~HF_OWES_SYN; /* one more was due when the answer came */
     tcb->retries = 0;
     tcb->long_at_ms = 0;
     start_congestion_window(tcp, tcb);
