@@ -159,6 +159,7 @@ int hf_address_add(struct hf_stack *stack, const struct hf_env *env, uint32_t if
         error = HF_ERR_INVALID;
     } else {
         error = add_address(&st, &wanted);
+        stack_unblock(&st);
     }
     stack_leave(&st);
     return error;
