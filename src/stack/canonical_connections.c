@@ -161,8 +161,9 @@ static void put_variables(struct canon *c, const struct tcb *tcb)
     canon_32(c, seq_len(tcb->iss, tcb->snd.una));
     canon_32(c, seq_len(tcb->iss, tcb->snd.nxt));
     canon_32(c, tcb->snd.wnd);
-    canon_32(c, seq_len(tcb->irs, tcb->snd.wl1));
-    canon_32(c, seq_len(tcb->iss, tcb->snd.wl2));
+    bool heard = tcb->state != HF_SYN_SENT && tcb->state != HF_CLOSED; /* from the peer */
+    canon_32(c, heard ? seq_len(tcb->irs, tcb->snd.wl1) : 0);
+    canon_32(c, heard ? seq_len(tcb->iss, tcb->snd.wl2) : 0);
     canon_32(c, tcb->max_snd_wnd);
     put_timestamp(c, tcb->flags & F_TS, tcb->ts_recent);
     canon_32(c, seq_len(tcb->irs, tcb->last_ack_sent));
@@ -187,7 +188,8 @@ static void put_tcb(struct canon *c, uint32_t idx)
     put_variables(c, tcb);
     canon_number(c, tcb->owes, 2);
     canon_number(c, tcb->events, 2);
-    canon_age(c, tcb->last_snd_ms, policy->rto_max_ms);
+    canon_number(c, tcb->last_snd_ms != 0, 1);
+    canon_age(c, tcb->last_snd_ms != 0 ? tcb->last_snd_ms : c->st->tcp.now_ms, policy->rto_max_ms);
     canon_age(c, tcb->flags & F_TS ? tcb->ts_recent_ms : c->st->tcp.now_ms, INT32_MAX);
     canon_number(c, tcb->snd_mss, 2);
     canon_number(c, tcb->peer_mss, 2);
@@ -219,8 +221,9 @@ static void put_half_open(struct canon *c, const struct half_open *half)
     canon_number(c, half->peer_mss, 2);
     bool listened = half->listener != 0 && half->listener <= c->st->tcp.b->listeners.top;
     canon_listener_name(c, listened ? half->listener : 0);
-    uint8_t ticks = half->challenged ? (uint8_t)((c->st->tcp.now_ms >> 6) - half->challenged) : 255;
-    canon_number(c, ticks, 1);
+    uint32_t limit_ms = c->st->tcp.b->policy.challenge_ack_ms;
+    uint32_t ticks = (uint8_t)((c->st->tcp.now_ms >> 6) - half->challenged);
+    canon_32(c, half->challenged ? min_u32(ticks, limit_ms / 64 + 1) : UINT32_MAX);
     canon_number(c, (unsigned)half->snd_wscale << 4 | half->rcv_wscale, 1);
     canon_number(c, half->flags, 1);
     canon_number(c, half->retries, 1);
@@ -231,9 +234,9 @@ static void put_time_wait(struct canon *c, const struct time_wait *wait)
     canon_at(c, wait->at_ms);
     put_timestamp(c, wait->flags & HALF_TS, wait->ts_recent);
     canon_number(c, wait->rcv_wnd, 2);
-    uint16_t ticks =
-        wait->challenged ? (uint16_t)((c->st->tcp.now_ms >> 3) - wait->challenged) : UINT16_MAX;
-    canon_number(c, ticks, 2);
+    uint32_t limit_ms = c->st->tcp.b->policy.challenge_ack_ms;
+    uint32_t ticks = (uint16_t)((c->st->tcp.now_ms >> 3) - wait->challenged);
+    canon_32(c, wait->challenged ? min_u32(ticks, limit_ms / 8 + 1) : UINT32_MAX);
     canon_number(c, wait->flags, 1);
     canon_number(c, (unsigned)wait->snd_wscale << 4 | wait->rcv_wscale, 1);
     canon_number(c, wait->tos, 1);
