@@ -22,6 +22,7 @@ static const uint16_t figure5[HF_STATES] = {
 
 void tcp_set_state(struct tcb *tcb, enum hf_state state)
 {
-    HF_ASSERT(state == HF_CLOSED || (figure5[tcb->state] & TO(state)) != 0);
+    bool drawn = state == HF_CLOSED || (figure5[tcb->state] & TO(state)) != 0;
+    HF_ASSERT(drawn);
     tcb->state = (uint8_t)state;
 }
