@@ -156,9 +156,11 @@ int hf_asked(struct hf_stack *stack, const struct hf_env *env, hf_handle listene
     uint32_t idx = stack_listener_of(&st, listener);
     error = HF_ERR_STALE_HANDLE;
     if (idx != 0) {
-        const struct tcb *tcb = take(&st, &listener_at(&st.tcp, idx)->asked);
+        struct listener *l = listener_at(&st.tcp, idx);
+        const struct tcb *tcb = take(&st, &l->asked);
         error = HF_ERR_WOULD_BLOCK;
         if (tcb != NULL) {
+            l->half--;
             *handle = tcp_handle(&st.tcp, tcb);
             put_endpoints(&st, tcb, local, peer);
             error = HF_OK;

@@ -38,53 +38,61 @@ static bool between(int64_t low, int64_t value, int64_t high)
     return low <= value && value <= high;
 }
 
-static void set_flag(uint32_t *flags, uint32_t flag, int64_t value)
+static int set_listener_number(const struct hf_policy *policy, struct listener *l,
+                               enum hf_option option, int64_t value)
 {
-    *flags = value != 0 ? *flags | flag : *flags & ~flag;
-}
-
-static int set_listener_option(struct listener *l, enum hf_option option, int64_t value)
-{
-    const int64_t max_bytes = (int64_t)1 << 30;
-    bool valid;
     switch (option) {
-    case HF_NODELAY:
-    case HF_QUICK_ACK:
-        valid = between(0, value, 1);
-        if (valid) {
-            set_flag(&l->inherit, option == HF_NODELAY ? F_NODELAY : F_QUICK_ACK, value);
-        }
-        break;
     case HF_RECEIVE_WINDOW:
-        valid = between(0, value, max_bytes);
-        if (valid) {
-            l->rcv_buf = (uint32_t)value;
-            l->inherit |= F_WINDOW_LIMIT;
+        if (!between(1, value, policy->max_receive_window)) {
+            return HF_ERR_INVALID;
         }
-        break;
+        l->rcv_buf = (uint32_t)value;
+        l->inherit |= F_WINDOW_LIMIT;
+        return HF_OK;
     case HF_SEND_BUFFER:
-        valid = between(1, value, max_bytes);
-        l->snd_buf = valid ? (uint32_t)value : l->snd_buf;
-        break;
+        if (!between(1, value, 1 << 30)) {
+            return HF_ERR_INVALID;
+        }
+        l->snd_buf = (uint32_t)value;
+        return HF_OK;
     case HF_MAX_SEGMENT:
-        valid = between(1, value, UINT16_MAX);
-        l->max_segment = valid ? (uint16_t)value : l->max_segment;
-        break;
+        if (value != 0 && !between(policy->min_mss, value, UINT16_MAX)) {
+            return HF_ERR_INVALID;
+        }
+        l->max_segment = (uint16_t)value;
+        return HF_OK;
     case HF_TTL:
-        valid = between(1, value, UINT8_MAX);
-        l->ttl = valid ? (uint8_t)value : l->ttl;
-        break;
+        if (!between(1, value, UINT8_MAX)) {
+            return HF_ERR_INVALID;
+        }
+        l->ttl = (uint8_t)value;
+        return HF_OK;
     case HF_TOS:
-        valid = between(0, value, UINT8_MAX);
-        l->tos = valid ? (uint8_t)(value & 0xfc) : l->tos;
-        break;
-    case HF_CONGESTION_CONTROL:
-        valid = value == 0;
-        break;
+        if (!between(0, value, UINT8_MAX) || (value & 3) != 0) {
+            return HF_ERR_INVALID;
+        }
+        l->tos = (uint8_t)value;
+        return HF_OK;
     default:
         return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
     }
-    return valid ? HF_OK : HF_ERR_INVALID;
+}
+
+static int set_listener_option(const struct hf_policy *policy, struct listener *l,
+                               enum hf_option option, int64_t value)
+{
+    uint32_t flag = option == HF_NODELAY ? F_NODELAY : F_QUICK_ACK;
+    if (option == HF_CONGESTION_CONTROL) {
+        return value == 0 ? HF_OK : HF_ERR_UNSUPPORTED;
+    }
+    if (option != HF_NODELAY && option != HF_QUICK_ACK) {
+        return set_listener_number(policy, l, option, value);
+    }
+    if (!between(0, value, 1)) {
+        return HF_ERR_INVALID;
+    }
+    l->inherit = value != 0 ? l->inherit | flag : l->inherit & ~flag;
+    return HF_OK;
 }
 
 static int listener_option(const struct listener *l, enum hf_option option, int64_t *value)
@@ -125,7 +133,8 @@ static int set_udp_option(struct stack_udp *u, enum hf_option option, int64_t va
     if (option != HF_TTL && option != HF_TOS) {
         return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
     }
-    if (!between(option == HF_TTL ? 1 : 0, value, UINT8_MAX)) {
+    if (!between(option == HF_TTL ? 1 : 0, value, UINT8_MAX) ||
+        (option == HF_TOS && (value & 3) != 0)) {
         return HF_ERR_INVALID;
     }
     *(option == HF_TTL ? &u->ttl : &u->tos) = (uint8_t)value;
@@ -147,7 +156,8 @@ int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle ha
     if (tcb != NULL && !(tcb->flags & F_UNACCEPTED)) {
         error = tcp_set_option(&st.tcp, tcb, option, value);
     } else if (listener != 0) {
-        error = set_listener_option(listener_at(&st.tcp, listener), option, value);
+        error =
+            set_listener_option(&stack->tcp.policy, listener_at(&st.tcp, listener), option, value);
     } else if (udp != 0) {
         error = set_udp_option(stack_udp_at(&st, udp), option, value);
     }

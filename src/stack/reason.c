@@ -82,11 +82,6 @@ static void say_open(struct sentence *s, uint8_t state)
 
 static void say_in_order(struct sentence *s, const struct tcb *tcb)
 {
-    if (!(tcb->flags & F_FIN_SENT)) {
-        add_state(s, "this side closed in ", tcb->end_state);
-        add(s, ", before the connection was open");
-        return;
-    }
     static const char *const words[] = {
         [NOBODY] = "closed",
         [THIS_SIDE] = "this side closed first, the peer followed",
@@ -148,6 +143,10 @@ static void say_why(struct sentence *s, const struct tcb *tcb)
     switch (-(int)tcb->error) {
     case HF_OK:
         say_in_order(s, tcb);
+        break;
+    case HF_ERR_CLOSING:
+        add_state(s, "this side closed in ", tcb->end_state);
+        add(s, ", before the connection was open");
         break;
     case HF_ERR_RESET:
         add_state(s, "reset by the peer in ", tcb->end_state);

@@ -234,6 +234,7 @@ static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const st
     tcp_take_syn(tcp, tcb, seg);
     struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
     idlist_push_tail(&listener->asked, &links, idx);
+    listener->half++; /* until the application has seen it */
     tcp_listener_event(tcp, listener_idx, HF_ASKED);
     tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.hold_ms);
     tcp_rearm(tcp, tcb);

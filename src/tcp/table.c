@@ -232,6 +232,7 @@ static void leave_lists(struct tcp *tcp, struct tcb *tcb, uint32_t idx)
         bool asked = tcb->flags & F_HELD;
         idlist_remove(asked ? &listener->asked : &listener->accept, &events, idx);
         listener->accept_n -= asked ? 0 : 1;
+        listener->half -= asked ? 1 : 0;
     } else {
         tcp_events_clear(tcp, tcb);
     }
