@@ -95,7 +95,7 @@ static int open_connection(struct link *link, const struct netcat_options *optio
         cli_note("interrupted: the connection was not open yet and is given up");
         return CLI_INTERRUPTED;
     }
-    if (result == -EAGAIN)
+    if (result == -EAGAIN || (result == -ETIMEDOUT && options->has_wait))
         return cli_failure("%s port %s: no answer within %g seconds", host, port,
                            options->wait_ms / 1000.0);
     return cli_failure("%s port %s: %s", host, port, strerror(-result));

@@ -20,7 +20,9 @@ static void help(bool listens)
                "  -s, --source ADDR     from this address of ours\n"
                "  -p, --port PORT       from this port\n");
     printf("  -4, -6                IPv4 only, IPv6 only\n"
-           "  -w, --wait SECONDS    give up when there is no connection after this time\n"
+           "  -w, --wait SECONDS    give up when there is no connection after this time, or when "
+           "what\n"
+           "                        was sent stays unacknowledged for so long\n"
            "  -e, --echo            send back what arrives; standard input is not read\n"
            "  -v, --verbose         say what happens\n"
            "      --wait-time-wait  stay for all of TIME-WAIT (a minute), not just long enough\n"

@@ -194,6 +194,9 @@ int relay(struct link *link, const struct netcat_options *options, hf_handle con
                            .input_open = true,
                            .peer_open = true};
     look_at_files(&relay);
+    if (options->has_wait) /* RFC 9293 3.9.1.1: the user timeout */
+        hf_set_option(hf_host_stack(link->host), hf_host_env(link->host), connection,
+                      HF_USER_TIMEOUT, options->wait_ms);
     int status = CLI_OK;
     while (status == CLI_OK && (relay.input_open || relay.peer_open)) {
         if (link_interrupted()) {

@@ -1,5 +1,6 @@
 # ctest: timeout=180
 # The demo: five connections with the kernel, drawn; its capture satisfies Wireshark.
+set -euo pipefail
 # shellcheck source=test/system/lib.sh
 . "$HF_SOURCE_DIR/test/system/lib.sh"
 need_program curl setpriv setsid tshark unshare

@@ -1,5 +1,6 @@
 # ctest: timeout=180 plain
 # Two demos at once, in one directory.
+set -euo pipefail
 # shellcheck source=test/system/lib.sh
 . "$HF_SOURCE_DIR/test/system/lib.sh"
 need_program curl tshark

@@ -1,5 +1,6 @@
 # ctest: timeout=240 plain
 # The demo as somebody without any privileges: with /dev/net/tun readable, and with it closed.
+set -euo pipefail
 # shellcheck source=test/system/lib.sh
 . "$HF_SOURCE_DIR/test/system/lib.sh"
 need_program curl setpriv unshare mknod

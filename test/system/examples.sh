@@ -1,5 +1,6 @@
 # ctest: timeout=120
 # Every example, run: hello, bare, and httpd under curl and wrk.
+set -euo pipefail
 # shellcheck source=test/system/lib.sh
 . "$HF_SOURCE_DIR/test/system/lib.sh"
 need_program curl wrk
