@@ -132,7 +132,7 @@ struct tcb {
     uint8_t quick_acks;     /* ACKs left that are not delayed                           */
     uint8_t retries;        /* timeouts in a row: R1, R2                                */
     uint8_t error;          /* minus enum hf_error: why it ended, 0: in order           */
-    uint64_t cookie;
+    _Alignas(8) uint64_t cookie;
     uint32_t listener; /* origin while F_UNACCEPTED                                */
     uint32_t user_timeout_ms;
     uint32_t long_at_ms;   /* TIME-WAIT, released FIN-WAIT-2, held SYN                 */
@@ -290,7 +290,7 @@ struct listener {
     struct idlist accept; /* tcbs, by event_link                                        */
     struct idlist asked;  /* held SYNs not shown yet, by event_link                     */
     struct idlist_link event_link;
-    uint64_t cookie;
+    _Alignas(8) uint64_t cookie;
     uint32_t rcv_buf, snd_buf; /* inherited by its connections                          */
     uint16_t max_segment;
     uint8_t ttl, tos;
