@@ -111,6 +111,9 @@ static void the_parts_follow_each_other_without_overlap(void **state)
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         struct hf_config config;
         hf_config_default(&config, sizes[i]);
+        if (sizeof(void *) == 4 && sizes[i] > 100000) {
+            continue; /* more than a 32-bit address space */
+        }
         assert_true(hf_size(&config) % 64 == 0);
         assert_true(hf_size(&config) != 0);
     }
