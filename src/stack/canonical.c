@@ -275,6 +275,10 @@ static void put_limits(struct canon *c)
         canon_32(c, pools[i]->used);
         canon_32(c, pools[i]->max);
     }
+    uint32_t refilled_ms = min_u32(c->st->tcp.now_ms - c->st->s->icmp_at_ms, 1000);
+    canon_32(c, refilled_ms);
+    canon_32(c, refilled_ms < 1000 ? c->st->s->icmp_credit[0] : 0); /* else it is full again */
+    canon_32(c, refilled_ms < 1000 ? c->st->s->icmp_credit[1] : 0);
     canon_number(c, b->next_token - b->done_token, 8);
     for (uint32_t idx = b->returned.head; idx != 0;) {
         const struct lent *lent = pool_at_const(&b->lents, c->st->s, idx);

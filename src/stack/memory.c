@@ -210,6 +210,7 @@ int hf_init(struct hf_stack *block, uint64_t bytes, const struct hf_config *conf
     block->tcp.next_token = 1;
     block->tcp.done_token = 1;
     block->now_ns = env->now_ns;
+    block->icmp_at_ms = ms_of(env->now_ns) - 60000; /* a full budget from the beginning */
     make_keys((void *)((uint8_t *)block + block->tcp.secret_offset), config->seed);
     return HF_OK;
 }
