@@ -103,7 +103,7 @@ static int open_connection(struct link *link, const struct netcat_options *optio
 
 static int talk(struct link *link, const struct netcat_options *options)
 {
-    hf_handle connection;
+    hf_handle connection = 0;
     int status = open_connection(link, options, &connection);
     if (status != CLI_OK)
         return status;

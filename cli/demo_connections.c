@@ -173,8 +173,8 @@ static int answer_curl(struct demo *demo, hf_handle handle, int hash)
 
 static int serve_curl(struct demo *demo, int hash)
 {
-    hf_handle handle;
-    struct ends ends;
+    hf_handle handle = 0;
+    struct ends ends = {0};
     if (hf_host_accept(demo->host, demo->listener, PATIENCE_MS, &handle, NULL) < 0)
         return failed(demo, "waiting for curl");
     int status = ends_of(demo, handle, &ends);
@@ -194,7 +194,7 @@ static int serve_curl(struct demo *demo, int hash)
 int demo_curl_to_handfast(struct demo *demo, int number, bool ipv6)
 {
     char url4[] = "http://10.77.0.2/demo", url6[] = "http://[fd77::2]/demo";
-    struct demo_hash at_curl, here;
+    struct demo_hash at_curl = {0}, here = {0};
     char sum_at_curl[65], sum_here[65];
     heading(demo, number, "curl to Handfast's HTTP", ipv6);
     if (demo_hash_start(&at_curl) != CLI_OK || demo_hash_start(&here) != CLI_OK)
@@ -259,8 +259,8 @@ static int finish_active(struct demo *demo, const struct ends *ends, int64_t res
 
 static int exchange(struct demo *demo, const struct demo_server *server, bool ipv6, int hash)
 {
-    hf_handle handle;
-    struct ends ends;
+    hf_handle handle = 0;
+    struct ends ends = {0};
     int status = open_to(demo, server, ipv6, &handle, &ends);
     if (status == CLI_OK)
         status = compare(demo, &ends, HF_ESTABLISHED, HF_ESTABLISHED);
@@ -278,7 +278,7 @@ static int exchange(struct demo *demo, const struct demo_server *server, bool ip
 int demo_handfast_to_kernel(struct demo *demo, int number, bool ipv6)
 {
     enum { PAUSE_MS = 300 }; /* long enough for a rest point */
-    struct demo_hash at_kernel, here;
+    struct demo_hash at_kernel = {0}, here = {0};
     struct demo_server server;
     char sum_at_kernel[65], sum_here[65];
     heading(demo, number, "Handfast to a server of the kernel's", ipv6);
@@ -340,8 +340,8 @@ static int chat(struct demo *demo, hf_handle handle)
 static int talk_through_losses(struct demo *demo, const struct demo_server *server)
 {
     enum { LAST_ACK_NS = 600000000 };
-    hf_handle handle;
-    struct ends ends;
+    hf_handle handle = 0;
+    struct ends ends = {0};
     int status = open_to(demo, server, false, &handle, &ends);
     /* The kernel speaks first: so nothing but our third ACK can finish its handshake. */
     if (status == CLI_OK)
@@ -364,7 +364,7 @@ static int talk_through_losses(struct demo *demo, const struct demo_server *serv
 int demo_lossy_connection(struct demo *demo, int number)
 {
     enum { PAUSE_MS = 2000 }; /* longer than our FIN and its ACK need, each lost once */
-    struct demo_hash at_kernel;
+    struct demo_hash at_kernel = {0};
     struct demo_server server;
     char sum[65];
     heading(demo, number, "half-closed with a pause, seven segments lost once each", false);

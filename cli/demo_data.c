@@ -38,7 +38,7 @@ int demo_payload_make(struct demo_payload *payload, uint64_t bytes, uint64_t see
     fill(data, bytes / 8, seed);
     payload->data = data;
 
-    struct demo_hash hash;
+    struct demo_hash hash = {0};
     if (demo_hash_start(&hash) != CLI_OK)
         return CLI_FAILED;
     demo_write_all(hash.in, data, bytes);

@@ -64,7 +64,7 @@ static int wait_for_one(struct link *link, const struct netcat_options *options,
 static int serve(struct link *link, const struct netcat_options *options, hf_handle listener)
 {
     for (bool first = true;; first = false) {
-        hf_handle connection;
+        hf_handle connection = 0;
         int status = wait_for_one(link, options, listener, first, &connection);
         if (status >= 0)
             return status;
@@ -92,7 +92,7 @@ int cli_listen(int argc, char **argv)
     struct hf_config config;
     hf_config_default(&config, CONNECTIONS);
     struct link link;
-    hf_handle listener;
+    hf_handle listener = 0;
     status = link_open(&link, &options.link, &config);
     if (status == CLI_OK)
         status = open_listener(&link, &options, &listener);

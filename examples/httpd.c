@@ -41,7 +41,7 @@ static struct {
     uint64_t answers;
 } server;
 
-static char pattern[PATTERN];
+static char pattern[PATTERN] = "hello\n";
 static volatile sig_atomic_t stop;
 
 static void on_signal(int number)
@@ -283,8 +283,7 @@ static void start(const char *port)
         c->next_free = server.free;
         server.free = c;
     }
-    memset(pattern, 'x', PATTERN);
-    memcpy(pattern, "hello\n", 6);
+    memset(pattern + 6, 'x', PATTERN - 6);
 }
 
 /* Serves until the command (0: none) ends; returns its exit status. */

@@ -11,9 +11,11 @@ bytes=20000000
 head -c "$bytes" /dev/urandom >up
 head -c "$bytes" /dev/urandom >down
 
-# Both ways at once, each end closing when its input ends; IPv4 and IPv6, both directions of opening.
+# Both ways at once, each end closing when its input ends; IPv4 and IPv6, opened by either side.
 for version in 4 6; do
-    if [ "$version" = 4 ]; then kernel=10.77.0.1 ours=10.77.0.2; else kernel=fd77::1 ours=fd77::2; fi
+    net=10.77.0.
+    [ "$version" = 4 ] || net=fd77::
+    kernel=${net}1 ours=${net}2
     "$handfast" listen "-$version" -v 80 --private -- sh -c "nc -N $ours 80 <up >got" \
         <down >received 2>err || fail "listen -$version: $(cat err)"
     cmp up received && cmp down got || fail "listen -$version: other bytes"
