@@ -6,6 +6,7 @@
 #   ctest: timeout=300      seconds it may take (60 without)
 #   ctest: serial           nothing else runs beside it
 #   ctest: plain            not in sanitizer builds (too slow there, or watches memory itself)
+#   ctest: native           not under qemu-user (starts processes, which it does not always survive)
 #   ctest: long             only in the build "long": `make test-all`, `make soak`
 #
 # The environment gives HF_SOURCE_DIR, HF_BUILD_DIR, HF_HANDFAST (the program), HF_EXAMPLES and
@@ -26,6 +27,7 @@ endif()
 function(hf_test_asks source outcome)
     file(STRINGS ${source} asked REGEX "ctest: " LIMIT_COUNT 4)
     if((asked MATCHES "ctest: .*plain" AND HF_SANITIZE) OR
+       (asked MATCHES "ctest: .*native" AND CMAKE_CROSSCOMPILING) OR
        (asked MATCHES "ctest: .*long" AND NOT HF_LONG_TESTS))
         set(asked no)
     endif()

@@ -55,7 +55,7 @@ struct tcp_block {
     struct returned limbo;  /* chunks, by chunk.next                                       */
     uint64_t secret_offset; /* struct tcp_secret                                          */
     /* Bookkeeping, from here on to the end */
-    uint64_t history_offset;
+    _Alignas(8) uint64_t history_offset;
     uint32_t history_size, history_serial;
     uint64_t verdicts[HF_VERDICT_COUNT];
     uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped;

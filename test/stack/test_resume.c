@@ -4,6 +4,8 @@
  * The original has connections in many states and talks to a second stack over a lossy wire.  From
  * the snapshot on, all that is done to it is recorded with what came of it; the new process does
  * the same to its copy, and every frame, event, result and deadline must be equal.
+ *
+ * ctest: native
  */
 #include <setjmp.h>
 #include <stdarg.h>
