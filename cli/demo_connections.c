@@ -154,7 +154,7 @@ static int receive_head(struct demo *demo, hf_handle handle, int hash, uint64_t 
 
 static int answer_curl(struct demo *demo, hf_handle handle, int hash)
 {
-    uint64_t left;
+    uint64_t left = 0;
     int status = receive_head(demo, handle, hash, &left);
     if (status == CLI_OK)
         status = receive_into(demo, handle, left, hash);
