@@ -283,7 +283,7 @@ static void a_damaged_or_foreign_snapshot_is_refused_and_touches_nothing(void **
     assert_int_equal(hf_snapshot(s->stack, snapshot, len), len);
     memset(block, 0x5a, s->bytes);
     struct hf_stack *copy = (struct hf_stack *)(void *)block;
-    for (uint64_t at = 0; at < len; at += at < 2000 ? 1 : 4999) {
+    for (uint64_t at = 0; at < len; at += at < 64 ? 1 : 997 + at / 16) {
         snapshot[at] ^= 0x10;
         assert_int_equal(hf_restore(copy, s->bytes, snapshot, len), HF_ERR_MISMATCH);
         snapshot[at] ^= 0x10;
@@ -293,7 +293,8 @@ static void a_damaged_or_foreign_snapshot_is_refused_and_touches_nothing(void **
     assert_int_equal(hf_restore(copy, s->bytes / 2 / 64 * 64, snapshot, len), HF_ERR_TOO_LARGE);
     assert_int_equal(hf_restore(NULL, s->bytes, snapshot, len), HF_ERR_INVALID);
     for (uint64_t i = 0; i < s->bytes; i++)
-        assert_int_equal(block[i], 0x5a);
+        if (block[i] != 0x5a)
+            fail();
     assert_int_equal(hf_restore(copy, s->bytes, snapshot, len), HF_OK);
     assert_int_equal(hf_attach(copy, s->bytes), HF_OK);
     free(snapshot);
