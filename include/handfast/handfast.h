@@ -492,7 +492,7 @@ int64_t hf_snapshot(const struct hf_stack *stack, void *out, uint64_t bytes);
 int hf_restore(struct hf_stack *block, uint64_t bytes, const void *snapshot, uint64_t len);
 /* The protocol state alone, sequence numbers and times made relative, in an order that does not
  * depend on history: equal bytes, equal behaviour.  Returns octets (also when they exceed room,
- * then out is incomplete). */
+ * then out is incomplete).  For stacks of a few connections: its time grows with their square. */
 uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, void *out,
                       uint64_t room);
 
