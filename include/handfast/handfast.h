@@ -372,8 +372,9 @@ uint32_t hf_returned(struct hf_stack *stack, const struct hf_env *env, uint64_t 
                      uint32_t n);
 
 /* CLOSE: no more to send (half-close: receiving goes on).  What is queued is still sent, then a
- * FIN. HF_ERR_CLOSING when done before.  A listener or UDP socket is gone, and its handle with it;
- * a listener's connections not yet accepted are reset. */
+ * FIN. HF_ERR_CLOSING when done before; HF_ERR_NO_RESOURCES when there is no record for the FIN now
+ * (max_active): HF_WRITABLE tells when to try again.  A listener or UDP socket is gone, and its
+ * handle with it; a listener's connections not yet accepted are reset. */
 int hf_close(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 /* ABORT: a reset to the peer, everything queued is lost (RFC 9293 3.10.5). */
 int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);

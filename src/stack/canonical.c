@@ -302,6 +302,7 @@ uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, vo
     put_tcbs(&c, &b->owes, offsetof(struct tcb, owes_link));
     put_tcbs(&c, &b->blocked, offsetof(struct tcb, owes_link));
     put_tcbs(&c, &b->ready, offsetof(struct tcb, event_link));
+    put_tcbs(&c, &b->starved, offsetof(struct tcb, event_link));
     put_packets(&c, &stack->packet_queue);
     put_packets(&c, &stack->packet_waiting);
     put_udps(&c);

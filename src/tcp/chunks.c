@@ -86,6 +86,11 @@ static bool may_take(const struct tcp *tcp, const struct pool *pool, bool reserv
     return pool->max - pool->used > pool->max / 8 && left > (total > 1 ? 1 : 0);
 }
 
+bool tcp_chunk_free(const struct tcp *tcp)
+{
+    return may_take(tcp, &tcp->b->small, true) || may_take(tcp, &tcp->b->large, true);
+}
+
 uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve)
 {
     struct tcp_block *b = tcp->b;

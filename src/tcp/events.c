@@ -2,7 +2,8 @@
  *
  * Bits gather in tcb->events until they are read; then those that are no longer true fall away.  A
  * tcb is in the list while it has bits and is not in its listener's queue, which uses the same
- * link.
+ * link.  So does the list of the starved: who found no memory to send with, and nothing of whose
+ * own will change that.  They are told, in turn, when some is free again.
  */
 #include "tcp/tcp.h"
 
@@ -21,32 +22,72 @@ static bool listed(const struct idlist *list, const struct idlist_link *link, ui
     return link->prev != 0 || list->head == idx;
 }
 
+/* The list a tcb with these events is in. */
+static struct idlist *list_of(struct tcp *tcp, uint16_t events)
+{
+    return events & (uint16_t)~EVENT_WAITS ? &tcp->b->ready : &tcp->b->starved;
+}
+
+/* Its events become these, and it changes lists with them. */
+static void set_events(struct tcp *tcp, struct tcb *tcb, uint16_t events)
+{
+    struct links links = tcb_links(tcp);
+    uint32_t idx = tcb_index(tcp, tcb);
+    struct idlist *from = list_of(tcp, tcb->events);
+    struct idlist *to = list_of(tcp, events);
+    bool in = listed(from, &tcb->event_link, idx);
+    tcb->events = events;
+    if (in && (from != to || events == 0)) {
+        idlist_remove(from, &links, idx);
+        in = false;
+    }
+    if (!in && events != 0) {
+        idlist_push_tail(to, &links, idx);
+    }
+}
+
 void tcp_event(struct tcp *tcp, struct tcb *tcb, uint16_t bits)
 {
     if (tcb->flags & (F_COMPACT | F_RELEASED)) {
         return;
     }
-    tcb->events |= bits;
-    if (tcb->events == 0 || (tcb->flags & F_UNACCEPTED)) {
+    if (tcb->flags & F_UNACCEPTED) {
+        tcb->events |= bits;
         return;
     }
-    uint32_t idx = tcb_index(tcp, tcb);
-    if (!listed(&tcp->b->ready, &tcb->event_link, idx)) {
-        struct links links = tcb_links(tcp);
-        idlist_push_tail(&tcp->b->ready, &links, idx);
-    }
+    set_events(tcp, tcb, tcb->events | bits);
 }
 
 void tcp_events_clear(struct tcp *tcp, struct tcb *tcb)
 {
-    tcb->events = 0;
     if (tcb->flags & (F_COMPACT | F_UNACCEPTED)) {
+        tcb->events = 0;
         return;
     }
-    uint32_t idx = tcb_index(tcp, tcb);
-    if (listed(&tcp->b->ready, &tcb->event_link, idx)) {
-        struct links links = tcb_links(tcp);
-        idlist_remove(&tcp->b->ready, &links, idx);
+    set_events(tcp, tcb, 0);
+}
+
+void tcp_starves(struct tcp *tcp, struct tcb *tcb, bool for_piece)
+{
+    tcp_event(tcp, tcb, for_piece ? EVENT_WAITS : EVENT_STARVED);
+}
+
+/* Would hf_send take an octet from this one now? */
+static bool fed(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct pool *pieces = &tcp->b->pieces;
+    bool memory = tcb->events & EVENT_PIECE ? pieces->used < pieces->max : tcp_chunk_free(tcp);
+    return memory && (tcb->active || tcp_active_free(tcp));
+}
+
+/* One of the starved, in turn, has something to tell if there is something for it. */
+static void feed(struct tcp *tcp)
+{
+    uint32_t idx = idlist_head(&tcp->b->starved);
+    struct tcb *tcb = idx ? tcb_at(tcp, idx) : NULL;
+    if (tcb && (tcb->state == HF_CLOSED || fed(tcp, tcb))) {
+        tcb->flags &= ~(uint32_t)F_WANT_WRITE;
+        set_events(tcp, tcb, HF_WRITABLE);
     }
 }
 
@@ -87,18 +128,24 @@ static uint16_t true_now(struct tcp *tcp, const struct tcb *tcb)
 
 uint32_t tcp_next_event(struct tcp *tcp, uint32_t *bits, int32_t *error)
 {
-    struct links links = tcb_links(tcp);
-    uint32_t idx;
-    while ((idx = idlist_pop_head(&tcp->b->ready, &links)) != 0) {
+    for (;;) {
+        feed(tcp);
+        uint32_t idx = idlist_head(&tcp->b->ready);
+        if (idx == 0) {
+            return 0;
+        }
         struct tcb *tcb = tcb_at(tcp, idx);
-        *bits = true_now(tcp, tcb);
+        uint16_t told = true_now(tcp, tcb);
+        if ((tcb->events & ~told) & HF_WRITABLE) {
+            tcb->flags |= F_WANT_WRITE; /* filled again meanwhile */
+        }
+        *bits = told & (uint16_t)~EVENT_WAITS;
         *error = *bits & HF_CLOSED_EVENT ? -(int32_t)tcb->error : 0;
-        tcb->events = 0;
+        set_events(tcp, tcb, tcb->events & EVENT_WAITS);
         if (*bits) {
             return idx;
         }
     }
-    return 0;
 }
 
 void tcp_listener_event(struct tcp *tcp, uint32_t listener, uint16_t bits)

@@ -155,11 +155,38 @@ static uint32_t append_in_order(struct tcp *tcp, struct tcb *tcb, struct active 
     return seq_len(start, tcb->rcv.nxt);
 }
 
+static void remove_range(struct tcp *tcp, struct active *active, uint32_t after, uint32_t idx)
+{
+    uint32_t *link = after ? &range_at(tcp, after)->next : &active->ooo;
+    *link = range_at(tcp, idx)->next;
+    active->ooo_n--;
+    pool_free(&tcp->b->ranges, tcp->block, idx);
+}
+
+/* RFC 2018 8, reneging: what is held must not keep out what the reader waits for. */
+static void drop_last_range(struct tcp *tcp, struct active *active)
+{
+    uint32_t before = 0;
+    uint32_t idx = active->ooo;
+    while (range_at(tcp, idx)->next) {
+        before = idx;
+        idx = range_at(tcp, idx)->next;
+    }
+    const struct range *range = range_at(tcp, idx);
+    tcp_chunk_free_now(tcp, range->head);
+    active->ooo_bytes -= seq_len(range->left, range->right);
+    remove_range(tcp, active, before, idx);
+}
+
 static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *active,
                           const struct piece *piece)
 {
     bool gap = active->ooo != 0;
     uint32_t advanced = append_in_order(tcp, tcb, active, *piece);
+    while (advanced == 0 && active->ooo) {
+        drop_last_range(tcp, active);
+        advanced = append_in_order(tcp, tcb, active, *piece);
+    }
     if (advanced == 0) {
         return false;
     }
@@ -218,14 +245,6 @@ static uint32_t insert_range(struct tcp *tcp, struct active *active, uint32_t af
     *link = idx;
     active->ooo_n++;
     return idx;
-}
-
-static void remove_range(struct tcp *tcp, struct active *active, uint32_t after, uint32_t idx)
-{
-    uint32_t *link = after ? &range_at(tcp, after)->next : &active->ooo;
-    *link = range_at(tcp, idx)->next;
-    active->ooo_n--;
-    pool_free(&tcp->b->ranges, tcp->block, idx);
 }
 
 /* n octets that no range has yet, behind range `prev` (0: before all).  Returns octets taken. */

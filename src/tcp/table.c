@@ -256,6 +256,21 @@ void tcp_delete(struct tcp *tcp, struct tcb *tcb)
     pool_free(&tcp->b->tcbs, tcp->block, idx);
 }
 
+/* What is sent must not eat the records that receiving needs: two ends with full send queues would
+ * wait for each other for ever. */
+bool tcp_active_free(const struct tcp *tcp)
+{
+    const struct pool *pool = &tcp->b->actives;
+    bool enough = pool->max == 1 || pool->max >= tcp->b->tcbs.max; /* for everybody, or for one */
+    uint32_t reserve = enough ? 0 : max_u32(pool->max / 8, 1);
+    return pool->max - pool->used > reserve;
+}
+
+bool tcp_attach_to_send(struct tcp *tcp, struct tcb *tcb)
+{
+    return (tcb->active || tcp_active_free(tcp)) && tcp_attach(tcp, tcb);
+}
+
 bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
 {
     if (tcb->active) {

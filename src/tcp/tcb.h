@@ -92,6 +92,14 @@ enum {
     OWES_LISTED = 1u << 15, /* is in tcp_block.owes or .blocked: set iff any is */
 };
 
+/* tcb.events, beside HF_*: hf_send or hf_close wants what the pools do not have.  A tcb with these
+ * alone is in tcp_block.starved instead of the ready list. */
+enum {
+    EVENT_STARVED = 1u << 15, /* an active record, payload memory */
+    EVENT_PIECE = 1u << 14,   /* ... or a piece for lent memory   */
+    EVENT_WAITS = EVENT_STARVED | EVENT_PIECE,
+};
+
 struct tcb {
     struct tuple id;
     uint32_t generation;

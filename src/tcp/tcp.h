@@ -44,6 +44,7 @@ struct tcp_block {
     struct idlist owes;    /* tcbs that owe output something                              */
     struct idlist blocked; /* ... and wait for a neighbour (F_BLOCKED)                    */
     struct idlist ready;   /* tcbs with events                                            */
+    struct idlist starved; /* tcbs that wait for memory to send, by event_link            */
     struct idlist ready_listeners;
     struct idlist half_list[HALF_LISTS]; /* half_open by retries: each list in order of at_ms */
     struct idlist waiting; /* time_wait in order of at_ms                                 */
@@ -302,6 +303,9 @@ void tcp_delete(struct tcp *tcp, struct tcb *tcb);
 /* Takes it out of the flow table (CLOSED, the handle still held); tcp_delete may follow. */
 void tcp_unfile(struct tcp *tcp, struct tcb *tcb);
 bool tcp_attach(struct tcp *tcp, struct tcb *tcb); /* an active record; false: none left */
+/* The same for text of the user's: the last ones are kept for receiving. */
+bool tcp_attach_to_send(struct tcp *tcp, struct tcb *tcb);
+bool tcp_active_free(const struct tcp *tcp); /* ... is one left for that? */
 void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb);
 void tcp_id_of(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,
                struct conn_id *id); /* without hash and mtu */
@@ -340,6 +344,7 @@ uint8_t *tcp_chunk_data(const struct tcp *tcp, uint32_t idx); /* first octet use
 uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free behind the last */
 /* An empty chunk for text of about `bytes` octets; 0: none.  reserve: leave the last eighth. */
 uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve);
+bool tcp_chunk_free(const struct tcp *tcp); /* is there one with reserve? */
 uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uint32_t len);
 /* The segment's text, or a part of it, where it lies (tcp->lent); 0: not lent, or no piece left. */
 uint32_t tcp_chunk_keep(struct tcp *tcp, const uint8_t *text, uint32_t len);
@@ -417,6 +422,8 @@ uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id);
 /* A tcb in its listener's queue (F_UNACCEPTED) keeps its events until tcp_event(.., 0) after it. */
 void tcp_event(struct tcp *tcp, struct tcb *tcb, uint16_t bits);
 void tcp_events_clear(struct tcp *tcp, struct tcb *tcb); /* before the record goes */
+/* HF_WRITABLE once the pools have something again; those that wait longest are told first. */
+void tcp_starves(struct tcp *tcp, struct tcb *tcb, bool for_piece);
 void tcp_listener_event(struct tcp *tcp, uint32_t listener, uint16_t bits);
 /* The next tcb with events that are true now; 0: none.  Sets bits, error. */
 uint32_t tcp_next_event(struct tcp *tcp, uint32_t *bits, int32_t *error);

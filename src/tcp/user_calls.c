@@ -14,7 +14,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
         return HF_ERR_NO_RESOURCES;
     }
     struct tcb *tcb = tcb_at(tcp, *idx);
-    if (!tcp_attach(tcp, tcb)) {
+    if (!tcp_attach_to_send(tcp, tcb)) {
         tcp_unfile(tcp, tcb);
         tcp_delete(tcp, tcb);
         return HF_ERR_NO_RESOURCES;
@@ -120,6 +120,13 @@ static int64_t would_block(struct tcb *tcb)
     return HF_ERR_WOULD_BLOCK;
 }
 
+/* The pools are empty: nothing that happens to this connection alone will change that. */
+static int64_t starves(struct tcp *tcp, struct tcb *tcb, bool for_piece)
+{
+    tcp_starves(tcp, tcb, for_piece);
+    return would_block(tcb);
+}
+
 /* Room, an active record, and the chunk that was last. */
 static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint32_t *tail, uint32_t *tail_len)
 {
@@ -127,8 +134,11 @@ static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint32_t *tail, uint32
     if (error) {
         return error;
     }
-    if (send_room(tcp, tcb) == 0 || !tcp_attach(tcp, tcb)) {
+    if (send_room(tcp, tcb) == 0) {
         return (int)would_block(tcb);
+    }
+    if (!tcp_attach_to_send(tcp, tcb)) {
+        return (int)starves(tcp, tcb, false);
     }
     *tail = active_of(tcp, tcb)->sq_tail;
     *tail_len = *tail ? tcp_chunk(tcp, *tail)->len : 0;
@@ -152,7 +162,10 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
     uint64_t taken = tcp_chunk_append(tcp, &active->sq_head, &active->sq_tail, data, room, true);
     if (taken == 0) {
         tcp_settle(tcp, tcb);
-        return would_block(tcb);
+        return starves(tcp, tcb, false);
+    }
+    if (taken < room) {
+        tcp_starves(tcp, tcb, false);
     }
     if (taken < len) {
         tcb->flags |= F_WANT_WRITE;
@@ -177,7 +190,8 @@ int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t 
     }
     uint32_t idx = tcp_chunk_new_lent(tcp, lent, offset, len);
     if (idx == 0) {
-        return would_block(tcb);
+        tcp_settle(tcp, tcb);
+        return starves(tcp, tcb, true);
     }
     tcp_lent_unref(tcp, lent); /* the piece has a reference of its own */
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_SEND);
@@ -268,6 +282,7 @@ int tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint64_t len)
 static int close_open(struct tcp *tcp, struct tcb *tcb)
 {
     if (!tcp_attach(tcp, tcb)) {
+        starves(tcp, tcb, false);
         return HF_ERR_NO_RESOURCES;
     }
     tcb->flags |= F_CLOSE;

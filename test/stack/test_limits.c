@@ -121,7 +121,7 @@ TEST(ranges_out_of_order_are_capped_and_text_in_order_still_comes)
 TEST(connections_with_data_in_flight_are_capped_and_idle_ones_live)
 {
     p->config.max_connections = 4;
-    p->config.max_active = 2;
+    p->config.max_active = 3; /* the last one is kept for receiving */
     for (int i = 0; i < 4; i++) {
         on(i);
         establish_active();
@@ -134,11 +134,21 @@ TEST(connections_with_data_in_flight_are_capped_and_idle_ones_live)
     on(2);
     refuses(HF_ERR_WOULD_BLOCK, hf_send(p->stack, &p->env, p->c->handle, "x", 1, 0));
     sends(ACK, .len = 10);
+    expects(ACK, .ack = IRS + 11);
+    on(3);
+    sends(ACK, .len = 10);
     holds_equal(status_of(unread_bytes), 0);
     peer_forget(p);
+    on(2);
+    reads(10);
+    expects_no_event(HF_WRITABLE);
     on(0);
     sends(ACK);
     on(2);
+    expects_event(HF_WRITABLE);
+    writes(10);
+    expects(ACK, .len = 10);
+    on(3);
     sends(ACK, .seq = IRS + 1, .len = 10); /* the sender repeats it */
     expects(ACK, .ack = IRS + 11);
     reads(10);
