@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -286,6 +287,7 @@ int link_start_command(struct link *link)
     char error[HF_ERROR_TEXT];
     if (!link->options->command)
         return CLI_OK;
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* what it leaves behind becomes ours, for end_orphans */
     FILE *nothing = fopen("/dev/null", "re"); /* standard input is the connection's */
     int fds[3] = {nothing ? fileno(nothing) : -1, -1, -1};
     link->command = hf_private_start(link->net, link->options->command, fds, error);
@@ -322,10 +324,39 @@ static void end_command(struct link *link, bool success)
     }
 }
 
+/* Sends a signal to every child there is (proc(5)); returns how many. */
+static int signal_children(int number)
+{
+    int n = 0, pid;
+    FILE *children = fopen("/proc/thread-self/children", "re");
+    if (!children)
+        return 0;
+    while (fscanf(children, "%d", &pid) == 1) {
+        kill(pid, number);
+        n++;
+    }
+    fclose(children);
+    return n;
+}
+
+/* Processes that the command started and left: the private network is to end with us. */
+static void end_orphans(void)
+{
+    enum { PATIENCE = 50, STEP_US = 10000 };
+    for (int i = 0; i < 2 * PATIENCE && signal_children(i < PATIENCE ? SIGTERM : SIGKILL) > 0;
+         i++) {
+        usleep(STEP_US);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+    }
+}
+
 int link_close(struct link *link, int status)
 {
     if (link->command > 0)
         end_command(link, status == CLI_OK);
+    if (link->options->command)
+        end_orphans();
     if (status == CLI_OK && link->command_status != 0)
         status = cli_failure("'%s' ended with status %d", link->options->command[0],
                              link->command_status);
