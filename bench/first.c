@@ -58,6 +58,13 @@ static void make_config(struct hf_config *config)
     memset(config->seed, 7, sizeof config->seed);
 }
 
+/* The kernel paces with BBR where that is its default; Reno, like ours, does not, and always
+ * exists. */
+static void unpaced(int s)
+{
+    must(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), "TCP_CONGESTION");
+}
+
 /* Two stacks in memory ------------------------------------------------------------------------- */
 
 struct side {
@@ -222,6 +229,7 @@ static void lab_open(void)
     lab.listener = hf_private_socket(lab.net, AF_INET, SOCK_STREAM, 0);
     must(lab.listener, "socket");
     must(bind(lab.listener, (struct sockaddr *)&any, sizeof any), "bind");
+    unpaced(lab.listener);
     must(listen(lab.listener, 64), "listen");
 }
 
@@ -288,6 +296,7 @@ static int loopback_connect(int *accepted)
 {
     int c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     must(c, "socket");
+    unpaced(c);
     must(connect(c, (struct sockaddr *)&loopback.at, sizeof loopback.at), "connect");
     *accepted = accept(loopback.listener, NULL, NULL);
     must(*accepted, "accept");
@@ -435,8 +444,9 @@ int main(int argc, char **argv)
             printf("  %6.2f", middle / median(&rows[rows[r].yardstick], repetitions));
         putchar('\n');
     }
-    printf("  %d rounds, 2MSL %d ms, one destination; device: %s. Again: %s %d\n", repetitions,
-           2 * MSL_MS, lab.net ? hf_private_kind(lab.net) : "none", argv[0], repetitions);
+    printf("  %d rounds, 2MSL %d ms, one destination, Reno; device: %s. Again: %s %d\n",
+           repetitions, 2 * MSL_MS, lab.net ? hf_private_kind(lab.net) : "none", argv[0],
+           repetitions);
     hf_host_free(lab.host);
     hf_private_close(lab.net);
     return 0;
