@@ -52,34 +52,52 @@ static int ends_of(struct demo *demo, hf_handle handle, struct ends *ends)
     return CLI_OK;
 }
 
+/* The states of both ends, as three witnesses have them: each an enum hf_state, or -1. */
+struct seen {
+    int handfast, inferred, inet_diag;
+};
+
+static struct seen look(struct demo *demo, const struct ends *ends, const struct hf_ladder *ladder)
+{
+    return (struct seen){hf_ladder_state(ladder), hf_ladder_peer_state(ladder, NULL),
+                         kernel_state(demo->net, &ends->kernel, &ends->handfast)};
+}
+
+static const char *name_of(int state)
+{
+    return state < 0 ? "unknown" : hf_state_name((enum hf_state)state);
+}
+
 /* Nothing is under way: what each end should be now, what the ladder inferred of the kernel's, and
- * what the kernel says itself must be the same. */
+ * what the kernel says itself must be the same.  A busy machine may need a while to come to rest.
+ */
 static int compare(struct demo *demo, const struct ends *ends, int handfast, int kernel)
 {
-    int status = rest(demo, REST_NS);
-    if (status != CLI_OK)
-        return status;
+    enum { PATIENCE = 30 };
+    struct seen seen = {0};
+    bool agree = false;
     struct hf_ladder *ladder = hf_ladder_set_handle(demo->ladders, ends->handle);
     if (!ladder)
         return cli_failure("there is no ladder of this connection");
-    int ours = hf_ladder_state(ladder);
-    int inferred = hf_ladder_peer_state(ladder, NULL);
-    int asked = kernel_state(demo->net, &ends->kernel, &ends->handfast);
-    if (asked < 0)
+    for (int i = 0; i < PATIENCE && !agree; i++) {
+        int status = rest(demo, REST_NS);
+        if (status != CLI_OK)
+            return status;
+        seen = look(demo, ends, ladder);
+        agree = seen.handfast == handfast && seen.inferred == kernel && seen.inet_diag == kernel;
+    }
+    if (seen.inet_diag < 0)
         return cli_failure("inet_diag does not answer: the kernel's states cannot be compared");
-    bool agree = ours == handfast && inferred == kernel && asked == kernel;
     char text[160];
     snprintf(text, sizeof text, "at rest: Handfast %s, kernel %s; inet_diag says %s%s",
-             hf_state_name((enum hf_state)ours),
-             inferred < 0 ? "unknown" : hf_state_name((enum hf_state)inferred),
-             asked == HF_CLOSED ? "CLOSED (no such socket)" : hf_state_name((enum hf_state)asked),
+             name_of(seen.handfast), name_of(seen.inferred),
+             seen.inet_diag == HF_CLOSED ? "CLOSED (no such socket)" : name_of(seen.inet_diag),
              agree ? "" : " - NOT AS IT SHOULD BE");
     hf_ladder_note(ladder, hf_host_env(demo->host)->now_ns, text);
     if (agree)
         return CLI_OK;
-    return cli_failure("here Handfast should be %s and the kernel %s",
-                       hf_state_name((enum hf_state)handfast),
-                       hf_state_name((enum hf_state)kernel));
+    return cli_failure("here Handfast should be %s and the kernel %s", name_of(handfast),
+                       name_of(kernel));
 }
 
 /* The ladder's last line, and the handle's end. */
