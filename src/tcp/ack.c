@@ -92,7 +92,7 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
 {
     uint32_t acked = seq_len(tcb->snd.una, seg->ack);
     uint32_t text = acked;
-    if (seq_eq(tcb->snd.una, tcb->iss) && tally_of(tcp, tcb)->una_wraps == 0) {
+    if (tcp_syn_is_out(tcp, tcb)) {
         text -= 1; /* the SYN */
     }
     if ((tcb->flags & F_FIN_SENT) && seq_eq(seg->ack, tcb->snd.nxt)) {
@@ -130,12 +130,13 @@ static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *activ
     }
     if (acked && !active->persist) {
         tcp_rto_restart(tcp, tcb);
-        bool left = !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes;
+        bool left = !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes ||
+                    (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE;
         active->unacked_since_ms = left ? ms_after(tcp->now_ms, 0) : 0;
     }
 }
 
-static void tell_writable(struct tcp *tcp, struct tcb *tcb)
+void tcp_tell_writable(struct tcp *tcp, struct tcb *tcb)
 {
     if (tcb->flags & F_WANT_WRITE) {
         uint32_t queued = tcp_queued(tcp, tcb);
@@ -162,6 +163,9 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
                                      : tcb->retries);
     }
     bool window_changed = in_order && seq_geq(seg->ack, tcb->snd.una) && take_window(tcb, seg);
+    if (tcb->snd.wnd == 0) { /* SHLD-17: it has shrunk, and the peer is there */
+        tcb->retries = 0;
+    }
     struct active *active = active_of(tcp, tcb);
     if (active == NULL) {
         return;
@@ -177,7 +181,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     tcp_recovery_on_ack(tcp, tcb, seg, acked, sacked, duplicate);
     follow_timers(tcp, tcb, active, acked);
     if (acked) {
-        tell_writable(tcp, tcb);
+        tcp_tell_writable(tcp, tcb);
     }
     tcp_consider_sending(tcp, tcb);
 }

@@ -87,6 +87,7 @@ static void drop_unsent(struct tcp *tcp, struct tcb *tcb)
         tcp_event(tcp, tcb, HF_SENT);
     }
     tcp_sack_clear(tcp, active);
+    tcp_free_held(tcp, active);
     active->sq_head = active->sq_tail = active->sq_skip = active->sq_bytes = 0;
     active->send.chunk = active->rxt.chunk = 0;
     active->rto_at_ms = active->delack_at_ms = active->unacked_since_ms = 0;

@@ -213,6 +213,27 @@ bool tcp_forget_half_open(struct tcp *tcp, uint32_t idx)
     return forgotten;
 }
 
+bool tcp_time_wait_nxt(const struct tcp *tcp, const struct conn_id *id, seq_t *snd_nxt)
+{
+    uint32_t waiting = tcp_find_waiting(tcp, id);
+    if (waiting) {
+        *snd_nxt = FLOW_KIND(waiting) == KIND_TIME_WAIT ? wait_at(tcp, FLOW_IDX(waiting))->snd_nxt
+                                                        : tcb_at(tcp, FLOW_IDX(waiting))->snd.nxt;
+    }
+    return waiting != 0;
+}
+
+void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id)
+{
+    uint32_t waiting = tcp_find_waiting(tcp, id);
+    if (FLOW_KIND(waiting) == KIND_TIME_WAIT) {
+        tcp_drop_time_wait(tcp, FLOW_IDX(waiting));
+    } else if (waiting) {
+        struct tcb *old = tcb_at(tcp, FLOW_IDX(waiting));
+        tcp_finish(tcp, old, HF_OK, HF_CAUSE_NONE, HF_V_TIME_WAIT_REUSED);
+    }
+}
+
 /* A tcb of its own for a half-open connection whose ACK has come; NULL: no room now. */
 static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn_id *id,
                            const struct tcb *scratch)
@@ -222,7 +243,6 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     if (listener == NULL || listener->accept_n > listener->backlog) {
         return NULL;
     }
-    uint32_t waiting = tcp_find_waiting(tcp, id);
     uint32_t idx = tcp_new(tcp, id);
     if (idx == 0) {
         return NULL;
@@ -246,12 +266,7 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
         tcp_rtt_sample(tcp, tcb, max_u32((tcp->now_ms - sent_ms) * 1000, 500));
     }
     tcp_drop_half_open(tcp, half_idx);
-    if (FLOW_KIND(waiting) == KIND_TIME_WAIT) {
-        tcp_drop_time_wait(tcp, FLOW_IDX(waiting)); /* MAY-2: replaced now that this is open */
-    } else if (waiting) {
-        struct tcb *old = tcb_at(tcp, FLOW_IDX(waiting));
-        tcp_finish(tcp, old, HF_OK, HF_CAUSE_NONE, HF_V_TIME_WAIT_REUSED);
-    }
+    tcp_end_time_wait(tcp, id); /* MAY-2: replaced now that this is open */
     return tcb;
 }
 
@@ -349,6 +364,10 @@ enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struc
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
 {
     struct tcp_block *b = tcp->b;
+    uint32_t last = b->waiting.tail;
+    if (last && (int32_t)(tcb->long_at_ms - wait_at(tcp, last)->at_ms) < 0) {
+        return false; /* released late: the list would be out of order */
+    }
     uint32_t idx = pool_alloc(&b->waits, tcp->block);
     if (idx == 0) {
         return false;

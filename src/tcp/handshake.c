@@ -65,6 +65,7 @@ uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb)
 static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                           uint32_t offered)
 {
+    tcb->snd_wscale = tcb->rcv_wscale = 0;
     if ((offered & F_WSCALE_SENT) && (seg->opt.present & OPT_WSCALE)) {
         tcb->flags |= F_WSCALE;
         tcb->snd_wscale = (uint8_t)min_u32(seg->opt.wscale, 14) & 15;
@@ -110,7 +111,9 @@ void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
     agree_options(tcp, tcb, seg, tcb->flags & F_PASSIVE ? tcp_offered_options(tcp) : tcb->flags);
     tcb->snd_mss = tcp_effective_mss(tcp, tcb);
     tcb->rcv_mss = tcb->snd_mss;
-    tcb->rcv.wnd = min_u32(tcb->rcv_buf, 65535);
+    if (tcb->last_snd_ms == 0) { /* else our SYN has promised one */
+        tcb->rcv.wnd = min_u32(tcb->rcv_buf, 65535);
+    }
 }
 
 /* RFC 6928: IW; after a lost SYN one segment (RFC 5681 3.1). */
@@ -153,6 +156,7 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
     seg->seq = tcb->rcv.nxt; /* the SYN is taken; what is left begins here */
     seg->ctl &= (uint16_t)~SYN;
     seg->len -= 1;
+    seg->up -= seg->up ? 1 : 0;
     tcp_enter_established(tcp, tcb);
     tcp_take_ack(tcp, tcb, seg, true);
     enum hf_verdict verdict = HF_V_ACCEPTED;
@@ -261,8 +265,8 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     tcp->no_tally = (struct tally){.max_segment = listener->max_segment};
     tcp_set_state(&scratch, HF_SYN_RECEIVED);
     scratch.iss = tcp_choose_iss(tcp, id);
-    if (iss_above && !seq_gt(scratch.iss, *iss_above)) {
-        scratch.iss = seq_add(*iss_above, 1 + 64000); /* RFC 1122 4.2.2.13 (a) */
+    if (iss_above) {
+        scratch.iss = tcp_iss_above(scratch.iss, *iss_above);
     }
     scratch.snd.una = scratch.iss;
     scratch.snd.nxt = seq_add(scratch.iss, 1);
@@ -331,6 +335,7 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
     }
     struct conn_id id;
     tcp_id(tcp, tcb, &id);
+    tcp_hash(tcp, &id);
     if (answer == HF_ANSWER_ACCEPT) {
         if (!tcp_attach(tcp, tcb)) {
             return HF_ERR_NO_RESOURCES;
@@ -339,6 +344,10 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
         tcb->flags &= ~(uint32_t)F_HELD;
         tcb->long_at_ms = 0;
         tcb->iss = tcp_choose_iss(tcp, &id);
+        seq_t replaced;
+        if (tcp_time_wait_nxt(tcp, &id, &replaced)) {
+            tcb->iss = tcp_iss_above(tcb->iss, replaced);
+        }
         tcb->snd.una = tcb->iss;
         tcb->snd.nxt = seq_add(tcb->iss, 1);
         tcb->snd.wl2 = tcb->iss;

@@ -27,6 +27,12 @@ seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id)
     return seq(m + (uint32_t)hash_id(&secret_of(tcp)->isn, id, id->lport));
 }
 
+/* RFC 1122 4.2.2.13 (a): for a connection that replaces one in TIME-WAIT. */
+seq_t tcp_iss_above(seq_t iss, seq_t nxt)
+{
+    return seq_gt(iss, nxt) ? iss : seq_add(nxt, 1 + 64000);
+}
+
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
 {
     return (uint32_t)hash_id(&secret_of(tcp)->ts, id, id->lport);

@@ -28,6 +28,8 @@ static int set_receive_window(struct tcp *tcp, struct tcb *tcb, int64_t value)
         tcb->flags |= F_WINDOW_LIMIT;
         if (tcb->state >= HF_ESTABLISHED) {
             tcp_window_opened(tcp, tcb);
+        } else if (tcb->last_snd_ms == 0) { /* our SYN has promised nothing yet */
+            tcb->rcv.wnd = min_u32(tcb->rcv_buf, 65535);
         }
     }
     return error;
@@ -52,6 +54,14 @@ static int set_low_water(struct tcp *tcp, struct tcb *tcb, int64_t value)
     return set_number(&tally_of(tcp, tcb)->snd_low, value, 1, tcb->snd_buf);
 }
 
+static int set_send_buffer(struct tcp *tcp, struct tcb *tcb, int64_t value)
+{
+    int error = set_number(&tcb->snd_buf, value, 1, 1 << 30);
+    uint32_t *low = &tally_of(tcp, tcb)->snd_low;
+    *low = min_u32(*low, tcb->snd_buf);
+    return error;
+}
+
 static int set_octet(uint8_t *where, int64_t value, int64_t least, int64_t most)
 {
     uint32_t number = *where;
@@ -70,7 +80,7 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
     case HF_RECEIVE_WINDOW:
         return set_receive_window(tcp, tcb, value);
     case HF_SEND_BUFFER:
-        return set_number(&tcb->snd_buf, value, 1, 1 << 30);
+        return set_send_buffer(tcp, tcb, value);
     case HF_SEND_LOW_WATER:
         return set_low_water(tcp, tcb, value);
     case HF_USER_TIMEOUT:
@@ -97,6 +107,7 @@ int tcp_set_option(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int6
     int error = set(tcp, tcb, option, value);
     if (error == HF_OK && tcb->state != HF_CLOSED) {
         tcp_consider_sending(tcp, tcb); /* Nagle may be off now */
+        tcp_tell_writable(tcp, tcb);
         tcp_rearm(tcp, tcb);
     }
     return error;

@@ -31,15 +31,16 @@ void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* The first sequence number of text not acknowledged, and the one behind all text queued. */
-static seq_t text_end(const struct tcb *tcb, const struct active *active)
+static seq_t text_end(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
 {
-    seq_t start = seq_eq(tcb->snd.una, tcb->iss) ? seq_add(tcb->iss, 1) : tcb->snd.una;
+    seq_t start = tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
     return seq_add(start, active->sq_bytes);
 }
 
-static uint32_t unsent_text(const struct tcb *tcb, const struct active *active)
+static uint32_t unsent_text(const struct tcp *tcp, const struct tcb *tcb,
+                            const struct active *active)
 {
-    return tcb->flags & F_FIN_SENT ? 0 : seq_len(tcb->snd.nxt, text_end(tcb, active));
+    return tcb->flags & F_FIN_SENT ? 0 : seq_len(tcb->snd.nxt, text_end(tcp, tcb, active));
 }
 
 /* Octets that the peer's window still takes. */
@@ -74,10 +75,10 @@ static bool small_may_go(const struct tcb *tcb, const struct active *active, uin
 static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
                          uint32_t mss, uint32_t most)
 {
-    if (tcb->state < HF_ESTABLISHED || seq_eq(tcb->snd.una, tcb->iss)) {
+    if (tcb->state < HF_ESTABLISHED || tcp_syn_is_out(tcp, tcb)) {
         return 0;
     }
-    uint32_t unsent = unsent_text(tcb, active);
+    uint32_t unsent = unsent_text(tcp, tcb, active);
     uint32_t window = min_u32(unsent, usable_window(tcb));
     uint32_t allowed = tcp_recovery_allows(tcp, tcb);
     if (window == 0 || allowed < min_u32(window, mss)) {
@@ -99,7 +100,8 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const str
  * would bring an ACK: only the timer goes on. */
 static void persist_if_stuck(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
-    bool waiting = unsent_text(tcb, active) || ((tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE);
+    bool waiting =
+        unsent_text(tcp, tcb, active) || ((tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE);
     if (tcb->state < HF_ESTABLISHED || !waiting || active->persist || active->rto_at_ms ||
         !seq_eq(tcb->snd.una, tcb->snd.nxt)) {
         return;
@@ -110,11 +112,12 @@ static void persist_if_stuck(struct tcp *tcp, struct tcb *tcb, struct active *ac
 }
 
 /* A FIN goes when all text has gone, with the last of it or alone. */
-static bool fin_may_go(const struct tcb *tcb, const struct active *active, uint32_t text)
+static bool fin_may_go(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
+                       uint32_t text)
 {
     bool opened = tcb->state >= HF_ESTABLISHED;
     return opened && (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE &&
-           unsent_text(tcb, active) == text && usable_window(tcb) > text;
+           unsent_text(tcp, tcb, active) == text && usable_window(tcb) > text;
 }
 
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
@@ -128,7 +131,7 @@ void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
     }
     if (sendable(tcp, tcb, active, tcb->snd_mss, tcb->snd_mss)) {
         tcp_owe(tcp, tcb, HF_OWES_DATA);
-    } else if (fin_may_go(tcb, active, 0)) {
+    } else if (fin_may_go(tcp, tcb, active, 0)) {
         tcp_owe(tcp, tcb, HF_OWES_FIN);
     } else {
         persist_if_stuck(tcp, tcb, active);
@@ -279,7 +282,7 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     seq_t from = active->rxt.at;
     begin_segment(tcp, tcb, out, from, ACK);
     len = min_u32(len, segment_limit(tcb, &out->seg));
-    seq_t end = text_end(tcb, active);
+    seq_t end = text_end(tcp, tcb, active);
     uint32_t text = seq_lt(from, end) ? min_u32(len, seq_len(from, end)) : 0;
     out->n_slices = HF_SLICES_MAX;
     out->text_len = tcp_chunk_slices(tcp, &active->rxt, text, out->slice, &out->n_slices);
@@ -313,7 +316,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
     uint32_t mss = segment_limit(tcb, &out->seg);
     uint32_t text = sendable(tcp, tcb, active, mss, gso_bytes);
-    bool fin = fin_may_go(tcb, active, text);
+    bool fin = fin_may_go(tcp, tcb, active, text);
     if (text == 0 && !fin) {
         return false;
     }
@@ -323,7 +326,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     out->text_len = got;
     out->gso_size = got > mss ? (uint16_t)mss : 0;
     seq_t behind = seq_add(tcb->snd.nxt, got);
-    bool last = seq_eq(behind, text_end(tcb, active));
+    bool last = seq_eq(behind, text_end(tcp, tcb, active));
     out->seg.ctl |=
         (fin ? FIN : 0) | (got && ((last && !(tcb->flags & F_MORE)) || got > mss) ? PSH : 0);
     mark_urgent(active, &out->seg);
@@ -360,7 +363,7 @@ void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
         tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
     }
     active->cwnd_limited =
-        unsent_text(tcb, active) != 0 || seq_len(tcb->snd.una, tcb->snd.nxt) * 2 > tcb->cwnd;
+        unsent_text(tcp, tcb, active) != 0 || seq_len(tcb->snd.una, tcb->snd.nxt) * 2 > tcb->cwnd;
     tcp_rto_start(tcp, tcb);
 }
 

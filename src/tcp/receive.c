@@ -483,15 +483,20 @@ int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len)
     return (int64_t)done;
 }
 
-void tcp_free_receive(struct tcp *tcp, struct active *active)
+void tcp_free_held(struct tcp *tcp, struct active *active)
 {
-    tcp_chunk_free_now(tcp, active->rq_head);
     while (active->ooo) {
         uint32_t idx = active->ooo;
         tcp_chunk_free_now(tcp, range_at(tcp, idx)->head);
         remove_range(tcp, active, 0, idx);
     }
-    active->rq_head = active->rq_tail = active->rq_skip = active->rq_bytes = 0;
     active->ooo_bytes = 0;
     active->n_recent = 0;
+}
+
+void tcp_free_receive(struct tcp *tcp, struct active *active)
+{
+    tcp_chunk_free_now(tcp, active->rq_head);
+    active->rq_head = active->rq_tail = active->rq_skip = active->rq_bytes = 0;
+    tcp_free_held(tcp, active);
 }

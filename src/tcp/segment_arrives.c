@@ -84,6 +84,7 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
         seg->seq = tcb->rcv.nxt; /* trimmed: the rest is in order */
         seg->ctl &= (uint16_t)~SYN;
         seg->len -= 1;
+        seg->up -= seg->up ? 1 : 0;
         return HF_V_CONTINUE;
     }
     tcp_owe_challenge(tcp, tcb);
@@ -217,6 +218,12 @@ static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct 
     tcb->snd.wnd = seg->wnd;
     tcb->snd.wl1 = seg->seq;
     tcb->snd.wl2 = seg->ack;
+    if ((tcb->flags & (F_PASSIVE | F_UNACCEPTED)) == F_PASSIVE) { /* was held */
+        struct conn_id id;
+        tcp_id(tcp, tcb, &id);
+        tcp_hash(tcp, &id);
+        tcp_end_time_wait(tcp, &id);
+    }
     tcp_enter_established(tcp, tcb);
     return HF_V_CONTINUE;
 }
@@ -355,8 +362,8 @@ enum hf_verdict tcp_arrives_otherwise(struct tcp *tcp, struct tcb *tcb, struct s
 /* From the sixth step on: what a SYN,ACK in SYN-SENT goes on with as well (3.10.7.3 fourth). */
 enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
+    check_urg(tcp, tcb, seg); /* SEG.UP counts from SEG.SEQ, before it is trimmed */
     tcp_trim(tcb, seg);
-    check_urg(tcp, tcb, seg);
     enum hf_verdict verdict = process_text(tcp, tcb, seg);
     if (verdict == HF_V_CONTINUE || verdict == HF_V_OUT_OF_ORDER) {
         enum hf_verdict fin = check_fin(tcp, tcb, seg);

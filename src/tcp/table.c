@@ -20,6 +20,12 @@ struct tally *tally_of(struct tcp *tcp, const struct tcb *tcb)
     return idx ? tally_at(tcp, idx) : &tcp->no_tally;
 }
 
+bool tcp_syn_is_out(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return seq_eq(tcb->snd.una, tcb->iss) &&
+           ((tcb->flags & F_COMPACT) || tally_at(tcp, tcb_index(tcp, tcb))->una_wraps == 0);
+}
+
 void tcp_hash(const struct tcp *tcp, struct conn_id *id)
 {
     const struct sip_key *key = &secret_of(tcp)->table;

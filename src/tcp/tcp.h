@@ -145,6 +145,8 @@ static inline struct tcp_secret *secret_of(const struct tcp *tcp)
 uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb);
 /* Its tally; a scratch copy has a throw-away one. */
 struct tally *tally_of(struct tcp *tcp, const struct tcb *tcb);
+/* Our SYN is not acknowledged yet.  SND.UNA comes to ISS again after 2^32 octets. */
+bool tcp_syn_is_out(const struct tcp *tcp, const struct tcb *tcb);
 
 /* state.c: 3.3.2 */
 void tcp_set_state(struct tcb *tcb, enum hf_state state);
@@ -221,6 +223,8 @@ void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *
 /* ack.c: the fifth step */
 /* SND.UNA, SACK, RTT, congestion; SND.WND when `in_order`. */
 void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, bool in_order);
+/* HF_WRITABLE, if it was asked for and the buffer has room. */
+void tcp_tell_writable(struct tcp *tcp, struct tcb *tcb);
 
 /* receive.c: the seventh step, reassembly, windows */
 /* Text of an acceptable, trimmed segment: in order or held.  False: no memory for any of it.
@@ -235,6 +239,7 @@ void tcp_fill_sack(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt);
 /* RFC 2883: these octets came again. */
 void tcp_note_dsack(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right);
 void tcp_free_receive(struct tcp *tcp, struct active *active);
+void tcp_free_held(struct tcp *tcp, struct active *active); /* what lies ahead of a gap */
 /* Octets in order, at most len, 0 when there are none; data NULL: they are skipped. */
 int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len);
 
@@ -324,6 +329,10 @@ enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struc
 enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
                                       uint32_t listener, struct segment *seg);
 /* A released tcb in TIME-WAIT becomes small and is gone; false: no record is left, it stays. */
+/* SND.NXT of the connection of this id in TIME-WAIT; false: there is none.  And its end, once the
+ * one that replaces it is open. */
+bool tcp_time_wait_nxt(const struct tcp *tcp, const struct conn_id *id, seq_t *snd_nxt);
+void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id);
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
 /* arrived: the id of the segment under way, whose MTU counts; NULL: none. */
 void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
@@ -414,6 +423,7 @@ void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb);
 
 /* isn.c: RFC 6528, RFC 7323 5.4, RFC 6056 */
 seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id);
+seq_t tcp_iss_above(seq_t iss, seq_t nxt); /* iss, or one above SND.NXT of the one it replaces */
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id);
 /* A free local port for id (whose lport is set); 0: none in a bounded number of tries. */
 uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id);

@@ -117,7 +117,7 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
 /* RETRANSMISSION TIMEOUT; RFC 6298 5.4 - 5.7. */
 static void retransmission_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
-    if (seq_eq(tcb->snd.una, tcb->iss) && tally_of(tcp, tcb)->una_wraps == 0) {
+    if (tcp_syn_is_out(tcp, tcb)) {
         syn_timeout(tcp, tcb, active);
         return;
     }

@@ -86,10 +86,11 @@ static void place_cursor(struct tcb *tcb, struct active *active, uint32_t old_ta
 }
 
 /* 3.8.5, MUST-62: SND.UP is the octet behind the urgent data. */
-static void note_urgent(const struct tcb *tcb, struct active *active, uint32_t flags)
+static void note_urgent(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
+                        uint32_t flags)
 {
     if (flags & HF_SEND_URGENT) {
-        seq_t start = seq_eq(tcb->snd.una, tcb->iss) ? seq_add(tcb->iss, 1) : tcb->snd.una;
+        seq_t start = tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
         active->snd_urgent = 1;
         active->snd_up = seq_add(start, active->sq_bytes);
     }
@@ -99,7 +100,7 @@ static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint
 {
     struct active *active = active_of(tcp, tcb);
     active->sq_bytes += len;
-    note_urgent(tcb, active, flags);
+    note_urgent(tcp, tcb, active, flags);
     tcb->flags = flags & HF_SEND_MORE ? tcb->flags | F_MORE : tcb->flags & ~(uint32_t)F_MORE;
     if (active->unacked_since_ms == 0) {
         active->unacked_since_ms = ms_after(tcp->now_ms, 0);
@@ -287,6 +288,10 @@ static int close_open(struct tcp *tcp, struct tcb *tcb)
     }
     tcb->flags |= F_CLOSE;
     tcb->flags &= ~(uint32_t)F_MORE;
+    struct active *active = active_of(tcp, tcb);
+    if (active->unacked_since_ms == 0) { /* a closed window may hold the FIN back */
+        active->unacked_since_ms = ms_after(tcp->now_ms, 0);
+    }
     bool queued = tcp_queued(tcp, tcb) != 0;
     if (tcb->state == HF_ESTABLISHED || (tcb->state == HF_SYN_RECEIVED && !queued)) {
         tcp_set_state(tcb, HF_FIN_WAIT_1);
