@@ -357,7 +357,7 @@ int link_close(struct link *link, int status)
         end_command(link, status == CLI_OK);
     if (link->options->command)
         end_orphans();
-    if (status == CLI_OK && link->command_status != 0)
+    if (status == CLI_OK && link->options->command && link->command_status != 0)
         status = cli_failure("'%s' ended with status %d", link->options->command[0],
                              link->command_status);
     if (link->options->svg && link->ladders && draw_svg(link) != CLI_OK && status == CLI_OK)

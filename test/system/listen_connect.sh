@@ -3,7 +3,7 @@
 set -euo pipefail
 # shellcheck source=test/system/lib.sh
 . "$HF_SOURCE_DIR/test/system/lib.sh"
-need_program curl nc
+need_program curl nc socat
 need_network
 cd "$work"
 bytes=20000000
@@ -15,14 +15,16 @@ head -c "$bytes" /dev/urandom >down
 for version in 4 6; do
     net=10.77.0.
     [ "$version" = 4 ] || net=fd77::
-    kernel=${net}1 ours=${net}2
+    kernel=${net}1 ours=${net}2 listen_on=${net}1
+    [ "$version" = 4 ] || listen_on="[${net}1]"
     "$handfast" listen "-$version" -v 80 --private -- sh -c "nc -N $ours 80 <up >got" \
         <down >received 2>err || fail "listen -$version: $(cat err)"
     cmp up received && cmp down got || fail "listen -$version: other bytes"
     grep -q 'connection from' err || fail "listen -v says nothing of its peer: $(cat err)"
+    # A listening nc goes when the other side has closed, whatever it has still to send.
     "$handfast" connect "-$version" -v "$kernel" 80 --private -- \
-        sh -c "nc -N -l $kernel 80 <up >got" <down >received 2>err ||
-        fail "connect -$version: $(cat err)"
+        socat -t60 "TCP$version-LISTEN:80,bind=$listen_on" 'OPEN:up,rdonly!!CREATE:got' \
+        <down >received 2>err || fail "connect -$version: $(cat err)"
     cmp up received && cmp down got || fail "connect -$version: other bytes"
     grep -q "connected to .*$kernel" err || fail "connect -v does not say so: $(cat err)"
 done
