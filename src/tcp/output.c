@@ -315,6 +315,9 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     tcp_recovery_idle(tcp, tcb);
     begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
     uint32_t mss = segment_limit(tcb, &out->seg);
+    if (active->snd_urgent && seq_gt(active->snd_up, tcb->snd.nxt)) {
+        gso_bytes = 0; /* who cuts a super-segment gives all its parts the same pointer */
+    }
     uint32_t text = sendable(tcp, tcb, active, mss, gso_bytes);
     bool fin = fin_may_go(tcp, tcb, active, text);
     if (text == 0 && !fin) {

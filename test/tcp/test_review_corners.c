@@ -181,6 +181,16 @@ TEST(writable_that_was_no_longer_true_is_told_later)
     expects_event(HF_WRITABLE);
 }
 
+TEST(urgent_text_goes_in_single_segments_whose_pointers_agree)
+{
+    p->offload = HF_OFFLOAD_CSUM | HF_OFFLOAD_TSO4 | HF_OFFLOAD_TSO6;
+    establish_active();
+    writes_with(3000, HF_SEND_URGENT);
+    expects(ACK | URG, .seq = ISS + 1, .len = 1460, .up = 3000);
+    expects(ACK | URG, .seq = ISS + 1461, .len = 1460, .up = 1540);
+    expects(ACK | URG, .seq = ISS + 2921, .len = 80, .up = 80);
+}
+
 static void close_first(struct peer *p)
 {
     closes();
@@ -293,6 +303,7 @@ int main(void)
         V4(the_low_water_mark_stays_within_a_buffer_that_is_made_smaller),
         V4(a_send_buffer_made_larger_is_told_to_who_waits),
         V4(writable_that_was_no_longer_true_is_told_later),
+        BOTH(urgent_text_goes_in_single_segments_whose_pointers_agree),
         BOTH(a_time_wait_released_late_ends_in_its_own_time),
         BOTH(a_held_syn_that_replaces_a_time_wait_gets_a_higher_iss_and_ends_it),
         BOTH(close_in_a_simultaneous_open_survives_the_loss_of_syn_ack_and_fin),

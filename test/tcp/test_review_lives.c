@@ -17,7 +17,7 @@
 enum { SIDES = 2, CONNS = 24, FRAMES = 2048, MTU = 1500, MS = 1000000, PORT = 80, HELD_PORT = 81 };
 
 struct conn {
-    bool used, blocked, closed, eof, ended, accepted;
+    bool used, blocked, closed, eof, ended, accepted, later;
     hf_handle handle;
     uint32_t to_send, sent, received;
     int error;
@@ -49,6 +49,7 @@ struct world {
     uint32_t loss, opened, completed, max_text;
     bool rude;      /* aborts, early releases, closed listeners, refusals */
     bool slow_done; /* hf_output_done comes late                          */
+    bool lazy;      /* what arrives is read some time later               */
 };
 
 static uint32_t rnd(struct world *w, uint32_t n)
@@ -80,10 +81,32 @@ static void listen_at(struct side *s, int which)
     assert_int_equal(hf_listen(s->stack, &s->env, &listen, &s->listener[which]), HF_OK);
 }
 
+static uint32_t often(struct world *w, uint32_t usual, uint32_t least, uint32_t most)
+{
+    return rnd(w, 2) ? usual : least + rnd(w, most - least);
+}
+
+static void choose_policy(struct world *w, struct hf_policy *policy)
+{
+    policy->sack = rnd(w, 3);
+    policy->timestamps = rnd(w, 3);
+    policy->window_scale = rnd(w, 3);
+    policy->zwp_octet = rnd(w, 4) == 0;
+    policy->sack_keep_on_rto = rnd(w, 4) == 0;
+    policy->receive_window = often(w, policy->receive_window, 1, 6000);
+    policy->send_buffer = often(w, policy->send_buffer, 1, 6000);
+    policy->quick_acks = rnd(w, 20);
+    policy->data_retries = 200; /* loss alone ends nothing */
+    policy->rto_max_ms = 3000;
+    policy->synack_retries = 7;
+    policy->syn_retries = 100;
+}
+
 static void begin_side(struct world *w, int n, const struct hf_config *config)
 {
     struct side *s = &w->side[n];
     struct hf_config mine = *config;
+    choose_policy(w, &mine.policy);
     mine.seed[0] = (uint8_t)(w->random + (uint64_t)n);
     mine.seed[1] = (uint8_t)(w->random >> 8);
     uint64_t bytes = hf_size(&mine);
@@ -303,12 +326,27 @@ static void events(struct world *w, struct side *s)
                 c->error = e[i].error;
             }
             if (e[i].bits & (HF_READABLE | HF_CLOSED_EVENT)) {
-                receive_some(w, s, c);
+                c->later = w->lazy && !c->ended && rnd(w, 4);
+                if (!c->later) {
+                    receive_some(w, s, c);
+                }
             }
             if (e[i].bits & (HF_WRITABLE | HF_CONNECTED)) {
                 c->blocked = false;
                 send_some(w, s, c);
             }
+            look_after(w, s, c);
+        }
+    }
+}
+
+static void read_late(struct world *w, struct side *s)
+{
+    for (uint32_t i = 0; i < CONNS; i++) {
+        struct conn *c = &s->conn[i];
+        if (c->used && c->later && rnd(w, 10) == 0) {
+            c->later = false;
+            receive_some(w, s, c);
             look_after(w, s, c);
         }
     }
@@ -349,12 +387,10 @@ static void rudeness(struct world *w, struct side *s)
     case 2:
         hf_close(s->stack, &s->env, c->handle);
         break;
-    case 3: {
-        int which = (int)rnd(w, 2);
-        assert_int_equal(hf_close(s->stack, &s->env, s->listener[which]), HF_OK);
-        listen_at(s, which);
+    case 3:
+        assert_int_equal(hf_close(s->stack, &s->env, s->listener[c->to_send & 1]), HF_OK);
+        listen_at(s, (int)(c->to_send & 1));
         break;
-    }
     case 4:
         hf_set_option(s->stack, &s->env, c->handle, HF_RECEIVE_WINDOW, 1 + rnd(w, 100000));
         break;
@@ -376,6 +412,7 @@ static void run(struct world *w, int64_t until_ns, bool lively, uint32_t most)
             done_held(w, s);
             transmit(w, i);
             events(w, s);
+            read_late(w, s);
             transmit(w, i);
         }
         if (lively && w->now_ns >= next_ns) {
@@ -394,7 +431,7 @@ static void run(struct world *w, int64_t until_ns, bool lively, uint32_t most)
         for (int i = 0; i < SIDES; i++) {
             int64_t at_ns = hf_deadline(w->side[i].stack, &w->side[i].env);
             soonest = at_ns < soonest ? at_ns : soonest;
-            if (w->side[i].n_held) {
+            if (w->side[i].n_held || w->lazy) {
                 soonest = w->now_ns + MS < soonest ? w->now_ns + MS : soonest;
             }
         }
@@ -452,8 +489,8 @@ static void begin(struct world *w, const struct hf_config *config, uint32_t seed
     w->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     w->now_ns = INT64_C(1000000) * MS + (int64_t)rnd(w, UINT32_MAX) * MS;
     w->loss = rnd(w, 3) ? rnd(w, 20) : 0;
-    w->max_text = 60000;
     w->slow_done = rnd(w, 2);
+    w->lazy = rnd(w, 2);
     for (int i = 0; i < SIDES; i++) {
         begin_side(w, i, config);
     }
@@ -461,12 +498,14 @@ static void begin(struct world *w, const struct hf_config *config, uint32_t seed
 
 static void finish(struct world *w)
 {
+    run(w, w->now_ns + INT64_C(20000) * MS, false, 0);
     w->loss = 0;
-    w->slow_done = false;
+    w->slow_done = w->lazy = false;
     int64_t start_ns = w->now_ns;
     run(w, start_ns + INT64_C(600000) * MS, false, 0);
     if (!w->rude) {
-        for (int i = 0; i < SIDES && w->completed != 2 * w->opened; i++) {
+        bool stuck = w->completed != 2 * w->opened;
+        for (int i = 0; i < SIDES && stuck; i++) {
             print_stuck(w, i);
         }
         assert_int_equal(w->completed, 2 * w->opened);
@@ -482,91 +521,74 @@ static void finish(struct world *w)
         hf_close(s->stack, &s->env, s->listener[1]);
     }
     run(w, w->now_ns + INT64_C(2000000) * MS, false, 0);
-    for (int i = 0; i < SIDES; i++) {
-        all_is_empty(&w->side[i]);
-        free(w->side[i].stack);
+    all_is_empty(&w->side[0]);
+    all_is_empty(&w->side[1]);
+    free(w->side[0].stack);
+    free(w->side[1].stack);
+}
+
+static uint32_t number_of(const char *variable, uint32_t usual)
+{
+    const char *value = getenv(variable);
+    return value ? (uint32_t)atoi(value) : usual;
+}
+
+static void small_pools(struct hf_config *config, uint32_t seed)
+{
+    struct world dice = {.random = seed * UINT64_C(0xD1342543DE82EF95) + 1};
+    config->max_active = 2 + rnd(&dice, 6);
+    config->small_chunks = 2 + rnd(&dice, 8);
+    config->large_chunks = rnd(&dice, 3);
+    config->max_ranges = rnd(&dice, 6);
+    config->max_replies = 1 + rnd(&dice, 3);
+    config->max_tokens = 1 + rnd(&dice, 3);
+    config->max_time_wait = 2;
+    config->max_half_open = 4;
+}
+
+static void play(bool rude, bool small)
+{
+    static struct world w;
+    uint32_t seed = number_of("HF_FIRST_SEED", 1);
+    for (uint32_t end = seed + number_of("HF_SEEDS", 12); seed < end; seed++) {
+        struct hf_config config;
+        hf_config_default(&config, 64);
+        if (small) {
+            small_pools(&config, seed);
+        }
+        begin(&w, &config, seed);
+        w.rude = rude;
+        w.max_text = small && !rude ? 20000 : 60000;
+        run(&w, w.now_ns + INT64_C(1000) * MS * (rude ? 20 : 2), true,
+            rude    ? 300
+            : small ? 10
+                    : 16);
+        finish(&w);
     }
 }
-
-static uint32_t seeds(uint32_t n)
-{
-    const char *more = getenv("HF_SEEDS");
-    return more ? (uint32_t)atoi(more) : n;
-}
-
-static uint32_t first_seed(void)
-{
-    const char *first = getenv("HF_FIRST_SEED");
-    return first ? (uint32_t)atoi(first) : 1;
-}
-
-static struct world the_world;
 
 static void every_octet_arrives_and_nothing_is_left(void **state)
 {
     (void)state;
-    for (uint32_t seed = first_seed(); seed < first_seed() + seeds(12); seed++) {
-        struct hf_config config;
-        hf_config_default(&config, 64);
-        begin(&the_world, &config, seed);
-        run(&the_world, the_world.now_ns + INT64_C(2000) * MS, true, 16);
-        finish(&the_world);
-    }
+    play(false, false);
 }
 
 static void rude_applications_leave_nothing_behind(void **state)
 {
     (void)state;
-    for (uint32_t seed = first_seed(); seed < first_seed() + seeds(12); seed++) {
-        struct hf_config config;
-        hf_config_default(&config, 64);
-        begin(&the_world, &config, seed);
-        the_world.rude = true;
-        run(&the_world, the_world.now_ns + INT64_C(20000) * MS, true, 300);
-        finish(&the_world);
-    }
-}
-
-static void small_pools(struct hf_config *config, struct world *w)
-{
-    hf_config_default(config, 64);
-    config->max_active = 2 + rnd(w, 6);
-    config->small_chunks = 2 + rnd(w, 8);
-    config->small_chunk_bytes = 2048;
-    config->large_chunks = rnd(w, 3);
-    config->max_ranges = rnd(w, 6);
-    config->max_replies = 1 + rnd(w, 3);
-    config->max_tokens = 1 + rnd(w, 3);
-    config->max_time_wait = 2;
-    config->max_half_open = 4;
+    play(true, false);
 }
 
 static void with_hardly_any_memory_everybody_gets_a_turn(void **state)
 {
     (void)state;
-    for (uint32_t seed = first_seed(); seed < first_seed() + seeds(12); seed++) {
-        struct hf_config config;
-        struct world dice = {.random = seed * UINT64_C(0xD1342543DE82EF95) + 1};
-        small_pools(&config, &dice);
-        begin(&the_world, &config, seed);
-        the_world.max_text = 20000;
-        run(&the_world, the_world.now_ns + INT64_C(2000) * MS, true, 10);
-        finish(&the_world);
-    }
+    play(false, true);
 }
 
 static void rude_applications_leave_nothing_behind_in_small_pools(void **state)
 {
     (void)state;
-    for (uint32_t seed = first_seed(); seed < first_seed() + seeds(12); seed++) {
-        struct hf_config config;
-        struct world dice = {.random = seed * UINT64_C(0xD1342543DE82EF95) + 1};
-        small_pools(&config, &dice);
-        begin(&the_world, &config, seed);
-        the_world.rude = true;
-        run(&the_world, the_world.now_ns + INT64_C(20000) * MS, true, 300);
-        finish(&the_world);
-    }
+    play(true, true);
 }
 
 int main(void)
