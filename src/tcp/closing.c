@@ -24,6 +24,9 @@ void tcp_process_fin(struct tcp *tcp, struct tcb *tcb)
         tcb->flags |= F_PEER_FIRST;
     }
     tcb->flags |= F_FIN_RECEIVED;
+    if (tcb->active) {
+        active_of(tcp, tcb)->fin_held = 0; /* also when it came once more, in order */
+    }
     tcp_owe_ack(tcp, tcb);
     tcp_event(tcp, tcb, HF_PEER_CLOSED | HF_READABLE);
     switch (tcb->state) {

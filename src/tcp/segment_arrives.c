@@ -332,7 +332,6 @@ static enum hf_verdict check_fin(struct tcp *tcp, struct tcb *tcb, const struct 
         }
         tcp_process_fin(tcp, tcb);
     } else if (active && active->fin_held && seq_eq(active->fin_seq, tcb->rcv.nxt)) {
-        active->fin_held = 0;
         tcp_process_fin(tcp, tcb);
     }
     return HF_V_CONTINUE;

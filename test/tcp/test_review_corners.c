@@ -144,6 +144,20 @@ TEST(what_was_held_ahead_of_a_gap_is_freed_when_the_connection_is_gone)
     holds_equal(counters.small_chunks + counters.large_chunks, 0);
 }
 
+TEST(a_fin_that_was_held_and_came_again_in_order_holds_no_record)
+{
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 101, .ack = ISS + 1);
+    peer_forget(p);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    peer_forget(p);
+    reads(100);
+    reads_result(0);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.active, 0);
+}
+
 TEST(the_low_water_mark_stays_within_a_buffer_that_is_made_smaller)
 {
     int64_t low = 0;
@@ -300,6 +314,7 @@ int main(void)
         BOTH(a_held_syn_that_comes_again_without_window_scale_has_none),
         BOTH(the_urgent_pointer_counts_from_the_segment_as_it_was_sent),
         BOTH(what_was_held_ahead_of_a_gap_is_freed_when_the_connection_is_gone),
+        BOTH(a_fin_that_was_held_and_came_again_in_order_holds_no_record),
         V4(the_low_water_mark_stays_within_a_buffer_that_is_made_smaller),
         V4(a_send_buffer_made_larger_is_told_to_who_waits),
         V4(writable_that_was_no_longer_true_is_told_later),

@@ -2,7 +2,6 @@
  * reorders: applications act on events alone, every octet is checked, nobody is left waiting, and
  * when all is over every pool is empty.
  * HF_SEEDS=n plays n seeds, from HF_FIRST_SEED on.
- *
  * ctest: timeout=300
  */
 #include <setjmp.h>
@@ -483,9 +482,6 @@ static void print_stuck(struct world *w, int n)
 static void begin(struct world *w, const struct hf_config *config, uint32_t seed)
 {
     memset(w, 0, sizeof *w);
-    if (getenv("HF_SEEDS")) {
-        print_message("seed %u\n", seed);
-    }
     w->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     w->now_ns = INT64_C(1000000) * MS + (int64_t)rnd(w, UINT32_MAX) * MS;
     w->loss = rnd(w, 3) ? rnd(w, 20) : 0;
