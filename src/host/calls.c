@@ -100,7 +100,6 @@ static int open_one(struct hf_host *host, const struct hf_endpoint *local,
                         hf_endpoint_text(remote, text));
     }
     if (err < 0) { /* the sentence of the failure stays */
-        (void)hf_abort(host->stack, &host->env, *handle);
         (void)hf_release(host->stack, &host->env, *handle);
         hf_host_flush(host);
         *handle = 0;

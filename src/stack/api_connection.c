@@ -113,7 +113,7 @@ static int64_t send_borrowed(struct stack *st, struct tcb *tcb, uint32_t region,
         stack_region(st, region, offset, len) == NULL) {
         return HF_ERR_INVALID;
     }
-    uint32_t lent = tcp_lent_new(&st->tcp, (uint16_t)region, token, true);
+    uint32_t lent = tcp_lent_new(&st->tcp, (uint16_t)region, token, tcb);
     if (lent == 0) {
         return HF_ERR_NO_RESOURCES;
     }

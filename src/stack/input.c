@@ -301,7 +301,7 @@ static void frame_input(struct stack *st, const struct hf_frame_in *frame)
     }
     a.iface = (uint8_t)frame->iface;
     if (frame->region != 0) {
-        a.lent = tcp_lent_new(&st->tcp, frame->region, frame->token, false);
+        a.lent = tcp_lent_new(&st->tcp, frame->region, frame->token, NULL);
     }
     if (stack_interface_at(st, a.iface)->link == HF_LINK_ETHERNET) {
         ethernet_input(st, &a, frame->data, frame->len);

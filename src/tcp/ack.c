@@ -22,8 +22,7 @@ static bool take_window(struct tcb *tcb, const struct segment *seg)
 }
 
 /* Frees what is acknowledged of the send queue: whole chunks, and a part of the first. */
-static void drop_acknowledged(struct tcp *tcp, struct tcb *tcb, struct active *active,
-                              uint32_t text)
+static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t text)
 {
     uint32_t head = active->sq_head;
     uint32_t last = 0;
@@ -42,9 +41,7 @@ static void drop_acknowledged(struct tcp *tcp, struct tcb *tcb, struct active *a
     }
     if (last) {
         tcp_chunk(tcp, last)->next = 0;
-        if (tcp_chunk_free_chain(tcp, head)) {
-            tcp_event(tcp, tcb, HF_SENT);
-        }
+        tcp_chunk_free_chain(tcp, head);
     }
 }
 
@@ -107,7 +104,7 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
     struct active *active = active_of(tcp, tcb);
     if (active) {
         if (text) {
-            drop_acknowledged(tcp, tcb, active, text);
+            drop_acknowledged(tcp, active, text);
         }
         tcp_sack_forget_below(tcp, active, tcb->snd.una);
         fix_cursors(tcb, active);

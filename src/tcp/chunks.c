@@ -166,14 +166,11 @@ static void into_limbo(struct tcp *tcp, uint32_t idx)
     b->limbo.tail = idx;
 }
 
-bool tcp_chunk_free_chain(struct tcp *tcp, uint32_t head)
+void tcp_chunk_free_chain(struct tcp *tcp, uint32_t head)
 {
     bool out = tcp->b->done_token != tcp->b->next_token;
-    bool borrowed = false;
     while (head) {
-        const struct chunk *chunk = tcp_chunk(tcp, head);
-        uint32_t next = chunk->next;
-        borrowed |= chunk->lent && lent_at(tcp, chunk->lent)->borrowed;
+        uint32_t next = tcp_chunk(tcp, head)->next;
         if (out) {
             into_limbo(tcp, head);
         } else {
@@ -181,7 +178,6 @@ bool tcp_chunk_free_chain(struct tcp *tcp, uint32_t head)
         }
         head = next;
     }
-    return borrowed;
 }
 
 /* Text begins in a small chunk and goes on in large ones. */
@@ -261,12 +257,15 @@ void tcp_cursor_set(const struct tcp *tcp, const struct active *active, seq_t un
     tcp_cursor_advance(tcp, cursor, seq_len(una, at));
 }
 
-uint32_t tcp_lent_new(struct tcp *tcp, uint16_t region, uint64_t token, bool borrowed)
+uint32_t tcp_lent_new(struct tcp *tcp, uint16_t region, uint64_t token, const struct tcb *owner)
 {
     uint32_t lent = pool_alloc(&tcp->b->lents, tcp->block);
     if (lent) {
-        *lent_at(tcp, lent) = (struct lent){
-            .refs = 1, .token = token, .region = region, .borrowed = borrowed ? 1 : 0};
+        *lent_at(tcp, lent) = (struct lent){.refs = 1, .token = token, .region = region};
+        if (owner) {
+            lent_at(tcp, lent)->owner = tcb_index(tcp, owner);
+            lent_at(tcp, lent)->generation = (uint16_t)owner->generation;
+        }
     }
     return lent;
 }
@@ -276,6 +275,18 @@ void tcp_lent_drop(struct tcp *tcp, uint32_t lent)
     HF_ASSERT(lent_at(tcp, lent)->refs == 1);
     lent_at(tcp, lent)->refs = 0; /* hf_region_remove looks for parts that are held */
     pool_free(&tcp->b->lents, tcp->block, lent);
+}
+
+/* HF_SENT, when the token is there to be fetched, to whoever still has the handle. */
+static void tell_owner(struct tcp *tcp, const struct lent *lent)
+{
+    if (lent->owner == 0) {
+        return;
+    }
+    struct tcb *owner = tcb_at(tcp, lent->owner);
+    if ((uint16_t)owner->generation == lent->generation) {
+        tcp_event(tcp, owner, HF_SENT);
+    }
 }
 
 void tcp_lent_unref(struct tcp *tcp, uint32_t lent)
@@ -293,6 +304,7 @@ void tcp_lent_unref(struct tcp *tcp, uint32_t lent)
         returned->head = lent;
     }
     returned->tail = lent;
+    tell_owner(tcp, record);
 }
 
 uint32_t tcp_returned(struct tcp *tcp, uint64_t *tokens, uint32_t n)

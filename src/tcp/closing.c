@@ -86,9 +86,7 @@ static void drop_unsent(struct tcp *tcp, struct tcb *tcb)
     if (active == NULL) {
         return;
     }
-    if (tcp_chunk_free_chain(tcp, active->sq_head)) {
-        tcp_event(tcp, tcb, HF_SENT);
-    }
+    tcp_chunk_free_chain(tcp, active->sq_head);
     tcp_sack_clear(tcp, active);
     tcp_free_held(tcp, active);
     active->sq_head = active->sq_tail = active->sq_skip = active->sq_bytes = 0;

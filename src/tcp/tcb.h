@@ -243,8 +243,8 @@ struct lent {
     uint32_t refs; /* chunks that point to it             */
     uint64_t token;
     uint16_t region;
-    uint16_t borrowed; /* by hf_send_borrowed: HF_SENT    */
-    uint32_t pad;
+    uint16_t generation; /* of the owner, its lower bits         */
+    uint32_t owner;      /* the tcb that hf_send_borrowed lent it to: HF_SENT; 0: none */
 };
 
 struct half_open {

@@ -357,8 +357,8 @@ bool tcp_chunk_free(const struct tcp *tcp); /* is there one with reserve? */
 uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uint32_t len);
 /* The segment's text, or a part of it, where it lies (tcp->lent); 0: not lent, or no piece left. */
 uint32_t tcp_chunk_keep(struct tcp *tcp, const uint8_t *text, uint32_t len);
-/* Into limbo while frames are out.  True: octets of hf_send_borrowed were among them (HF_SENT). */
-bool tcp_chunk_free_chain(struct tcp *tcp, uint32_t head);
+/* Into limbo while frames are out. */
+void tcp_chunk_free_chain(struct tcp *tcp, uint32_t head);
 /* The same for text that no frame can point to (received): free at once. */
 void tcp_chunk_free_now(struct tcp *tcp, uint32_t head);
 /* Copies data to the end of a chain, with new chunks as needed; returns octets taken. */
@@ -373,8 +373,9 @@ void tcp_cursor_advance(const struct tcp *tcp, struct cursor *cursor, uint32_t l
  * frees chunks from the head sets again each cursor whose `at` is not above SND.UNA. */
 void tcp_cursor_set(const struct tcp *tcp, const struct active *active, seq_t una,
                     struct cursor *cursor, seq_t at);
-/* With one reference, the caller's; each tcp_chunk_new_lent adds one.  0: none left. */
-uint32_t tcp_lent_new(struct tcp *tcp, uint16_t region, uint64_t token, bool borrowed);
+/* With one reference, the caller's; each tcp_chunk_new_lent adds one.  owner: is told HF_SENT when
+ * the last one goes; NULL: nobody.  0: none left. */
+uint32_t tcp_lent_new(struct tcp *tcp, uint16_t region, uint64_t token, const struct tcb *owner);
 void tcp_lent_drop(struct tcp *tcp, uint32_t lent);  /* unused: goes without giving a token back */
 void tcp_lent_unref(struct tcp *tcp, uint32_t lent); /* at 0: into the returned list */
 uint32_t tcp_returned(struct tcp *tcp, uint64_t *tokens, uint32_t n);

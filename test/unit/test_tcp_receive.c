@@ -114,7 +114,7 @@ static void lent_text_is_delivered_where_it_lies_and_given_back(void **state)
         memory[i] = (uint8_t)(i * 3 + i / 256);
     }
     bench_region(&t, memory, sizeof memory);
-    t.tcp.lent.lent = tcp_lent_new(&t.tcp, 1, 77, false);
+    t.tcp.lent.lent = tcp_lent_new(&t.tcp, 1, 77, NULL);
     t.tcp.lent.offset = 500;
     assert_true(arrives(&t, 2100, memory + 2500, 1000)); /* ahead of a gap */
     assert_true(arrives(&t, 100, memory + 500, 2500));   /* overlaps its half */
