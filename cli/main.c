@@ -58,6 +58,9 @@ static int flushed(int status)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    /* What is drawn is seen as it happens, in a pipe too; and a child inherits no half-full buffer.
+     */
+    setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2) {
         cli_name("");
         return cli_usage_error("which command? `handfast --help` lists them");
