@@ -383,7 +383,6 @@ int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle)
  * SHLD-3).  The handle is stale from now on. */
 int hf_release(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 
-struct hf_region_use; /* opaque */
 /* Registers region number `region` (1 .. max_regions); env->regions must hold it from now on. */
 int hf_region_add(struct hf_stack *stack, const struct hf_env *env, uint32_t region);
 /* HF_ERR_EXISTS while parts of it are held. */

@@ -47,7 +47,6 @@ static int set_listener_number(const struct hf_policy *policy, struct listener *
             return HF_ERR_INVALID;
         }
         l->rcv_buf = (uint32_t)value;
-        l->inherit |= F_WINDOW_LIMIT;
         return HF_OK;
     case HF_SEND_BUFFER:
         if (!between(1, value, 1 << 30)) {

@@ -122,9 +122,8 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
     canon_number(c, a->backoff, 1);
     canon_number(c,
                  (unsigned)a->snd_urgent | (unsigned)a->rescued << 1 | (unsigned)a->rtt_timed << 2 |
-                     (unsigned)a->cwnd_limited << 3 | (unsigned)a->fin_held << 4 |
-                     (unsigned)a->dsack << 5 | (unsigned)a->push_now << 6 |
-                     (unsigned)a->recovered << 7,
+                     (unsigned)a->fin_held << 3 | (unsigned)a->dsack << 4 |
+                     (unsigned)a->push_now << 5 | (unsigned)a->recovered << 6,
                  1);
     canon_number(c, a->resend, 1);
     for (size_t i = 0; i < CC_STATE_WORDS; i++) {

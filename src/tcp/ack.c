@@ -120,7 +120,6 @@ static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *activ
     if (active->persist && (tcb->snd.wnd != 0 || acked)) {
         active->persist = 0;
         active->rto_at_ms = 0;
-        tcb->flags &= ~(uint32_t)F_PROBED;
         if (!seq_eq(tcb->snd.una, tcb->snd.nxt)) {
             tcp_rto_restart(tcp, tcb);
         }

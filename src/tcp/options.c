@@ -25,7 +25,6 @@ static int set_receive_window(struct tcp *tcp, struct tcb *tcb, int64_t value)
 {
     int error = set_number(&tcb->rcv_buf, value, 1, tcp->b->policy.max_receive_window);
     if (error == HF_OK) {
-        tcb->flags |= F_WINDOW_LIMIT;
         if (tcb->state >= HF_ESTABLISHED) {
             tcp_window_opened(tcp, tcb);
         } else if (tcb->last_snd_ms == 0) { /* our SYN has promised nothing yet */

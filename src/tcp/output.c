@@ -205,7 +205,7 @@ static void ack_has_gone(struct tcp *tcp, struct tcb *tcb)
     }
 }
 
-/* Window, counters, trace.  cause: HF_CAUSE_NONE or why it is sent again. */
+/* Window, counters, trace. */
 static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, uint8_t marks)
 {
     struct segment *seg = &out->seg;
@@ -214,7 +214,9 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     seg->text_len = out->text_len;
     uint16_t field = tcp_header_window(tcp, tcb, syn);
     seg->wnd = syn ? field : (uint32_t)field << tcb->rcv_wscale;
-    tcp_trace_begin(tcp, tcb, HF_TRACE_OUT, HF_CAUSE_NONE);
+    const struct active *active = active_of(tcp, tcb);
+    bool fast = (marks & HF_MARK_REPEAT) && active && active->recovery == RECOVERY_FAST;
+    tcp_trace_begin(tcp, tcb, HF_TRACE_OUT, fast ? HF_CAUSE_FAST_RETRANSMIT : HF_CAUSE_NONE);
     if (seg->ctl & ACK) {
         ack_has_gone(tcp, tcb);
     }
@@ -365,8 +367,6 @@ void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
     if (text) {
         tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
     }
-    active->cwnd_limited =
-        unsent_text(tcp, tcb, active) != 0 || seq_len(tcb->snd.una, tcb->snd.nxt) * 2 > tcb->cwnd;
     tcp_rto_start(tcp, tcb);
 }
 
@@ -387,7 +387,6 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
             active->send.at = tcb->snd.nxt;
         }
     }
-    tcb->flags |= F_PROBED;
     finish_segment(tcp, tcb, out, HF_MARK_PROBE);
     return true;
 }

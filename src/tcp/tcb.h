@@ -70,19 +70,16 @@ enum {
     F_ERROR_READ = 1u << 16, /* hf_recv has told the error                           */
     F_URGENT = 1u << 17,     /* urgent data is ahead of what was read                */
     F_NODELAY = 1u << 18,
-    F_MORE = 1u << 19,         /* the last hf_send said that more follows              */
-    F_WANT_WRITE = 1u << 20,   /* hf_send was refused: HF_WRITABLE when low water fits */
-    F_CHALLENGED = 1u << 21,   /* challenge_ms is set                                  */
-    F_SYN_RESENT = 1u << 22,   /* our SYN was sent more than once: no RTT sample       */
-    F_QUICK_ACK = 1u << 23,    /* no delayed ACKs                                      */
-    F_REUSE_SEQ = 1u << 24,    /* replaced a TIME-WAIT by SEQ alone                    */
-    F_TS_SENT = 1u << 25,      /* our SYN offered timestamps                           */
-    F_SACK_SENT = 1u << 26,    /* ... SACK                                             */
-    F_WSCALE_SENT = 1u << 27,  /* ... window scaling                                   */
-    F_BLOCKED = 1u << 28,      /* waits for a neighbour's link address                 */
-    F_PROBED = 1u << 29,       /* a window probe is out                                */
-    F_WINDOW_LIMIT = 1u << 30, /* the application has set its own receive window      */
-    F_BOTH_FIRST = 1u << 31,   /* simultaneous close: has been in CLOSING              */
+    F_MORE = 1u << 19,        /* the last hf_send said that more follows              */
+    F_WANT_WRITE = 1u << 20,  /* hf_send was refused: HF_WRITABLE when low water fits */
+    F_CHALLENGED = 1u << 21,  /* challenge_ms is set                                  */
+    F_SYN_RESENT = 1u << 22,  /* our SYN was sent more than once: no RTT sample       */
+    F_QUICK_ACK = 1u << 23,   /* no delayed ACKs                                      */
+    F_TS_SENT = 1u << 25,     /* our SYN offered timestamps                           */
+    F_SACK_SENT = 1u << 26,   /* ... SACK                                             */
+    F_WSCALE_SENT = 1u << 27, /* ... window scaling                                   */
+    F_BLOCKED = 1u << 28,     /* waits for a neighbour's link address                 */
+    F_BOTH_FIRST = 1u << 31,  /* simultaneous close: has been in CLOSING              */
 };
 
 /* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */
@@ -192,9 +189,9 @@ struct active {
     uint8_t recovery; /* enum recovery                                            */
     uint8_t dup_acks;
     uint8_t backoff; /* doublings of the RTO                                     */
-    uint8_t snd_urgent : 1, rescued : 1, rtt_timed : 1, cwnd_limited : 1, fin_held : 1, dsack : 1,
-        push_now : 1, recovered : 1; /* recovered: `recover` says something              */
-    uint8_t resend; /* the first segment goes again whatever the window says                  */
+    uint8_t snd_urgent : 1, rescued : 1, rtt_timed : 1, fin_held : 1, dsack : 1, push_now : 1,
+        recovered : 1; /* recovered: `recover` says something              */
+    uint8_t resend;    /* the first segment goes again whatever the window says                  */
     uint32_t cc[CC_STATE_WORDS];
     /* RTT by timing one segment, RFC 6298 3 (Karn) */
     seq_t rtt_seq;
@@ -279,7 +276,7 @@ struct time_wait {
 };
 _Static_assert(sizeof(struct time_wait) == 48, "the byte table: TIME-WAIT");
 
-enum { HALF_V6 = 1, HALF_TS = 2, HALF_SACK = 4, HALF_WSCALE = 8, HALF_REUSE = 16, HALF_FULL = 32 };
+enum { HALF_V6 = 1, HALF_TS = 2, HALF_SACK = 4, HALF_WSCALE = 8 };
 
 /* A listening TCB.  Its SYNs become half_open records or, held, tcbs. */
 struct listener {
@@ -302,7 +299,7 @@ struct listener {
     uint32_t rcv_buf, snd_buf; /* inherited by its connections                          */
     uint16_t max_segment;
     uint8_t ttl, tos;
-    uint32_t inherit; /* F_NODELAY, F_QUICK_ACK, F_WINDOW_LIMIT                     */
+    uint32_t inherit; /* F_NODELAY, F_QUICK_ACK                     */
 };
 
 /* What is sent without a record: resets, answers of half-open and waiting connections. */
