@@ -120,8 +120,10 @@ static void put_endpoints(const struct stack *st, const struct tcb *tcb, struct 
     }
 }
 
-int hf_accept(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
-              hf_handle *handle, struct hf_endpoint *peer)
+/* The oldest of a listener's queue: of those it may accept, or of the SYNs it holds. */
+static int take_oldest(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
+                       bool held, hf_handle *handle, struct hf_endpoint *local,
+                       struct hf_endpoint *peer)
 {
     struct stack st;
     int error = handle != NULL ? stack_enter(&st, stack, env) : HF_ERR_INVALID;
@@ -132,35 +134,10 @@ int hf_accept(struct hf_stack *stack, const struct hf_env *env, hf_handle listen
     error = HF_ERR_STALE_HANDLE;
     if (idx != 0) {
         struct listener *l = listener_at(&st.tcp, idx);
-        const struct tcb *tcb = take(&st, &l->accept);
+        const struct tcb *tcb = take(&st, held ? &l->asked : &l->accept);
         error = HF_ERR_WOULD_BLOCK;
         if (tcb != NULL) {
-            l->accept_n--;
-            *handle = tcp_handle(&st.tcp, tcb);
-            put_endpoints(&st, tcb, NULL, peer);
-            error = HF_OK;
-        }
-    }
-    stack_leave(&st);
-    return error;
-}
-
-int hf_asked(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
-             hf_handle *handle, struct hf_endpoint *local, struct hf_endpoint *peer)
-{
-    struct stack st;
-    int error = handle != NULL ? stack_enter(&st, stack, env) : HF_ERR_INVALID;
-    if (error != HF_OK) {
-        return error;
-    }
-    uint32_t idx = stack_listener_of(&st, listener);
-    error = HF_ERR_STALE_HANDLE;
-    if (idx != 0) {
-        struct listener *l = listener_at(&st.tcp, idx);
-        const struct tcb *tcb = take(&st, &l->asked);
-        error = HF_ERR_WOULD_BLOCK;
-        if (tcb != NULL) {
-            l->half--;
+            *(held ? &l->half : &l->accept_n) -= 1;
             *handle = tcp_handle(&st.tcp, tcb);
             put_endpoints(&st, tcb, local, peer);
             error = HF_OK;
@@ -168,6 +145,18 @@ int hf_asked(struct hf_stack *stack, const struct hf_env *env, hf_handle listene
     }
     stack_leave(&st);
     return error;
+}
+
+int hf_accept(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
+              hf_handle *handle, struct hf_endpoint *peer)
+{
+    return take_oldest(stack, env, listener, false, handle, NULL, peer);
+}
+
+int hf_asked(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
+             hf_handle *handle, struct hf_endpoint *local, struct hf_endpoint *peer)
+{
+    return take_oldest(stack, env, listener, true, handle, local, peer);
 }
 
 static int answer_held(struct stack *st, hf_handle handle, enum hf_answer answer)

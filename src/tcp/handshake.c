@@ -276,7 +276,6 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
         return HF_V_DROP_BACKLOG;
     }
     scratch.owes = HF_OWES_SYN;
-    tcp->no_tally.max_segment = listener->max_segment;
     tcp_reply_owed(tcp, &scratch, id);
     tcp->b->opened_passive++;
     return iss_above ? HF_V_TIME_WAIT_REUSED : HF_V_HANDSHAKE;
