@@ -24,23 +24,26 @@ static void on_ack(const struct tcp *tcp, struct tcb *tcb, struct active *active
 }
 
 /* Equation (4). */
-static uint32_t ssthresh(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
-                         uint32_t flight)
+static uint32_t ssthresh(const struct tcp *tcp, struct tcb *tcb, struct active *active,
+                         uint32_t flight, enum congestion_sign sign)
 {
     (void)tcp;
-    (void)active;
+    (void)sign;
+    active->cc[COUNTED] = 0;
     return max_u32(flight / 2, 2 * smss(tcb));
 }
 
-static void on_loss(struct tcb *tcb, struct active *active)
+/* COUNTED is less than a window's worth: not worth keeping. */
+static void undo(const struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
+    (void)tcp;
     (void)tcb;
-    active->cc[COUNTED] = 0;
+    (void)active;
 }
 
 const struct tcp_congestion tcp_newreno = {
     .name = "newreno",
     .on_ack = on_ack,
     .ssthresh = ssthresh,
-    .on_loss = on_loss,
+    .undo = undo,
 };

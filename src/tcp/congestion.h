@@ -1,8 +1,9 @@
-/* congestion.h - RFC 5681: what a congestion control decides; recovery.c decides when it is asked.
+/* congestion.h - RFC 5681: what a congestion control decides; cwnd.c and recovery.c decide when it
+ * is asked.
  *
- * One const struct of functions for each, chosen by its number in tcp_congestions (as
- * HF_CONGESTION_CONTROL names it); its state is in active->cc, behind the words that recovery.c
- * uses itself.  cwnd and ssthresh are in the tcb: they outlast the active record.
+ * One const struct of functions for each, chosen by its number (as HF_CONGESTION_CONTROL names it);
+ * its state is in active->cc, behind the words that cwnd.c uses itself.  cwnd and ssthresh are in
+ * the tcb: they outlast the active record.
  */
 #ifndef TCP_CONGESTION_H
 #define TCP_CONGESTION_H
@@ -16,20 +17,39 @@ enum {
     CC_OWN,        /* the first of the control's own words            */
 };
 
+/* What was taken as a sign of congestion. */
+enum congestion_sign {
+    CC_LOSS,    /* duplicates or SACK: RFC 5681 3.2                                   */
+    CC_ECN,     /* the peer echoes a CE mark, nothing was lost: RFC 3168 6.1.2, RFC 8511 */
+    CC_TIMEOUT, /* the retransmission timer: RFC 5681 3.1                             */
+};
+
 struct tcp_congestion {
     const char *name;
     /* octets were delivered while nothing is wrong, or while going back after a timeout. */
     void (*on_ack)(const struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t octets);
-    /* ssthresh after a loss with `flight` octets out. */
-    uint32_t (*ssthresh)(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
-                         uint32_t flight);
-    /* A loss was found, by duplicates or by time: cwnd and ssthresh are set already. */
-    void (*on_loss)(struct tcb *tcb, struct active *active);
+    /* A new congestion event (not the same segment lost again, not more of the same window): the
+     * new ssthresh, which the caller sets.  flight: octets out.  The control's own words follow;
+     * what they were before is kept for undo. */
+    uint32_t (*ssthresh)(const struct tcp *tcp, struct tcb *tcb, struct active *active,
+                         uint32_t flight, enum congestion_sign sign);
+    /* The last event was none (RFC 5682, 4015, 9438 4.9): own words as they were before it.  cwnd
+     * and ssthresh are the caller's to restore. */
+    void (*undo)(const struct tcp *tcp, struct tcb *tcb, struct active *active);
 };
 
 enum { CC_NEWRENO };
 
 extern const struct tcp_congestion tcp_newreno;
+
+/* cwnd.c */
+/* The control of this connection. */
+const struct tcp_congestion *tcp_control(const struct tcp *tcp, const struct tcb *tcb);
+/* SND.UNA has moved by `acked`: the largest flight of the round. */
+void tcp_cwnd_note_flight(const struct tcb *tcb, struct active *active, uint32_t acked);
+/* delivered: octets that arrived with this ACK, those counted when they were SACKed left out. */
+void tcp_cwnd_grow(const struct tcp *tcp, struct tcb *tcb, struct active *active,
+                   uint32_t delivered);
 
 /* RFC 5681's SMSS, never 0. */
 static inline uint32_t smss(const struct tcb *tcb)

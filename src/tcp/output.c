@@ -314,7 +314,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     if (active == NULL || tcb->state < HF_ESTABLISHED) {
         return false;
     }
-    tcp_recovery_idle(tcp, tcb);
+    tcp_cwnd_idle(tcp, tcb);
     begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
     uint32_t mss = segment_limit(tcb, &out->seg);
     if (active->snd_urgent && seq_gt(active->snd_up, tcb->snd.nxt)) {

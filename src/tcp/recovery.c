@@ -12,14 +12,6 @@
 
 enum { DUP_ACKS_MAX = 255, LIMITED_TRANSMIT = 2 };
 
-static const struct tcp_congestion *const congestions[] = {&tcp_newreno};
-
-static const struct tcp_congestion *control_of(const struct tcb *tcb)
-{
-    (void)tcb;
-    return congestions[CC_NEWRENO];
-}
-
 static uint32_t flight_of(const struct tcb *tcb)
 {
     return seq_len(tcb->snd.una, tcb->snd.nxt);
@@ -35,37 +27,6 @@ static struct cursor at_una(const struct tcb *tcb, const struct active *active)
     return (struct cursor){tcb->snd.una, active->sq_head, active->sq_skip};
 }
 
-/* Growing ---------------------------------------------------------------------------------------
- * Only what was used says that more would do (RFC 5681 3.1, RFC 7661): slow start while less than
- * twice the largest flight of the round, congestion avoidance while the window was full. */
-
-static void note_flight(const struct tcb *tcb, struct active *active, uint32_t acked)
-{
-    uint32_t flight = flight_of(tcb) + acked;
-    seq_t first = seq_sub(tcb->snd.una, acked);
-    if (active->cc[CC_MAX_FLIGHT] < flight || seq_geq(first, seq(active->cc[CC_ROUND_END]))) {
-        active->cc[CC_MAX_FLIGHT] = flight;
-        active->cc[CC_ROUND_END] = tcb->snd.nxt.v;
-    }
-}
-
-static bool window_was_used(const struct tcb *tcb, const struct active *active)
-{
-    uint32_t most = active->cc[CC_MAX_FLIGHT];
-    if (tcb->cwnd < tcb->ssthresh) {
-        return tcb->cwnd / 2 < most;
-    }
-    return most + smss(tcb) > tcb->cwnd;
-}
-
-/* delivered: octets that arrived with this ACK, those counted when they were SACKed left out. */
-static void grow(const struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t delivered)
-{
-    if (active->recovery == RECOVERY_RTO || window_was_used(tcb, active)) {
-        control_of(tcb)->on_ack(tcp, tcb, active, delivered);
-    }
-}
-
 /* Entering and leaving --------------------------------------------------------------------------
  */
 
@@ -73,9 +34,8 @@ static void grow(const struct tcp *tcp, struct tcb *tcb, struct active *active, 
  * beyond cwnd.  What the last recovery sent again, above its own end, does not go once more. */
 static void enter_fast(const struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
-    const struct tcp_congestion *control = control_of(tcb);
     uint32_t flight = min_u32(flight_of(tcb), tcb->cwnd);
-    tcb->ssthresh = control->ssthresh(tcp, tcb, active, flight);
+    tcb->ssthresh = tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight, CC_LOSS);
     tcb->cwnd = tcb->ssthresh;
     if (!has_sack(tcb)) {
         tcb->cwnd += tcp->b->policy.dupthresh * smss(tcb); /* as many have left the network */
@@ -89,7 +49,6 @@ static void enter_fast(const struct tcp *tcp, struct tcb *tcb, struct active *ac
         active->rxt = at_una(tcb, active);
     }
     active->rescue = active->rxt.at;
-    control->on_loss(tcb, active);
 }
 
 /* RFC 6675 5 (1), (2); RFC 6582: without SACK duplicates may be echoes of what was sent twice, as
@@ -169,9 +128,9 @@ void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment 
     }
     end_rescue(tcp, tcb, active);
     if (acked) {
-        note_flight(tcb, active, acked);
+        tcp_cwnd_note_flight(tcb, active, acked);
         if (active->recovery != RECOVERY_FAST) {
-            grow(tcp, tcb, active, acked - min_u32(acked, counted) + sacked);
+            tcp_cwnd_grow(tcp, tcb, active, acked - min_u32(acked, counted) + sacked);
             active->dup_acks = 0;
         }
         if (active->recovered && seq_gt(tcb->snd.una, active->recover)) {
@@ -224,25 +183,13 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
     if (active == NULL) {
         return;
     }
-    const struct tcp_congestion *control = control_of(tcb);
     bool again = active->recovery == RECOVERY_RTO && seq_eq(active->rescue, tcb->snd.una);
     if (!again) {
-        tcb->ssthresh = control->ssthresh(tcp, tcb, active, flight_of(tcb));
+        tcb->ssthresh =
+            tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight_of(tcb), CC_TIMEOUT);
     }
     tcb->cwnd = smss(tcb);
     tcp_recovery_go_back(tcp, tcb);
-    control->on_loss(tcb, active);
-}
-
-/* RFC 5681 4.1: RW = min(IW, cwnd). */
-void tcp_recovery_idle(struct tcp *tcp, struct tcb *tcb)
-{
-    const struct hf_policy *policy = &tcp->b->policy;
-    if (!policy->slow_start_after_idle || flight_of(tcb) || tcb->last_snd_ms == 0 ||
-        tcp->now_ms - tcb->last_snd_ms <= tcp_rto_ms(tcp, tcb)) {
-        return;
-    }
-    tcb->cwnd = min_u32(tcb->cwnd, policy->initial_cwnd * smss(tcb));
 }
 
 /* What is sent again ----------------------------------------------------------------------------

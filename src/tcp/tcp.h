@@ -6,8 +6,8 @@
  *     tcb.h  state.c  user_calls.c  handshake.c  segment_arrives.c  acceptable.c  receive.c
  *     closing.c  timeouts.c  output.c
  *
- * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c congestion.h
- * cc_newreno.c rto.c isn.c events.c history.c.
+ * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
+ * congestion.h cc_newreno.c rto.c isn.c events.c history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -406,14 +406,16 @@ void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment 
 void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb);
 /* Back to SND.UNA without a word to congestion control (a smaller path MTU); on_rto does it too. */
 void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb);
-/* Before new text: after a pause of an RTO the congestion window restarts (RFC 5681 4.1). */
-void tcp_recovery_idle(struct tcp *tcp, struct tcb *tcb);
 /* What recovery lets output send again now: its length, from active->rxt.at on; 0: nothing. */
 uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb);
 /* Octets of new text that the congestion window allows now. */
 uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb);
 /* Output has sent again `len` octets from rxt.at. */
 void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len);
+
+/* cwnd.c: RFC 5681 4.1; more of it in congestion.h */
+/* Before new text: after a pause of an RTO the congestion window restarts. */
+void tcp_cwnd_idle(struct tcp *tcp, struct tcb *tcb);
 
 /* rto.c: RFC 6298.  tcp_rearm is the caller's. */
 void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us);

@@ -202,13 +202,13 @@ static void after_a_pause_of_an_rto_the_window_restarts(void **state)
     t.tcb->last_snd_ms = 1000;
     tcp_rtt_sample(&t.tcp, t.tcb, 100000); /* RTO 300 ms */
     bench_time(&t, 1300);
-    tcp_recovery_idle(&t.tcp, t.tcb);
+    tcp_cwnd_idle(&t.tcp, t.tcb);
     assert_int_equal(t.tcb->cwnd, 50 * M);
     bench_time(&t, 1301);
-    tcp_recovery_idle(&t.tcp, t.tcb);
+    tcp_cwnd_idle(&t.tcp, t.tcb);
     assert_int_equal(t.tcb->cwnd, 10 * M);
     t.tcb->cwnd = 3 * M;
-    tcp_recovery_idle(&t.tcp, t.tcb);
+    tcp_cwnd_idle(&t.tcp, t.tcb);
     assert_int_equal(t.tcb->cwnd, 3 * M);
     bench_end(&t);
 }
