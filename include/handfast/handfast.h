@@ -126,22 +126,24 @@ struct hf_policy {
 };
 
 struct hf_config {
-    uint32_t struct_size;       /* sizeof(struct hf_config)                                       */
-    uint32_t max_connections;   /* full records: 1 .. 2^30 - 1                                    */
-    uint32_t max_half_open;     /* SYN-RECEIVED of passive opens                                  */
-    uint32_t max_time_wait;     /* TIME-WAIT of released handles                                  */
-    uint32_t max_active;        /* connections with data in flight or unread at one time          */
-    uint32_t max_listeners;     /*                                                                */
-    uint32_t max_udp;           /* UDP sockets                                                    */
-    uint32_t max_interfaces;    /* 1 .. 255                                                       */
-    uint32_t max_addresses;     /* of all interfaces together                                     */
-    uint32_t max_routes;        /*                                                                */
-    uint32_t max_neighbours;    /* ARP and neighbour discovery entries                            */
-    uint32_t max_packets;       /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
-    uint32_t max_replies;       /* segments without a record of their own waiting to be sent      */
-    uint32_t max_reassembly;    /* IP datagrams being reassembled                                 */
-    uint32_t max_ranges;        /* out-of-order and SACK ranges of all connections together       */
-    uint32_t small_chunks;      /* payload memory: chunks of small_chunk_bytes                    */
+    uint32_t struct_size;     /* sizeof(struct hf_config)                                       */
+    uint32_t max_connections; /* full records: 1 .. 2^30 - 1                                    */
+    uint32_t max_half_open;   /* SYN-RECEIVED of passive opens                                  */
+    uint32_t max_time_wait;   /* TIME-WAIT of released handles                                  */
+    uint32_t max_active;      /* connections with data in flight or unread at one time          */
+    uint32_t max_extras;      /* connections and listeners with options that few set: user timeout,
+                                 keep-alive, linger, low water; 0: none may set them            */
+    uint32_t max_listeners;   /*                                                                */
+    uint32_t max_udp;         /* UDP sockets                                                    */
+    uint32_t max_interfaces;  /* 1 .. 255                                                       */
+    uint32_t max_addresses;   /* of all interfaces together                                     */
+    uint32_t max_routes;      /*                                                                */
+    uint32_t max_neighbours;  /* ARP and neighbour discovery entries                            */
+    uint32_t max_packets;     /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
+    uint32_t max_replies;     /* segments without a record of their own waiting to be sent      */
+    uint32_t max_reassembly;  /* IP datagrams being reassembled                                 */
+    uint32_t max_ranges;      /* out-of-order and SACK ranges of all connections together       */
+    uint32_t small_chunks;    /* payload memory: chunks of small_chunk_bytes                    */
     uint32_t small_chunk_bytes; /* 64 .. 4096, a multiple of 64                                 */
     uint32_t large_chunks;      /* payload memory: chunks of 16 KiB                               */
     uint32_t lent_chunks;       /* pieces of regions held at one time                             */

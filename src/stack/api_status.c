@@ -38,9 +38,10 @@ static bool between(int64_t low, int64_t value, int64_t high)
     return low <= value && value <= high;
 }
 
-static int set_listener_number(const struct hf_policy *policy, struct listener *l,
-                               enum hf_option option, int64_t value)
+static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_option option,
+                               int64_t value)
 {
+    const struct hf_policy *policy = &tcp->b->policy;
     switch (option) {
     case HF_RECEIVE_WINDOW:
         if (!between(1, value, policy->max_receive_window)) {
@@ -73,19 +74,21 @@ static int set_listener_number(const struct hf_policy *policy, struct listener *
         l->tos = (uint8_t)value;
         return HF_OK;
     default:
-        return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
+        return (unsigned)option < HF_OPTIONS
+                   ? tcp_set_extra(tcp, &l->extra, l->snd_buf, option, value)
+                   : HF_ERR_INVALID;
     }
 }
 
-static int set_listener_option(const struct hf_policy *policy, struct listener *l,
-                               enum hf_option option, int64_t value)
+static int set_listener_option(struct tcp *tcp, struct listener *l, enum hf_option option,
+                               int64_t value)
 {
     uint32_t flag = option == HF_NODELAY ? F_NODELAY : F_QUICK_ACK;
     if (option == HF_CONGESTION_CONTROL) {
         return value == 0 ? HF_OK : HF_ERR_UNSUPPORTED;
     }
     if (option != HF_NODELAY && option != HF_QUICK_ACK) {
-        return set_listener_number(policy, l, option, value);
+        return set_listener_number(tcp, l, option, value);
     }
     if (!between(0, value, 1)) {
         return HF_ERR_INVALID;
@@ -94,7 +97,8 @@ static int set_listener_option(const struct hf_policy *policy, struct listener *
     return HF_OK;
 }
 
-static int listener_option(const struct listener *l, enum hf_option option, int64_t *value)
+static int listener_option(const struct tcp *tcp, const struct listener *l, enum hf_option option,
+                           int64_t *value)
 {
     switch (option) {
     case HF_NODELAY:
@@ -122,7 +126,8 @@ static int listener_option(const struct listener *l, enum hf_option option, int6
         *value = 0;
         return HF_OK;
     default:
-        return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
+        return (unsigned)option < HF_OPTIONS ? tcp_extra_option(tcp, l->extra, option, value)
+                                             : HF_ERR_INVALID;
     }
 }
 
@@ -155,8 +160,7 @@ int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle ha
     if (tcb != NULL && !(tcb->flags & F_UNACCEPTED)) {
         error = tcp_set_option(&st.tcp, tcb, option, value);
     } else if (listener != 0) {
-        error =
-            set_listener_option(&stack->tcp.policy, listener_at(&st.tcp, listener), option, value);
+        error = set_listener_option(&st.tcp, listener_at(&st.tcp, listener), option, value);
     } else if (udp != 0) {
         error = set_udp_option(stack_udp_at(&st, udp), option, value);
     }
@@ -175,7 +179,7 @@ int hf_option(const struct hf_stack *stack, hf_handle handle, enum hf_option opt
         return tcp_option(&st.tcp, tcb, option, value);
     }
     if (listener != 0) {
-        return listener_option(listener_at(&st.tcp, listener), option, value);
+        return listener_option(&st.tcp, listener_at(&st.tcp, listener), option, value);
     }
     if (udp == 0) {
         return HF_ERR_STALE_HANDLE;

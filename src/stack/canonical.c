@@ -103,6 +103,13 @@ static void put_tcbs(struct canon *c, const struct idlist *list, size_t link_off
     canon_32(c, 0);
 }
 
+void canon_extra(struct canon *c, uint32_t idx)
+{
+    const struct extra *extra = tcp_extra(&c->st->tcp, idx);
+    canon_32(c, extra->user_timeout_ms);
+    canon_32(c, extra->snd_low);
+}
+
 static void put_listener(struct canon *c, uint32_t idx)
 {
     const struct listener *l = listener_at(&c->st->tcp, idx);
@@ -118,6 +125,7 @@ static void put_listener(struct canon *c, uint32_t idx)
     canon_number(c, l->ttl, 1);
     canon_number(c, l->tos, 1);
     canon_32(c, l->inherit);
+    canon_extra(c, l->extra);
     put_tcbs(c, &l->accept, offsetof(struct tcb, event_link));
     put_tcbs(c, &l->asked, offsetof(struct tcb, event_link));
 }

@@ -27,6 +27,9 @@ void canon_id(struct canon *c, const struct conn_id *id);
 /* What tells a listener from the others; 0: none. */
 void canon_listener_name(struct canon *c, uint32_t listener);
 
+/* The options in a struct extra, or their defaults. */
+void canon_extra(struct canon *c, uint32_t idx);
+
 /* canonical_connections.c: all of them, in the order of their ids. */
 void canon_connections(struct canon *c);
 

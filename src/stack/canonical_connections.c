@@ -184,12 +184,13 @@ static void put_tcb(struct canon *c, uint32_t idx)
     canon_number(c, tcb->ttl, 1);
     canon_number(c, tcb->tos, 1);
     canon_32(c, tcb->flags);
+    canon_32(c, tcb->modes);
     put_variables(c, tcb);
     canon_number(c, tcb->owes, 2);
     canon_number(c, tcb->events, 2);
     canon_number(c, tcb->last_snd_ms != 0, 1);
     canon_age(c, tcb->last_snd_ms != 0 ? tcb->last_snd_ms : c->st->tcp.now_ms, policy->rto_max_ms);
-    canon_age(c, tcb->flags & F_TS ? tcb->ts_recent_ms : c->st->tcp.now_ms, INT32_MAX);
+    canon_age(c, tcb->flags & F_TS ? tally->last_ack_ms : c->st->tcp.now_ms, INT32_MAX);
     canon_number(c, tcb->snd_mss, 2);
     canon_number(c, tcb->peer_mss, 2);
     canon_number(c, tcb->pmtu, 2);
@@ -199,11 +200,10 @@ static void put_tcb(struct canon *c, uint32_t idx)
     canon_number(c, tcb->retries, 1);
     canon_number(c, tcb->error, 1);
     canon_listener_name(c, tcb->flags & F_UNACCEPTED ? tcb->listener : 0);
-    canon_32(c, tcb->user_timeout_ms);
+    canon_extra(c, tcb->extra);
     canon_at(c, tcb->long_at_ms);
     canon_age(c, tcb->flags & F_CHALLENGED ? tcb->challenge_ms : c->st->tcp.now_ms,
               policy->challenge_ack_ms);
-    canon_32(c, tally->snd_low);
     canon_number(c, tally->max_segment, 2);
     canon_number(c, active != NULL, 1);
     if (active != NULL) {

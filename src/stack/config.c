@@ -55,6 +55,7 @@ void hf_config_default(struct hf_config *config, uint32_t n)
         .max_half_open = min_u32(compact, MAX_HALF_OPEN),
         .max_time_wait = min_u32(compact, MAX_RECORDS - MAX_HALF_OPEN),
         .max_active = min_u32(n, 65536),
+        .max_extras = between(4, n, 65536),
         .max_listeners = between(4, n / 4, 1024),
         .max_udp = between(4, n / 4, 1024),
         .max_interfaces = 8,
@@ -88,7 +89,8 @@ static bool records_ok(const struct hf_config *c)
     uint64_t chunks = (uint64_t)c->small_chunks + c->large_chunks + c->lent_chunks;
     return in(1, c->max_connections, MAX_RECORDS) && c->max_half_open <= MAX_RECORDS &&
            c->max_time_wait <= MAX_RECORDS && flows <= (uint64_t)1 << 31 &&
-           in(1, c->max_active, MAX_RECORDS) && c->max_ranges <= MAX_RECORDS &&
+           in(1, c->max_active, MAX_RECORDS) && c->max_extras <= MAX_RECORDS &&
+           c->max_ranges <= MAX_RECORDS &&
            in(1, (uint64_t)c->small_chunks + c->large_chunks, MAX_RECORDS) &&
            chunks <= MAX_RECORDS && in(64, c->small_chunk_bytes, 4096) &&
            c->small_chunk_bytes % 64 == 0 && c->history_events <= MAX_RECORDS;

@@ -102,5 +102,6 @@ void stack_listener_close(struct stack *st, uint32_t idx)
     }
     listener->events = 0;
     listener->generation++;
+    tcp_drop_extra(&st->tcp, &listener->extra);
     pool_free(&st->s->tcp.listeners, st->s, idx);
 }

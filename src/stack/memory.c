@@ -30,6 +30,7 @@ static uint32_t build_hash(void)
         sizeof(struct tcb),
         sizeof(struct tally),
         sizeof(struct active),
+        sizeof(struct extra),
         sizeof(struct range),
         sizeof(struct chunk),
         sizeof(struct lent),
@@ -88,6 +89,7 @@ static void place_pools(struct hf_stack *s, const struct hf_config *c, uint64_t 
     place_pool(&b->tcbs, at, sizeof(struct tcb), c->max_connections, LINE);
     place_pool(&b->actives, at, sizeof(struct active), c->max_active, WORD);
     place_pool(&b->exts, at, sizeof(struct ext6), flows, WORD);
+    place_pool(&b->extras, at, sizeof(struct extra), c->max_extras, WORD);
     place_pool(&b->halves, at, sizeof(struct half_open), c->max_half_open, WORD);
     place_pool(&b->waits, at, sizeof(struct time_wait), c->max_time_wait, WORD);
     place_pool(&b->listeners, at, sizeof(struct listener), c->max_listeners, WORD);
@@ -224,6 +226,7 @@ void stack_config_of(const struct hf_stack *s, struct hf_config *c)
         .max_half_open = b->halves.max,
         .max_time_wait = b->waits.max,
         .max_active = b->actives.max,
+        .max_extras = b->extras.max,
         .max_listeners = b->listeners.max,
         .max_udp = s->udps.max,
         .max_interfaces = s->max_interfaces,

@@ -67,12 +67,12 @@ void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
     }
 }
 
-/* RFC 7323 5.3 R1, 5.5: TS.Recent older than 24 days says nothing. */
-bool tcp_paws_rejects(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+/* RFC 7323 5.3 R1, 5.5: after 24 idle days TS.Recent says nothing. */
+bool tcp_paws_rejects(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
 {
     const uint32_t days24_ms = 24u * 24 * 3600 * 1000;
     return (int32_t)(seg->opt.ts_val - tcb->ts_recent) < 0 &&
-           tcp->now_ms - tcb->ts_recent_ms <= days24_ms;
+           tcp->now_ms - tally_of(tcp, tcb)->last_ack_ms <= days24_ms;
 }
 
 /* RFC 7323 4.3 (2), 5.3 R3: only what reaches back to the last ACK sent may move TS.Recent. */
@@ -83,5 +83,4 @@ void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *
         return;
     }
     tcb->ts_recent = seg->opt.ts_val;
-    tcb->ts_recent_ms = tcp->now_ms;
 }

@@ -137,7 +137,7 @@ void tcp_tell_writable(struct tcp *tcp, struct tcb *tcb)
     if (tcb->flags & F_WANT_WRITE) {
         uint32_t queued = tcp_queued(tcp, tcb);
         uint32_t room = tcb->snd_buf > queued ? tcb->snd_buf - queued : 0;
-        if (room >= tally_of(tcp, tcb)->snd_low) {
+        if (room >= tcp_extra(tcp, tcb->extra)->snd_low) {
             tcb->flags &= ~(uint32_t)F_WANT_WRITE;
             tcp_event(tcp, tcb, HF_WRITABLE);
         }

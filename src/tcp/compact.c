@@ -141,8 +141,7 @@ static void inflate(struct tcp *tcp, const struct tuple *tuple, uint8_t zone, ui
     tcp_scratch(tcp, &id, scratch);
     scratch->id = *tuple;
     scratch->flags |= from_flags(flags);
-    scratch->ts_recent_ms = tcp->now_ms;
-    tcp->no_tally = (struct tally){0};
+    tcp->no_tally = (struct tally){.last_ack_ms = tcp->now_ms};
 }
 
 void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
@@ -243,8 +242,13 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     if (listener == NULL || listener->accept_n > listener->backlog) {
         return NULL;
     }
+    uint32_t extra = 0;
+    if (!tcp_copy_extra(tcp, listener->extra, &extra)) {
+        return NULL;
+    }
     uint32_t idx = tcp_new(tcp, id);
     if (idx == 0) {
+        tcp_drop_extra(tcp, &extra);
         return NULL;
     }
     struct tcb *tcb = tcb_at(tcp, idx);
@@ -259,8 +263,10 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     tcb->flags = (scratch->flags & ~(uint32_t)(F_COMPACT | F_CHALLENGED)) | F_UNACCEPTED;
     tcb->owes = 0;
     tcb->listener = half->listener;
+    tcb->extra = extra;
     tally_at(tcp, idx)->max_segment = listener->max_segment;
     tally_at(tcp, idx)->segs_in = 1;
+    tally_at(tcp, idx)->last_ack_ms = tcp->now_ms;
     if (half->retries == 0) { /* RFC 6298 3: a SYN,ACK sent once is a sample */
         uint32_t sent_ms = half->at_ms - tcp->b->policy.rto_initial_ms;
         tcp_rtt_sample(tcp, tcb, max_u32((tcp->now_ms - sent_ms) * 1000, 500));

@@ -104,7 +104,7 @@ static bool writable(struct tcp *tcp, const struct tcb *tcb)
     }
     const struct active *active = active_of(tcp, tcb);
     uint32_t queued = active ? active->sq_bytes : 0;
-    return queued < tcb->snd_buf && tcb->snd_buf - queued >= tally_of(tcp, tcb)->snd_low;
+    return queued < tcb->snd_buf && tcb->snd_buf - queued >= tcp_extra(tcp, tcb->extra)->snd_low;
 }
 
 /* The bits that may have become untrue since they were set. */

@@ -62,7 +62,7 @@ uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb)
 
 /* RFC 7323 2.2, 2.3 (a shift over 14 counts as 14), 3.2; RFC 2018 2: agreed when both SYNs say so.
  * offered: what ours says, or on a passive open will say. */
-static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+static void agree_options(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                           uint32_t offered)
 {
     tcb->snd_wscale = tcb->rcv_wscale = 0;
@@ -74,7 +74,7 @@ static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct s
     if ((offered & F_TS_SENT) && (seg->opt.present & OPT_TS)) {
         tcb->flags |= F_TS;
         tcb->ts_recent = seg->opt.ts_val;
-        tcb->ts_recent_ms = tcp->now_ms;
+        tally_of(tcp, tcb)->last_ack_ms = tcp->now_ms;
     }
     if ((offered & F_SACK_SENT) && (seg->opt.present & OPT_SACK_OK)) {
         tcb->flags |= F_SACK;
@@ -232,6 +232,11 @@ static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const st
     struct tcb *tcb = tcb_at(tcp, idx);
     inherit(tcb, listener);
     tally_at(tcp, idx)->max_segment = listener->max_segment;
+    if (!tcp_copy_extra(tcp, listener->extra, &tcb->extra)) {
+        tcp_unfile(tcp, tcb);
+        tcp_delete(tcp, tcb);
+        return HF_V_DROP_NO_MEMORY;
+    }
     tcb->flags |= F_HELD | F_UNACCEPTED;
     tcb->listener = listener_idx;
     tcp_set_state(tcb, HF_LISTEN);

@@ -48,16 +48,13 @@ static int set_max_segment(struct tcp *tcp, struct tcb *tcb, int64_t value)
     return HF_OK;
 }
 
-static int set_low_water(struct tcp *tcp, struct tcb *tcb, int64_t value)
-{
-    return set_number(&tally_of(tcp, tcb)->snd_low, value, 1, tcb->snd_buf);
-}
-
 static int set_send_buffer(struct tcp *tcp, struct tcb *tcb, int64_t value)
 {
     int error = set_number(&tcb->snd_buf, value, 1, 1 << 30);
-    uint32_t *low = &tally_of(tcp, tcb)->snd_low;
-    *low = min_u32(*low, tcb->snd_buf);
+    if (tcb->extra) {
+        struct extra *extra = tcp_own_extra(tcp, &tcb->extra);
+        extra->snd_low = min_u32(extra->snd_low, tcb->snd_buf);
+    }
     return error;
 }
 
@@ -81,9 +78,8 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
     case HF_SEND_BUFFER:
         return set_send_buffer(tcp, tcb, value);
     case HF_SEND_LOW_WATER:
-        return set_low_water(tcp, tcb, value);
     case HF_USER_TIMEOUT:
-        return set_number(&tcb->user_timeout_ms, value, 0, INT32_MAX);
+        return tcp_set_extra(tcp, &tcb->extra, tcb->snd_buf, option, value);
     case HF_MAX_SEGMENT:
         return set_max_segment(tcp, tcb, value);
     case HF_TTL:
@@ -128,11 +124,8 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         *value = tcb->snd_buf;
         return HF_OK;
     case HF_SEND_LOW_WATER:
-        *value = tally_of(tcp, tcb)->snd_low;
-        return HF_OK;
     case HF_USER_TIMEOUT:
-        *value = tcb->user_timeout_ms;
-        return HF_OK;
+        return tcp_extra_option(tcp, tcb->extra, option, value);
     case HF_MAX_SEGMENT:
         *value = tcb->snd_mss;
         return HF_OK;

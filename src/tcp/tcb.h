@@ -3,7 +3,8 @@
  * Names are the RFC's: SND.UNA is tcb->snd.una, RCV.NXT is tcb->rcv.nxt.  All records lie in pools
  * in the stack's block, are named by 32-bit indexes from 1 (0 is none), and hold no pointer.
  *
- *     struct tcb        192 + 32 (tally)  all that an idle connection needs
+ *     struct tcb        192 + 48 (tally)  all that an idle connection needs
+ *     struct extra      attached to those whose application set an option that few set
  *     struct active     attached while octets are in flight or unread, else absent
  *     struct half_open  48  SYN-RECEIVED of a passive open: no handle yet
  *     struct time_wait  48  TIME-WAIT whose handle was released
@@ -82,6 +83,11 @@ enum {
     F_BOTH_FIRST = 1u << 31,  /* simultaneous close: has been in CLOSING              */
 };
 
+/* tcb.modes: more flags. */
+enum {
+    M_KEEPALIVE = 1u << 0, /* RFC 9293 3.8.4: an idle peer is asked whether it is there */
+};
+
 /* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */
 enum {
     OWES_PROBE = 1u << 8,
@@ -126,21 +132,22 @@ struct tcb {
     uint32_t srtt_us, rttvar_us;   /* RFC 6298; srtt_us 0: no sample                    */
     uint32_t cwnd, ssthresh;       /* octets                                            */
     uint32_t rcv_buf, snd_buf;     /* limits in octets                                  */
-    uint32_t last_snd_ms, ts_recent_ms; /* last text sent; when TS.Recent was set       */
-    uint32_t ts_offset;     /* added to the clock in TSval                              */
-    uint16_t snd_mss;       /* text octets a segment may carry (Eff.snd.MSS)            */
-    uint16_t peer_mss;      /* SendMSS, as announced                                    */
-    uint16_t pmtu;          /* of the path                                              */
-    uint16_t rcv_mss;       /* largest segment the peer has sent: RFC 9293 3.8.6.3      */
-    uint8_t snd_wscale : 4; /* Snd.Wind.Shift                                           */
-    uint8_t rcv_wscale : 4; /* Rcv.Wind.Shift                                           */
-    uint8_t quick_acks;     /* ACKs left that are not delayed                           */
-    uint8_t retries;        /* timeouts in a row: R1, R2                                */
-    uint8_t error;          /* minus enum hf_error: why it ended, 0: in order           */
+    uint32_t last_snd_ms;          /* last text sent                                    */
+    uint32_t modes;                /* M_*                                               */
+    uint32_t ts_offset;            /* added to the clock in TSval                              */
+    uint16_t snd_mss;              /* text octets a segment may carry (Eff.snd.MSS)            */
+    uint16_t peer_mss;             /* SendMSS, as announced                                    */
+    uint16_t pmtu;                 /* of the path                                              */
+    uint16_t rcv_mss;              /* largest segment the peer has sent: RFC 9293 3.8.6.3      */
+    uint8_t snd_wscale : 4;        /* Snd.Wind.Shift                                           */
+    uint8_t rcv_wscale : 4;        /* Rcv.Wind.Shift                                           */
+    uint8_t quick_acks;            /* ACKs left that are not delayed                           */
+    uint8_t retries;               /* timeouts in a row: R1, R2                                */
+    uint8_t error;                 /* minus enum hf_error: why it ended, 0: in order           */
     _Alignas(8) uint64_t cookie;
-    uint32_t listener; /* origin while F_UNACCEPTED                                */
-    uint32_t user_timeout_ms;
-    uint32_t long_at_ms;   /* TIME-WAIT, released FIN-WAIT-2, held SYN                 */
+    uint32_t listener;     /* origin while F_UNACCEPTED                                */
+    uint32_t extra;        /* struct extra, 0: all of its options as they begin        */
+    uint32_t long_at_ms;   /* TIME-WAIT, released FIN-WAIT-2, held SYN, keep-alive     */
     uint32_t challenge_ms; /* the last challenge ACK                                   */
     uint32_t history;      /* serial of the newest event in the ring                   */
     uint16_t verdict;      /* of the segment that decided the end                      */
@@ -152,13 +159,23 @@ _Static_assert(sizeof(struct tcb) == 192, "the byte table: an idle connection");
 /* Beside each tcb, by the same index: counters and options that a segment seldom touches. */
 struct tally {
     uint32_t segs_in, segs_out, retransmitted, dup_acks;
-    uint32_t snd_low;              /* low water of HF_WRITABLE                                 */
+    uint32_t min_rtt_us;           /* RFC 8985: the least of late, 0: no sample                */
     uint16_t una_wraps, rcv_wraps; /* times SND.UNA, RCV.NXT passed ISS, IRS            */
     uint16_t max_segment;          /* HF_MAX_SEGMENT, 0: none                                  */
     uint16_t icmp_note;            /* of the stack's notes, 0: none                            */
     uint32_t opened_ms;
+    uint32_t last_rcv_ms; /* text came                                                      */
+    uint32_t last_ack_ms; /* an acceptable segment came: keep-alive, age of TS.Recent       */
+    uint32_t cc_keep[2];  /* what congestion control remembers of an idle connection        */
 };
-_Static_assert(sizeof(struct tally) == 32, "the byte table: counters");
+_Static_assert(sizeof(struct tally) == 48, "the byte table: counters");
+
+/* Options that few applications set: beside a tcb or a listener, from the first that differs from
+ * its default on. */
+struct extra {
+    uint32_t user_timeout_ms; /* 0: none                                                    */
+    uint32_t snd_low;         /* low water of HF_WRITABLE                                   */
+};
 
 /* Where a sequence number lies in the send queue. */
 struct cursor {
@@ -216,7 +233,7 @@ struct active {
     uint16_t n_recent;
     uint16_t dup_owed; /* duplicate ACKs owed, one a held segment (no SACK)        */
 };
-_Static_assert(sizeof(struct active) <= 320, "the byte table: data in flight");
+_Static_assert(sizeof(struct active) <= 448, "the byte table: data in flight");
 
 /* A stretch of sequence numbers: out of order (with its text), or SACKed (without). */
 struct range {
@@ -300,6 +317,7 @@ struct listener {
     uint16_t max_segment;
     uint8_t ttl, tos;
     uint32_t inherit; /* F_NODELAY, F_QUICK_ACK                     */
+    uint32_t extra;   /* struct extra, 0: none: copied to each      */
 };
 
 /* What is sent without a record: resets, answers of half-open and waiting connections. */

@@ -30,7 +30,7 @@ struct returned {
  * Pools' offsets count from the block's start. */
 struct tcp_block {
     struct hf_policy policy;
-    struct pool tcbs, actives, exts, halves, waits, listeners, ranges;
+    struct pool tcbs, actives, exts, extras, halves, waits, listeners, ranges;
     struct pool small, large, pieces; /* struct chunk, numbered on from pool to pool       */
     struct pool lents;
     uint64_t tally_offset;
@@ -148,6 +148,18 @@ struct tally *tally_of(struct tcp *tcp, const struct tcb *tcb);
 /* Our SYN is not acknowledged yet.  SND.UNA comes to ISS again after 2^32 octets. */
 bool tcp_syn_is_out(const struct tcp *tcp, const struct tcb *tcb);
 
+/* extra.c: options that few set.  idx: of a struct extra, 0: none, the defaults. */
+const struct extra *tcp_extra(const struct tcp *tcp, uint32_t idx);
+/* The one to write to, made when there is none; NULL: max_extras are out. */
+struct extra *tcp_own_extra(struct tcp *tcp, uint32_t *idx);
+bool tcp_copy_extra(struct tcp *tcp, uint32_t from, uint32_t *to); /* false: none left */
+void tcp_drop_extra(struct tcp *tcp, uint32_t *idx);
+/* Sets or tells an option that lies there, for connections and listeners alike; HF_ERR_UNSUPPORTED:
+ * it lies elsewhere. */
+int tcp_set_extra(struct tcp *tcp, uint32_t *idx, uint32_t snd_buf, enum hf_option option,
+                  int64_t value);
+int tcp_extra_option(const struct tcp *tcp, uint32_t idx, enum hf_option option, int64_t *value);
+
 /* state.c: 3.3.2 */
 void tcp_set_state(struct tcb *tcb, enum hf_state state);
 static inline bool tcp_synchronized(const struct tcb *tcb)
@@ -217,7 +229,7 @@ void tcp_owe_ack(struct tcp *tcp, struct tcb *tcb);
 void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb);
 /* The answer to a segment that is dropped: an ACK if it has text or FIN, else a challenge ACK. */
 void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
-bool tcp_paws_rejects(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg);
+bool tcp_paws_rejects(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg);
 void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 
 /* ack.c: the fifth step */

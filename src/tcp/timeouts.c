@@ -15,13 +15,15 @@ static uint32_t earlier(uint32_t a, uint32_t b)
 }
 
 /* When the user's patience ends, 0: never. */
-static uint32_t user_timeout_at(const struct tcb *tcb, const struct active *active)
+static uint32_t user_timeout_at(const struct tcp *tcp, const struct tcb *tcb,
+                                const struct active *active)
 {
-    if (tcb->user_timeout_ms == 0 || active == NULL || active->unacked_since_ms == 0 ||
+    uint32_t timeout_ms = tcp_extra(tcp, tcb->extra)->user_timeout_ms;
+    if (timeout_ms == 0 || active == NULL || active->unacked_since_ms == 0 ||
         tcb->state == HF_TIME_WAIT) {
         return 0;
     }
-    return ms_after(active->unacked_since_ms, tcb->user_timeout_ms);
+    return ms_after(active->unacked_since_ms, timeout_ms);
 }
 
 static uint32_t earliest(const struct tcp *tcp, const struct tcb *tcb)
@@ -31,7 +33,7 @@ static uint32_t earliest(const struct tcp *tcp, const struct tcb *tcb)
     if (active) {
         at_ms = earlier(at_ms, active->rto_at_ms);
         at_ms = earlier(at_ms, active->delack_at_ms);
-        at_ms = earlier(at_ms, user_timeout_at(tcb, active));
+        at_ms = earlier(at_ms, user_timeout_at(tcp, tcb, active));
     }
     return at_ms;
 }
@@ -150,7 +152,7 @@ static enum hf_cause due(const struct tcp *tcp, const struct tcb *tcb)
 {
     const struct active *active = active_of(tcp, tcb);
     uint32_t now_ms = tcp->now_ms;
-    if (active && ms_due(user_timeout_at(tcb, active), now_ms)) {
+    if (active && ms_due(user_timeout_at(tcp, tcb, active), now_ms)) {
         return HF_TIMER_USER_TIMEOUT;
     }
     if (active && ms_due(active->rto_at_ms, now_ms)) {

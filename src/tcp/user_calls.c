@@ -14,13 +14,16 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
         return HF_ERR_NO_RESOURCES;
     }
     struct tcb *tcb = tcb_at(tcp, *idx);
-    if (!tcp_attach_to_send(tcp, tcb)) {
+    struct extra *extra = timeout_ms ? tcp_own_extra(tcp, &tcb->extra) : NULL;
+    if ((timeout_ms && extra == NULL) || !tcp_attach_to_send(tcp, tcb)) {
         tcp_unfile(tcp, tcb);
         tcp_delete(tcp, tcb);
         return HF_ERR_NO_RESOURCES;
     }
+    if (extra) {
+        extra->user_timeout_ms = timeout_ms;
+    }
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_OPEN_ACTIVE);
-    tcb->user_timeout_ms = timeout_ms;
     tcb->flags |= tcp_offered_options(tcp);
     tcb->iss = tcp_choose_iss(tcp, id);
     tcb->snd.una = tcb->iss;
