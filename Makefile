@@ -13,10 +13,10 @@ OTHER_BUILDS := gcc-debug gcc-asan clang-release tsan long i386 s390x
 DEPS := tools/install-deps.sh
 BUILD := tools/build
 
-.PHONY: help demo test test-all check bench fuzz soak install deb clean
+.PHONY: help demo test test-all check conformance bench fuzz soak install deb clean
 
 help: ## what there is
-	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a real handshake, transfer and close with the Linux kernel, drawn as it happens
 	@$(DEPS) build demo
@@ -39,6 +39,10 @@ test-all: ## the other compilers and sanitizers, TSan, i386, s390x, longer seeds
 check: ## format, lint, include rule, size limits, purity
 	@$(DEPS) build clang check
 	@tools/check
+
+conformance: ## CONFORMANCE.md from the tags, and whether each requirement has its answer
+	@$(DEPS) build
+	@tools/conformance
 
 bench: ## the speed tables
 	@$(DEPS) build test

@@ -14,6 +14,7 @@ static const struct {
     {"demo", cli_demo, "real connections with the Linux kernel, drawn as they happen"},
     {"listen", cli_listen, "wait for a connection; stdin and stdout are its two directions"},
     {"connect", cli_connect, "open a connection; stdin and stdout are its two directions"},
+    {"conformance", cli_conformance, "each requirement, the code that meets it, and its test"},
     {"version", cli_version, "say which version this is"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -23,7 +24,7 @@ static void usage(FILE *out)
     fprintf(out, "handfast - TCP for user space (RFC 9293)\n\n"
                  "usage: handfast COMMAND [OPTION]... [ARGUMENT]...\n\n");
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].does);
+        fprintf(out, "  %-11s  %s\n", commands[i].name, commands[i].does);
     fprintf(out, "\n`handfast COMMAND --help` says more.\n"
                  "Exit status: 0 done, 1 it failed, 2 it was called wrongly, 130 interrupted.\n");
 }

@@ -4,6 +4,7 @@
 set -euo pipefail
 
 group_build="gcc libc6-dev make cmake ninja-build pkg-config libcmocka-dev libmnl-dev"
+group_build="$group_build libjansson-dev python3"
 group_clang="clang libclang-rt-14-dev llvm"
 group_test="curl ethtool iproute2 netcat-openbsd openssl procps python3 socat tshark util-linux wrk"
 group_demo="curl ethtool iproute2 python3 util-linux"

@@ -1,0 +1,91 @@
+/* conformance.c - `handfast conformance`: each requirement, whether it is met, in which line, and
+ * which test fails without it. */
+#include "cli.h"
+#include "conformance.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static void usage(void)
+{
+    puts("usage: handfast conformance [--json] [ID]...\n\n"
+         "Prints the requirements of RFC 9293 and its companions: the status, the places in the\n"
+         "code that meet them and the tests that fail without them. ID is one row (MUST-10, "
+         "SHLD-4,\n"
+         "X-3, RFC7323-38) or all rows of an RFC (RFC7323).\n\n"
+         "  --json   one object per line");
+}
+
+static void print_list(const char *title, const char *texts)
+{
+    for (; *texts; texts += strlen(texts) + 1)
+        printf("    %s  %s\n", title, texts);
+}
+
+static void print_row(const struct conformance_row *row)
+{
+    printf("%s  %s  RFC %s, %s  %s\n    %s\n", row->id, row->level, row->rfc, row->section,
+           row->status, row->requirement);
+    print_list("code", row->code);
+    print_list("test", row->tests);
+    if (*row->reason)
+        printf("    why   %s\n", row->reason);
+}
+
+#ifndef HF_WITH_JANSSON
+void conformance_json(const struct conformance_row *row)
+{
+    (void)row;
+}
+#endif
+
+static bool named_by(const struct conformance_row *row, const char *id)
+{
+    if (!strcasecmp(row->id, id))
+        return true;
+    return !strncasecmp(id, "RFC", 3) && !strcmp(row->rfc, id + 3);
+}
+
+/* How many rows have this name, NULL: any. */
+static unsigned print_rows(const char *id, bool json)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; i < conformance_count; i++) {
+        const struct conformance_row *row = &conformance_rows[i];
+        if (id && !named_by(row, id))
+            continue;
+        (json ? conformance_json : print_row)(row);
+        found++;
+    }
+    return found;
+}
+
+int cli_conformance(int argc, char **argv)
+{
+    enum { JSON = 256 };
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, JSON}, {0}};
+    bool json = false;
+    for (int c; (c = cli_getopt(argc, argv, "h", options)) != -1;) {
+        if (c == 'h') {
+            usage();
+            return CLI_OK;
+        }
+        if (c != JSON)
+            return CLI_USAGE;
+        json = true;
+    }
+#ifndef HF_WITH_JANSSON
+    if (json)
+        return cli_failure("--json: this program was built without libjansson "
+                           "(apt install libjansson-dev)");
+#endif
+    if (optind == argc)
+        print_rows(NULL, json);
+    for (int i = optind; i < argc; i++)
+        if (print_rows(argv[i], json) == 0)
+            return cli_failure("there is no requirement '%s'; `handfast conformance` lists them",
+                               argv[i]);
+    return CLI_OK;
+}
