@@ -13,7 +13,7 @@ OTHER_BUILDS := gcc-debug gcc-asan clang-release tsan long i386 s390x
 DEPS := tools/install-deps.sh
 BUILD := tools/build
 
-.PHONY: help demo test test-all check conformance bench fuzz soak install deb clean
+.PHONY: help demo test test-all check conformance bench recovery fuzz soak install deb clean
 
 help: ## what there is
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,11 @@ bench: ## the speed tables
 	@$(DEPS) build test
 	@$(BUILD) ship
 	@tools/bench
+
+recovery: ## loss recovery beside the kernel's, into doc/recovery.md; root, resumable, 70 minutes
+	@$(DEPS) build test
+	@$(BUILD) ship bench_recovery
+	@tools/recovery
 
 fuzz: ## libFuzzer with sanitizers on each fuzz target; SECONDS=n each, resumable
 	@$(DEPS) build clang
