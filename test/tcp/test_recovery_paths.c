@@ -1,0 +1,166 @@
+/* ctest: timeout=120 native
+ * RFC 5681, RFC 6675, RFC 8985, RFC 9438 at large: the paths of `make recovery` in virtual time.
+ * 100 Mbit/s, 100 ms there and back, a tail-drop queue of one bandwidth-delay product, a minute.
+ *
+ *     test_recovery_paths [SECONDS [SEED]]    prints what comes of each case
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/path_pair.h"
+
+enum { SEEDS = 5, FRAME = 1500, RATE_BPS = 100000000, RTT_MS = 100, USUAL_SECONDS = 60 };
+static const int64_t SECOND = 1000000000, MS = 1000000;
+
+struct path_case {
+    const char *name;
+    struct path_how how;
+};
+
+static const struct path_case all[] = {
+    {"clean", {0}},
+    {"loss0.1", {.lose = 1000}},
+    {"loss1", {.lose = 10000}},
+    {"loss3", {.lose = 30000}},
+    {"bursts", {.burst_from = 500, .burst_end = 100000}},
+    {"reorder", {.late = 100000, .late_ns = 20000000}},
+    {"dead", {.dead_from_ns = 20000000000, .dead_until_ns = 23000000000}},
+};
+enum { CLEAN, LOSS_01, LOSS_1, LOSS_3, BURSTS, REORDER, DEAD, CASES };
+
+struct result {
+    double mbit, again, spurious; /* the latter in percent of the segments sent */
+};
+
+/* Sanitizers cost a factor of ten, and look for other things than speed. */
+static int64_t usual_seconds(void)
+{
+    const char *sanitize = getenv("HF_SANITIZE");
+    return sanitize != NULL && *sanitize != '\0' ? USUAL_SECONDS / 6 : USUAL_SECONDS;
+}
+
+static struct result run(const struct path_case *which, int64_t seconds, uint64_t seed)
+{
+    static struct path_pair pair;
+    struct path_how there = which->how, back = {.delay_ns = RTT_MS * MS / 2};
+    struct hf_config config;
+    hf_config_default(&config, 4);
+    config.large_chunks = 4096; /* memory is no limit, as at the kernel's */
+    config.max_ranges = 65536;
+    config.policy.send_buffer = config.policy.receive_window = 15000000;
+    there.rate_bps = RATE_BPS;
+    there.delay_ns = RTT_MS * MS / 2;
+    there.queue_bytes = RATE_BPS / 8 / 1000 * RTT_MS / FRAME * FRAME;
+    there.seed = seed;
+    back.dead_from_ns = there.dead_from_ns;
+    back.dead_until_ns = there.dead_until_ns;
+    path_pair_begin(&pair, &config, &there, &back);
+    path_pair_connect(&pair);
+    path_pair_run(&pair, seconds * SECOND);
+    assert_false(pair.wrong);
+    assert_int_equal(pair.repeats.overflows, 0);
+    double percent = 100.0 / (double)(pair.repeats.segments + 1);
+    struct result result = {.mbit = (double)pair.received * 8 / (double)seconds / 1e6,
+                            .again = (double)pair.repeats.again * percent,
+                            .spurious = (double)pair.repeats.spurious * percent};
+    path_pair_end(&pair);
+    return result;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, compare);
+    return values[n / 2];
+}
+
+/* Medians of five seeds, where the seed matters. */
+static struct result middle(const struct path_case *which)
+{
+    double mbit[SEEDS], again[SEEDS], spurious[SEEDS];
+    const struct path_how *how = &which->how;
+    int n = how->lose || how->burst_from ? SEEDS : 1;
+    for (int i = 0; i < n; i++) {
+        struct result result = run(which, usual_seconds(), (uint64_t)i + 1);
+        mbit[i] = result.mbit;
+        again[i] = result.again;
+        spurious[i] = result.spurious;
+    }
+    return (struct result){median(mbit, n), median(again, n), median(spurious, n)};
+}
+
+static void holds(int which, struct result baseline)
+{
+    struct result result = middle(&all[which]);
+    if (usual_seconds() < USUAL_SECONDS) {
+        return; /* the baselines are of a minute */
+    }
+    printf("%-8s %6.2f Mbit/s, at least %.2f; sent again %.3f %%, at most %.3f; spurious %.3f %%, "
+           "at most %.3f\n",
+           all[which].name, result.mbit, baseline.mbit, result.again, baseline.again,
+           result.spurious, baseline.spurious);
+    assert_true(result.mbit >= baseline.mbit);
+    assert_true(result.again <= baseline.again);
+    assert_true(result.spurious <= baseline.spurious);
+}
+
+static void a_queue_that_overflows_costs_little_of_the_link(void **state)
+{
+    (void)state;
+    holds(CLEAN, (struct result){.mbit = 88, .again = 1.5, .spurious = 1});
+}
+
+static void loss_at_random_is_repaired_and_nothing_else_is_sent_again(void **state)
+{
+    (void)state;
+    holds(LOSS_01, (struct result){.mbit = 5, .again = 0.15, .spurious = 0.01});
+    holds(LOSS_1, (struct result){.mbit = 1.1, .again = 1.3, .spurious = 0.1});
+    holds(LOSS_3, (struct result){.mbit = 0.58, .again = 4, .spurious = 0.5});
+}
+
+static void bursts_of_losses_are_repaired(void **state)
+{
+    (void)state;
+    holds(BURSTS, (struct result){.mbit = 6, .again = 0.8, .spurious = 0.01});
+}
+
+static void a_link_that_is_dead_for_three_seconds_is_used_again(void **state)
+{
+    (void)state;
+    holds(DEAD, (struct result){.mbit = 75, .again = 2, .spurious = 1});
+}
+
+static void print(int64_t seconds, uint64_t seed)
+{
+    for (int i = 0; i < CASES; i++) {
+        struct result result = run(&all[i], seconds, seed);
+        printf("%-8s %6.2f Mbit/s, sent again %.3f %%, spurious %.3f %%\n", all[i].name,
+               result.mbit, result.again, result.spurious);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_queue_that_overflows_costs_little_of_the_link),
+        cmocka_unit_test(loss_at_random_is_repaired_and_nothing_else_is_sent_again),
+        cmocka_unit_test(bursts_of_losses_are_repaired),
+        cmocka_unit_test(a_link_that_is_dead_for_three_seconds_is_used_again),
+    };
+    if (argc > 1) {
+        print(atoi(argv[1]), argc > 2 ? strtoull(argv[2], NULL, 0) : 1);
+        return 0;
+    }
+    return cmocka_run_group_tests_name("recovery on paths", tests, NULL, NULL);
+}
