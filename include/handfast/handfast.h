@@ -85,18 +85,24 @@ struct hf_env {
 
 /* Behaviour that an RFC leaves open.  Names as in doc/; 0 or false is "off". */
 struct hf_policy {
-    uint32_t msl_ms;             /* 30,000: TIME-WAIT lasts twice this (RFC 9293 3.4.2)           */
-    uint32_t fin_timeout_ms;     /* 60,000: FIN-WAIT-2 of a released handle                       */
-    uint32_t rto_min_ms;         /* 200 (RFC 6298 2.4 SHOULD be 1 s; deployed value)              */
-    uint32_t rto_max_ms;         /* 120,000                                                       */
-    uint32_t rto_initial_ms;     /* 1,000 (RFC 6298 2.1)                                          */
-    uint32_t ack_delay_ms;       /* 40: delayed ACK, 1 .. 500 (RFC 9293 3.8.6.3)                  */
-    uint32_t quick_acks;         /* 16: first ACKs of a connection that are not delayed           */
-    uint32_t challenge_ack_ms;   /* 500: one challenge ACK in this time per connection (RFC 5961) */
-    uint32_t hold_ms;            /* 130,000: a held SYN is forgotten this long after its last     */
-    uint32_t syn_retries;        /* 7                                                             */
-    uint32_t synack_retries;     /* 5; at most 7                                                  */
-    uint32_t data_retries;       /* 15: R2 (RFC 9293 3.8.3)                                       */
+    uint32_t msl_ms;           /* 30,000: TIME-WAIT lasts twice this (RFC 9293 3.4.2)           */
+    uint32_t fin_timeout_ms;   /* 60,000: FIN-WAIT-2 of a released handle                       */
+    uint32_t rto_min_ms;       /* 200 (RFC 6298 2.4 SHOULD be 1 s; deployed value)              */
+    uint32_t rto_max_ms;       /* 120,000                                                       */
+    uint32_t rto_initial_ms;   /* 1,000 (RFC 6298 2.1)                                          */
+    uint32_t ack_delay_ms;     /* 40: delayed ACK, 1 .. 500 (RFC 9293 3.8.6.3)                  */
+    uint32_t quick_acks;       /* 16: first ACKs of a connection that are not delayed           */
+    uint32_t challenge_ack_ms; /* 500: one challenge ACK in this time per connection (RFC 5961) */
+    uint32_t hold_ms;          /* 130,000: a held SYN is forgotten this long after its last     */
+    uint32_t syn_retries;      /* 7                                                             */
+    uint32_t synack_retries;   /* 5; at most 7                                                  */
+    uint32_t data_retries;     /* 15: R2 (RFC 9293 3.8.3)                                       */
+    uint32_t warn_retries;     /* 3: R1 (RFC 9293 3.8.3), 3 or more: HF_TROUBLE                 */
+    uint32_t orphan_retries;   /* 8: R2 of a released handle, about 100 s at least              */
+    uint32_t orphan_probes;    /* 15: zero-window probes of a released handle, answered or not
+                                  (RFC 6429 4); 0: no limit                                     */
+    uint32_t user_timeout_least_ms; /* 100,000: L_LIMIT for what peers ask for (RFC 5482 3.1)     */
+    uint32_t user_timeout_most_ms;  /* 3,600,000: U_LIMIT                                         */
     uint32_t initial_cwnd;       /* 10 segments (RFC 6928)                                        */
     uint32_t slow_start_l;       /* 8 segments per ACK (ruling of RFC 9406 4.2)                   */
     uint32_t min_mss;            /* 216: a smaller MSS of the peer is taken as this               */
@@ -285,7 +291,8 @@ enum {
     HF_CLOSED_EVENT =
         1u << 7, /* gone; hf_close_reason tells why. The handle is still to be released */
     HF_ERROR_REPORT = 1u << 8, /* an ICMP error was noted: hf_error_report                       */
-    HF_SENT = 1u << 9, /* borrowed octets were acknowledged: hf_returned                     */
+    HF_SENT = 1u << 9,     /* borrowed octets were acknowledged: hf_returned                     */
+    HF_TROUBLE = 1u << 10, /* R1: sent again several times, no answer (RFC 9293 3.8.3)       */
 };
 
 struct hf_event {
@@ -399,15 +406,25 @@ enum hf_option {
                               limit; what was promised is never taken back                       */
     HF_SEND_BUFFER,        /* octets accepted and not acknowledged at most                        */
     HF_SEND_LOW_WATER,     /* HF_WRITABLE once this many octets fit; 1 .. HF_SEND_BUFFER          */
-    HF_USER_TIMEOUT,       /* ms, 0: none (RFC 9293 3.9.1.1)                                      */
+    HF_USER_TIMEOUT,       /* ms that text may stay unacknowledged (RFC 9293 3.9.1.1); decides
+                              instead of hf_policy.data_retries.  0: none                         */
     HF_MAX_SEGMENT,        /* MSS: announced and used at most, before opening                     */
     HF_TTL,                /* 1 .. 255                                                            */
     HF_TOS,                /* DSCP in the upper six bits; the lower two are ECN's                 */
     HF_QUICK_ACK,          /* 1: no delayed ACKs                                                  */
-    HF_KEEPALIVE,          /* HF_ERR_UNSUPPORTED in this version                                  */
+    HF_KEEPALIVE,          /* 0, 1: an idle peer is asked whether it is there (RFC 9293 3.8.4);
+                              unanswered: a reset, HF_ERR_TIMED_OUT                               */
     HF_FAST_OPEN,          /* HF_ERR_UNSUPPORTED in this version                                  */
     HF_ECN,                /* HF_ERR_UNSUPPORTED in this version                                  */
     HF_CONGESTION_CONTROL, /* 0: NewReno                                                          */
+    HF_KEEPALIVE_IDLE,     /* ms without anything from the peer before the first probe: 7,200,000 */
+    HF_KEEPALIVE_INTERVAL, /* ms between probes: 75,000                                           */
+    HF_KEEPALIVE_COUNT,    /* unanswered probes that end it: 9; 1 .. 127.  HF_USER_TIMEOUT, where
+                              set, counts instead                                                 */
+    HF_LINGER,             /* ms after hf_release in which all must be acknowledged, else a reset;
+                              0: hf_release resets at once (POSIX SO_LINGER); -1: off             */
+    HF_ADVERTISED_TIMEOUT, /* ms, the user timeout to tell the peer; the peer's is heeded then,
+                              unless HF_USER_TIMEOUT is set (RFC 5482 ADV_UTO); 0: off            */
     HF_OPTIONS
 };
 int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
@@ -432,7 +449,8 @@ struct hf_status {
     uint32_t segs_in, segs_out, retransmitted_segs, dup_acks;
     uint64_t bytes_acked, bytes_received;
     uint8_t snd_wscale, rcv_wscale; /* window scale shifts                                 */
-    uint8_t in_recovery, retries;   /* fast recovery; timeouts in a row                    */
+    uint8_t in_recovery, retries;   /* fast recovery; timeouts, or keep-alives, in a row   */
+    uint32_t peer_user_timeout_ms;  /* RFC 5482: what the peer told, 0: nothing            */
 };
 int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
               struct hf_status *status);

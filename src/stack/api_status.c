@@ -83,6 +83,10 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
 static int set_listener_option(struct tcp *tcp, struct listener *l, enum hf_option option,
                                int64_t value)
 {
+    if (option == HF_KEEPALIVE && between(0, value, 1)) {
+        l->inherit_modes = value ? M_KEEPALIVE : 0;
+        return HF_OK;
+    }
     uint32_t flag = option == HF_NODELAY ? F_NODELAY : F_QUICK_ACK;
     if (option == HF_CONGESTION_CONTROL) {
         return value == 0 ? HF_OK : HF_ERR_UNSUPPORTED;
@@ -106,6 +110,9 @@ static int listener_option(const struct tcp *tcp, const struct listener *l, enum
         return HF_OK;
     case HF_QUICK_ACK:
         *value = (l->inherit & F_QUICK_ACK) != 0;
+        return HF_OK;
+    case HF_KEEPALIVE:
+        *value = (l->inherit_modes & M_KEEPALIVE) != 0;
         return HF_OK;
     case HF_RECEIVE_WINDOW:
         *value = l->rcv_buf;

@@ -108,6 +108,13 @@ void canon_extra(struct canon *c, uint32_t idx)
     const struct extra *extra = tcp_extra(&c->st->tcp, idx);
     canon_32(c, extra->user_timeout_ms);
     canon_32(c, extra->snd_low);
+    canon_32(c, extra->keep_idle_ms);
+    canon_32(c, extra->keep_interval_ms);
+    canon_32(c, extra->keep_count);
+    canon_32(c, extra->linger);
+    canon_32(c, extra->adv_timeout_ms);
+    canon_32(c, extra->peer_timeout_ms);
+    canon_32(c, extra->timeout_set);
 }
 
 static void put_listener(struct canon *c, uint32_t idx)
@@ -125,6 +132,7 @@ static void put_listener(struct canon *c, uint32_t idx)
     canon_number(c, l->ttl, 1);
     canon_number(c, l->tos, 1);
     canon_32(c, l->inherit);
+    canon_32(c, l->inherit_modes);
     canon_extra(c, l->extra);
     put_tcbs(c, &l->accept, offsetof(struct tcb, event_link));
     put_tcbs(c, &l->asked, offsetof(struct tcb, event_link));

@@ -21,6 +21,11 @@ static const struct hf_policy default_policy = {
     .syn_retries = 7,
     .synack_retries = 5,
     .data_retries = 15,
+    .warn_retries = 3,
+    .orphan_retries = 8,
+    .orphan_probes = 15,
+    .user_timeout_least_ms = 100000,
+    .user_timeout_most_ms = 3600000,
     .initial_cwnd = 10,
     .slow_start_l = 8,
     .min_mss = 216,
@@ -119,8 +124,11 @@ bool stack_policy_ok(const struct hf_policy *p)
 {
     return times_ok(p) && p->quick_acks <= UINT8_MAX && p->syn_retries < UINT8_MAX &&
            p->synack_retries < HALF_LISTS && p->data_retries < UINT8_MAX &&
-           in(1, p->initial_cwnd, UINT16_MAX) && in(1, p->slow_start_l, UINT16_MAX) &&
-           in(1, p->min_mss, UINT16_MAX) && in(1, p->max_receive_window, MAX_WINDOW) &&
+           p->orphan_retries < UINT8_MAX && in(1, p->warn_retries, UINT8_MAX) &&
+           in(1, p->user_timeout_least_ms, p->user_timeout_most_ms) &&
+           p->user_timeout_most_ms <= MAX_TIME_MS && in(1, p->initial_cwnd, UINT16_MAX) &&
+           in(1, p->slow_start_l, UINT16_MAX) && in(1, p->min_mss, UINT16_MAX) &&
+           in(1, p->max_receive_window, MAX_WINDOW) &&
            in(1, p->receive_window, p->max_receive_window) && in(1, p->send_buffer, MAX_WINDOW) &&
            in(1, p->port_first, p->port_last) && p->ttl != 0 && p->dupthresh != 0;
 }

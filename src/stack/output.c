@@ -198,6 +198,19 @@ void stack_unblock(struct stack *st)
     }
 }
 
+/* RFC 9293 3.8.3 (a), RFC 4861 7.3.1: R1 was reached, so the next hop is asked whether it is there.
+ */
+static void advise(struct stack *st, struct tcb *tcb, const struct stack_path *path)
+{
+    if (tcb->modes & M_DOUBT) {
+        tcb->modes &= ~(uint32_t)M_DOUBT;
+        uint32_t n = st->s->max_neighbours ? stack_find_neighbour(st, path->next, path->iface) : 0;
+        if (n != 0) {
+            stack_neighbour_doubt(st, n);
+        }
+    }
+}
+
 /* The next connection that owes something sends one frame; false: none owes. */
 static bool send_owed(struct output *o)
 {
@@ -222,6 +235,7 @@ static bool send_owed(struct output *o)
         }
         return true;
     }
+    advise(st, tcb, &path);
     if (!tcp_output(&st->tcp, tcb, gso_bytes(st, &path, id.v4), &out)) {
         return true;
     }

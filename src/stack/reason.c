@@ -114,6 +114,12 @@ static void say_timed_out(struct sentence *s, const struct tcb *tcb)
         add(s, tcb->retries == 1 ? "" : "s");
         add_state(s, " without an answer in ", tcb->end_state);
         break;
+    case HF_TIMER_KEEPALIVE:
+        add_state(s, "the peer answered no keep-alive: reset by this side in ", tcb->end_state);
+        break;
+    case HF_TIMER_LINGER:
+        add_state(s, "not all was acknowledged in the linger time: reset in ", tcb->end_state);
+        break;
     case HF_TIMER_FIN_WAIT_2:
         add(s, "this side closed first; the peer did not follow in time");
         break;
@@ -131,7 +137,8 @@ static void say_aborted(struct sentence *s, const struct tcb *tcb)
     } else if (tcb->cause == HF_CALL_ANSWER) {
         add(s, "the application refused the peer's SYN");
     } else if (tcb->cause == HF_CALL_RELEASE) {
-        add_state(s, "released with unread octets, so reset by this side in ", tcb->end_state);
+        add_state(s, "released with unread octets or a linger time of 0: reset in ",
+                  tcb->end_state);
     } else {
         add_state(s, reset ? "aborted by this side with a reset in " : "aborted by this side in ",
                   tcb->end_state);

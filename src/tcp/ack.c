@@ -159,7 +159,9 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
                                      : tcb->retries);
     }
     bool window_changed = in_order && seq_geq(seg->ack, tcb->snd.una) && take_window(tcb, seg);
-    if (tcb->snd.wnd == 0) { /* SHLD-17: it has shrunk, and the peer is there */
+    if (!outstanding ||
+        tcb->snd.wnd ==
+            0) { /* a keep-alive was answered; SHLD-17: it has shrunk, and the peer is there */
         tcb->retries = 0;
     }
     struct active *active = active_of(tcp, tcb);

@@ -55,6 +55,7 @@ enum hf_verdict tcp_our_fin_acked(struct tcp *tcp, struct tcb *tcb)
         if (tcb->flags & F_RELEASED) {
             tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.fin_timeout_ms);
         }
+        tcp_keepalive_start(tcp, tcb);
         return HF_V_CONTINUE;
     case HF_CLOSING:
         tcp_set_state(tcb, HF_TIME_WAIT);

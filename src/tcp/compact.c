@@ -155,6 +155,8 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
         scratch->ttl = listener->ttl;
         scratch->tos = listener->tos;
         scratch->flags |= listener->inherit;
+        scratch->modes |= listener->inherit_modes;
+        scratch->extra = listener->extra; /* borrowed: promote makes its own */
         tcp->no_tally.max_segment = listener->max_segment;
     }
     tcp_set_state(scratch, HF_SYN_RECEIVED);

@@ -5,7 +5,13 @@
  */
 #include "tcp/tcp.h"
 
-static const struct extra defaults = {.snd_low = 1};
+/* MUST-28: two hours at least before a keep-alive. */
+static const struct extra defaults = {
+    .snd_low = 1,
+    .keep_idle_ms = 7200000,
+    .keep_interval_ms = 75000,
+    .keep_count = 9,
+};
 
 const struct extra *tcp_extra(const struct tcp *tcp, uint32_t idx)
 {
@@ -45,21 +51,32 @@ void tcp_drop_extra(struct tcp *tcp, uint32_t *idx)
     }
 }
 
-/* Where the option lies in a record, and its range; NULL: elsewhere. */
-static uint32_t *place_of(struct extra *extra, enum hf_option option, uint32_t snd_buf,
-                          int64_t *least, int64_t *most)
+/* Where an option lies in a record, and its range; there it is `above` higher than outside. */
+struct place {
+    uint32_t *where; /* NULL: elsewhere */
+    int64_t least, most;
+    uint32_t above;
+};
+
+static struct place place_of(struct extra *extra, enum hf_option option, uint32_t snd_buf)
 {
-    *least = 0;
-    *most = INT32_MAX;
     switch (option) {
     case HF_USER_TIMEOUT:
-        return &extra->user_timeout_ms;
+        return (struct place){&extra->user_timeout_ms, 0, INT32_MAX, 0};
     case HF_SEND_LOW_WATER:
-        *least = 1;
-        *most = snd_buf;
-        return &extra->snd_low;
+        return (struct place){&extra->snd_low, 1, snd_buf, 0};
+    case HF_KEEPALIVE_IDLE:
+        return (struct place){&extra->keep_idle_ms, 1, INT32_MAX, 0};
+    case HF_KEEPALIVE_INTERVAL:
+        return (struct place){&extra->keep_interval_ms, 1, INT32_MAX, 0};
+    case HF_KEEPALIVE_COUNT:
+        return (struct place){&extra->keep_count, 1, 127, 0};
+    case HF_LINGER:
+        return (struct place){&extra->linger, -1, INT32_MAX, 1};
+    case HF_ADVERTISED_TIMEOUT:
+        return (struct place){&extra->adv_timeout_ms, 0, INT32_MAX, 0};
     default:
-        return NULL;
+        return (struct place){NULL, 0, 0, 0};
     }
 }
 
@@ -67,18 +84,19 @@ int tcp_set_extra(struct tcp *tcp, uint32_t *idx, uint32_t snd_buf, enum hf_opti
                   int64_t value)
 {
     struct extra now = *tcp_extra(tcp, *idx);
-    int64_t least, most;
-    uint32_t *where = place_of(&now, option, snd_buf, &least, &most);
-    if (where == NULL) {
+    struct place place = place_of(&now, option, snd_buf);
+    if (place.where == NULL) {
         return HF_ERR_UNSUPPORTED;
     }
-    if (value < least || value > most) {
+    if (value < place.least || value > place.most) {
         return HF_ERR_INVALID;
     }
-    if (*where == (uint32_t)value) {
+    uint32_t number = (uint32_t)(value + place.above);
+    if (*place.where == number && option != HF_USER_TIMEOUT) {
         return HF_OK;
     }
-    *where = (uint32_t)value;
+    *place.where = number;
+    now.timeout_set = option == HF_USER_TIMEOUT ? number != 0 : now.timeout_set;
     struct extra *extra = tcp_own_extra(tcp, idx);
     if (extra == NULL) {
         return HF_ERR_NO_RESOURCES;
@@ -90,11 +108,10 @@ int tcp_set_extra(struct tcp *tcp, uint32_t *idx, uint32_t snd_buf, enum hf_opti
 int tcp_extra_option(const struct tcp *tcp, uint32_t idx, enum hf_option option, int64_t *value)
 {
     struct extra now = *tcp_extra(tcp, idx);
-    int64_t least, most;
-    const uint32_t *where = place_of(&now, option, 0, &least, &most);
-    if (where == NULL) {
+    struct place place = place_of(&now, option, 0);
+    if (place.where == NULL) {
         return HF_ERR_UNSUPPORTED;
     }
-    *value = *where;
+    *value = (int64_t)*place.where - place.above;
     return HF_OK;
 }

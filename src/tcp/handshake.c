@@ -62,7 +62,7 @@ uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb)
 
 /* RFC 7323 2.2, 2.3 (a shift over 14 counts as 14), 3.2; RFC 2018 2: agreed when both SYNs say so.
  * offered: what ours says, or on a passive open will say. */
-static void agree_options(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                           uint32_t offered)
 {
     tcb->snd_wscale = tcb->rcv_wscale = 0;
@@ -74,7 +74,6 @@ static void agree_options(struct tcp *tcp, struct tcb *tcb, const struct segment
     if ((offered & F_TS_SENT) && (seg->opt.present & OPT_TS)) {
         tcb->flags |= F_TS;
         tcb->ts_recent = seg->opt.ts_val;
-        tally_of(tcp, tcb)->last_ack_ms = tcp->now_ms;
     }
     if ((offered & F_SACK_SENT) && (seg->opt.present & OPT_SACK_OK)) {
         tcb->flags |= F_SACK;
@@ -100,6 +99,7 @@ uint8_t tcp_receive_wscale(const struct tcp *tcp)
 
 void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
+    tally_of(tcp, tcb)->last_ack_ms = tcp->now_ms;
     tcb->irs = seg->seq;
     tcb->rcv.nxt = seq_add(seg->seq, 1);
     tcb->last_ack_sent = tcb->rcv.nxt;
@@ -143,6 +143,10 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     } else {
         tcp_event(tcp, tcb, HF_CONNECTED | HF_WRITABLE);
     }
+    if (tcp_extra(tcp, tcb->extra)->adv_timeout_ms) {
+        tcb->modes |= M_TELL_TIMEOUT;
+    }
+    tcp_keepalive_start(tcp, tcb);
     if (tcb->flags & F_CLOSE) { /* 3.10.4: a CLOSE that was queued; text first, then the FIN */
         tcp_set_state(tcb, HF_FIN_WAIT_1);
     }
@@ -158,6 +162,7 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
     seg->len -= 1;
     seg->up -= seg->up ? 1 : 0;
     tcp_enter_established(tcp, tcb);
+    tcp_take_user_timeout(tcp, tcb, seg);
     tcp_take_ack(tcp, tcb, seg, true);
     enum hf_verdict verdict = HF_V_ACCEPTED;
     if (seg->len || (seg->ctl & URG)) {
@@ -215,6 +220,7 @@ static bool backlog_full(const struct listener *listener)
 static void inherit(struct tcb *tcb, const struct listener *listener)
 {
     tcb->flags |= F_PASSIVE | listener->inherit;
+    tcb->modes |= listener->inherit_modes;
     tcb->rcv_buf = listener->rcv_buf;
     tcb->snd_buf = listener->snd_buf;
     tcb->ttl = listener->ttl;
@@ -267,6 +273,7 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     struct tcb scratch;
     tcp_scratch(tcp, id, &scratch);
     inherit(&scratch, listener);
+    scratch.extra = listener->extra; /* borrowed: promote makes its own */
     tcp->no_tally = (struct tally){.max_segment = listener->max_segment};
     tcp_set_state(&scratch, HF_SYN_RECEIVED);
     scratch.iss = tcp_choose_iss(tcp, id);

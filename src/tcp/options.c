@@ -66,6 +66,28 @@ static int set_octet(uint8_t *where, int64_t value, int64_t least, int64_t most)
     return error;
 }
 
+static int set_keepalive(struct tcp *tcp, struct tcb *tcb, int64_t value)
+{
+    if (value != 0 && value != 1) {
+        return HF_ERR_INVALID;
+    }
+    tcp_keepalive_set(tcp, tcb, value);
+    return HF_OK;
+}
+
+/* What lies in a struct extra, and what follows from it. */
+static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
+{
+    int error = tcp_set_extra(tcp, &tcb->extra, tcb->snd_buf, option, value);
+    if (error == HF_OK && option == HF_ADVERTISED_TIMEOUT && value && tcp_synchronized(tcb)) {
+        tcb->modes |= M_TELL_TIMEOUT;
+    }
+    if (error == HF_OK) {
+        tcp_keepalive_start(tcp, tcb);
+    }
+    return error;
+}
+
 static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
 {
     switch (option) {
@@ -77,9 +99,6 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
         return set_receive_window(tcp, tcb, value);
     case HF_SEND_BUFFER:
         return set_send_buffer(tcp, tcb, value);
-    case HF_SEND_LOW_WATER:
-    case HF_USER_TIMEOUT:
-        return tcp_set_extra(tcp, &tcb->extra, tcb->snd_buf, option, value);
     case HF_MAX_SEGMENT:
         return set_max_segment(tcp, tcb, value);
     case HF_TTL:
@@ -89,11 +108,12 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
     case HF_CONGESTION_CONTROL:
         return value == 0 ? HF_OK : HF_ERR_UNSUPPORTED;
     case HF_KEEPALIVE:
+        return set_keepalive(tcp, tcb, value);
     case HF_FAST_OPEN:
     case HF_ECN:
         return HF_ERR_UNSUPPORTED;
     default:
-        return HF_ERR_INVALID;
+        return (unsigned)option < HF_OPTIONS ? set_extra(tcp, tcb, option, value) : HF_ERR_INVALID;
     }
 }
 
@@ -123,9 +143,6 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
     case HF_SEND_BUFFER:
         *value = tcb->snd_buf;
         return HF_OK;
-    case HF_SEND_LOW_WATER:
-    case HF_USER_TIMEOUT:
-        return tcp_extra_option(tcp, tcb->extra, option, value);
     case HF_MAX_SEGMENT:
         *value = tcb->snd_mss;
         return HF_OK;
@@ -139,11 +156,14 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         *value = 0;
         return HF_OK;
     case HF_KEEPALIVE:
+        *value = (tcb->modes & M_KEEPALIVE) != 0;
+        return HF_OK;
     case HF_FAST_OPEN:
     case HF_ECN:
         return HF_ERR_UNSUPPORTED;
     default:
-        return HF_ERR_INVALID;
+        return (unsigned)option < HF_OPTIONS ? tcp_extra_option(tcp, tcb->extra, option, value)
+                                             : HF_ERR_INVALID;
     }
 }
 
@@ -203,6 +223,7 @@ void tcp_status(struct tcp *tcp, const struct tcb *tcb, struct hf_status *status
         .snd_wscale = tcb->snd_wscale,
         .rcv_wscale = tcb->rcv_wscale,
         .retries = tcb->retries,
+        .peer_user_timeout_ms = tcp_extra(tcp, tcb->extra)->peer_timeout_ms,
     };
     memcpy(status->local.ip, id.local, 16);
     memcpy(status->remote.ip, id.remote, 16);

@@ -144,6 +144,19 @@ uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn)
     return (uint16_t)min_u32(wnd, 65535);
 }
 
+/* RFC 5482 3: with SYN or SYN,ACK, and with what goes out once there is news. */
+static void fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    const struct extra *extra = tcp_extra(tcp, tcb->extra);
+    bool syn = seg->ctl & SYN;
+    if (extra->adv_timeout_ms && (syn || (tcb->modes & M_TELL_TIMEOUT))) {
+        uint32_t own = extra->user_timeout_ms;
+        seg->opt.present |= OPT_UTO;
+        seg->opt.uto = tcp_user_timeout_option(own ? own : extra->adv_timeout_ms);
+        tcb->modes &= syn ? tcb->modes : ~(uint32_t)M_TELL_TIMEOUT;
+    }
+}
+
 static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     bool syn = seg->ctl & SYN;
@@ -159,6 +172,7 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
             seg->opt.present |= OPT_SACK_OK;
         }
     }
+    fill_user_timeout(tcp, tcb, seg);
     if (tcb->flags & (first ? F_TS_SENT : F_TS)) {
         seg->opt.present |= OPT_TS;
         seg->opt.ts_val = tcp->now_ms + tcb->ts_offset;

@@ -317,6 +317,7 @@ bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *se
     if (piece.len == 0) {
         return true;
     }
+    tally_of(tcp, tcb)->last_rcv_ms = tcp->now_ms;
     if (!tcp_attach(tcp, tcb)) {
         return false;
     }

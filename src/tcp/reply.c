@@ -92,6 +92,11 @@ static void put_syn_options(struct tcp *tcp, const struct tcb *scratch, struct t
     if (scratch->flags & F_SACK) {
         reply->options |= OPT_SACK_OK;
     }
+    uint32_t timeout_ms = tcp_extra(tcp, scratch->extra)->adv_timeout_ms;
+    if (timeout_ms) {
+        reply->options |= OPT_UTO;
+        reply->uto = tcp_user_timeout_option(timeout_ms);
+    }
 }
 
 void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *id)
@@ -157,6 +162,7 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
         .opt = {.present = reply->options,
                 .mss = (uint16_t)min_u32(reply->mss, mtu - (out->id.v4 ? 40 : 60)),
                 .wscale = reply->wscale,
+                .uto = reply->uto,
                 .ts_val = reply->ts_val,
                 .ts_ecr = reply->ts_ecr},
     };

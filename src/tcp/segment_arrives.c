@@ -250,6 +250,8 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
         return HF_V_DROP_ACK_OF_UNSENT;
     }
     tcp_take_timestamp(tcp, tcb, seg);
+    tally_of(tcp, tcb)->last_ack_ms = tcp->now_ms;
+    tcp_take_user_timeout(tcp, tcb, seg);
     if (tcb->state == HF_TIME_WAIT) {
         return HF_V_CONTINUE;
     }

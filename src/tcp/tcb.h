@@ -85,7 +85,9 @@ enum {
 
 /* tcb.modes: more flags. */
 enum {
-    M_KEEPALIVE = 1u << 0, /* RFC 9293 3.8.4: an idle peer is asked whether it is there */
+    M_KEEPALIVE = 1u << 0,    /* RFC 9293 3.8.4: an idle peer is asked whether it is there   */
+    M_TELL_TIMEOUT = 1u << 1, /* RFC 5482: the next segment carries the option               */
+    M_DOUBT = 1u << 2,        /* R1 was reached: IP shall doubt the next hop (MUST-20)       */
 };
 
 /* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */
@@ -175,6 +177,11 @@ _Static_assert(sizeof(struct tally) == 48, "the byte table: counters");
 struct extra {
     uint32_t user_timeout_ms; /* 0: none                                                    */
     uint32_t snd_low;         /* low water of HF_WRITABLE                                   */
+    uint32_t keep_idle_ms, keep_interval_ms, keep_count; /* RFC 9293 3.8.4                   */
+    uint32_t linger;          /* HF_LINGER + 1, 0: off                                      */
+    uint32_t adv_timeout_ms;  /* RFC 5482 ADV_UTO, 0: not ENABLED                           */
+    uint32_t peer_timeout_ms; /* REMOTE_UTO, 0: none came                                   */
+    uint32_t timeout_set;     /* the application chose user_timeout_ms: not CHANGEABLE      */
 };
 
 /* Where a sequence number lies in the send queue. */
@@ -316,8 +323,9 @@ struct listener {
     uint32_t rcv_buf, snd_buf; /* inherited by its connections                          */
     uint16_t max_segment;
     uint8_t ttl, tos;
-    uint32_t inherit; /* F_NODELAY, F_QUICK_ACK                     */
-    uint32_t extra;   /* struct extra, 0: none: copied to each      */
+    uint32_t inherit;       /* F_NODELAY, F_QUICK_ACK                     */
+    uint32_t inherit_modes; /* M_KEEPALIVE */
+    uint32_t extra;         /* struct extra, 0: none: copied to each      */
 };
 
 /* What is sent without a record: resets, answers of half-open and waiting connections. */
@@ -331,8 +339,9 @@ struct tcp_reply {
     uint16_t ctl : 12;
     uint16_t state : 4; /* for the trace: of the compact record it answers for, or CLOSED */
     uint16_t mss;
-    uint8_t options; /* OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_TS */
+    uint8_t options; /* OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_TS | OPT_UTO */
     uint8_t wscale;
+    uint16_t uto; /* RFC 5482 */
 };
 
 /* One event of the history ring. */

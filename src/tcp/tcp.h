@@ -271,6 +271,16 @@ enum hf_verdict tcp_syn_in_time_wait(struct tcp *tcp, struct tcb *tcb, const str
 bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg,
                             bool *by_seq_alone);
 
+/* keepalive.c: 3.8.4 */
+void tcp_keepalive_set(struct tcp *tcp, struct tcb *tcb, bool on);
+/* A state was entered, or an option set, with which it may begin.  tcp_rearm is the caller's. */
+void tcp_keepalive_start(struct tcp *tcp, struct tcb *tcb);
+void tcp_keepalive_timeout(struct tcp *tcp, struct tcb *tcb);
+
+/* user_timeout.c: RFC 5482 */
+uint16_t tcp_user_timeout_option(uint32_t ms); /* the option's sixteen bits */
+void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+
 /* timeouts.c: 3.10.8 */
 /* Files the tcb in the wheel under its earliest deadline. */
 void tcp_rearm(struct tcp *tcp, struct tcb *tcb);

@@ -74,6 +74,28 @@ static void timed_out(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
     tcp_finish(tcp, tcb, HF_ERR_TIMED_OUT, cause, HF_V_ACCEPTED);
 }
 
+/* R2 (SHLD-11): a number of retransmissions, fewer for a connection that no application holds any
+ * more; where the user has set a time, that decides alone (MUST-21). */
+static bool gives_up(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct hf_policy *policy = &tcp->b->policy;
+    if (tcp_extra(tcp, tcb->extra)->user_timeout_ms) {
+        return false;
+    }
+    return tcb->retries >=
+           (tcb->flags & F_RELEASED ? policy->orphan_retries : policy->data_retries);
+}
+
+/* R1 (MUST-20, SHLD-9, SHLD-10): the application is told once, and IP, that the way may be bad. */
+static void count_retry(struct tcp *tcp, struct tcb *tcb)
+{
+    tcb->retries += tcb->retries < UINT8_MAX ? 1 : 0;
+    if (tcb->retries == tcp->b->policy.warn_retries) {
+        tcp_event(tcp, tcb, HF_TROUBLE);
+        tcb->modes |= M_DOUBT;
+    }
+}
+
 /* The SYN or SYN,ACK again, RFC 9293 3.8.3: attempts to open have a limit of their own (MUST-23).
  */
 static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
@@ -84,7 +106,7 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
         timed_out(tcp, tcb, passive ? HF_TIMER_SYN_ACK : HF_TIMER_RTO);
         return;
     }
-    tcb->retries++;
+    count_retry(tcp, tcb);
     tcb->flags |= F_SYN_RESENT;
     active->backoff++;
     active->rtt_timed = 0;
@@ -92,9 +114,23 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
     tcp_rto_restart(tcp, tcb);
 }
 
+/* RFC 6429 4: a peer that answers probes and keeps its window closed keeps the connection, but not
+ * for ever one that no application holds any more: that is this host's memory. */
+static bool orphan_waits_too_long(const struct tcp *tcp, const struct tcb *tcb,
+                                  const struct active *active)
+{
+    uint32_t most = tcp->b->policy.orphan_probes;
+    return (tcb->flags & F_RELEASED) && most && active->persist > most;
+}
+
 /* 3.8.6.1: the window is still closed, or so small that nothing was worth sending. */
 static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
+    if (orphan_waits_too_long(tcp, tcb, active)) {
+        tcp_reply_abort(tcp, tcb);
+        timed_out(tcp, tcb, HF_TIMER_PERSIST);
+        return;
+    }
     if (tcb->snd.wnd > 0) { /* the override timer of 3.8.6.2.1 (4) */
         active->persist = 0;
         active->rto_at_ms = 0;
@@ -103,11 +139,11 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
         tcp_consider_sending(tcp, tcb);
         return;
     }
-    if (tcb->retries >= tcp->b->policy.data_retries) {
+    if (gives_up(tcp, tcb)) {
         timed_out(tcp, tcb, HF_TIMER_PERSIST);
         return;
     }
-    tcb->retries++;
+    count_retry(tcp, tcb);
     uint32_t doubled = min_u32(active->persist, 16);
     active->persist++;
     uint64_t wait_ms = (uint64_t)tcp_rto_ms(tcp, tcb) << doubled;
@@ -123,27 +159,50 @@ static void retransmission_timeout(struct tcp *tcp, struct tcb *tcb, struct acti
         syn_timeout(tcp, tcb, active);
         return;
     }
-    if (tcb->retries >= tcp->b->policy.data_retries) { /* R2, SHLD-11 */
+    if (gives_up(tcp, tcb)) {
         timed_out(tcp, tcb, HF_TIMER_RTO);
         return;
     }
-    tcb->retries++;
-    active->backoff++;
+    count_retry(tcp, tcb);
+    active->backoff += active->backoff < UINT8_MAX ? 1 : 0;
     active->rtt_timed = 0;
     tcp_recovery_on_rto(tcp, tcb);
     tcp_owe(tcp, tcb, HF_OWES_REPEAT);
     tcp_rto_restart(tcp, tcb);
 }
 
-/* What ends a state that waits for nothing but time. */
-static void long_timeout(struct tcp *tcp, struct tcb *tcb)
+/* What long_at_ms counts for. */
+static enum hf_cause long_cause(const struct tcb *tcb)
 {
     if (tcb->state == HF_TIME_WAIT) {
+        return HF_TIMER_TIME_WAIT;
+    }
+    if (tcb->flags & F_HELD) {
+        return HF_TIMER_SYN_ACK;
+    }
+    if (!(tcb->flags & F_RELEASED)) {
+        return HF_TIMER_KEEPALIVE;
+    }
+    return tcb->state == HF_FIN_WAIT_2 ? HF_TIMER_FIN_WAIT_2 : HF_TIMER_LINGER;
+}
+
+/* What ends a state that waits for nothing but time, or asks an idle peer. */
+static void long_timeout(struct tcp *tcp, struct tcb *tcb)
+{
+    switch (long_cause(tcb)) {
+    case HF_TIMER_TIME_WAIT:
         tcp_finish(tcp, tcb, HF_OK, HF_TIMER_TIME_WAIT, HF_V_ACCEPTED);
-    } else if (tcb->flags & F_HELD) {
-        timed_out(tcp, tcb, HF_TIMER_SYN_ACK);
-    } else {
-        timed_out(tcp, tcb, HF_TIMER_FIN_WAIT_2);
+        break;
+    case HF_TIMER_KEEPALIVE:
+        tcp_keepalive_timeout(tcp, tcb);
+        break;
+    case HF_TIMER_LINGER:
+        tcp_reply_abort(tcp, tcb);
+        timed_out(tcp, tcb, HF_TIMER_LINGER);
+        break;
+    default:
+        timed_out(tcp, tcb, long_cause(tcb));
+        break;
     }
 }
 
@@ -162,7 +221,7 @@ static enum hf_cause due(const struct tcp *tcp, const struct tcb *tcb)
         return HF_TIMER_DELAYED_ACK;
     }
     if (ms_due(tcb->long_at_ms, now_ms)) {
-        return tcb->state == HF_TIME_WAIT ? HF_TIMER_TIME_WAIT : HF_TIMER_FIN_WAIT_2;
+        return long_cause(tcb);
     }
     return HF_CAUSE_NONE;
 }

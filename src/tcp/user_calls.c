@@ -22,6 +22,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     }
     if (extra) {
         extra->user_timeout_ms = timeout_ms;
+        extra->timeout_set = 1;
     }
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_OPEN_ACTIVE);
     tcb->flags |= tcp_offered_options(tcp);
@@ -390,7 +391,9 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb)
     }
     tcp_events_clear(tcp, tcb);
     tcb->flags |= F_RELEASED;
-    if (tcb->state == HF_SYN_SENT || tcb->state == HF_LISTEN || unread(tcp, tcb)) {
+    uint32_t linger = tcp_extra(tcp, tcb->extra)->linger;
+    bool at_once = linger == 1 && tcb->state != HF_TIME_WAIT; /* SO_LINGER with 0: POSIX */
+    if (tcb->state == HF_SYN_SENT || tcb->state == HF_LISTEN || at_once || unread(tcp, tcb)) {
         aborted(tcp, tcb, HF_CALL_RELEASE);
         return;
     }
@@ -401,6 +404,8 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb)
     bool alive = tcb->generation == generation;
     if (alive && tcb->state == HF_FIN_WAIT_2) {
         tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.fin_timeout_ms);
+    } else if (alive && tcb->state != HF_TIME_WAIT) {
+        tcb->long_at_ms = linger ? ms_after(tcp->now_ms, linger - 1) : 0;
     }
     tcp_trace_end(tcp, alive ? tcb : NULL, HF_V_ACCEPTED);
     if (alive) {

@@ -41,6 +41,7 @@ static const char *const cause_names[HF_CAUSES] = {
     [HF_TIMER_NEIGHBOUR] = "neighbour timeout",
     [HF_TIMER_FRAGMENT] = "reassembly timeout",
     [HF_CAUSE_FAST_RETRANSMIT] = "fast retransmit",
+    [HF_TIMER_LINGER] = "linger timeout",
 };
 
 /* What a record from elsewhere holds may be any number. */

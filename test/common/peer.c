@@ -237,6 +237,7 @@ static void same_options(struct peer *p, const struct seg_spec *spec, const stru
         peer_fail(p, "there are timestamps");
     same(p, "TSval", spec->tsval, opt->ts_val);
     same(p, "TSecr", spec->tsecr, opt->ts_ecr);
+    same(p, "the user timeout option", spec->uto, opt->present & OPT_UTO ? opt->uto : 0);
     same_sack(p, spec, opt);
     const uint8_t *header = seen->bytes + seen->ip_offset + seen->ip.header_len;
     peer_option_text(header, seen->seg.header_len, text, sizeof text);

@@ -56,6 +56,7 @@ struct seg_spec {
     int mss;          /* option; sends: 0 none                                    */
     int wscale;       /* SHIFT(n)                                                 */
     bool sackok;
+    int64_t uto; /* user timeout option (RFC 5482), sends: 0: none; expects: ZERO: none     */
     int64_t tsval, tsecr; /* sends: a peer that agreed upon them sends them itself   */
     bool no_ts;           /* sends: does not, this time; expects: there are none     */
     int64_t sack[4][2];   /* expects: these and no others                            */

@@ -114,6 +114,10 @@ static void put_spec_options(struct peer *p, const struct seg_spec *spec, struct
         opt->present |= OPT_WSCALE;
         opt->wscale = (uint8_t)(spec->wscale - 1);
     }
+    if (spec->uto) {
+        opt->present |= OPT_UTO;
+        opt->uto = (uint16_t)peer_number(p, spec->uto);
+    }
     if (spec->sackok)
         opt->present |= OPT_SACK_OK;
     if (spec->tsval || spec->tsecr || (c->ts && !spec->no_ts && !(spec->ctl & RST))) {

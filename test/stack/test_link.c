@@ -177,6 +177,32 @@ TEST(a_neighbour_that_never_answers_is_unreachable_after_three_seconds)
     expects_silence();
 }
 
+/* RFC 9293 3.8.3 (a), RFC 4861 7.3.1.  MUST-20 */
+TEST(after_three_retransmissions_the_next_hop_is_asked_whether_it_is_still_there)
+{
+    asks_for_the_peer(p);
+    answers(p, p->peer_mac);
+    expects(SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    writes(10);
+    expects(ACK, .len = 10);
+    for (uint32_t retries = 0; retries < 2; retries = status_of(retries)) {
+        after(10);
+        struct seen *seen;
+        while ((seen = peer_take(p, WIRE_PROTO_TCP)) != NULL)
+            peer_taken(p, seen);
+        holds(peer_any(p) == NULL);
+    }
+    while (status_of(retries) < 3)
+        after(10);
+    after(1);
+    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+    holds(seen != NULL);
+    peer_taken(p, seen);
+    expects_question(p, true);
+}
+
 TEST(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket)
 {
     p->ethernet = p->ask = true;
@@ -474,6 +500,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(a_syn_waits_until_the_neighbour_has_answered),
         BOTH(a_neighbour_that_never_answers_is_unreachable_after_three_seconds),
+        BOTH(after_three_retransmissions_the_next_hop_is_asked_whether_it_is_still_there),
         BOTH(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket),
         BOTH(the_newest_datagrams_wait_for_the_neighbour),
         BOTH(an_old_entry_is_confirmed_by_a_question_to_its_owner),

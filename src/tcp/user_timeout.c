@@ -1,0 +1,54 @@
+/* user_timeout.c - RFC 5482: how long text may stay unacknowledged, told to the peer and by it.
+ *
+ * USER_TIMEOUT is extra->user_timeout_ms; ADV_UTO is extra->adv_timeout_ms, and ENABLED means that
+ * it is not 0.  CHANGEABLE ends when the application sets USER_TIMEOUT itself (RFC5482-1).  The
+ * option is sent with the SYN, with the first segment behind it, and with the next one after each
+ * change (RFC5482-3, RFC5482-4); it may be lost, and nothing depends on it (RFC5482-12).
+ */
+#include "tcp/tcp.h"
+
+enum { MINUTES = 0x8000, VALUE = 0x7fff };
+
+/* RFC5482-14: a bit for minutes, and fifteen bits. */
+uint16_t tcp_user_timeout_option(uint32_t ms)
+{
+    uint32_t seconds = max_u32(ms / 1000, 1);
+    return (uint16_t)(seconds <= VALUE ? seconds : MINUTES | min_u32(seconds / 60, VALUE));
+}
+
+static uint32_t option_ms(uint16_t option)
+{
+    uint32_t value = option & VALUE;
+    return (uint32_t)min_u64((uint64_t)value * (option & MINUTES ? 60000 : 1000), INT32_MAX);
+}
+
+/* Section 3.1: USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)), and L_LIMIT is above
+ * the RTO (RFC5482-6, RFC5482-9 .. RFC5482-11). */
+static uint32_t adopted_ms(const struct tcp *tcp, const struct tcb *tcb, const struct extra *extra)
+{
+    const struct hf_policy *policy = &tcp->b->policy;
+    uint32_t least = max_u32(policy->user_timeout_least_ms, tcp_rto_ms(tcp, tcb) + 1);
+    uint32_t wanted = max_u32(max_u32(extra->adv_timeout_ms, extra->peer_timeout_ms), least);
+    return min_u32(wanted, max_u32(policy->user_timeout_most_ms, least));
+}
+
+/* An acceptable segment's option, in a synchronised state (RFC5482-13).  Without ADV_UTO it is
+ * ignored (RFC5482-5), and so is the reserved value 0 (RFC5482-15). */
+void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    if (!(seg->opt.present & OPT_UTO) || tcp_extra(tcp, tcb->extra)->adv_timeout_ms == 0 ||
+        (seg->opt.uto & VALUE) == 0) {
+        return;
+    }
+    struct extra *extra = tcp_own_extra(tcp, &tcb->extra);
+    extra->peer_timeout_ms = option_ms(seg->opt.uto); /* RFC5482-8: told by hf_status */
+    if (extra->timeout_set) {                         /* RFC5482-7 */
+        return;
+    }
+    uint32_t ms = adopted_ms(tcp, tcb, extra);
+    if (ms != extra->user_timeout_ms) {
+        extra->user_timeout_ms = ms;
+        tcb->modes |= M_TELL_TIMEOUT;
+        tcp_keepalive_start(tcp, tcb);
+    }
+}

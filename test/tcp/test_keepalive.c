@@ -1,0 +1,198 @@
+/* RFC 9293 section 3.8.4: keep-alives. */
+#include "common/peer.h"
+
+enum { HOUR_MS = 3600 * 1000, IDLE_MS = 10000, INTERVAL_MS = 2000 };
+
+static void keep_alive(struct peer *p, int count)
+{
+    sets(HF_KEEPALIVE_IDLE, IDLE_MS);
+    sets(HF_KEEPALIVE_INTERVAL, INTERVAL_MS);
+    sets(HF_KEEPALIVE_COUNT, count);
+    sets(HF_KEEPALIVE, 1);
+}
+
+/* MUST-25 */
+TEST(without_being_asked_for_there_are_no_keep_alives)
+{
+    establish_active();
+    after(24 * HOUR_MS);
+    expects_silence();
+    expects_state(HF_ESTABLISHED);
+}
+
+/* MUST-28 */
+TEST(the_first_keep_alive_comes_after_two_idle_hours)
+{
+    establish_active();
+    sets(HF_KEEPALIVE, 1);
+    after(2 * HOUR_MS - 10);
+    expects_silence();
+    expects_after(5, 15, ACK, .seq = ISS, .ack = IRS + 1);
+}
+
+/* MUST-27, SHLD-12: empty, one octet too old. */
+TEST(an_idle_peer_is_asked_with_an_empty_segment_after_the_time_that_was_set)
+{
+    establish_active();
+    keep_alive(p, 9);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS, .ack = IRS + 1, .len = 0);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS, .ack = IRS + 1);
+}
+
+/* MUST-26 */
+TEST(whatever_comes_from_the_peer_begins_the_idle_time_anew)
+{
+    establish_active();
+    keep_alive(p, 9);
+    after(IDLE_MS - 1000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+}
+
+/* MUST-26 */
+TEST(while_text_is_on_its_way_only_retransmissions_ask_the_peer)
+{
+    establish_active();
+    keep_alive(p, 1);
+    sets(HF_KEEPALIVE_IDLE, 50);
+    writes(100);
+    expects(ACK, .seq = ISS + 1, .len = 100);
+    for (int i = 0; i < 6; i++) { /* far beyond the idle time, and the count */
+        expects_after(1, 60000, ACK, .seq = ISS + 1, .len = 100);
+    }
+    expects_state(HF_ESTABLISHED);
+}
+
+/* MUST-29 */
+TEST(one_keep_alive_without_an_answer_says_nothing)
+{
+    establish_active();
+    keep_alive(p, 3);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, ACK, .seq = ISS);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    for (int i = 0; i < 3; i++) { /* all three are due again */
+        int wait = i == 0 ? IDLE_MS : INTERVAL_MS;
+        expects_after(wait - 5, wait + 5, ACK, .seq = ISS);
+    }
+    expects_state(HF_ESTABLISHED);
+}
+
+TEST(a_peer_that_answers_no_keep_alive_is_reset_after_the_count)
+{
+    establish_active();
+    keep_alive(p, 2);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, RST | ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+/* MUST-24 */
+TEST(keep_alives_are_switched_for_one_connection_and_off_again)
+{
+    establish_active();
+    keep_alive(p, 9);
+    on(1);
+    establish_active();
+    after(IDLE_MS - 100);
+    expects_silence();
+    on(0);
+    expects_after(50, 150, ACK, .seq = ISS); /* of the first alone */
+    expects_silence();
+    sets(HF_KEEPALIVE, 0);
+    after(HOUR_MS);
+    expects_silence();
+}
+
+TEST(a_listener_hands_keep_alives_down)
+{
+    listens();
+    hf_handle listener = p->listener;
+    calls(hf_set_option(p->stack, &p->env, listener, HF_KEEPALIVE, 1));
+    calls(hf_set_option(p->stack, &p->env, listener, HF_KEEPALIVE_IDLE, IDLE_MS));
+    int64_t value = 0;
+    calls(hf_option(p->stack, listener, HF_KEEPALIVE, &value));
+    holds_equal(value, 1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    calls(hf_option(p->stack, p->c->handle, HF_KEEPALIVE_IDLE, &value));
+    holds_equal(value, IDLE_MS);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS, .ack = IRS + 1);
+}
+
+TEST(a_half_closed_peer_that_went_away_is_noticed)
+{
+    establish_active();
+    keep_alive(p, 1);
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, RST | ACK, .seq = ISS + 2);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+TEST(the_user_timeout_counts_instead_of_the_number_of_keep_alives)
+{
+    establish_active();
+    keep_alive(p, 1);
+    sets(HF_USER_TIMEOUT, IDLE_MS + 3 * INTERVAL_MS);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, RST | ACK, .seq = ISS + 1);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+TEST(keep_alive_times_that_cannot_be_are_refused)
+{
+    establish_active();
+    const enum hf_option options[] = {HF_KEEPALIVE_IDLE, HF_KEEPALIVE_INTERVAL, HF_KEEPALIVE_COUNT};
+    for (size_t i = 0; i < 3; i++) {
+        refuses(HF_ERR_INVALID, hf_set_option(p->stack, &p->env, p->c->handle, options[i], 0));
+        refuses(HF_ERR_INVALID,
+                hf_set_option(p->stack, &p->env, p->c->handle, options[i], (int64_t)1 << 31));
+    }
+    refuses(HF_ERR_INVALID, hf_set_option(p->stack, &p->env, p->c->handle, HF_KEEPALIVE, 2));
+}
+
+TEST(who_may_have_no_record_for_options_is_told)
+{
+    p->config.max_extras = 1;
+    establish_active();
+    sets(HF_KEEPALIVE_IDLE, 5000);
+    on(1);
+    establish_active();
+    refuses(HF_ERR_NO_RESOURCES,
+            hf_set_option(p->stack, &p->env, p->c->handle, HF_KEEPALIVE_IDLE, 5000));
+    on(0);
+    aborts();
+    expects(RST | ACK);
+    releases();
+    on(1);
+    sets(HF_KEEPALIVE_IDLE, 5000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(without_being_asked_for_there_are_no_keep_alives),
+        BOTH(the_first_keep_alive_comes_after_two_idle_hours),
+        BOTH(an_idle_peer_is_asked_with_an_empty_segment_after_the_time_that_was_set),
+        BOTH(whatever_comes_from_the_peer_begins_the_idle_time_anew),
+        V4(while_text_is_on_its_way_only_retransmissions_ask_the_peer),
+        V4(one_keep_alive_without_an_answer_says_nothing),
+        BOTH(a_peer_that_answers_no_keep_alive_is_reset_after_the_count),
+        V4(keep_alives_are_switched_for_one_connection_and_off_again),
+        BOTH(a_listener_hands_keep_alives_down),
+        V4(a_half_closed_peer_that_went_away_is_noticed),
+        V4(the_user_timeout_counts_instead_of_the_number_of_keep_alives),
+        V4(keep_alive_times_that_cannot_be_are_refused),
+        V4(who_may_have_no_record_for_options_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

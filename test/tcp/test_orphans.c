@@ -1,0 +1,165 @@
+/* Connections whose handle was released, and linger: RFC 9293 3.6, RFC 6429, POSIX SO_LINGER. */
+#include "common/peer.h"
+
+TEST(a_released_connection_whose_fin_nobody_acknowledges_is_given_up)
+{
+    establish_passive();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK, .ack = IRS + 2);
+    releases();
+    expects(FIN | ACK, .seq = ISS + 1);
+    expects_state(HF_LAST_ACK);
+    int64_t first_ns = p->env.now_ns;
+    for (uint32_t i = 0; i < p->config.policy.orphan_retries; i++) {
+        expects_after(1, 120000, FIN | ACK, .seq = ISS + 1);
+    }
+    after(130000);
+    expects_silence();
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.connections, 0);
+    holds((p->env.now_ns - first_ns) / 1000000000 >= 100); /* SHLD-11 */
+}
+
+TEST(a_released_connection_in_fin_wait_2_ends_after_fin_timeout)
+{
+    establish_active();
+    releases();
+    expects(FIN | ACK, .seq = ISS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects_state(HF_FIN_WAIT_2);
+    after(p->config.policy.fin_timeout_ms - 1);
+    expects_state(HF_FIN_WAIT_2);
+    after(2);
+    expects_state(HF_CLOSED);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(RST, .seq = ISS + 2);
+}
+
+/* The peer answers each probe and never opens its window. */
+static void probe(struct peer *p, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        expects_after(1, 130000, ACK, .seq = ISS, .len = 0);
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = ZERO);
+    }
+}
+
+static void close_the_window(struct peer *p)
+{
+    establish_active();
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = ZERO);
+    writes(100);
+    expects_silence();
+}
+
+/* RFC6429-1 */
+TEST(a_peer_that_keeps_its_window_closed_and_answers_keeps_the_connection)
+{
+    close_the_window(p);
+    probe(p, 3 * p->config.policy.orphan_probes);
+    expects_state(HF_ESTABLISHED);
+}
+
+/* RFC6429-2 */
+TEST(an_application_may_end_a_connection_whose_window_stays_closed)
+{
+    close_the_window(p);
+    probe(p, 2);
+    aborts();
+    expects(RST | ACK, .seq = ISS + 1);
+    releases();
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.connections + counters.active, 0);
+}
+
+/* RFC6429-2 */
+TEST(a_closed_window_does_not_hold_a_released_connection_for_ever)
+{
+    close_the_window(p);
+    releases();
+    probe(p, p->config.policy.orphan_probes);
+    expects_after(1, 130000, RST | ACK, .seq = ISS + 1, .ack = IRS + 1);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.connections, 0);
+}
+
+TEST(a_linger_time_of_zero_makes_releasing_a_reset)
+{
+    establish_active();
+    sets(HF_LINGER, 0);
+    releases();
+    expects(RST | ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_silence();
+}
+
+TEST(with_a_linger_time_all_that_is_acknowledged_within_it_closes_in_order)
+{
+    establish_active();
+    sets(HF_LINGER, 5000);
+    writes(100);
+    expects(ACK, .len = 100);
+    releases();
+    expects(FIN | ACK, .seq = ISS + 101);
+    after(100);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 102);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 102);
+    expects(ACK, .ack = IRS + 2);
+    after(6000);
+    expects_silence();
+}
+
+TEST(what_is_not_acknowledged_in_the_linger_time_is_reset)
+{
+    establish_active();
+    sets(HF_LINGER, 5000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = ZERO);
+    writes(100);
+    releases();
+    int64_t released_ns = p->env.now_ns;
+    for (;;) {
+        after(10);
+        struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+        if (seen == NULL) {
+            holds(p->env.now_ns - released_ns < 6000000000);
+            continue;
+        }
+        bool reset = seen->seg.ctl & RST;
+        peer_taken(p, seen);
+        if (reset) {
+            break;
+        }
+    }
+    holds((p->env.now_ns - released_ns) / 1000000 >= 5000);
+}
+
+TEST(linger_is_off_until_it_is_set_and_after)
+{
+    establish_active();
+    int64_t value = 0;
+    calls(hf_option(p->stack, p->c->handle, HF_LINGER, &value));
+    holds_equal(value, -1);
+    sets(HF_LINGER, 0);
+    sets(HF_LINGER, -1);
+    refuses(HF_ERR_INVALID, hf_set_option(p->stack, &p->env, p->c->handle, HF_LINGER, -2));
+    releases();
+    expects(FIN | ACK, .seq = ISS + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(a_released_connection_whose_fin_nobody_acknowledges_is_given_up),
+        BOTH(a_released_connection_in_fin_wait_2_ends_after_fin_timeout),
+        V4(a_peer_that_keeps_its_window_closed_and_answers_keeps_the_connection),
+        V4(an_application_may_end_a_connection_whose_window_stays_closed),
+        BOTH(a_closed_window_does_not_hold_a_released_connection_for_ever),
+        BOTH(a_linger_time_of_zero_makes_releasing_a_reset),
+        V4(with_a_linger_time_all_that_is_acknowledged_within_it_closes_in_order),
+        V4(what_is_not_acknowledged_in_the_linger_time_is_reset),
+        V4(linger_is_off_until_it_is_set_and_after),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,241 @@
+/* RFC 5482: the TCP user timeout option; RFC 9293 section 3.8.3: R1, R2 and the user timeout. */
+#include "common/peer.h"
+
+enum { SECOND_MS = 1000, MINUTES = 0x8000, HOUR_MS = 3600 * 1000 };
+
+static int64_t user_timeout(struct peer *p)
+{
+    int64_t value = -1;
+    calls(hf_option(p->stack, p->c->handle, HF_USER_TIMEOUT, &value));
+    return value;
+}
+
+/* An ACK of the peer with the option. */
+static void tells(struct peer *p, int64_t option)
+{
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .uto = option);
+}
+
+/* An active OPEN with the option set before the SYN leaves. */
+static void opens_with(struct peer *p, int64_t adv_ms)
+{
+    starts();
+    struct hf_endpoint here = peer_here(p, p->c->stack_port);
+    struct hf_endpoint there = peer_there(p, p->c->peer_port);
+    int error = hf_open(p->stack, &p->env, &here, &there, 0, &p->c->handle);
+    holds_equal(error, HF_OK);
+    sets(HF_ADVERTISED_TIMEOUT, adv_ms);
+}
+
+static void establish_with(struct peer *p, int64_t adv_ms)
+{
+    opens_with(p, adv_ms);
+    expects(SYN, .uto = adv_ms / 1000);
+    sends(SYN | ACK, .seq = IRS, .mss = 1460);
+    expects(ACK, .uto = adv_ms / 1000); /* RFC5482-3 */
+    expects_event(HF_CONNECTED);
+}
+
+/* RFC5482-5, RFC5482-2 */
+TEST(without_an_advertised_timeout_the_option_is_neither_sent_nor_heeded)
+{
+    opens();
+    expects(SYN, .uto = ZERO);
+    sends(SYN | ACK, .seq = IRS, .mss = 1460, .uto = 300);
+    expects(ACK, .uto = ZERO);
+    tells(p, 300);
+    expects_silence();
+    expects_state(HF_ESTABLISHED);
+    holds_equal(user_timeout(p), 0);
+    holds_equal(status_of(peer_user_timeout_ms), 0);
+}
+
+/* RFC5482-3, RFC5482-12: the SYN and the first segment behind it, no others. */
+TEST(the_option_goes_with_the_syn_and_the_first_segment_after_it)
+{
+    establish_with(p, 200 * SECOND_MS);
+    writes(10);
+    expects(ACK, .len = 10, .uto = ZERO);
+}
+
+/* RFC5482-3 */
+TEST(a_listeners_syn_ack_carries_the_option_too)
+{
+    listens();
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_ADVERTISED_TIMEOUT, 200 * SECOND_MS));
+    sends(SYN, .seq = IRS, .mss = 1460, .uto = 400);
+    expects(SYN | ACK, .uto = 200);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .uto = 400);
+    accepts();
+    holds_equal(user_timeout(p), 400 * SECOND_MS);
+    writes(10);
+    expects(ACK, .len = 10, .uto = 400);
+}
+
+/* RFC5482-4: what was adopted, and what is advertised anew, goes with the next segment. */
+TEST(a_change_is_told_with_the_next_segment)
+{
+    establish_with(p, 200 * SECOND_MS);
+    sets(HF_ADVERTISED_TIMEOUT, 250 * SECOND_MS);
+    writes(10);
+    expects(ACK, .len = 10, .uto = 250);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 11, .uto = 600);
+    writes(10);
+    expects(ACK, .len = 10, .uto = 600);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 21, .uto = 600);
+    writes(10);
+    expects(ACK, .len = 10, .uto = ZERO);
+}
+
+/* RFC5482-9: min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)). */
+TEST(the_largest_of_what_both_say_and_the_lower_limit_is_adopted)
+{
+    p->config.policy.user_timeout_most_ms = 600 * SECOND_MS;
+    establish_with(p, 150 * SECOND_MS);
+    tells(p, 120);
+    holds_equal(user_timeout(p), 150 * SECOND_MS);
+    tells(p, 200);
+    holds_equal(user_timeout(p), 200 * SECOND_MS);
+}
+
+/* RFC5482-6, RFC5482-10, RFC5482-17 */
+TEST(what_the_peer_asks_for_stays_within_limits)
+{
+    establish_with(p, 1 * SECOND_MS);
+    tells(p, 1);
+    holds_equal(user_timeout(p), 100 * SECOND_MS);
+    tells(p, MINUTES | 0x7fff); /* 22 days */
+    holds_equal(user_timeout(p), p->config.policy.user_timeout_most_ms);
+}
+
+/* RFC5482-11 */
+TEST(the_lower_limit_is_above_the_retransmission_timeout)
+{
+    p->config.policy.user_timeout_least_ms = 1;
+    establish_with(p, 1 * SECOND_MS);
+    writes(10);
+    expects(ACK, .len = 10);
+    for (int i = 0; i < 5; i++) {
+        expects_after(1, 60000, ACK, .len = 10);
+    }
+    uint32_t rto_ms = status_of(rto_ms);
+    holds(rto_ms > 2 * SECOND_MS);
+    tells(p, 1);
+    holds(user_timeout(p) > rto_ms);
+}
+
+/* RFC5482-1, RFC5482-7, RFC5482-8 */
+TEST(what_the_application_set_itself_is_not_changed_but_the_peers_wish_is_told)
+{
+    establish_with(p, 200 * SECOND_MS);
+    sets(HF_USER_TIMEOUT, 30 * SECOND_MS);
+    tells(p, 300);
+    holds_equal(user_timeout(p), 30 * SECOND_MS);
+    holds_equal(status_of(peer_user_timeout_ms), 300 * SECOND_MS);
+}
+
+/* RFC5482-14: a granularity bit and fifteen bits; RFC5482-15: 0 says nothing. */
+TEST(the_option_counts_seconds_or_minutes_and_zero_is_reserved)
+{
+    establish_with(p, 110 * SECOND_MS);
+    tells(p, MINUTES | 3);
+    holds_equal(user_timeout(p), 180 * SECOND_MS);
+    tells(p, 200);
+    holds_equal(user_timeout(p), 200 * SECOND_MS);
+    tells(p, MINUTES);
+    holds_equal(user_timeout(p), 200 * SECOND_MS);
+    sets(HF_ADVERTISED_TIMEOUT, 40000 * SECOND_MS);
+    sets(HF_USER_TIMEOUT, 0);
+    writes(10);
+    expects(ACK, .len = 10, .uto = MINUTES | 666);
+}
+
+/* RFC5482-13: an attempt to open keeps its own timeout, until it is open. */
+TEST(the_peers_syn_changes_the_timeout_of_an_open_connection_only)
+{
+    opens_with(p, 110 * SECOND_MS);
+    expects(SYN);
+    sends(SYN, .seq = IRS, .mss = 1460, .uto = 300); /* simultaneous: SYN-RECEIVED */
+    expects(SYN | ACK);
+    holds_equal(user_timeout(p), 0);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .uto = 300);
+    expects_state(HF_ESTABLISHED);
+}
+
+/* RFC5482-16 */
+TEST(keep_alives_come_later_than_an_adopted_timeout)
+{
+    establish_with(p, 110 * SECOND_MS);
+    sets(HF_KEEPALIVE_IDLE, 60 * SECOND_MS);
+    sets(HF_KEEPALIVE, 1);
+    tells(p, 300);
+    after(300 * SECOND_MS);
+    expects_silence();
+    expects_after(900, 1100, ACK, .seq = ISS);
+}
+
+/* MUST-21 */
+TEST(the_user_timeout_decides_alone_how_long_is_too_long)
+{
+    establish_active();
+    sets(HF_USER_TIMEOUT, 10 * SECOND_MS);
+    on(1);
+    establish_active();
+    sets(HF_USER_TIMEOUT, 5 * HOUR_MS);
+    writes(10);
+    expects(ACK, .len = 10);
+    on(0);
+    writes(10);
+    expects(ACK, .len = 10);
+    after(9900);
+    expects_state(HF_ESTABLISHED);
+    after(200);
+    peer_forget(p);
+    expects_closed(HF_ERR_TIMED_OUT);
+    on(1);
+    for (int i = 0; i < 20; i++) {
+        after(300 * SECOND_MS);
+        peer_forget(p);
+    }
+    expects_state(HF_ESTABLISHED);
+    after(4 * HOUR_MS);
+    peer_forget(p);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+/* MUST-20, SHLD-9, SHLD-10 */
+TEST(after_three_retransmissions_the_application_is_told_once_of_trouble)
+{
+    establish_active();
+    writes(10);
+    expects(ACK, .len = 10);
+    while (status_of(retries) < 3) {
+        expects_no_event(HF_TROUBLE);
+        after(10);
+    }
+    expects_event(HF_TROUBLE);
+    after(300 * SECOND_MS);
+    peer_forget(p);
+    expects_no_event(HF_TROUBLE);
+    expects_state(HF_ESTABLISHED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(without_an_advertised_timeout_the_option_is_neither_sent_nor_heeded),
+        BOTH(the_option_goes_with_the_syn_and_the_first_segment_after_it),
+        BOTH(a_listeners_syn_ack_carries_the_option_too),
+        V4(a_change_is_told_with_the_next_segment),
+        V4(the_largest_of_what_both_say_and_the_lower_limit_is_adopted),
+        V4(what_the_peer_asks_for_stays_within_limits),
+        V4(the_lower_limit_is_above_the_retransmission_timeout),
+        V4(what_the_application_set_itself_is_not_changed_but_the_peers_wish_is_told),
+        V4(the_option_counts_seconds_or_minutes_and_zero_is_reserved),
+        V4(the_peers_syn_changes_the_timeout_of_an_open_connection_only),
+        V4(keep_alives_come_later_than_an_adopted_timeout),
+        V4(the_user_timeout_decides_alone_how_long_is_too_long),
+        V4(after_three_retransmissions_the_application_is_told_once_of_trouble),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
