@@ -13,7 +13,7 @@ OTHER_BUILDS := gcc-debug gcc-asan clang-release tsan long i386 s390x
 DEPS := tools/install-deps.sh
 BUILD := tools/build
 
-.PHONY: help demo test test-all check conformance bench recovery fuzz soak install deb clean
+.PHONY: help demo test test-all check conformance mutate bench recovery fuzz soak install deb clean
 
 help: ## what there is
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ check: ## format, lint, include rule, size limits, purity
 conformance: ## CONFORMANCE.md from the tags, and whether each requirement has its answer
 	@$(DEPS) build
 	@tools/conformance
+
+mutate: ## small changes of the core, one at a time, that a test must notice; resumable
+	@$(DEPS) build
+	@tools/mutate
 
 bench: ## the speed tables
 	@$(DEPS) build test

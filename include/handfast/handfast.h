@@ -425,6 +425,8 @@ enum hf_option {
                               0: hf_release resets at once (POSIX SO_LINGER); -1: off             */
     HF_ADVERTISED_TIMEOUT, /* ms, the user timeout to tell the peer; the peer's is heeded then,
                               unless HF_USER_TIMEOUT is set (RFC 5482 ADV_UTO); 0: off            */
+    HF_ERROR_REPORTS,      /* 1: HF_ERROR_REPORT and HF_TROUBLE are told, 0: not (RFC 9293
+                              3.9.1.8); on connections                                            */
     HF_OPTIONS
 };
 int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,

@@ -51,6 +51,9 @@ void tcp_event(struct tcp *tcp, struct tcb *tcb, uint16_t bits)
     if (tcb->flags & (F_COMPACT | F_RELEASED)) {
         return;
     }
+    if (tcb->modes & M_NO_REPORTS) {
+        bits &= (uint16_t) ~(HF_ERROR_REPORT | HF_TROUBLE); /* SHLD-20 */
+    }
     if (tcb->flags & F_UNACCEPTED) {
         tcb->events |= bits;
         return;

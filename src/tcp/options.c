@@ -88,6 +88,15 @@ static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, in
     return error;
 }
 
+static int set_reports(struct tcb *tcb, int64_t value)
+{
+    if (value != 0 && value != 1) {
+        return HF_ERR_INVALID;
+    }
+    tcb->modes = value ? tcb->modes & ~(uint32_t)M_NO_REPORTS : tcb->modes | M_NO_REPORTS;
+    return HF_OK;
+}
+
 static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
 {
     switch (option) {
@@ -105,6 +114,8 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
         return set_octet(&tcb->ttl, value, 1, 255);
     case HF_TOS:
         return value & 3 ? HF_ERR_INVALID : set_octet(&tcb->tos, value, 0, 255);
+    case HF_ERROR_REPORTS:
+        return set_reports(tcb, value);
     case HF_CONGESTION_CONTROL:
         return value == 0 ? HF_OK : HF_ERR_UNSUPPORTED;
     case HF_KEEPALIVE:
@@ -151,6 +162,9 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         return HF_OK;
     case HF_TOS:
         *value = tcb->tos;
+        return HF_OK;
+    case HF_ERROR_REPORTS:
+        *value = (tcb->modes & M_NO_REPORTS) == 0;
         return HF_OK;
     case HF_CONGESTION_CONTROL:
         *value = 0;

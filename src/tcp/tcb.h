@@ -88,6 +88,7 @@ enum {
     M_KEEPALIVE = 1u << 0,    /* RFC 9293 3.8.4: an idle peer is asked whether it is there   */
     M_TELL_TIMEOUT = 1u << 1, /* RFC 5482: the next segment carries the option               */
     M_DOUBT = 1u << 2,        /* R1 was reached: IP shall doubt the next hop (MUST-20)       */
+    M_NO_REPORTS = 1u << 31,  /* the application wants no error reports (SHLD-20)            */
 };
 
 /* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */

@@ -64,6 +64,28 @@ TEST(a_soft_error_is_reported_and_the_attempt_goes_on)
     expects(ACK);
 }
 
+/* SHLD-20 */
+TEST(error_reports_can_be_switched_off_and_on_again)
+{
+    int64_t value;
+    establish_active();
+    calls(hf_option(p->stack, p->c->handle, HF_ERROR_REPORTS, &value));
+    holds_equal(value, 1);
+    refuses(HF_ERR_INVALID, hf_set_option(p->stack, &p->env, p->c->handle, HF_ERROR_REPORTS, 2));
+    sets(HF_ERROR_REPORTS, 0);
+    calls(hf_option(p->stack, p->c->handle, HF_ERROR_REPORTS, &value));
+    holds_equal(value, 0);
+    writes(100);
+    expects(ACK, .len = 100);
+    unreachable(p, 0, 0, ISS + 1);
+    for (int i = 0; i < 3; i++)
+        expects_after(0, 20000, ACK, .len = 100);
+    expects_no_event(HF_ERROR_REPORT | HF_TROUBLE);
+    sets(HF_ERROR_REPORTS, 1);
+    unreachable(p, 0, 0, ISS + 1);
+    expects_event(HF_ERROR_REPORT);
+}
+
 TEST(the_policy_can_let_a_soft_error_end_the_attempt)
 {
     p->config.policy.syn_soft_abort = true;
@@ -214,6 +236,7 @@ int main(void)
         BOTH(port_unreachable_ends_an_attempt_to_open),
         BOTH(an_error_that_quotes_another_number_is_ignored),
         BOTH(a_soft_error_is_reported_and_the_attempt_goes_on),
+        BOTH(error_reports_can_be_switched_off_and_on_again),
         BOTH(the_policy_can_let_a_soft_error_end_the_attempt),
         BOTH(a_hard_error_does_not_end_an_open_connection),
         BOTH(the_policy_can_let_a_hard_error_end_an_open_connection),
