@@ -83,6 +83,9 @@ struct hf_env {
 
 /* A stack: size, init, limits ----------------------------------------------------------------- */
 
+/* hf_policy.syn_cookies: when a SYN is answered without being kept (RFC 4987 3.6). */
+enum hf_cookies { HF_COOKIES_OFF, HF_COOKIES_FULL, HF_COOKIES_ALWAYS };
+
 /* Behaviour that an RFC leaves open.  Names as in doc/; 0 or false is "off". */
 struct hf_policy {
     uint32_t msl_ms;           /* 30,000: TIME-WAIT lasts twice this (RFC 9293 3.4.2)           */
@@ -93,6 +96,7 @@ struct hf_policy {
     uint32_t ack_delay_ms;     /* 40: delayed ACK, 1 .. 500 (RFC 9293 3.8.6.3)                  */
     uint32_t quick_acks;       /* 16: first ACKs of a connection that are not delayed           */
     uint32_t challenge_ack_ms; /* 500: one challenge ACK in this time per connection (RFC 5961) */
+    uint32_t cookie_slot_ms;   /* 60,000: SYN cookies of this and the previous slot are taken   */
     uint32_t hold_ms;          /* 130,000: a held SYN is forgotten this long after its last     */
     uint32_t syn_retries;      /* 7                                                             */
     uint32_t synack_retries;   /* 5; at most 7                                                  */
@@ -113,6 +117,8 @@ struct hf_policy {
     uint16_t port_last;          /* 60999: ... and last                                           */
     uint8_t ttl;                 /* 64                                                            */
     uint8_t dupthresh;           /* 3 (RFC 5681 3.2, RFC 6675)                                    */
+    uint8_t syn_cookies;         /* enum hf_cookies: HF_COOKIES_FULL, when a listener's backlog or
+                                    max_half_open is full (RFC 4987 3.6)                          */
     bool timestamps;             /* true (RFC 7323)                                               */
     bool sack;                   /* true (RFC 2018)                                               */
     bool window_scale;           /* true (RFC 7323)                                               */

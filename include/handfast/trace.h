@@ -99,7 +99,10 @@ enum hf_state {
     X(DROP_NEIGHBOUR, "an ARP or neighbour message that cannot be", "RFC 826, RFC 4861 7.1")       \
     X(DROP_LINK, "a frame of no use here", "RFC 894")                                              \
     X(DATAGRAM, "a datagram was queued", "RFC 768")                                                \
-    X(DROP_DATAGRAM_FULL, "the datagram queue is full", "RFC 768")
+    X(DROP_DATAGRAM_FULL, "the datagram queue is full", "RFC 768")                                 \
+    X(COOKIE_SENT, "no room: the SYN,ACK is a cookie, nothing is kept", "RFC 4987 3.6")            \
+    X(COOKIE_ACCEPTED, "the cookie comes back, the connection is open", "RFC 4987 3.6")            \
+    X(DROP_COOKIE, "a cookie that is not ours, or too old: reset", "RFC 4987 A")
 
 enum hf_verdict {
 #define X(name, sentence, place) HF_V_##name,

@@ -134,6 +134,8 @@ static void put_listener(struct canon *c, uint32_t idx)
     canon_32(c, l->inherit);
     canon_32(c, l->inherit_modes);
     canon_extra(c, l->extra);
+    canon_number(c, l->cookies_out, 1);
+    canon_age(c, l->cookie_ms, l->cookies_out ? 2 * c->st->tcp.b->policy.cookie_slot_ms : 0);
     put_tcbs(c, &l->accept, offsetof(struct tcb, event_link));
     put_tcbs(c, &l->asked, offsetof(struct tcb, event_link));
 }

@@ -17,6 +17,7 @@ static const struct hf_policy default_policy = {
     .ack_delay_ms = 40,
     .quick_acks = 16,
     .challenge_ack_ms = 500,
+    .cookie_slot_ms = 60000,
     .hold_ms = 130000,
     .syn_retries = 7,
     .synack_retries = 5,
@@ -36,6 +37,7 @@ static const struct hf_policy default_policy = {
     .port_last = 60999,
     .ttl = 64,
     .dupthresh = 3,
+    .syn_cookies = HF_COOKIES_FULL,
     .timestamps = true,
     .sack = true,
     .window_scale = true,
@@ -117,14 +119,16 @@ static bool times_ok(const struct hf_policy *p)
     return in(1, p->msl_ms, MAX_TIME_MS / 2) && in(1, p->fin_timeout_ms, MAX_TIME_MS) &&
            in(1, p->rto_min_ms, p->rto_max_ms) && p->rto_max_ms <= MAX_TIME_MS &&
            in(1, p->rto_initial_ms, p->rto_max_ms) && in(1, p->ack_delay_ms, 500) &&
-           p->challenge_ack_ms <= MAX_TIME_MS && in(1, p->hold_ms, MAX_TIME_MS);
+           p->challenge_ack_ms <= MAX_TIME_MS && in(1, p->hold_ms, MAX_TIME_MS) &&
+           in(1, p->cookie_slot_ms, MAX_TIME_MS / 2);
 }
 
 bool stack_policy_ok(const struct hf_policy *p)
 {
     return times_ok(p) && p->quick_acks <= UINT8_MAX && p->syn_retries < UINT8_MAX &&
-           p->synack_retries < HALF_LISTS && p->data_retries < UINT8_MAX &&
-           p->orphan_retries < UINT8_MAX && in(1, p->warn_retries, UINT8_MAX) &&
+           p->syn_cookies <= HF_COOKIES_ALWAYS && p->synack_retries < HALF_LISTS &&
+           p->data_retries < UINT8_MAX && p->orphan_retries < UINT8_MAX &&
+           in(1, p->warn_retries, UINT8_MAX) &&
            in(1, p->user_timeout_least_ms, p->user_timeout_most_ms) &&
            p->user_timeout_most_ms <= MAX_TIME_MS && in(1, p->initial_cwnd, UINT16_MAX) &&
            in(1, p->slow_start_l, UINT16_MAX) && in(1, p->min_mss, UINT16_MAX) &&

@@ -1,5 +1,5 @@
-/* compact.c - small records: SYN-RECEIVED of a passive open (RFC 4987 3.4), and TIME-WAIT whose
- * handle was released (RFC 9293 3.6.1).
+/* compact.c - small records: SYN-RECEIVED of a passive open (RFC 4987 3.5: RFC4987-4; the flow
+ * table's hash is keyed), and TIME-WAIT whose handle was released (RFC 9293 3.6.1).
  *
  * A segment for one of them is judged by the same eight steps as any other: the record is inflated
  * to a scratch copy of a tcb, the steps run on it, and what changed is put back.  An ACK that opens
@@ -235,13 +235,11 @@ void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id)
     }
 }
 
-/* A tcb of its own for a half-open connection whose ACK has come; NULL: no room now. */
-static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn_id *id,
-                           const struct tcb *scratch)
+struct tcb *tcp_promote(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
+                        const struct tcb *scratch)
 {
-    struct half_open *half = half_at(tcp, half_idx);
-    struct listener *listener = listener_of(tcp, half);
-    if (listener == NULL || listener->accept_n > listener->backlog) {
+    const struct listener *listener = listener_at(tcp, listener_idx);
+    if (listener->accept_n > listener->backlog) {
         return NULL;
     }
     uint32_t extra = 0;
@@ -264,11 +262,23 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     /* The segment is judged once more, on the tcb: its ACK must not fall to the limit twice. */
     tcb->flags = (scratch->flags & ~(uint32_t)(F_COMPACT | F_CHALLENGED)) | F_UNACCEPTED;
     tcb->owes = 0;
-    tcb->listener = half->listener;
+    tcb->listener = listener_idx;
     tcb->extra = extra;
     tally_at(tcp, idx)->max_segment = listener->max_segment;
     tally_at(tcp, idx)->segs_in = 1;
     tally_at(tcp, idx)->last_ack_ms = tcp->now_ms;
+    return tcb;
+}
+
+static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn_id *id,
+                           const struct tcb *scratch)
+{
+    struct half_open *half = half_at(tcp, half_idx);
+    bool heard = listener_of(tcp, half) != NULL;
+    struct tcb *tcb = heard ? tcp_promote(tcp, half->listener, id, scratch) : NULL;
+    if (tcb == NULL) {
+        return NULL;
+    }
     if (half->retries == 0) { /* RFC 6298 3: a SYN,ACK sent once is a sample */
         uint32_t sent_ms = half->at_ms - tcp->b->policy.rto_initial_ms;
         tcp_rtt_sample(tcp, tcb, max_u32((tcp->now_ms - sent_ms) * 1000, 500));
@@ -276,6 +286,21 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     tcp_drop_half_open(tcp, half_idx);
     tcp_end_time_wait(tcp, id); /* MAY-2: replaced now that this is open */
     return tcb;
+}
+
+enum hf_verdict tcp_arrives_promoted(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
+                                     enum hf_verdict opened)
+{
+    tcp->before.handle = tcp_handle(tcp, tcb);
+    uint32_t generation = tcb->generation;
+    enum hf_verdict verdict = tcp_arrives_otherwise(tcp, tcb, seg);
+    verdict = verdict == HF_V_ACCEPTED ? opened : verdict;
+    bool alive = tcb->generation == generation;
+    tcp_trace_end(tcp, alive ? tcb : NULL, verdict);
+    if (alive) {
+        tcp_settle(tcp, tcb);
+    }
+    return verdict;
 }
 
 /* What the steps did to the scratch copy of a half-open connection. */
@@ -294,9 +319,25 @@ static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratc
     tcp_reply_owed(tcp, scratch, id);
 }
 
+/* The peer sent its SYN twice, got a cookie first, and answers that one. */
+static bool answers_cookie(struct tcp *tcp, const struct half_open *half, const struct conn_id *id,
+                           const struct segment *seg)
+{
+    struct listener *listener = listener_of(tcp, half);
+    struct tcb scratch;
+    return listener && !seq_eq(seg->ack, seq_add(half->iss, 1)) &&
+           tcp_cookie_awaited(tcp, listener, seg) &&
+           tcp_cookie_read(tcp, half->listener, id, seg, &scratch);
+}
+
 enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
                                       struct segment *seg)
 {
+    if (answers_cookie(tcp, half_at(tcp, idx), id, seg)) {
+        uint32_t listener = half_at(tcp, idx)->listener;
+        tcp_drop_half_open(tcp, idx);
+        return tcp_arrives_cookie(tcp, listener, id, seg);
+    }
     struct tcb scratch;
     tcp_inflate_half_open(tcp, half_at(tcp, idx), id, &scratch);
     tcp_trace_begin(tcp, &scratch, HF_TRACE_IN, HF_CAUSE_NONE);
@@ -319,16 +360,8 @@ enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struc
         }
         return HF_V_DROP_ACCEPT_FULL;
     }
-    tcp->before.handle = tcp_handle(tcp, tcb);
     *seg = again;
-    uint32_t generation = tcb->generation;
-    verdict = tcp_arrives_otherwise(tcp, tcb, seg);
-    bool alive = tcb->generation == generation;
-    tcp_trace_end(tcp, alive ? tcb : NULL, verdict);
-    if (alive) {
-        tcp_settle(tcp, tcb);
-    }
-    return verdict;
+    return tcp_arrives_promoted(tcp, tcb, seg, HF_V_ACCEPTED);
 }
 
 static void put_back_time_wait(struct tcp *tcp, uint32_t idx, struct tcb *scratch,
@@ -411,7 +444,8 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
     return true;
 }
 
-/* SYN,ACK again, or the end: half-open connections may be given up early (RFC 4987 3.3). */
+/* SYN,ACK again, or the end: half-open connections may be given up early (RFC 4987 3.3: RFC4987-2).
+ */
 static void half_open_timeout(struct tcp *tcp, uint32_t idx)
 {
     struct half_open *half = half_at(tcp, idx);

@@ -8,7 +8,7 @@
  *
  * A listener's half-open connections are small records without a handle (compact.c); a SYN that is
  * held for hf_answer, and a simultaneous open, have a tcb.  Text and FIN on a SYN are not kept and
- * not acknowledged: the peer sends them again (section 3.5, RFC 4987 3.5).
+ * not acknowledged: the peer sends them again (section 3.5, RFC 4987 3.5: RFC4987-5).
  */
 #include "tcp/tcp.h"
 
@@ -210,14 +210,19 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
     return HF_V_SIMULTANEOUS_OPEN;
 }
 
-/* listen(2): no SYN is taken when the accept queue is full, or with as many half-open ones. */
-static bool backlog_full(const struct listener *listener)
+/* listen(2): no SYN is taken when the accept queue is full, or kept with as many half-open ones:
+ * a flood takes no more memory (RFC4987-1), and nothing from who is open (RFC4987-12). */
+static bool accept_full(const struct listener *listener)
 {
-    return listener->accept_n > listener->backlog || listener->half >= listener->backlog;
+    return listener->accept_n > listener->backlog;
 }
 
-/* What a listener's connections inherit. */
-static void inherit(struct tcb *tcb, const struct listener *listener)
+static bool half_open_full(const struct listener *listener)
+{
+    return listener->half >= listener->backlog;
+}
+
+void tcp_inherit(struct tcb *tcb, const struct listener *listener)
 {
     tcb->flags |= F_PASSIVE | listener->inherit;
     tcb->modes |= listener->inherit_modes;
@@ -236,7 +241,7 @@ static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const st
         return HF_V_DROP_NO_MEMORY;
     }
     struct tcb *tcb = tcb_at(tcp, idx);
-    inherit(tcb, listener);
+    tcp_inherit(tcb, listener);
     tally_at(tcp, idx)->max_segment = listener->max_segment;
     if (!tcp_copy_extra(tcp, listener->extra, &tcb->extra)) {
         tcp_unfile(tcp, tcb);
@@ -256,7 +261,28 @@ static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const st
     return HF_V_SYN_HELD;
 }
 
-/* 3.10.7.2 third: the SYN.  iss_above: SND.NXT of the connection in TIME-WAIT that it replaces. */
+/* A record of SYN-RECEIVED and its SYN,ACK; false: no room. */
+static bool keep_half_open(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
+                           struct tcb *scratch, const seq_t *iss_above)
+{
+    scratch->iss = tcp_choose_iss(tcp, id);
+    if (iss_above) {
+        scratch->iss = tcp_iss_above(scratch->iss, *iss_above);
+    }
+    scratch->snd.una = scratch->snd.wl2 = scratch->iss;
+    scratch->snd.nxt = seq_add(scratch->iss, 1);
+    if (tcp_new_half_open(tcp, scratch, id, listener_idx) == 0) {
+        return false;
+    }
+    tcp_set_state(scratch, HF_SYN_RECEIVED);
+    scratch->owes = HF_OWES_SYN;
+    tcp_reply_owed(tcp, scratch, id);
+    tcp->b->opened_passive++;
+    return true;
+}
+
+/* 3.10.7.2 third: the SYN.  iss_above: SND.NXT of the connection in TIME-WAIT that it replaces,
+ * whose ISS no cookie can be above. */
 static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
                                    const struct segment *seg, const seq_t *iss_above)
 {
@@ -264,7 +290,9 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     if ((seg->ctl & FIN) && tcp->b->policy.drop_synfin) {
         return HF_V_DROP_SYN_FIN;
     }
-    if (backlog_full(listener)) {
+    bool full = half_open_full(listener);
+    bool cookie = !iss_above && tcp_cookie_wanted(tcp, listener, full);
+    if (accept_full(listener) || (full && !cookie)) {
         return HF_V_DROP_BACKLOG;
     }
     if (listener->hold) {
@@ -272,25 +300,18 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     }
     struct tcb scratch;
     tcp_scratch(tcp, id, &scratch);
-    inherit(&scratch, listener);
+    tcp_inherit(&scratch, listener);
     scratch.extra = listener->extra; /* borrowed: promote makes its own */
     tcp->no_tally = (struct tally){.max_segment = listener->max_segment};
-    tcp_set_state(&scratch, HF_SYN_RECEIVED);
-    scratch.iss = tcp_choose_iss(tcp, id);
-    if (iss_above) {
-        scratch.iss = tcp_iss_above(scratch.iss, *iss_above);
-    }
-    scratch.snd.una = scratch.iss;
-    scratch.snd.nxt = seq_add(scratch.iss, 1);
     tcp_take_syn(tcp, &scratch, seg);
-    uint32_t half = tcp_new_half_open(tcp, &scratch, id, listener_idx);
-    if (half == 0) {
+    if (!cookie && keep_half_open(tcp, listener_idx, id, &scratch, iss_above)) {
+        return iss_above ? HF_V_TIME_WAIT_REUSED : HF_V_HANDSHAKE;
+    }
+    if (iss_above || !tcp_cookie_wanted(tcp, listener, true)) {
         return HF_V_DROP_BACKLOG;
     }
-    scratch.owes = HF_OWES_SYN;
-    tcp_reply_owed(tcp, &scratch, id);
-    tcp->b->opened_passive++;
-    return iss_above ? HF_V_TIME_WAIT_REUSED : HF_V_HANDSHAKE;
+    tcp_cookie_send(tcp, listener_idx, id, &scratch);
+    return HF_V_COOKIE_SENT;
 }
 
 /* 3.10.7.2: LISTEN. */

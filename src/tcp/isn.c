@@ -33,6 +33,11 @@ seq_t tcp_iss_above(seq_t iss, seq_t nxt)
     return seq_gt(iss, nxt) ? iss : seq_add(nxt, 1 + 64000);
 }
 
+uint64_t tcp_cookie_base(const struct tcp *tcp, const struct conn_id *id)
+{
+    return hash_id(&secret_of(tcp)->cookie, id, id->lport);
+}
+
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
 {
     return (uint32_t)hash_id(&secret_of(tcp)->ts, id, id->lport);

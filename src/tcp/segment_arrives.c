@@ -401,6 +401,9 @@ enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t va
     if (value != 0 && FLOW_KIND(value) == KIND_TIME_WAIT) {
         return tcp_arrives_time_wait(tcp, idx, id, listener, seg);
     }
+    if (value == 0 && listener && tcp_cookie_awaited(tcp, listener_at(tcp, listener), seg)) {
+        return tcp_arrives_cookie(tcp, listener, id, seg);
+    }
     struct tcb *tcb = value ? tcb_at(tcp, idx) : NULL;
     uint32_t generation = tcb ? tcb->generation : 0;
     tcp_trace_begin(tcp, tcb, HF_TRACE_IN, HF_CAUSE_NONE);

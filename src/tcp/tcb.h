@@ -327,6 +327,8 @@ struct listener {
     uint32_t inherit;       /* F_NODELAY, F_QUICK_ACK                     */
     uint32_t inherit_modes; /* M_KEEPALIVE */
     uint32_t extra;         /* struct extra, 0: none: copied to each      */
+    uint32_t cookie_ms;     /* RFC 4987: the last SYN cookie; valid: cookies_out */
+    bool cookies_out;
 };
 
 /* What is sent without a record: resets, answers of half-open and waiting connections. */

@@ -63,7 +63,7 @@ struct tcp_block {
 };
 
 struct tcp_secret {
-    struct sip_key table, isn, port, ts;
+    struct sip_key table, isn, port, ts, cookie, cookie_mac;
     uint32_t port_count[16]; /* RFC 6056 3.3.4 */
     struct rng rng;
 };
@@ -211,6 +211,23 @@ uint8_t tcp_receive_wscale(const struct tcp *tcp);
 uint32_t tcp_offered_options(const struct tcp *tcp);
 void tcp_enter_established(struct tcp *tcp, struct tcb *tcb);
 
+/* What a listener's connections inherit. */
+void tcp_inherit(struct tcb *tcb, const struct listener *listener);
+
+/* syn_cookie.c: RFC 4987 3.6 */
+/* Is this SYN to be answered with a cookie?  full: there is no room for a record. */
+bool tcp_cookie_wanted(const struct tcp *tcp, const struct listener *listener, bool full);
+void tcp_cookie_send(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
+                     struct tcb *scratch);
+/* Could this segment bring one back?  And does it?  Then scratch is in SYN-RECEIVED. */
+bool tcp_cookie_awaited(const struct tcp *tcp, struct listener *listener,
+                        const struct segment *seg);
+bool tcp_cookie_read(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
+                     const struct segment *seg, struct tcb *scratch);
+/* One that could: counted, traced. */
+enum hf_verdict tcp_arrives_cookie(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
+                                   struct segment *seg);
+
 /* segment_arrives.c: 3.10.7 */
 /* value: what tcp_find gave, 0: no connection; listener: 0: nobody listens.  Counts, traces. */
 enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t value,
@@ -348,6 +365,13 @@ uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const str
                            uint32_t listener);
 enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
                                       struct segment *seg);
+/* A tcb of its own for a connection whose ACK has come, from its scratch copy; NULL: no room now.
+ */
+struct tcb *tcp_promote(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
+                        const struct tcb *scratch);
+/* The segment that opened it is judged, on the tcb; opened: the verdict instead of ACCEPTED. */
+enum hf_verdict tcp_arrives_promoted(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
+                                     enum hf_verdict opened);
 enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
                                       uint32_t listener, struct segment *seg);
 /* A released tcb in TIME-WAIT becomes small and is gone; false: no record is left, it stays. */
@@ -450,6 +474,7 @@ void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb);
 seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id);
 seq_t tcp_iss_above(seq_t iss, seq_t nxt); /* iss, or one above SND.NXT of the one it replaces */
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id);
+uint64_t tcp_cookie_base(const struct tcp *tcp, const struct conn_id *id); /* F() of syn_cookie.c */
 /* A free local port for id (whose lport is set); 0: none in a bounded number of tries. */
 uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id);
 

@@ -126,6 +126,8 @@ static bool trusted(unsigned verdict)
     switch (verdict) {
     case HF_V_DROP_CLOSED:
     case HF_V_DROP_BACKLOG:
+    case HF_V_COOKIE_SENT:
+    case HF_V_COOKIE_ACCEPTED:
     case HF_V_DROP_ACCEPT_FULL:
     case HF_V_DROP_OLD_DUPLICATE:
     case HF_V_DROP_AFTER_CLOSE:

@@ -56,6 +56,7 @@ TEST(a_syn_ack_has_no_option_but_the_mss_that_the_syn_did_not_offer)
     expects(SYN | ACK, .options = "mss 1460,nop,wscale 8");
 }
 
+/* RFC4987-2 */
 TEST(a_syn_ack_is_repeated_after_1_3_7_15_and_31_seconds_then_forgotten)
 {
     listens();
@@ -161,6 +162,7 @@ TEST(the_third_segment_may_carry_text_and_fin)
     reads_result(0);
 }
 
+/* RFC4987-5 */
 TEST(text_on_a_syn_is_left_to_be_sent_again)
 {
     listens();
@@ -198,9 +200,10 @@ TEST(a_listener_ignores_resets_and_segments_with_neither_syn_nor_ack)
     expects(RST, .seq = 9);
 }
 
-TEST(a_full_backlog_drops_syns_silently_and_recovers)
+TEST(without_syn_cookies_a_full_backlog_drops_syns_silently_and_recovers)
 {
     p->config.max_connections = 8;
+    p->config.policy.syn_cookies = HF_COOKIES_OFF;
     listens_with(1, false);
     begins(p, 0);
     expects(SYN | ACK);
@@ -444,7 +447,7 @@ int main(void)
         V4(text_on_a_syn_is_left_to_be_sent_again),
         V4(a_syn_with_fin_is_taken_as_a_syn_unless_the_policy_drops_it),
         V4(a_listener_ignores_resets_and_segments_with_neither_syn_nor_ack),
-        BOTH(a_full_backlog_drops_syns_silently_and_recovers),
+        BOTH(without_syn_cookies_a_full_backlog_drops_syns_silently_and_recovers),
         V4(a_third_segment_that_finds_the_accept_queue_full_is_ignored_until_there_is_room),
         V4(abort_on_overflow_resets_what_the_accept_queue_cannot_take),
         BOTH(a_closed_listener_resets_its_unaccepted_connections_and_answers_no_more),
