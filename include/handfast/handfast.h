@@ -86,6 +86,20 @@ struct hf_env {
 /* hf_policy.syn_cookies: when a SYN is answered without being kept (RFC 4987 3.6). */
 enum hf_cookies { HF_COOKIES_OFF, HF_COOKIES_FULL, HF_COOKIES_ALWAYS };
 
+/* HF_CONGESTION_CONTROL, hf_policy.congestion */
+enum hf_congestion {
+    HF_NEWRENO, /* RFC 5681 */
+    HF_CUBIC,   /* RFC 9438 */
+    HF_CONGESTIONS
+};
+
+/* hf_policy.hystart: how CUBIC leaves slow start before something is lost (RFC 9438 4.10). */
+enum hf_hystart {
+    HF_HYSTART_OFF,
+    HF_HYSTART_HYBRID,   /* hybrid slow start: by delay and by ACK trains; from 16 segments on */
+    HF_HYSTART_PLUSPLUS, /* HyStart++ (RFC 9406)                                               */
+};
+
 /* Behaviour that an RFC leaves open.  Names as in doc/; 0 or false is "off". */
 struct hf_policy {
     uint32_t msl_ms;           /* 30,000: TIME-WAIT lasts twice this (RFC 9293 3.4.2)           */
@@ -119,10 +133,15 @@ struct hf_policy {
     uint8_t dupthresh;           /* 3 (RFC 5681 3.2, RFC 6675)                                    */
     uint8_t syn_cookies;         /* enum hf_cookies: HF_COOKIES_FULL, when a listener's backlog or
                                     max_half_open is full (RFC 4987 3.6)                          */
+    uint8_t congestion;          /* HF_CUBIC: default of HF_CONGESTION_CONTROL                    */
+    uint8_t hystart;             /* HF_HYSTART_HYBRID                                             */
     bool timestamps;             /* true (RFC 7323)                                               */
     bool sack;                   /* true (RFC 2018)                                               */
     bool window_scale;           /* true (RFC 7323)                                               */
     bool slow_start_after_idle;  /* true (RFC 5681 4.1)                                           */
+    bool fast_convergence;       /* true (RFC 9438 4.7: false for a path of one's own)            */
+    bool abe;                    /* true: an ECN echo reduces by less than a loss (RFC 8511)      */
+    bool cubic_strict;           /* false: before the first loss at least 5 % in a round trip     */
     bool syn_soft_abort;         /* false: a soft ICMP error ends SYN-SENT (RFC 5461 4)           */
     bool icmp_hard_abort;        /* false: hard ICMP errors end open connections too              */
     bool drop_synfin;            /* false: SYN with FIN is dropped                                */
@@ -422,7 +441,7 @@ enum hf_option {
                               unanswered: a reset, HF_ERR_TIMED_OUT                               */
     HF_FAST_OPEN,          /* HF_ERR_UNSUPPORTED in this version                                  */
     HF_ECN,                /* HF_ERR_UNSUPPORTED in this version                                  */
-    HF_CONGESTION_CONTROL, /* 0: NewReno                                                          */
+    HF_CONGESTION_CONTROL, /* enum hf_congestion; at any time                                     */
     HF_KEEPALIVE_IDLE,     /* ms without anything from the peer before the first probe: 7,200,000 */
     HF_KEEPALIVE_INTERVAL, /* ms between probes: 75,000                                           */
     HF_KEEPALIVE_COUNT,    /* unanswered probes that end it: 9; 1 .. 127.  HF_USER_TIMEOUT, where

@@ -84,12 +84,12 @@ static int set_listener_option(struct tcp *tcp, struct listener *l, enum hf_opti
                                int64_t value)
 {
     if (option == HF_KEEPALIVE && between(0, value, 1)) {
-        l->inherit_modes = value ? M_KEEPALIVE : 0;
+        l->inherit_modes = (l->inherit_modes & ~(uint32_t)M_KEEPALIVE) | (value ? M_KEEPALIVE : 0);
         return HF_OK;
     }
     uint32_t flag = option == HF_NODELAY ? F_NODELAY : F_QUICK_ACK;
     if (option == HF_CONGESTION_CONTROL) {
-        return value == 0 ? HF_OK : HF_ERR_UNSUPPORTED;
+        return tcp_set_congestion(&l->inherit_modes, value);
     }
     if (option != HF_NODELAY && option != HF_QUICK_ACK) {
         return set_listener_number(tcp, l, option, value);
@@ -130,7 +130,7 @@ static int listener_option(const struct tcp *tcp, const struct listener *l, enum
         *value = l->tos;
         return HF_OK;
     case HF_CONGESTION_CONTROL:
-        *value = 0;
+        *value = CONGESTION_OF(l->inherit_modes);
         return HF_OK;
     default:
         return (unsigned)option < HF_OPTIONS ? tcp_extra_option(tcp, l->extra, option, value)

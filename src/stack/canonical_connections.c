@@ -105,6 +105,41 @@ static void put_ranges(struct canon *c, uint32_t first, seq_t base, bool text)
     canon_32(c, 0);
 }
 
+static void put_stage(struct canon *c, const struct cubic_stage *stage)
+{
+    canon_at(c, stage->t_epoch_ms);
+    canon_32(c, stage->k_ms);
+    canon_32(c, stage->origin);
+    canon_32(c, stage->w_est);
+    canon_32(c, stage->cwnd_prior);
+}
+
+static void put_growth(struct canon *c, const struct tcb *tcb, const struct growth *g)
+{
+    const struct tcp *tcp = &c->st->tcp;
+    canon_32(c, g->max_flight);
+    canon_32(c, g->max_flight ? seq_len(tcb->iss, g->round_end) : 0);
+    canon_32(c, g->counted);
+    put_stage(c, &g->stage);
+    put_stage(c, &g->undo_stage);
+    canon_32(c, g->undo_w_max);
+    canon_32(c, g->w_est_acked);
+    canon_32(c, g->per_smss);
+    canon_32(c, g->computed_cwnd);
+    canon_32(c, g->computed_cwnd ? tcp->now_ms - g->computed_ms : 0);
+    canon_32(c, g->limited ? tcp->now_ms - g->grown_ms : 0);
+    canon_number(c, g->limited, 1);
+    canon_number(c, g->rounds, 1);
+    canon_number(c, g->samples, 1);
+    canon_number(c, g->css, 1);
+    canon_32(c, g->rounds ? seq_len(tcb->iss, g->window_end) : 0);
+    canon_32(c, g->rounds ? tcp->now_us - g->round_start_us : 0);
+    canon_32(c, g->rounds ? tcp->now_us - g->last_ack_us : 0);
+    canon_32(c, g->round_rtt_us);
+    canon_32(c, g->last_rtt_us);
+    canon_32(c, g->baseline_us);
+}
+
 static void put_sending(struct canon *c, const struct tcb *tcb, const struct active *a)
 {
     canon_chain(c, a->sq_head, a->sq_skip);
@@ -126,9 +161,7 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
                      (unsigned)a->push_now << 5 | (unsigned)a->recovered << 6,
                  1);
     canon_number(c, a->resend, 1);
-    for (size_t i = 0; i < CC_STATE_WORDS; i++) {
-        canon_32(c, a->cc[i]);
-    }
+    put_growth(c, tcb, &a->growth);
     canon_32(c, a->rtt_timed ? seq_len(tcb->iss, a->rtt_seq) : 0);
     canon_32(c, a->rtt_timed ? c->st->tcp.now_us - a->rtt_start_us : 0);
     canon_at(c, a->rto_at_ms);
@@ -153,7 +186,7 @@ static void put_receiving(struct canon *c, const struct tcb *tcb, const struct a
     canon_number(c, a->dup_owed, 2);
 }
 
-static void put_variables(struct canon *c, const struct tcb *tcb)
+static void put_variables(struct canon *c, const struct tcb *tcb, const struct tally *tally)
 {
     canon_32(c, seq_len(tcb->irs, tcb->rcv.nxt));
     canon_32(c, tcb->rcv.wnd);
@@ -168,6 +201,8 @@ static void put_variables(struct canon *c, const struct tcb *tcb)
     canon_32(c, seq_len(tcb->irs, tcb->last_ack_sent));
     canon_32(c, tcb->srtt_us);
     canon_32(c, tcb->rttvar_us);
+    canon_32(c, tally->min_rtt_us);
+    canon_32(c, tally->cc_keep[KEEP_W_MAX]);
     canon_32(c, tcb->cwnd);
     canon_32(c, tcb->ssthresh);
     canon_32(c, tcb->rcv_buf);
@@ -185,7 +220,7 @@ static void put_tcb(struct canon *c, uint32_t idx)
     canon_number(c, tcb->tos, 1);
     canon_32(c, tcb->flags);
     canon_32(c, tcb->modes);
-    put_variables(c, tcb);
+    put_variables(c, tcb, tally);
     canon_number(c, tcb->owes, 2);
     canon_number(c, tcb->events, 2);
     canon_number(c, tcb->last_snd_ms != 0, 1);

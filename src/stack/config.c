@@ -38,10 +38,14 @@ static const struct hf_policy default_policy = {
     .ttl = 64,
     .dupthresh = 3,
     .syn_cookies = HF_COOKIES_FULL,
+    .congestion = HF_CUBIC,
+    .hystart = HF_HYSTART_HYBRID,
     .timestamps = true,
     .sack = true,
     .window_scale = true,
     .slow_start_after_idle = true,
+    .fast_convergence = true,
+    .abe = true,
     .answer_echo = true,
     .answer_closed = true,
 };
@@ -134,7 +138,8 @@ bool stack_policy_ok(const struct hf_policy *p)
            in(1, p->slow_start_l, UINT16_MAX) && in(1, p->min_mss, UINT16_MAX) &&
            in(1, p->max_receive_window, MAX_WINDOW) &&
            in(1, p->receive_window, p->max_receive_window) && in(1, p->send_buffer, MAX_WINDOW) &&
-           in(1, p->port_first, p->port_last) && p->ttl != 0 && p->dupthresh != 0;
+           in(1, p->port_first, p->port_last) && p->ttl != 0 && p->dupthresh != 0 &&
+           p->congestion < HF_CONGESTIONS && p->hystart <= HF_HYSTART_PLUSPLUS;
 }
 
 const struct hf_policy *hf_policy(const struct hf_stack *stack)

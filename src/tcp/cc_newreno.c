@@ -1,40 +1,35 @@
-/* cc_newreno.c - RFC 5681 section 3.1: slow start and congestion avoidance, both by octets.
- *
- * Slow start takes up to L segments' worth of each ACK (RFC 9406 4.2 without pacing: 8) instead of
- * one, for peers and devices that acknowledge many segments at once.
- */
+/* cc_newreno.c - RFC 5681 section 3.1: slow start and congestion avoidance, both by octets. */
 #include "tcp/congestion.h"
 
-enum { COUNTED = CC_OWN, CWND_MAX = 1 << 30 };
+enum { CWND_MAX = 1 << 30 };
 
-static void on_ack(const struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t octets)
+/* SMSS for each cwnd of octets acknowledged (RFC 5681 3.1, RFC 3465 2.1). */
+static void on_ack(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t octets)
 {
-    uint32_t mss = smss(tcb);
+    uint32_t *counted = &active->growth.counted;
     if (tcb->cwnd < tcb->ssthresh) {
-        uint32_t l = max_u32(tcp->b->policy.slow_start_l, 1) * mss;
-        tcb->cwnd = min_u32(tcb->cwnd + min_u32(octets, l), max_u32(tcb->ssthresh, mss));
-    } else { /* SMSS for each cwnd of octets acknowledged (RFC 5681 3.1, RFC 3465 2.1) */
-        active->cc[COUNTED] += min_u32(octets, tcb->cwnd);
-        if (active->cc[COUNTED] >= tcb->cwnd) {
-            active->cc[COUNTED] -= tcb->cwnd;
-            tcb->cwnd += mss;
-        }
+        tcp_slow_start(tcp, tcb, active, octets);
+        return;
     }
-    tcb->cwnd = min_u32(tcb->cwnd, CWND_MAX);
+    *counted += min_u32(octets, tcb->cwnd);
+    if (*counted >= tcb->cwnd) {
+        *counted -= tcb->cwnd;
+        tcb->cwnd = min_u32(tcb->cwnd + smss(tcb), CWND_MAX);
+    }
 }
 
 /* Equation (4). */
-static uint32_t ssthresh(const struct tcp *tcp, struct tcb *tcb, struct active *active,
-                         uint32_t flight, enum congestion_sign sign)
+static uint32_t ssthresh(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t flight,
+                         enum congestion_sign sign)
 {
     (void)tcp;
     (void)sign;
-    active->cc[COUNTED] = 0;
+    active->growth.counted = 0;
     return max_u32(flight / 2, 2 * smss(tcb));
 }
 
-/* COUNTED is less than a window's worth: not worth keeping. */
-static void undo(const struct tcp *tcp, struct tcb *tcb, struct active *active)
+/* What is counted is less than a window's worth: not worth keeping. */
+static void undo(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     (void)tcp;
     (void)tcb;

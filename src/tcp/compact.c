@@ -155,7 +155,7 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
         scratch->ttl = listener->ttl;
         scratch->tos = listener->tos;
         scratch->flags |= listener->inherit;
-        scratch->modes |= listener->inherit_modes;
+        scratch->modes = listener->inherit_modes;
         scratch->extra = listener->extra; /* borrowed: promote makes its own */
         tcp->no_tally.max_segment = listener->max_segment;
     }

@@ -1,21 +1,14 @@
 /* congestion.h - RFC 5681: what a congestion control decides; cwnd.c and recovery.c decide when it
  * is asked.
  *
- * One const struct of functions for each, chosen by its number (as HF_CONGESTION_CONTROL names it);
- * its state is in active->cc, behind the words that cwnd.c uses itself.  cwnd and ssthresh are in
- * the tcb: they outlast the active record.
+ * One const struct of functions for each, chosen by its number (enum hf_congestion in tcb->modes);
+ * its state is in active->growth.  cwnd and ssthresh are in the tcb, W_max in the tally: they
+ * outlast the active record.
  */
 #ifndef TCP_CONGESTION_H
 #define TCP_CONGESTION_H
 
 #include "tcp/tcp.h"
-
-/* Words of active->cc. */
-enum {
-    CC_MAX_FLIGHT, /* octets in flight at most in this round ...    */
-    CC_ROUND_END,  /* ... which ends when this number is acknowledged */
-    CC_OWN,        /* the first of the control's own words            */
-};
 
 /* What was taken as a sign of congestion. */
 enum congestion_sign {
@@ -26,21 +19,20 @@ enum congestion_sign {
 
 struct tcp_congestion {
     const char *name;
+    bool hystart; /* leaves slow start as policy.hystart says */
     /* octets were delivered while nothing is wrong, or while going back after a timeout. */
-    void (*on_ack)(const struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t octets);
+    void (*on_ack)(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t octets);
     /* A new congestion event (not the same segment lost again, not more of the same window): the
      * new ssthresh, which the caller sets.  flight: octets out.  The control's own words follow;
      * what they were before is kept for undo. */
-    uint32_t (*ssthresh)(const struct tcp *tcp, struct tcb *tcb, struct active *active,
-                         uint32_t flight, enum congestion_sign sign);
-    /* The last event was none (RFC 5682, 4015, 9438 4.9): own words as they were before it.  cwnd
-     * and ssthresh are the caller's to restore. */
-    void (*undo)(const struct tcp *tcp, struct tcb *tcb, struct active *active);
+    uint32_t (*ssthresh)(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t flight,
+                         enum congestion_sign sign);
+    /* The last event was none (RFC 5682, 4015, 9438 4.9): own words as they were before it.  The
+     * caller restores cwnd and ssthresh afterwards. */
+    void (*undo)(struct tcp *tcp, struct tcb *tcb, struct active *active);
 };
 
-enum { CC_NEWRENO };
-
-extern const struct tcp_congestion tcp_newreno;
+extern const struct tcp_congestion tcp_newreno, tcp_cubic;
 
 /* cwnd.c */
 /* The control of this connection. */
@@ -48,8 +40,15 @@ const struct tcp_congestion *tcp_control(const struct tcp *tcp, const struct tcb
 /* SND.UNA has moved by `acked`: the largest flight of the round. */
 void tcp_cwnd_note_flight(const struct tcb *tcb, struct active *active, uint32_t acked);
 /* delivered: octets that arrived with this ACK, those counted when they were SACKed left out. */
-void tcp_cwnd_grow(const struct tcp *tcp, struct tcb *tcb, struct active *active,
-                   uint32_t delivered);
+void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t delivered);
+/* For the controls: slow start by as many octets, up to ssthresh. */
+void tcp_slow_start(const struct tcp *tcp, struct tcb *tcb, const struct active *active,
+                    uint32_t octets);
+
+/* hystart.c: an ACK of new data came in slow start; may set ssthresh.  growth.rtt_us: its sample.
+ */
+void tcp_hystart(const struct tcp *tcp, struct tcb *tcb, struct active *active,
+                 uint32_t min_rtt_us);
 
 /* RFC 5681's SMSS, never 0. */
 static inline uint32_t smss(const struct tcb *tcb)

@@ -6,13 +6,17 @@
  */
 #include "tcp/congestion.h"
 
-static const struct tcp_congestion *const congestions[] = {&tcp_newreno};
+enum { CWND_MAX = 1 << 30, CSS_DIVISOR = 4 };
+
+static const struct tcp_congestion *const congestions[HF_CONGESTIONS] = {
+    [HF_NEWRENO] = &tcp_newreno,
+    [HF_CUBIC] = &tcp_cubic,
+};
 
 const struct tcp_congestion *tcp_control(const struct tcp *tcp, const struct tcb *tcb)
 {
     (void)tcp;
-    (void)tcb;
-    return congestions[CC_NEWRENO];
+    return congestions[CONGESTION_OF(tcb->modes)];
 }
 
 static uint32_t flight_of(const struct tcb *tcb)
@@ -27,26 +31,44 @@ void tcp_cwnd_note_flight(const struct tcb *tcb, struct active *active, uint32_t
 {
     uint32_t flight = flight_of(tcb) + acked;
     seq_t first = seq_sub(tcb->snd.una, acked);
-    if (active->cc[CC_MAX_FLIGHT] < flight || seq_geq(first, seq(active->cc[CC_ROUND_END]))) {
-        active->cc[CC_MAX_FLIGHT] = flight;
-        active->cc[CC_ROUND_END] = tcb->snd.nxt.v;
+    if (active->growth.max_flight < flight || seq_geq(first, active->growth.round_end)) {
+        active->growth.max_flight = flight;
+        active->growth.round_end = tcb->snd.nxt;
     }
 }
 
 static bool window_was_used(const struct tcb *tcb, const struct active *active)
 {
-    uint32_t most = active->cc[CC_MAX_FLIGHT];
+    uint32_t most = active->growth.max_flight;
     if (tcb->cwnd < tcb->ssthresh) {
         return tcb->cwnd / 2 < most;
     }
     return most + smss(tcb) > tcb->cwnd;
 }
 
-void tcp_cwnd_grow(const struct tcp *tcp, struct tcb *tcb, struct active *active,
-                   uint32_t delivered)
+/* Up to L segments' worth of each ACK (RFC 9406 4.2 without pacing: 8) instead of the one of
+ * RFC 5681, for peers and devices that acknowledge many segments at once. */
+void tcp_slow_start(const struct tcp *tcp, struct tcb *tcb, const struct active *active,
+                    uint32_t octets)
 {
+    uint32_t most = tcp->b->policy.slow_start_l * smss(tcb);
+    uint32_t n = min_u32(octets, most) / (active->growth.css ? CSS_DIVISOR : 1);
+    uint32_t cwnd = min_u32(tcb->cwnd + n, max_u32(tcb->ssthresh, smss(tcb)));
+    tcb->cwnd = min_u32(cwnd, CWND_MAX);
+}
+
+void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t delivered)
+{
+    const struct tcp_congestion *control = tcp_control(tcp, tcb);
+    uint32_t min_rtt_us = tally_of(tcp, tcb)->min_rtt_us;
+    if (control->hystart && min_rtt_us && tcb->cwnd < tcb->ssthresh) {
+        tcp_hystart(tcp, tcb, active, min_rtt_us);
+    }
+    active->growth.rtt_us = 0;
     if (active->recovery == RECOVERY_RTO || window_was_used(tcb, active)) {
-        tcp_control(tcp, tcb)->on_ack(tcp, tcb, active, delivered);
+        control->on_ack(tcp, tcb, active, delivered);
+    } else {
+        active->growth.limited = 1;
     }
 }
 

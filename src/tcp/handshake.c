@@ -225,7 +225,7 @@ static bool half_open_full(const struct listener *listener)
 void tcp_inherit(struct tcb *tcb, const struct listener *listener)
 {
     tcb->flags |= F_PASSIVE | listener->inherit;
-    tcb->modes |= listener->inherit_modes;
+    tcb->modes = listener->inherit_modes;
     tcb->rcv_buf = listener->rcv_buf;
     tcb->snd_buf = listener->snd_buf;
     tcb->ttl = listener->ttl;

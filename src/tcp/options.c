@@ -58,6 +58,15 @@ static int set_send_buffer(struct tcp *tcp, struct tcb *tcb, int64_t value)
     return error;
 }
 
+int tcp_set_congestion(uint32_t *modes, int64_t value)
+{
+    if (value < 0 || value >= HF_CONGESTIONS) {
+        return HF_ERR_INVALID;
+    }
+    *modes = (*modes & ~(uint32_t)M_CONGESTION) | MODE_CONGESTION(value);
+    return HF_OK;
+}
+
 static int set_octet(uint8_t *where, int64_t value, int64_t least, int64_t most)
 {
     uint32_t number = *where;
@@ -117,7 +126,7 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
     case HF_ERROR_REPORTS:
         return set_reports(tcb, value);
     case HF_CONGESTION_CONTROL:
-        return value == 0 ? HF_OK : HF_ERR_UNSUPPORTED;
+        return tcp_set_congestion(&tcb->modes, value);
     case HF_KEEPALIVE:
         return set_keepalive(tcp, tcb, value);
     case HF_FAST_OPEN:
@@ -167,7 +176,7 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         *value = (tcb->modes & M_NO_REPORTS) == 0;
         return HF_OK;
     case HF_CONGESTION_CONTROL:
-        *value = 0;
+        *value = CONGESTION_OF(tcb->modes);
         return HF_OK;
     case HF_KEEPALIVE:
         *value = (tcb->modes & M_KEEPALIVE) != 0;

@@ -32,7 +32,7 @@ static struct cursor at_una(const struct tcb *tcb, const struct active *active)
 
 /* RFC 6675 5 (4), RFC 6582 3.2 (2).  Segments of Limited Transmit do not count as flight: they lie
  * beyond cwnd.  What the last recovery sent again, above its own end, does not go once more. */
-static void enter_fast(const struct tcp *tcp, struct tcb *tcb, struct active *active)
+static void enter_fast(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     uint32_t flight = min_u32(flight_of(tcb), tcb->cwnd);
     tcb->ssthresh = tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight, CC_LOSS);
@@ -53,7 +53,7 @@ static void enter_fast(const struct tcp *tcp, struct tcb *tcb, struct active *ac
 
 /* RFC 6675 5 (1), (2); RFC 6582: without SACK duplicates may be echoes of what was sent twice, as
  * long as SND.UNA is not beyond `recover`. */
-static void look_for_loss(const struct tcp *tcp, struct tcb *tcb, struct active *active)
+static void look_for_loss(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     bool enough = active->dup_acks >= tcp->b->policy.dupthresh;
     if (has_sack(tcb)) {

@@ -13,6 +13,8 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
 {
     struct active *active = active_of(tcp, tcb);
     uint32_t r = max_u32(rtt_us, 1);
+    uint32_t *min_rtt_us = &tally_of(tcp, tcb)->min_rtt_us;
+    *min_rtt_us = *min_rtt_us ? min_u32(*min_rtt_us, r) : r;
     if (tcb->srtt_us == 0) { /* 2.2: the first measurement */
         tcb->srtt_us = r;
         tcb->rttvar_us = r / 2;
@@ -22,6 +24,7 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
         tcb->srtt_us = (uint32_t)max_u64((7 * (uint64_t)tcb->srtt_us + r) / 8, 1);
     }
     if (active) {
+        active->growth.rtt_us = r;
         active->backoff = 0; /* 5.7: computed anew */
     }
 }

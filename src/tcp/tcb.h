@@ -89,7 +89,11 @@ enum {
     M_TELL_TIMEOUT = 1u << 1, /* RFC 5482: the next segment carries the option               */
     M_DOUBT = 1u << 2,        /* R1 was reached: IP shall doubt the next hop (MUST-20)       */
     M_NO_REPORTS = 1u << 31,  /* the application wants no error reports (SHLD-20)            */
+    M_CONGESTION = 3u << 28,  /* enum hf_congestion: MODE_CONGESTION                         */
 };
+
+#define MODE_CONGESTION(congestion) ((uint32_t)(congestion) << 28)
+#define CONGESTION_OF(modes) ((modes) >> 28 & 3u)
 
 /* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */
 enum {
@@ -192,8 +196,44 @@ struct cursor {
     uint32_t skip;  /* octets of the chunk before `at`        */
 };
 
-enum { CC_STATE_WORDS = 4, SACK_RECENT = 4 };
+enum { SACK_RECENT = 4 };
 enum recovery { RECOVERY_NONE, RECOVERY_FAST, RECOVERY_RTO };
+
+/* tally.cc_keep */
+enum { KEEP_W_MAX }; /* CUBIC's W_max in octets, 0: not known */
+
+/* A congestion avoidance stage, RFC 9438 4.1.2; windows in octets. */
+struct cubic_stage {
+    uint32_t t_epoch_ms; /* its start, moved by the time that the window was not used; 0: none */
+    uint32_t k_ms;
+    uint32_t origin;     /* W_max as this stage goes by it                               */
+    uint32_t w_est;      /* in steps of SMSS                                             */
+    uint32_t cwnd_prior; /* cwnd when ssthresh was set last                              */
+};
+
+/* Growth of the congestion window: cwnd.c, hystart.c, cc_*.c. */
+struct growth {
+    uint32_t max_flight; /* octets in flight at most in this round ...                   */
+    seq_t round_end;     /* ... which ends when this number is acknowledged              */
+    uint32_t counted;    /* octets acknowledged towards the next SMSS                    */
+    uint32_t rtt_us;     /* sample of the ACK under way, 0: none                         */
+    struct cubic_stage stage, undo_stage;
+    uint32_t undo_w_max;
+    uint32_t w_est_acked;   /* octets acknowledged towards W_est's next SMSS             */
+    uint32_t per_smss;      /* segments acknowledged for one SMSS of growth ...          */
+    uint32_t computed_ms;   /* ... as of then ...                                        */
+    uint32_t computed_cwnd; /* ... for this window, 0: not computed                      */
+    uint32_t grown_ms;      /* the last ACK that was allowed to let it grow              */
+    uint8_t limited;        /* not all of the window was used since                      */
+    /* Slow start: this round of it */
+    uint8_t rounds;  /* begun, 255 at most; 0: none                                      */
+    uint8_t samples; /* of the round-trip time                                           */
+    uint8_t css;     /* RFC 9406 Conservative Slow Start: rounds begun, 0: not in it     */
+    seq_t window_end;
+    uint32_t round_start_us, last_ack_us;
+    uint32_t round_rtt_us, last_rtt_us; /* the least of this round, of the last; 0: none */
+    uint32_t baseline_us;               /* RFC 9406 cssBaselineMinRtt                    */
+};
 
 struct active {
     /* Send queue: text SND.UNA .. snd_end, as chunks; those acknowledged are freed. */
@@ -217,7 +257,7 @@ struct active {
     uint8_t snd_urgent : 1, rescued : 1, rtt_timed : 1, fin_held : 1, dsack : 1, push_now : 1,
         recovered : 1; /* recovered: `recover` says something              */
     uint8_t resend;    /* the first segment goes again whatever the window says                  */
-    uint32_t cc[CC_STATE_WORDS];
+    struct growth growth;
     /* RTT by timing one segment, RFC 6298 3 (Karn) */
     seq_t rtt_seq;
     uint32_t rtt_start_us;
@@ -325,7 +365,7 @@ struct listener {
     uint16_t max_segment;
     uint8_t ttl, tos;
     uint32_t inherit;       /* F_NODELAY, F_QUICK_ACK                     */
-    uint32_t inherit_modes; /* M_KEEPALIVE */
+    uint32_t inherit_modes; /* M_KEEPALIVE, M_CONGESTION */
     uint32_t extra;         /* struct extra, 0: none: copied to each      */
     uint32_t cookie_ms;     /* RFC 4987: the last SYN cookie; valid: cookies_out */
     bool cookies_out;

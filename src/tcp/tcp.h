@@ -7,7 +7,7 @@
  *     closing.c  timeouts.c  output.c
  *
  * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
- * congestion.h cc_newreno.c rto.c isn.c events.c history.c.
+ * congestion.h hystart.c cc_cubic.c cc_newreno.c rto.c isn.c events.c history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -183,6 +183,8 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb);
 void tcp_status(struct tcp *tcp, const struct tcb *tcb, struct hf_status *status);
 int tcp_set_option(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value);
 int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, int64_t *value);
+/* HF_CONGESTION_CONTROL in the modes of a tcb or a listener. */
+int tcp_set_congestion(uint32_t *modes, int64_t value);
 /* Text accepted from the user and not acknowledged. */
 uint32_t tcp_queued(const struct tcp *tcp, const struct tcb *tcb);
 /* An ICMP error about a segment of ours: soft, hard, or the path's new MTU.  False: not taken, the

@@ -225,14 +225,22 @@ TEST(options_read_back_what_was_set)
     static const struct {
         enum hf_option option;
         int64_t value;
-    } all[] = {{HF_NODELAY, 1},          {HF_RECEIVE_WINDOW, 12345}, {HF_SEND_BUFFER, 54321},
-               {HF_SEND_LOW_WATER, 100}, {HF_USER_TIMEOUT, 5000},    {HF_TTL, 12},
-               {HF_TOS, 0xb8},           {HF_QUICK_ACK, 1},          {HF_CONGESTION_CONTROL, 0}};
+    } all[] = {{HF_NODELAY, 1},
+               {HF_RECEIVE_WINDOW, 12345},
+               {HF_SEND_BUFFER, 54321},
+               {HF_SEND_LOW_WATER, 100},
+               {HF_USER_TIMEOUT, 5000},
+               {HF_TTL, 12},
+               {HF_TOS, 0xb8},
+               {HF_QUICK_ACK, 1},
+               {HF_CONGESTION_CONTROL, HF_NEWRENO},
+               {HF_CONGESTION_CONTROL, HF_CUBIC}};
     establish_active();
     gets(HF_NODELAY, 0);
     gets(HF_RECEIVE_WINDOW, 270000);
     gets(HF_SEND_BUFFER, 262144);
     gets(HF_TTL, 64);
+    gets(HF_CONGESTION_CONTROL, HF_CUBIC);
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
         sets(all[i].option, all[i].value);
         gets(all[i].option, all[i].value);
@@ -245,7 +253,6 @@ TEST(what_this_version_does_not_have_is_refused_as_unsupported)
     establish_active();
     refuses_option(HF_ERR_UNSUPPORTED, HF_FAST_OPEN, 1);
     refuses_option(HF_ERR_UNSUPPORTED, HF_ECN, 1);
-    refuses_option(HF_ERR_UNSUPPORTED, HF_CONGESTION_CONTROL, 1);
     refuses(HF_ERR_UNSUPPORTED, hf_option(p->stack, p->c->handle, HF_ECN, &value));
     refuses_option(HF_ERR_INVALID, HF_OPTIONS, 1);
     refuses_option(HF_ERR_INVALID, (enum hf_option)1000, 1);
@@ -270,6 +277,8 @@ TEST(values_that_cannot_be_are_refused_and_change_nothing)
                {HF_TTL, 256},
                {HF_TOS, 1},
                {HF_TOS, 256},
+               {HF_CONGESTION_CONTROL, -1},
+               {HF_CONGESTION_CONTROL, HF_CONGESTIONS},
                {HF_QUICK_ACK, INT64_MIN}};
     establish_active();
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++)

@@ -2,9 +2,11 @@
  * congestion window follows. */
 #include "common/peer.h"
 
-/* A handshake of 100 ms, so that RTO is 300 ms. */
+/* A handshake of 100 ms, so that RTO is 300 ms.  NewReno: its numbers are those of the RFCs here.
+ */
 static void establish_slowly(struct peer *p)
 {
+    p->config.policy.congestion = HF_NEWRENO;
     opens();
     expects(SYN);
     after(100);
