@@ -104,6 +104,7 @@ csum_t csum_copy(void *restrict dst, const void *restrict src, size_t n, csum_t 
     return add_tail(sum, from + whole, n - whole);
 }
 
+/* RFC1071-1 */
 uint16_t csum_fold(csum_t sum)
 {
     uint16_t folded = fold_native(sum);
@@ -126,6 +127,7 @@ csum_t csum_pseudo6(const uint8_t src[16], const uint8_t dst[16], uint8_t proto,
     return csum_add(csum_add(csum_add(0, src, 16), dst, 16), rest, sizeof rest);
 }
 
+/* RFC1624-1 */
 uint16_t csum_update(uint16_t old_csum, uint16_t old16, uint16_t new16)
 {
     uint32_t sum = (uint32_t)(uint16_t)~old_csum + (uint16_t)~old16 + new16;

@@ -66,6 +66,7 @@ static void take_reply(struct stack *st, const struct arrival *a, const struct w
     }
 }
 
+/* RFC826-1 */
 void stack_arp_input(struct stack *st, const struct arrival *a, const uint8_t *p, size_t len)
 {
     struct wire_arp arp;

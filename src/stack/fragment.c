@@ -33,6 +33,7 @@ static uint32_t ident_of(const struct wire_ip *ip)
     return ip->version == 6 ? ip->ident32 : ip->ident;
 }
 
+/* RFC791-2 */
 static struct stack_fragments *find(const struct stack *st, const struct arrival *a)
 {
     for (uint32_t n = 1; n <= st->s->max_fragments; n++) {
@@ -163,7 +164,7 @@ static uint32_t new_range(struct stack *st, const struct stack_fragments *f,
     return idx;
 }
 
-/* Puts the fragment into its place. */
+/* Puts the fragment into its place.  RFC815/5722-1, RFC8200-3 */
 static enum hf_verdict insert(struct stack *st, struct stack_fragments *f, const struct arrival *a)
 {
     uint32_t left = a->ip.frag_offset, right = left + a->len;
@@ -198,7 +199,8 @@ static enum hf_verdict insert(struct stack *st, struct stack_fragments *f, const
     return HF_V_FRAGMENT_HELD;
 }
 
-/* RFC 8200 4.5: the first fragment must hold all headers; for us, the whole of the last one too. */
+/* RFC 8200 4.5: the first fragment must hold all headers; for us, the whole of the last one too.
+ * RFC8200-3 */
 static bool headers_are_whole(const struct arrival *a)
 {
     struct wire_ip ip = a->ip;
@@ -307,6 +309,7 @@ static void complete(struct stack *st, struct stack_fragments *f, const struct a
     tcp_chunk_free_now(&st->tcp, whole.chain);
 }
 
+/* RFC1122-6, RFC8200-5 */
 void stack_fragment_input(struct stack *st, struct arrival *a)
 {
     bool first = a->ip.frag_offset == 0;
@@ -335,7 +338,8 @@ void stack_fragment_input(struct stack *st, struct arrival *a)
     }
 }
 
-/* RFC 792, RFC 4443 3.3: its sender is told, when the first fragment is here to be quoted. */
+/* RFC 792, RFC 4443 3.3: its sender is told, when the first fragment is here to be quoted.
+ * RFC1122-6, RFC8200-3 */
 static void give_up(struct stack *st, struct stack_fragments *f)
 {
     if (f->used == LIVE && f->first_seen) {

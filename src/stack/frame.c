@@ -78,9 +78,9 @@ void frame_segment(struct output *o, const struct stack_path *path, const uint8_
     struct wire_ip ip = {
         .version = id->v4 ? 4 : 6,
         .proto = WIRE_PROTO_TCP,
-        .ttl = out->ttl, /* MUST-49 */
+        .ttl = out->ttl, /* MUST-49, RFC1122-5 */
         .tos = out->tos,
-        .df = true, /* path MTU discovery, RFC 1191; so the ident may be 0: RFC 6864 4.1 */
+        .df = true, /* path MTU discovery, RFC 1191; so the ident may be 0: RFC6864-1 */
         .total_len = (id->v4 ? 20u : 40u) + (uint32_t)tcp_len + out->text_len,
         .flow_label = id->v4 ? 0 : flow_label(&o->st->tcp, id),
     };

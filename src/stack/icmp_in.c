@@ -96,6 +96,7 @@ static struct meaning meaning_of(const struct wire_icmp *icmp, uint32_t quoted_l
     }
 }
 
+/* RFC1122-10, RFC4443-6 */
 static bool tcp_error(struct stack *st, const struct wire_quote *quote, uint8_t zone,
                       const struct meaning *meaning, const struct hf_icmp_report *report)
 {

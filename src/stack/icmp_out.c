@@ -10,6 +10,7 @@ enum { ERRORS, ECHOES };
 enum { TICK_MS = 10, ERRORS_A_TICK = 2, ERRORS_MOST = 100, ECHOES_A_TICK = 10, ECHOES_MOST = 256 };
 enum { QUOTE4 = 576 - 20 - 8, QUOTE6 = 1280 - 40 - 8 };
 
+/* RFC4443-4 */
 static bool pay(struct stack *st, int kind, uint32_t cost)
 {
     struct hf_stack *s = st->s;
@@ -59,7 +60,7 @@ csum_t stack_chain_sum(const struct stack *st, uint32_t chain)
     return sum;
 }
 
-/* Header and checksum in front of the body, and off it goes. */
+/* Header and checksum in front of the body, and off it goes.  RFC792-1 */
 static void send_icmp(struct stack *st, uint32_t idx, const struct wire_icmp *icmp)
 {
     struct stack_packet *packet = stack_packet_at(st, idx);
@@ -81,24 +82,33 @@ static bool append(struct stack *st, struct stack_packet *packet, const uint8_t 
     return done == len;
 }
 
-/* RFC 1122 3.2.2, RFC 4443 2.4 (e): about what no error may be sent. */
+/* RFC 1122 3.2.2, RFC 4443 2.4 (e): about what no error may be sent.  RFC1122-7, RFC4443-3 */
 static bool may_answer(const struct stack *st, const struct arrival *a, uint8_t type, uint8_t code)
 {
     bool v6 = a->ip.version == 6;
     bool group_too = v6 && type == ICMP6_PARAM_PROBLEM && code == 2;
-    if ((a->to_group && !group_too) || a->ip.frag_offset != 0 || !stack_is_unicast(st, a->ip.src)) {
+    if ((a->to_group && !group_too) || !stack_is_unicast(st, a->ip.src)) {
         return false;
     }
-    if (a->ip.proto != (v6 ? WIRE_PROTO_ICMPV6 : WIRE_PROTO_ICMP)) {
+    const uint8_t *payload = a->payload;
+    uint32_t len = a->len;
+    if (v6 && type == ICMP6_PARAM_PROBLEM && a->packet != NULL) { /* what came behind the problem */
+        size_t at = a->ip.total_len;
+        if (wire_last_header6(a->packet, a->ip.total_len, &at) != WIRE_PROTO_ICMPV6) {
+            return true;
+        }
+        payload = a->packet + at;
+        len = (uint32_t)(a->ip.total_len - at);
+    } else if (a->ip.proto != (v6 ? WIRE_PROTO_ICMPV6 : WIRE_PROTO_ICMP)) {
         return true;
     }
     struct wire_icmp icmp;
-    return a->payload != NULL &&
-           wire_parse_icmp(a->payload, a->len, a->ip.version, &icmp) == WIRE_OK &&
+    return payload != NULL && wire_parse_icmp(payload, len, a->ip.version, &icmp) == WIRE_OK &&
            !wire_icmp_is_error(&icmp);
 }
 
-/* As much of the packet as may be quoted; the IP header is written anew when it is not here. */
+/* As much of the packet as may be quoted; the IP header is written anew when it is not here.
+ * RFC1122-8, RFC4443-2 */
 static bool quote(struct stack *st, struct stack_packet *packet, const struct arrival *a)
 {
     uint32_t most = a->ip.version == 6 ? QUOTE6 : QUOTE4;
@@ -164,6 +174,7 @@ void stack_icmp_refuse(struct stack *st, const struct conn_id *id, seq_t irs, en
                      codes[answer][id->v4 ? 0 : 1], 0);
 }
 
+/* RFC1122-9, RFC4443-5 */
 enum hf_verdict stack_echo_reply(struct stack *st, struct arrival *a, const struct wire_icmp *icmp)
 {
     if (!block_of(st)->policy.answer_echo || a->to_group || stack_is_any(a->ip.src) ||

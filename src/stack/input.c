@@ -163,7 +163,8 @@ void stack_deliver(struct stack *st, struct arrival *a)
     }
 }
 
-/* RFC 1122 3.2.1.3, RFC 4291 2.5, RFC 9293 MUST-63: who cannot have sent anything to us. */
+/* RFC 1122 3.2.1.3, RFC 4291 2.5, RFC 9293 MUST-63: who cannot have sent anything to us.
+ * RFC1122-3 */
 static bool source_can_be(const struct stack *st, const struct arrival *a)
 {
     const uint8_t *src = a->ip.src;
@@ -183,7 +184,7 @@ static bool source_can_be(const struct stack *st, const struct arrival *a)
     return !stack_is_own(st, src, stack_is_link_local(src) ? a->iface : 0);
 }
 
-/* RFC 4291 2.8: the groups that every node is a member of. */
+/* RFC 4291 2.8: the groups that every node is a member of.  RFC4861-9 */
 static bool group6_is_ours(const struct stack *st, const uint8_t dst[16], uint8_t iface)
 {
     static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
@@ -204,7 +205,8 @@ static bool group6_is_ours(const struct stack *st, const uint8_t dst[16], uint8_
     return false;
 }
 
-/* Sets a->to_group.  A unicast packet in a broadcast frame is refused (RFC 1122 3.3.6). */
+/* Sets a->to_group.  A unicast packet in a broadcast frame is refused (RFC 1122 3.3.6).
+ * RFC1122-3, RFC1122-16 */
 static bool destination_is_ours(const struct stack *st, struct arrival *a, bool link_group)
 {
     static const uint8_t all_hosts[4] = {224, 0, 0, 1};
@@ -265,7 +267,7 @@ static void ip_input(struct stack *st, struct arrival *a, uint32_t len, bool lin
     }
 }
 
-/* RFC 894: our own address, or a group's; no VLANs. */
+/* RFC 894: our own address, or a group's; no VLANs.  RFC1122-15 */
 static void ethernet_input(struct stack *st, struct arrival *a, const uint8_t *p, uint32_t len)
 {
     const struct stack_interface *iface = stack_interface_at(st, a->iface);

@@ -52,6 +52,7 @@ void stack_nd_ask(struct stack *st, uint8_t iface, const uint8_t ip[16], const u
     send_nd(st, iface, &nd, path.src, mac != NULL ? ip : group, mac);
 }
 
+/* RFC4861-3 */
 static void advertise(struct stack *st, const struct arrival *a, const struct wire_nd *asked)
 {
     static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
@@ -81,7 +82,7 @@ static bool take_solicitation(struct stack *st, const struct arrival *a, const s
     return true;
 }
 
-/* 7.2.5, appendix C. */
+/* 7.2.5, appendix C.  RFC4861-4 */
 static bool take_advertisement(struct stack *st, const struct arrival *a, const struct wire_nd *nd)
 {
     if (stack_is_multicast(a->ip.dst) && nd->solicited) {
@@ -109,6 +110,7 @@ static bool take_advertisement(struct stack *st, const struct arrival *a, const 
     return true;
 }
 
+/* RFC4861-1 */
 void stack_nd_input(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp)
 {
     struct wire_nd nd;

@@ -94,7 +94,7 @@ static void fill(struct stack *st, uint32_t n, const uint8_t ip[16], uint32_t if
     memcpy(entry->ip, ip, 16);
 }
 
-/* Asks once more: everybody, or the one whose address is to be confirmed. */
+/* Asks once more: everybody, or the one whose address is to be confirmed.  RFC1122-13 */
 static void ask(struct stack *st, struct stack_neighbour *entry)
 {
     entry->tries++;
@@ -258,6 +258,7 @@ static void give_up(struct stack *st, uint32_t n)
     }
 }
 
+/* RFC1122-12, RFC4861-2.  RFC4861-6 */
 static void timer(struct stack *st, uint32_t n)
 {
     struct stack_neighbour *entry = stack_neighbour_at(st, n);

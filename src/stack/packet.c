@@ -3,7 +3,7 @@
  */
 #include "stack/stack.h"
 
-enum { WAITING_MOST = 3 }; /* for one neighbour; RFC 1122 2.3.2.2: the latest are kept */
+enum { WAITING_MOST = 3 }; /* RFC1122-14: the latest for one neighbour are kept */
 
 static struct links packet_links(const struct stack *st)
 {

@@ -132,6 +132,25 @@ static uint32_t group_interface(const struct stack *st, const uint8_t dst[16], u
     return stack_is_multicast(dst) && st->s->interfaces != 0 ? 1 : 0;
 }
 
+enum { SCOPE_LOOPBACK, SCOPE_LINK, SCOPE_GLOBAL };
+
+static int scope_of(const uint8_t ip[16])
+{
+    if (wire_is_v4(ip)) {
+        bool link = ip[12] == 169 && ip[13] == 254;
+        return ip[12] == 127 ? SCOPE_LOOPBACK : link ? SCOPE_LINK : SCOPE_GLOBAL;
+    }
+    if (ip[0] == 0xff) {
+        return (ip[1] & 0x0f) <= 2 ? SCOPE_LINK : SCOPE_GLOBAL;
+    }
+    static const uint8_t loopback[16] = {[15] = 1};
+    if (memcmp(ip, loopback, 16) == 0) {
+        return SCOPE_LOOPBACK;
+    }
+    return stack_is_link_local(ip) ? SCOPE_LINK : SCOPE_GLOBAL;
+}
+
+/* RFC1122-17 */
 int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                    struct stack_path *path)
 {
@@ -146,6 +165,9 @@ int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
             path->mtu = stack_interface_at(st, addr->iface)->mtu;
             return HF_OK;
         }
+    }
+    if (scope_of(dst) == SCOPE_LOOPBACK) {
+        return HF_ERR_NET_UNREACHABLE; /* RFC1122-4: never on a link */
     }
     const struct stack_route *route = best_route(st, dst, zone);
     if (route != NULL) {
@@ -163,20 +185,6 @@ int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
     return HF_OK;
 }
 
-enum { SCOPE_LOOPBACK, SCOPE_LINK, SCOPE_GLOBAL };
-
-static int scope_of(const uint8_t ip[16])
-{
-    if (wire_is_v4(ip)) {
-        bool link = ip[12] == 169 && ip[13] == 254;
-        return ip[12] == 127 ? SCOPE_LOOPBACK : link ? SCOPE_LINK : SCOPE_GLOBAL;
-    }
-    if (ip[0] == 0xff) {
-        return (ip[1] & 0x0f) <= 2 ? SCOPE_LINK : SCOPE_GLOBAL;
-    }
-    return stack_is_link_local(ip) ? SCOPE_LINK : SCOPE_GLOBAL;
-}
-
 static uint32_t common_bits(const uint8_t a[16], const uint8_t b[16])
 {
     for (uint32_t i = 0; i < 16; i++) {
@@ -187,7 +195,7 @@ static uint32_t common_bits(const uint8_t a[16], const uint8_t b[16])
     return 128;
 }
 
-/* Rules 1, 2, 5 and 8 of RFC 6724 section 5, as one number; 0: cannot be used. */
+/* Rules 1, 2, 5 and 8 of RFC 6724 section 5, as one number; 0: cannot be used.  RFC6724-1 */
 static uint32_t source_score(const struct stack_path *path, const uint8_t dst[16],
                              const struct stack_address *addr)
 {
@@ -196,7 +204,7 @@ static uint32_t source_score(const struct stack_path *path, const uint8_t dst[16
     }
     int wanted = scope_of(dst), scope = scope_of(addr->ip);
     bool here = addr->iface == path->iface;
-    if (!here && scope != SCOPE_GLOBAL) {
+    if (scope == SCOPE_LOOPBACK || (!here && scope != SCOPE_GLOBAL)) {
         return 0;
     }
     uint32_t score = 1 + common_bits(addr->ip, dst);

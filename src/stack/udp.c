@@ -335,6 +335,7 @@ void stack_udp_input(struct stack *st, struct arrival *a)
     stack_verdict(st, a, verdict);
     if (verdict == HF_V_DROP_NO_PORT && block_of(st)->policy.answer_closed) {
         bool v6 = a->ip.version == 6;
+        /* RFC1122-11 */
         stack_icmp_error(st, a, v6 ? ICMP6_UNREACHABLE : ICMP4_UNREACHABLE, v6 ? 4 : 3, 0);
     }
 }

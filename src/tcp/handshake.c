@@ -35,6 +35,7 @@ static uint16_t peer_mss(const struct tcp *tcp, const struct tcb *tcb, const str
     return (uint16_t)max_u32(seg->opt.mss, tcp->b->policy.min_mss);
 }
 
+/* RFC8200-7 */
 static uint32_t ip_tcp_header(const struct tcb *tcb)
 {
     return tcb->flags & F_V6 ? 60 : 40;
@@ -152,7 +153,7 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     }
 }
 
-/* 3.10.7.3 fourth: our SYN is acknowledged by the peer's. */
+/* 3.10.7.3 fourth: our SYN is acknowledged by the peer's.  RFC1122-18 */
 static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     tcp_take_syn(tcp, tcb, seg);

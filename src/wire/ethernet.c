@@ -41,6 +41,7 @@ size_t wire_put_eth(uint8_t *out, const struct wire_eth *eth)
     return 18;
 }
 
+/* RFC826-2 */
 enum wire_status wire_parse_arp(const uint8_t *p, size_t len, struct wire_arp *arp)
 {
     *arp = (struct wire_arp){0};

@@ -19,7 +19,7 @@ void wire_from_v4(uint8_t addr[16], const uint8_t v4[4])
     memcpy(addr + 12, v4, 4);
 }
 
-/* Looks for source routes; nothing else in the options is of use to a host. */
+/* Looks for source routes; nothing else in the options is of use to a host.  RFC791-3 */
 static void scan_options(const uint8_t *p, size_t len, struct wire_ip *ip)
 {
     size_t at = 0;
@@ -39,6 +39,7 @@ static void scan_options(const uint8_t *p, size_t len, struct wire_ip *ip)
     }
 }
 
+/* RFC791-1, RFC1122-2 */
 static enum wire_status parse_ip4(const uint8_t *p, size_t len, struct wire_ip *ip)
 {
     if (len < 20) {
@@ -79,6 +80,7 @@ static enum wire_status parse_ip4(const uint8_t *p, size_t len, struct wire_ip *
     return WIRE_OK;
 }
 
+/* RFC1122-1 */
 enum wire_status wire_parse_ip(const uint8_t *p, size_t len, struct wire_ip *ip)
 {
     *ip = (struct wire_ip){0};
@@ -122,6 +124,7 @@ size_t wire_put_ip(uint8_t *out, const struct wire_ip *ip)
     return ip->version == 4 ? put_ip4(out, ip) : wire_put_ip6(out, ip);
 }
 
+/* RFC8200-6 */
 csum_t wire_pseudo(const struct wire_ip *ip, uint8_t proto, uint32_t len)
 {
     if (proto == WIRE_PROTO_ICMP) {

@@ -30,7 +30,8 @@ static enum wire_status problem(struct wire_ip *ip, uint8_t code, size_t at)
     return WIRE_PARAM_PROBLEM;
 }
 
-/* Section 4.2: the two highest bits of an unknown option say what to do with the packet. */
+/* Section 4.2: the two highest bits of an unknown option say what to do with the packet.
+ * RFC8200-2 */
 static enum wire_status unknown_option(const struct walk *w, size_t at)
 {
     bool multicast = w->ip->dst[0] == 0xff;
@@ -72,7 +73,7 @@ static enum wire_status walk_options(const struct walk *w, size_t end)
     return WIRE_OK;
 }
 
-/* Section 4.4: a routing header is passed over only when no segments are left. */
+/* Section 4.4: a routing header is passed over only when no segments are left.  RFC5095-1 */
 static enum wire_status walk_routing(const struct walk *w)
 {
     const uint8_t *header = w->base + w->at;
@@ -86,7 +87,8 @@ static enum wire_status walk_routing(const struct walk *w)
     return problem(w->ip, BAD_FIELD, w->at + 2);
 }
 
-/* Section 4.5.  Sets ip->fragment unless it is a whole packet in one ("atomic", RFC 6946). */
+/* Section 4.5.  Sets ip->fragment unless it is a whole packet in one ("atomic", RFC 6946).
+ * RFC8200-3, RFC8200-4 */
 static enum wire_status walk_fragment(const struct walk *w)
 {
     struct wire_ip *ip = w->ip;
@@ -130,7 +132,8 @@ static bool is_extension(uint8_t proto)
     return proto == HOP_BY_HOP || proto == ROUTING || proto == FRAGMENT || proto == DESTINATION;
 }
 
-/* Walks from ip->proto at w->at to the upper layer, or to behind the header of a fragment. */
+/* Walks from ip->proto at w->at to the upper layer, or to behind the header of a fragment.
+ * RFC8200-1 */
 static enum wire_status walk(struct walk *w, bool hop_by_hop_allowed, bool fragment_allowed)
 {
     struct wire_ip *ip = w->ip;
@@ -188,6 +191,24 @@ enum wire_status wire_parse_ip6(const uint8_t *p, size_t len, struct wire_ip *ip
     enum wire_status status = walk(&w, true, true);
     ip->header_len = (uint16_t)w.at;
     return status;
+}
+
+/* Passes over headers that have the usual form, whatever is in them; a few are enough. */
+uint8_t wire_last_header6(const uint8_t *p, size_t len, size_t *at)
+{
+    uint8_t proto = p[6];
+    size_t next = 40;
+    for (unsigned seen = 0; seen < MAX_HEADERS && is_extension(proto) && len - next >= 8; seen++) {
+        size_t header_len = proto == FRAGMENT ? 8 : 8u + 8u * p[next + 1];
+        bool later = proto == FRAGMENT && (get_be16(p + next + 2) & 0xfff8) != 0;
+        if (later || header_len > len - next) {
+            return proto; /* what is behind it is not there */
+        }
+        proto = p[next];
+        next += header_len;
+    }
+    *at = next;
+    return proto;
 }
 
 enum wire_status wire_walk_ip6(const uint8_t *p, size_t len, struct wire_ip *ip, size_t *at)

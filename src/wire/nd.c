@@ -27,6 +27,7 @@ static enum wire_status parse_options(const uint8_t *p, size_t len, struct wire_
     return WIRE_OK;
 }
 
+/* RFC4861-1 */
 enum wire_status wire_parse_nd(const struct wire_icmp *icmp, struct wire_nd *nd)
 {
     *nd = (struct wire_nd){.solicitation = icmp->type == ICMP6_NEIGHBOUR_SOLICIT};

@@ -116,6 +116,10 @@ struct wire_ip {
  * nothing behind the fragment header is looked at. The status is also kept in ip->status. */
 enum wire_status wire_parse_ip(const uint8_t *p, size_t len, struct wire_ip *ip);
 
+/* The upper layer of a whole IPv6 packet whose extension headers may ask for refusal: looks at
+ * lengths alone.  *at: where it begins; not set when an extension header is the last there is. */
+uint8_t wire_last_header6(const uint8_t *p, size_t len, size_t *at);
+
 /* After reassembly: goes on behind the fragment header.  p: the whole payload, whose first header
  * is ip->proto; *at: set to the octets of extension headers skipped, ip->proto to what follows. */
 enum wire_status wire_walk_ip6(const uint8_t *p, size_t len, struct wire_ip *ip, size_t *at);

@@ -131,7 +131,7 @@ TEST(a_datagram_too_large_for_udp_is_refused)
     expects_silence();
 }
 
-/* All orders of four fragments. */
+/* All orders of four fragments.  RFC1122-6, RFC791-2 */
 TEST(a_datagram_in_fragments_is_received_whatever_their_order)
 {
     static uint8_t payload[3000];
@@ -160,6 +160,7 @@ TEST(a_datagram_in_fragments_is_received_whatever_their_order)
     holds_equal(counters.small_chunks + counters.large_chunks, 0);
 }
 
+/* RFC8200-5 */
 TEST(a_datagram_of_the_largest_size_is_put_together)
 {
     static uint8_t payload[ROOM];
@@ -171,7 +172,7 @@ TEST(a_datagram_of_the_largest_size_is_put_together)
     reads_datagram(p, handle, 65507);
 }
 
-/* RFC 5722; the same for IPv4. */
+/* RFC 5722; the same for IPv4.  RFC815/5722-1 */
 TEST(overlapping_fragments_lose_the_datagram)
 {
     static uint8_t payload[3000];
@@ -179,6 +180,9 @@ TEST(overlapping_fragments_lose_the_datagram)
     make_datagram(p, payload, 1992);
     sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
     sends_fragment(p, WIRE_PROTO_UDP, payload, 792, 1600, true);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.ranges, 0); /* given up at once */
     sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 2000, false);
     sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
     refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
@@ -201,7 +205,26 @@ TEST(two_different_ends_lose_the_datagram)
     refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
 }
 
-/* RFC 792, RFC 4443 3.3: only when the first fragment is there. */
+/* RFC 6864 4: an ident means something only where there are fragments; a TTL of 1 is enough for who
+ * has arrived.  RFC6864-1, RFC1122-5 */
+TEST(whole_datagrams_of_one_ident_and_a_ttl_of_one_are_all_received)
+{
+    static uint8_t packet[200];
+    hf_handle handle = socket_on(p, HERE);
+    struct wire_ip ip = ip_in(p, WIRE_PROTO_UDP);
+    ip.ttl = 1;
+    ip.df = true;
+    ip.ident = 7;
+    size_t at = p->v6 ? 40 : 20;
+    ip.total_len = (uint32_t)at + make_datagram(p, packet + at, 50);
+    wire_put_ip(packet, &ip);
+    for (int i = 0; i < 2; i++) {
+        peer_frame(p, packet, ip.total_len);
+        reads_datagram(p, handle, 50);
+    }
+}
+
+/* RFC 792, RFC 4443 3.3: only when the first fragment is there.  RFC1122-6, RFC8200-3 */
 TEST(a_datagram_that_stays_incomplete_is_given_up_and_its_sender_told)
 {
     static uint8_t payload[3000];
@@ -377,6 +400,7 @@ int main(void)
         ON_BOTH(a_datagram_of_the_largest_size_is_put_together),
         ON_BOTH(overlapping_fragments_lose_the_datagram),
         ON_BOTH(two_different_ends_lose_the_datagram),
+        ON_BOTH(whole_datagrams_of_one_ident_and_a_ttl_of_one_are_all_received),
         ON_BOTH(a_datagram_that_stays_incomplete_is_given_up_and_its_sender_told),
         ON_BOTH(fragments_of_one_sender_do_not_use_up_what_others_need),
         ON_BOTH(a_flood_of_fragments_does_not_stop_a_later_datagram),

@@ -24,7 +24,7 @@ static void expects_echo(struct peer *p, const uint8_t *request, uint32_t len)
     holds(memcmp(whole + 4, request + 4, len - 4) == 0);
 }
 
-/* RFC 1122 3.2.2.6, RFC 4443 4.2 */
+/* RFC 1122 3.2.2.6, RFC 4443 4.2.  RFC1122-9, RFC4443-5, RFC792-1 */
 TEST(an_echo_request_is_answered_with_its_own_octets)
 {
     static uint8_t payload[ROOM];
@@ -85,6 +85,7 @@ static void expects_error(struct peer *p, uint8_t type, uint8_t code, uint8_t pr
     peer_taken(p, seen);
 }
 
+/* RFC1122-8, RFC1122-11, RFC4443-2 */
 TEST(nobody_at_a_udp_port_is_told)
 {
     static uint8_t payload[2000];
@@ -93,6 +94,7 @@ TEST(nobody_at_a_udp_port_is_told)
     expects_silence();
 }
 
+/* RFC8200-1 */
 TEST(a_protocol_that_nobody_speaks_is_told)
 {
     peer_ip(p, 132, data, 100);
@@ -100,7 +102,7 @@ TEST(a_protocol_that_nobody_speaks_is_told)
     expects_silence();
 }
 
-/* RFC 1122 3.2.2, RFC 4443 2.4 (e) */
+/* RFC 1122 3.2.2, RFC 4443 2.4 (e).  RFC1122-7, RFC4443-3 */
 TEST(errors_are_never_answered_with_errors)
 {
     static uint8_t payload[200], quoted[100];
@@ -117,7 +119,72 @@ TEST(errors_are_never_answered_with_errors)
     expects_silence();
 }
 
-/* RFC 792 types 13, 15, 17, 10, 5, 4: neither answered nor followed. */
+/* An IPv6 packet with an option that asks for refusal, and an ICMPv6 message behind it. */
+static void sends_behind_an_option(struct peer *p, uint8_t type)
+{
+    static uint8_t payload[100];
+    uint8_t options[8] = {WIRE_PROTO_ICMPV6, 0, 0x85, 4};
+    memcpy(payload, options, 8);
+    uint32_t len = make_icmp(p, payload + 8, type, 0, data, 48);
+    peer_ip(p, 60, payload, 8 + len);
+}
+
+/* RFC 4443 2.4 (e.1): also where extension headers stand before it.  RFC4443-3 */
+TEST(an_error_behind_an_option_that_asks_for_refusal_is_not_answered)
+{
+    if (!p->v6)
+        return;
+    sends_behind_an_option(p, ICMP6_UNREACHABLE);
+    expects_silence();
+    sends_behind_an_option(p, ICMP6_ECHO);
+    expects_error(p, 4, 2, 60);
+}
+
+/* RFC1122-7, RFC4443-3: nor when it is the datagram that stays incomplete. */
+TEST(an_error_in_fragments_that_stays_incomplete_is_not_answered)
+{
+    static uint8_t payload[200];
+    uint32_t len = make_icmp(p, payload, p->v6 ? 1 : 3, 1, data, 100);
+    sends_fragment(p, icmp_proto(p), payload, 0, len / 8 * 8, true);
+    after(61000);
+    expects_silence();
+    len = make_icmp(p, payload, p->v6 ? ICMP6_ECHO : ICMP4_ECHO, 0, data, 100);
+    sends_fragment(p, icmp_proto(p), payload, 0, len / 8 * 8, true);
+    after(61000);
+    struct seen *seen = peer_take(p, icmp_proto(p));
+    holds(seen != NULL);
+    peer_taken(p, seen);
+}
+
+/* RFC8200-3: a part that is no multiple of eight, wherever it belongs. */
+TEST(a_later_fragment_that_cannot_be_is_told_to_its_sender)
+{
+    if (!p->v6)
+        return;
+    sends_fragment(p, WIRE_PROTO_UDP, data, 800, 813, true);
+    expects_error(p, 4, 0, 44);
+}
+
+/* RFC4443-4 */
+TEST(errors_are_bounded_in_their_rate)
+{
+    static uint8_t payload[200];
+    uint32_t len = make_datagram(p, payload, 10);
+    unsigned errors = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        peer_ip(p, WIRE_PROTO_UDP, payload, len);
+        struct seen *seen = peer_take(p, icmp_proto(p));
+        errors += seen != NULL;
+        if (seen)
+            peer_taken(p, seen);
+    }
+    holds(errors >= 10 && errors <= 100);
+    after(1000);
+    peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    expects_error(p, p->v6 ? 1 : 3, p->v6 ? 4 : 3, WIRE_PROTO_UDP);
+}
+
+/* RFC 792 types 13, 15, 17, 10, 5, 4: neither answered nor followed.  RFC1122-8, RFC4861-7 */
 TEST(requests_for_information_and_redirects_are_ignored)
 {
     static uint8_t payload[200];
@@ -177,6 +244,10 @@ int main(void)
         ON_BOTH(nobody_at_a_udp_port_is_told),
         ON_BOTH(a_protocol_that_nobody_speaks_is_told),
         ON_BOTH(errors_are_never_answered_with_errors),
+        ON_BOTH(an_error_behind_an_option_that_asks_for_refusal_is_not_answered),
+        ON_BOTH(an_error_in_fragments_that_stays_incomplete_is_not_answered),
+        ON_BOTH(a_later_fragment_that_cannot_be_is_told_to_its_sender),
+        ON_BOTH(errors_are_bounded_in_their_rate),
         ON_BOTH(requests_for_information_and_redirects_are_ignored),
         ON_BOTH(a_held_syn_is_answered_with_network_unreachable),
         ON_BOTH(a_held_syn_is_answered_with_host_unreachable),

@@ -22,6 +22,7 @@ static void too_big(struct peer *p, uint32_t mtu, int64_t number)
                     number);
 }
 
+/* RFC1122-10, RFC4443-6 */
 TEST(port_unreachable_ends_an_attempt_to_open)
 {
     opens();
@@ -42,6 +43,7 @@ TEST(an_error_that_quotes_another_number_is_ignored)
     expects_no_event(HF_ERROR_REPORT | HF_CLOSED_EVENT);
 }
 
+/* RFC5461-1 */
 TEST(a_soft_error_is_reported_and_the_attempt_goes_on)
 {
     struct hf_icmp_report report;
@@ -86,6 +88,7 @@ TEST(error_reports_can_be_switched_off_and_on_again)
     expects_event(HF_ERROR_REPORT);
 }
 
+/* RFC5461-1 */
 TEST(the_policy_can_let_a_soft_error_end_the_attempt)
 {
     p->config.policy.syn_soft_abort = true;

@@ -159,7 +159,8 @@ TEST(a_syn_waits_until_the_neighbour_has_answered)
     expects_silence();
 }
 
-/* RFC 1122 2.3.2.1, RFC 4861 7.2.2: one question a second, three in all. */
+/* RFC 1122 2.3.2.1, RFC 4861 7.2.2: one question a second, three in all.
+ * RFC1122-13, RFC4861-2 */
 TEST(a_neighbour_that_never_answers_is_unreachable_after_three_seconds)
 {
     asks_for_the_peer(p);
@@ -223,7 +224,7 @@ TEST(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket)
     holds_equal(counters.neighbours, 0);
 }
 
-/* RFC 1122 2.3.2.2: the latest are kept; a bounded number. */
+/* RFC 1122 2.3.2.2: the latest are kept; a bounded number.  RFC1122-14 */
 TEST(the_newest_datagrams_wait_for_the_neighbour)
 {
     p->ethernet = p->ask = true;
@@ -248,7 +249,8 @@ TEST(the_newest_datagrams_wait_for_the_neighbour)
     holds(n >= 1 && n <= 4);
 }
 
-/* A known neighbour is asked again, directly, when what is known is old and used. */
+/* A known neighbour is asked again, directly, when what is known is old and used.  RFC1122-12
+ * RFC4861-6 */
 TEST(an_old_entry_is_confirmed_by_a_question_to_its_owner)
 {
     asks_for_the_peer(p);
@@ -266,7 +268,7 @@ TEST(an_old_entry_is_confirmed_by_a_question_to_its_owner)
     expects_silence();
 }
 
-/* RFC 826; RFC 4861 7.2.4 */
+/* RFC 826; RFC 4861 7.2.4.  RFC826-1, RFC4861-3, RFC4861-9 */
 TEST(who_asks_for_our_address_is_answered)
 {
     p->ethernet = p->ask = true;
@@ -309,7 +311,7 @@ TEST(who_asks_for_our_address_is_answered)
     peer_taken(p, seen);
 }
 
-/* RFC 4861 7.2.4: duplicate address detection is answered to all nodes. */
+/* RFC 4861 7.2.4: duplicate address detection is answered to all nodes.  RFC4861-3 */
 TEST(a_probe_for_our_address_is_answered_to_everybody)
 {
     static const uint8_t nobody[16];
@@ -339,7 +341,7 @@ TEST(a_probe_for_our_address_is_answered_to_everybody)
     expects_silence();
 }
 
-/* Nobody asked: neither a new entry nor another link address comes of it. */
+/* Nobody asked: neither a new entry nor another link address comes of it.  RFC4861-4 */
 TEST(an_answer_that_nobody_asked_for_changes_nothing)
 {
     p->ethernet = p->ask = true;
@@ -364,6 +366,33 @@ TEST(an_answer_that_nobody_asked_for_changes_nothing)
     }
 }
 
+static void repeated_syn_goes_to(struct peer *p, const uint8_t mac[6])
+{
+    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+    holds(seen != NULL && memcmp(seen->bytes, mac, 6) == 0);
+    peer_taken(p, seen);
+}
+
+/* RFC 4861 7.2.5.  RFC4861-4 */
+TEST(another_link_address_is_believed_only_when_it_says_that_it_overrides)
+{
+    if (!p->v6)
+        return;
+    struct nd_spec news = {
+        .src = p->peer_ip, .dst = p->stack_ip, .target = p->peer_ip, .mac = other_mac, .type = NA};
+    asks_for_the_peer(p);
+    answers(p, p->peer_mac);
+    repeated_syn_goes_to(p, p->peer_mac);
+    sends_nd(p, &news);
+    after(1500); /* in doubt: the old one is used, and asked */
+    repeated_syn_goes_to(p, p->peer_mac);
+    expects_question(p, true);
+    news.override = true;
+    sends_nd(p, &news);
+    after(2100);
+    repeated_syn_goes_to(p, other_mac);
+}
+
 TEST(a_permanent_neighbour_stays_what_it_is)
 {
     p->ethernet = true;
@@ -377,7 +406,7 @@ TEST(a_permanent_neighbour_stays_what_it_is)
     peer_taken(p, seen);
 }
 
-/* RFC 4861 7.1: each of the checks. */
+/* RFC 4861 7.1: each of the checks.  RFC4861-1 */
 TEST(a_message_that_fails_one_check_is_no_answer)
 {
     asks_for_the_peer(p);
@@ -445,7 +474,8 @@ TEST(strangers_do_not_displace_a_neighbour_that_has_answered)
     expects_silence();
 }
 
-/* RFC 1122 3.3.6, RFC 9293 MUST-57: TCP takes nothing that came to a group. */
+/* RFC 1122 3.3.6, RFC 9293 MUST-57: TCP takes nothing that came to a group.
+ * RFC1122-3, RFC1122-15, RFC1122-16 */
 TEST(frames_that_are_not_for_this_host_are_dropped)
 {
     p->ethernet = true;
@@ -507,6 +537,7 @@ int main(void)
         BOTH(who_asks_for_our_address_is_answered),
         BOTH(a_probe_for_our_address_is_answered_to_everybody),
         BOTH(an_answer_that_nobody_asked_for_changes_nothing),
+        V6(another_link_address_is_believed_only_when_it_says_that_it_overrides),
         BOTH(a_permanent_neighbour_stays_what_it_is),
         BOTH(a_message_that_fails_one_check_is_no_answer),
         BOTH(strangers_do_not_displace_a_neighbour_that_has_answered),

@@ -157,6 +157,7 @@ static int leaves_by(struct peer *p, hf_handle socket, const uint8_t ip[16], uin
     return iface;
 }
 
+/* RFC1122-17, RFC6724-1 */
 TEST(the_longest_prefix_chooses_interface_and_address)
 {
     starts();
@@ -193,6 +194,25 @@ TEST(the_longest_prefix_chooses_interface_and_address)
     calls(hf_address_remove(p->stack, &p->env, 2, ours));
     refuses(HF_ERR_NO_ADDRESS, hf_address_remove(p->stack, &p->env, 2, ours));
     holds_equal(leaves_by(p, socket, gateway, from), 1);
+}
+
+/* RFC1122-4 */
+TEST(nothing_leaves_for_the_loopback_network)
+{
+    starts();
+    uint8_t prefix[16] = {0}, loopback[16] = {[15] = 1};
+    if (!p->v6) {
+        wire_from_v4(prefix, (const uint8_t[4]){0, 0, 0, 0});
+        wire_from_v4(loopback, (const uint8_t[4]){127, 0, 0, 1});
+    }
+    calls(hf_route_add(p->stack, &p->env, 1, prefix, 0, p->peer_ip));
+    struct hf_endpoint to = {.port = PORT};
+    hf_handle handle;
+    memcpy(to.ip, loopback, 16);
+    refuses(HF_ERR_NET_UNREACHABLE, hf_open(p->stack, &p->env, NULL, &to, 0, &handle));
+    expects_silence();
+    to.ip[12] = 9; /* somewhere else */
+    calls(hf_open(p->stack, &p->env, NULL, &to, 0, &handle));
 }
 
 TEST(arguments_that_cannot_be_are_refused)
@@ -382,6 +402,8 @@ int main(void)
         ON_6(datagrams_reach_a_socket_of_the_same_stack),
         ON_4(the_longest_prefix_chooses_interface_and_address),
         ON_6(the_longest_prefix_chooses_interface_and_address),
+        ON_4(nothing_leaves_for_the_loopback_network),
+        ON_6(nothing_leaves_for_the_loopback_network),
         ON_4(arguments_that_cannot_be_are_refused),
         ON_6(arguments_that_cannot_be_are_refused),
         ON_6(a_link_local_address_needs_its_interface),

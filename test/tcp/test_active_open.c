@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+/* RFC8200-7: the MTU is 1520 with IPv6. */
 TEST(a_syn_offers_mss_sack_timestamps_and_window_scale_in_this_order)
 {
     opens();
@@ -109,6 +110,18 @@ TEST(text_and_fin_on_an_acceptable_syn_ack_are_processed_in_the_same_segment)
     expects_event(HF_CONNECTED | HF_READABLE | HF_PEER_CLOSED);
     reads(20);
     reads_result(0);
+}
+
+/* RFC1122-18: SND.WND, SND.WL1, SND.WL2 are the SYN,ACK's. */
+TEST(the_window_of_the_syn_ack_counts_at_once)
+{
+    opens();
+    expects(SYN);
+    sends(SYN | ACK, .seq = IRS, .mss = 1460, .wnd = 1000);
+    expects(ACK);
+    writes(3000);
+    expects(ACK, .len = 1000);
+    expects_silence();
 }
 
 TEST(text_on_a_syn_that_meets_ours_is_left_unacknowledged)
@@ -297,6 +310,7 @@ int main(void)
         V4(an_ack_of_what_was_never_sent_is_reset_in_syn_sent),
         V4(segments_without_syn_and_rst_are_dropped_in_syn_sent_even_with_a_right_ack),
         BOTH(text_and_fin_on_an_acceptable_syn_ack_are_processed_in_the_same_segment),
+        BOTH(the_window_of_the_syn_ack_counts_at_once),
         V4(text_on_a_syn_that_meets_ours_is_left_unacknowledged),
         BOTH(data_sent_before_the_open_completes_goes_out_with_the_third_segment),
         V4(a_close_in_syn_sent_is_silent_and_what_comes_later_is_reset),

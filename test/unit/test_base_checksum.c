@@ -32,6 +32,7 @@ static void fill(uint8_t *p, size_t n, uint32_t seed)
     }
 }
 
+/* RFC1071-1 */
 static void the_example_of_rfc_1071_sums_to_ddf2(void **state)
 {
     (void)state;
@@ -95,6 +96,7 @@ static void copy_and_sum_does_both(void **state)
     }
 }
 
+/* RFC8200-6 */
 static void pseudo_headers_are_those_of_the_rfcs(void **state)
 {
     (void)state;
@@ -109,6 +111,7 @@ static void pseudo_headers_are_those_of_the_rfcs(void **state)
     assert_int_equal(csum_fold(sum), naive(header6, sizeof header6));
 }
 
+/* RFC1624-1 */
 static void the_example_of_rfc_1624_updates_to_zero(void **state)
 {
     (void)state;

@@ -111,6 +111,7 @@ static enum wire_status with_octet(size_t at, uint8_t value)
     return wire_parse_ip(packet, sizeof packet, &ip);
 }
 
+/* RFC791-1, RFC1122-1, RFC1122-2 */
 static void ipv4_lengths_and_sums_that_lie_are_refused(void **state)
 {
     (void)state;
@@ -155,6 +156,7 @@ static void fragments_must_be_able_to_become_a_datagram(void **state)
     assert_int_equal(parse_fragment(65528, false, 1480, &ip), WIRE_BAD_FORM);
 }
 
+/* RFC791-3 */
 static void ipv4_source_routes_are_seen_behind_other_options(void **state)
 {
     (void)state;
@@ -166,7 +168,7 @@ static void ipv4_source_routes_are_seen_behind_other_options(void **state)
         {{7, 3, 4, 131, 3, 4, 0, 0}, true, false},  {{0, 131, 3, 4, 0, 0, 0, 0}, false, false},
         {{1, 1, 1, 1, 1, 1, 1, 131}, false, true},  {{131, 0, 0, 0, 0, 0, 0, 0}, false, true},
         {{131, 1, 0, 0, 0, 0, 0, 0}, false, true},  {{131, 9, 4, 0, 0, 0, 0, 0}, false, true},
-        {{148, 4, 0, 0, 1, 1, 1, 1}, false, false},
+        {{148, 4, 0, 0, 1, 1, 1, 1}, false, false}, {{1, 1, 1, 1, 131, 6, 4, 0}, false, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         uint8_t packet[28];
@@ -182,6 +184,7 @@ static void ipv4_source_routes_are_seen_behind_other_options(void **state)
     }
 }
 
+/* RFC8200-2 */
 static void ipv6_options_say_what_becomes_of_the_packet(void **state)
 {
     (void)state;
@@ -207,6 +210,7 @@ static void ipv6_options_say_what_becomes_of_the_packet(void **state)
     assert_int_equal(parse6(60, pads, sizeof pads, &ip), WIRE_BAD_EXT);
 }
 
+/* RFC8200-2 */
 static void nothing_is_sent_back_to_a_multicast_for_the_gravest_option(void **state)
 {
     (void)state;
@@ -220,6 +224,7 @@ static void nothing_is_sent_back_to_a_multicast_for_the_gravest_option(void **st
     assert_int_equal(wire_parse_ip(packet, sizeof packet, &ip), WIRE_PARAM_PROBLEM);
 }
 
+/* RFC8200-1, RFC5095-1 */
 static void ipv6_headers_out_of_place_are_refused(void **state)
 {
     (void)state;
@@ -251,6 +256,7 @@ static void ipv6_headers_out_of_place_are_refused(void **state)
     assert_int_equal(ip.unknown_at, 6);
 }
 
+/* RFC8200-3, RFC8200-4 */
 static void ipv6_fragments_end_the_walk(void **state)
 {
     (void)state;

@@ -29,6 +29,7 @@ static void ethernet_comes_back_with_and_without_a_tag(void **state)
     }
 }
 
+/* RFC826-2 */
 static void arp_comes_back_and_only_ipv4_over_ethernet_is_taken(void **state)
 {
     (void)state;
@@ -222,6 +223,7 @@ static void neighbour_messages_come_back(void **state)
     }
 }
 
+/* RFC4861-1 */
 static void neighbour_messages_that_cannot_be_are_refused(void **state)
 {
     (void)state;
