@@ -294,6 +294,18 @@ static void check_ip(struct peer *p, const struct seen *seen)
         peer_fail(p, "TTL %u, DF %d: not what was expected of TCP", ip->ttl, ip->df);
 }
 
+/* MUST-65, RFC2018-1: options that belong on a SYN alone; X-31: who has no ACK bit. */
+static void check_place(struct peer *p, const uint8_t *tcp, const struct segment *seg)
+{
+    struct tcp_options opt;
+    wire_parse_tcp_options(tcp + 20, (size_t)seg->header_len - 20, &opt);
+    if (!(seg->ctl & SYN) && (opt.present & (OPT_MSS | OPT_WSCALE | OPT_SACK_OK)))
+        peer_fail(p, "an option of the SYN on a later segment");
+    if (!(seg->ctl & (ACK | RST)) && seg->ctl != SYN)
+        peer_fail(p, "a segment without the ACK bit that is no SYN and no reset");
+}
+
+/* MUST-2, X-1 */
 static void check_tcp(struct peer *p, struct seen *seen)
 {
     const uint8_t *tcp = seen->bytes + seen->ip_offset + seen->ip.header_len;
@@ -309,6 +321,7 @@ static void check_tcp(struct peer *p, struct seen *seen)
         peer_fail(p, "an urgent pointer of %u without URG", seen->seg.up);
     if (!(seen->seg.ctl & ACK) && seen->seg.ack.v != 0)
         peer_fail(p, "an ACK field without the ACK bit");
+    check_place(p, tcp, &seen->seg);
 }
 
 static struct seen *keep(struct peer *p, const uint8_t *bytes, size_t len,

@@ -1,0 +1,174 @@
+/* RFC 9293 sections 3.1 and 3.2, seen from outside: windows, reserved bits, and options as they may
+ * lie in any segment.
+ */
+#include "common/peer.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+/* A segment with option octets as they are given, padded to a word with `pad`. */
+struct raw {
+    unsigned ctl;
+    int64_t seq, ack;
+    const uint8_t *options;
+    uint32_t len; /* of the options */
+    uint32_t text;
+    uint8_t pad, reserved;
+};
+
+static void sends_raw(struct peer *p, const struct raw *raw)
+{
+    starts();
+    uint8_t bytes[60 + 64] = {0};
+    struct segment seg = {.ctl = (uint16_t)raw->ctl,
+                          .sport = p->c->peer_port,
+                          .dport = p->c->stack_port,
+                          .seq = seq(peer_number(p, raw->seq)),
+                          .ack = seq(raw->ctl & ACK ? peer_number(p, raw->ack) : 0),
+                          .wnd = 65535};
+    wire_put_tcp(bytes, &seg);
+    uint32_t header = 20 + (raw->len + 3) / 4 * 4;
+    memset(bytes + 20, raw->pad, header - 20);
+    memcpy(bytes + 20, raw->options, raw->len);
+    bytes[12] = (uint8_t)(header / 4 << 4 | raw->reserved << 1 | (bytes[12] & 1));
+    uint32_t first = seg.seq.v - p->c->irs - 1;
+    for (uint32_t i = 0; i < raw->text; i++)
+        bytes[header + i] = peer_octet(false, first + i);
+    struct wire_ip ip = {.version = p->v6 ? 6 : 4};
+    memcpy(ip.src, p->peer_ip, 16);
+    memcpy(ip.dst, p->stack_ip, 16);
+    wire_set_tcp_checksum(bytes, header, &ip, csum_add(0, bytes + header, raw->text), raw->text);
+    peer_ip(p, WIRE_PROTO_TCP, bytes, header + raw->text);
+}
+
+#define sends_with_options(octets, ...)                                                            \
+    sends_raw(p, &(struct raw){.options = (octets), .len = sizeof(octets), .ctl = __VA_ARGS__})
+
+/* MUST-1, X-16: the window is no signed number. */
+TEST(a_window_above_32767_is_used_whole)
+{
+    p->config.policy.initial_cwnd = 64;
+    p->config.policy.window_scale = false;
+    establish_active();
+    p->c->wnd = 65535;
+    sends(ACK);
+    writes(65535);
+    for (int i = 0; i < 44; i++)
+        expects(ACK, .len = 1460);
+    expects(ACK, .len = 65535 - 44 * 1460);
+    expects_silence();
+}
+
+/* MUST-5, MUST-6, MUST-68, RFC7323-27, RFC5482-5 */
+TEST(an_option_that_nobody_agreed_upon_is_skipped_in_any_segment)
+{
+    static const uint8_t on_syn[] = {253, 4, 0xaa, 0xbb, 77,        5,         1,
+                                     2,   3, 2,    4,    1000 >> 8, 1000 & 255};
+    static const uint8_t unknown[] = {200, 6, 1, 2, 3, 4};
+    static const uint8_t stamps[] = {1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0};
+    listens();
+    sends_with_options(on_syn, SYN, .seq = IRS);
+    expects(SYN | ACK, .ack = IRS + 1, .options = "mss 1460");
+    sends_with_options(unknown, ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    sends_with_options(stamps, ACK, .seq = IRS + 1, .ack = ISS + 1, .text = 10);
+    expects(ACK, .ack = IRS + 11, .options = "");
+    sends_with_options(unknown, ACK, .seq = IRS + 11, .ack = ISS + 1, .text = 10);
+    expects(ACK, .ack = IRS + 21);
+    reads(20);
+    p->c->nxt = p->c->irs + 21;
+    writes(3000); /* the MSS behind two unknown options was found */
+    expects(ACK, .len = 1000);
+    expects(ACK, .len = 1000);
+    expects(ACK, .len = 1000);
+    sends(ACK);
+    sends_with_options(unknown, FIN | ACK, .seq = IRS + 21, .ack = ISS + 3001);
+    expects(ACK, .ack = IRS + 22);
+    expects_state(HF_CLOSE_WAIT);
+}
+
+/* MUST-64, MUST-69, MUST-4: what stands behind the end of the list says nothing. */
+TEST(options_may_begin_at_any_octet_and_end_before_the_header_does)
+{
+    static const uint8_t octets[] = {2, 4, 2000 >> 8, 2000 & 255, 3, 3, 5, 8, 10, 0, 0, 0,
+                                     7, 0, 0,         0,          0, 4, 2, 0, 3,  3, 1};
+    listens();
+    sends_with_options(octets, SYN, .seq = IRS, .pad = 0xff);
+    expects(SYN | ACK, .ack = IRS + 1, .tsecr = 7, .options = "mss 1460,sackOK,TS,nop,wscale 8");
+    static const uint8_t stamps[] = {1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0};
+    sends_with_options(stamps, ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    holds_equal(status_of(snd_wscale), 5); /* not the one behind the end */
+}
+
+/* MUST-7 */
+TEST(an_illegal_option_length_on_a_syn_does_no_harm)
+{
+    static const uint8_t bad[][8] = {{2, 4, 3, 232, 99, 0, 0, 0},
+                                     {2, 4, 3, 232, 99, 1, 1, 1},
+                                     {2, 4, 3, 232, 1, 1, 99, 41},
+                                     {2, 4, 3, 232, 2, 3, 9, 0}};
+    listens();
+    for (int i = 0; i < 4; i++) {
+        on(i);
+        sends_with_options(bad[i], SYN, .seq = IRS);
+        expects(SYN | ACK, .ack = IRS + 1, .options = "mss 1460");
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+        accepts();
+        holds_equal(status_of(snd_mss), 1000); /* what stood before it counts */
+    }
+}
+
+/* MUST-7 */
+TEST(an_illegal_option_length_in_an_open_connection_does_no_harm)
+{
+    static const uint8_t bad[][4] = {{99, 0, 0, 0}, {99, 1, 1, 1}, {1, 1, 99, 41}, {1, 1, 1, 8}};
+    establish_active();
+    for (int i = 0; i < 4; i++) {
+        sends_with_options(bad[i], ACK, .seq = IRS + 1 + 10 * i, .ack = ISS + 1, .text = 10);
+        expects(ACK, .ack = IRS + 11 + 10 * i);
+    }
+    reads(40);
+    expects_state(HF_ESTABLISHED);
+}
+
+/* */
+TEST(reserved_bits_are_not_looked_at)
+{
+    static const uint8_t none[] = {1, 1, 1, 1};
+    listens();
+    sends_with_options(none, SYN, .seq = IRS, .reserved = 7);
+    expects(SYN | ACK, .ack = IRS + 1);
+    sends_with_options(none, ACK, .seq = IRS + 1, .ack = ISS + 1, .reserved = 5, .text = 10);
+    expects(ACK, .ack = IRS + 11);
+    accepts();
+    reads(10);
+}
+
+/* MUST-65, RFC7323-6, RFC2018-1 */
+TEST(options_of_the_syn_mean_nothing_later)
+{
+    static const uint8_t octets[] = {2, 4, 0, 250, 1, 3, 3, 0, 1, 1, 4, 2};
+    p->with.wscale = SHIFT(7);
+    establish_passive();
+    sends_with_options(octets, ACK, .seq = IRS + 1, .ack = ISS + 1, .text = 10);
+    expects(ACK, .ack = IRS + 11);
+    holds_equal(status_of(snd_mss), 1460);
+    holds_equal(status_of(snd_wscale), 7);
+    holds_equal(status_of(options) & HF_OPT_SACK_OK, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        V4(a_window_above_32767_is_used_whole),
+        BOTH(an_option_that_nobody_agreed_upon_is_skipped_in_any_segment),
+        BOTH(options_may_begin_at_any_octet_and_end_before_the_header_does),
+        V4(an_illegal_option_length_on_a_syn_does_no_harm),
+        V4(an_illegal_option_length_in_an_open_connection_does_no_harm),
+        BOTH(reserved_bits_are_not_looked_at),
+        V4(options_of_the_syn_mean_nothing_later),
+    };
+    return cmocka_run_group_tests_name("header", tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* RFC 9293 sections 3.8.6 and 3.10.7.4: windows that shrink, that are too old, or that come with
+ * text that is refused; RFC 7323 section 2.4.
+ */
+#include "common/peer.h"
+
+/* MUST-34, SHLD-15, SHLD-16, RFC7323-16: 20 segments out, and the window is one of them. */
+TEST(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated)
+{
+    p->config.policy.initial_cwnd = 20;
+    p->with.mss = 1000;
+    establish_active();
+    p->c->wnd = 30000;
+    sends(ACK);
+    writes(25000);
+    for (int i = 0; i < 20; i++)
+        expects(ACK, .seq = ISS + 1 + 1000 * i, .len = 1000);
+    sends(ACK, .ack = ISS + 1001, .wnd = 1000);
+    expects_silence();
+    expects_after(150, 1000, ACK, .seq = ISS + 1001, .len = 1000);
+    expects_silence();
+    sends(ACK, .ack = ISS + 20001, .wnd = 500); /* all that was out has come; 5000 are left */
+    expects_silence();
+    sends(ACK, .ack = ISS + 20001, .wnd = 3000);
+    expects(ACK, .seq = ISS + 20001, .len = 1000);
+    expects(ACK, .seq = ISS + 21001, .len = 1000);
+    expects(ACK, .seq = ISS + 22001, .len = 1000);
+    expects_silence();
+}
+
+/* */
+TEST(an_older_segment_does_not_bring_its_window_back)
+{
+    establish_active();
+    sends(ACK, .seq = IRS + 1, .len = 10);
+    sends(ACK, .seq = IRS + 11, .len = 10, .wnd = 100);
+    holds_equal(status_of(snd_wnd), 100);
+    sends(ACK, .seq = IRS + 1, .len = 10, .wnd = 9999);
+    sends(ACK, .seq = IRS + 10, .len = 11, .wnd = 9999);
+    holds_equal(status_of(snd_wnd), 100);
+    writes(10);
+    peer_forget(p);
+    sends(ACK, .ack = ISS + 11, .wnd = 200);
+    holds_equal(status_of(snd_wnd), 200);
+    sends(ACK, .ack = ISS + 1, .wnd = 300); /* an older ACK of the same SEQ */
+    holds_equal(status_of(snd_wnd), 200);
+}
+
+/* a forged one with a window of nothing, far ahead, would keep all later ones out. */
+TEST(a_segment_ahead_of_a_gap_does_not_move_the_window)
+{
+    establish_active();
+    sends(ACK, .wnd = 30000);
+    sends(ACK, .seq = IRS + 60001, .wnd = ZERO);
+    holds_equal(status_of(snd_wnd), 30000);
+    sends(ACK, .seq = IRS + 1, .wnd = 20000);
+    holds_equal(status_of(snd_wnd), 20000);
+}
+
+/* text is refused, its ACK counts. */
+TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
+{
+    p->config.policy.receive_window = 1000;
+    establish_active();
+    writes(100);
+    expects(ACK, .len = 100);
+    sends(ACK, .ack = ISS + 1, .len = 1000);
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    sends(ACK, .seq = IRS + 1001, .ack = ISS + 101, .len = 10);
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    holds_equal(status_of(snd_una), status_of(snd_nxt));
+    holds_equal(status_of(unread_bytes), 1000);
+}
+
+/* */
+TEST(only_what_is_new_of_a_segment_is_taken)
+{
+    establish_active();
+    sends(ACK, .seq = IRS + 1, .len = 100);
+    sends(FIN | ACK, .seq = IRS + 51, .len = 50); /* the FIN is new, the text is not */
+    peer_forget(p);
+    expects_state(HF_CLOSE_WAIT);
+    reads(100);
+    reads_result(0);
+    on(1);
+    establish_active();
+    sends(ACK, .seq = IRS + 1, .len = 100);
+    sends(ACK, .seq = IRS + 51, .len = 100);
+    peer_forget(p);
+    reads(150);
+}
+
+/* */
+TEST(text_and_fin_beyond_the_window_are_cut_off)
+{
+    p->config.policy.receive_window = 1000;
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 1, .len = 1001);
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    expects_state(HF_ESTABLISHED);
+    reads(1000);
+    expects(ACK, .ack = IRS + 1001, .wnd = 1000);
+    sends(FIN | ACK, .seq = IRS + 1001, .len = 1);
+    expects(ACK, .ack = IRS + 1003);
+    expects_state(HF_CLOSE_WAIT);
+}
+
+/* MAY-8: the window stays closed while the application does not read, and probes are answered. */
+TEST(a_window_may_stay_closed_for_an_hour)
+{
+    p->config.policy.receive_window = 1000;
+    establish_active();
+    sends(ACK, .len = 1000);
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    for (int i = 0; i < 60; i++) {
+        after(60000);
+        sends(ACK, .seq = IRS + 1000);
+        expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    }
+    expects_state(HF_ESTABLISHED);
+}
+
+/* MUST-32: the same mark in a later segment is no news. */
+TEST(an_urgent_mark_is_told_once)
+{
+    establish_active();
+    sends(ACK | URG, .seq = IRS + 1, .len = 10, .up = 30);
+    expects_event(HF_URGENT);
+    sends(ACK | URG, .seq = IRS + 11, .len = 10, .up = 20);
+    expects_no_event(HF_URGENT);
+    sends(ACK | URG, .seq = IRS + 21, .len = 10, .up = 20);
+    expects_event(HF_URGENT);
+    reads(30);
+    reads_result(HF_ERR_WOULD_BLOCK);
+}
+
+/* MUST-31: across the segments that acknowledgments let go. */
+TEST(an_urgent_mark_stays_on_what_goes_later)
+{
+    p->with.mss = 1000;
+    p->config.policy.initial_cwnd = 2;
+    establish_active();
+    writes_with(5000, HF_SEND_URGENT);
+    expects(ACK | URG, .seq = ISS + 1, .len = 1000, .up = 5000);
+    expects(ACK | URG, .seq = ISS + 1001, .len = 1000, .up = 4000);
+    sends(ACK);
+    expects(ACK | URG, .seq = ISS + 2001, .len = 1000, .up = 3000);
+    expects(ACK | URG, .seq = ISS + 3001, .len = 1000, .up = 2000);
+    expects(ACK | URG, .seq = ISS + 4001, .len = 1000, .up = 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        V4(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated),
+        V4(an_older_segment_does_not_bring_its_window_back),
+        V4(a_segment_ahead_of_a_gap_does_not_move_the_window),
+        V4(a_closed_window_refuses_text_but_takes_its_acknowledgment),
+        V4(only_what_is_new_of_a_segment_is_taken),
+        V4(text_and_fin_beyond_the_window_are_cut_off),
+        V4(a_window_may_stay_closed_for_an_hour),
+        V4(an_urgent_mark_is_told_once),
+        V4(an_urgent_mark_stays_on_what_goes_later),
+    };
+    return cmocka_run_group_tests_name("windows", tests, NULL, NULL);
+}
