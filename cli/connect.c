@@ -98,6 +98,8 @@ static int open_connection(struct link *link, const struct netcat_options *optio
     if (result == -EAGAIN || (result == -ETIMEDOUT && options->has_wait))
         return cli_failure("%s port %s: no answer within %g seconds", host, port,
                            options->wait_ms / 1000.0);
+    if (result == -EINVAL || result == -EOPNOTSUPP) /* of --set */
+        return cli_failure("%s", hf_host_error(link->host));
     return cli_failure("%s port %s: %s", host, port, strerror(-result));
 }
 

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { IPV6_MTU_MIN = 1280 }; /* RFC 8200 5 */
+
 const char link_help[] =
     "The network is one of:\n"
     "  --tun NAME            a TUN device; made if it is not there (root)\n"
@@ -23,10 +25,13 @@ const char link_help[] =
     "                        a network of its own, without privileges: COMMAND runs in a\n"
     "                        namespace with the kernel's TCP at 10.77.0.1 and fd77::1,\n"
     "                        Handfast is 10.77.0.2 and fd77::2\n"
+    "    --mtu N             of that network; 1500 without; under 1280 there is no IPv6\n"
     "To see what happens:\n"
     "  --ladder              draw each connection on standard error\n"
     "  --svg FILE            the same as a picture, when all is over\n"
-    "  --pcap FILE           every packet as pcapng, with comments (Wireshark shows them)\n";
+    "  --pcap FILE           every packet as pcapng, with comments (Wireshark shows them)\n"
+    "  --set NAME=VALUE      another policy or option, once or more: timestamps=off, nodelay=on\n"
+    "  --set help            all there are\n";
 
 static volatile sig_atomic_t interrupted;
 
@@ -99,6 +104,34 @@ static bool set_file(const char **name, const char *what, const char *value)
     return true;
 }
 
+void link_list_settings(void)
+{
+    const char *name;
+    for (uint32_t i = 0; (name = hf_setting_name(i)) != NULL; i++)
+        printf("%-24s %s\n", name, hf_setting_text(name));
+}
+
+static bool add_setting(struct link_options *options, const char *value)
+{
+    char error[HF_ERROR_TEXT];
+    struct hf_config config;
+    hf_config_default(&config, 2);
+    size_t len = strlen(options->settings);
+    if (*value == '\0') {
+        cli_usage_error("option --set: it needs NAME=VALUE; `--set help` lists what there is");
+        return false;
+    }
+    size_t room = sizeof options->settings - len;
+    if ((size_t)snprintf(options->settings + len, room, "%s ", value) >= room) {
+        cli_usage_error("option --set: too many of them");
+        return false;
+    }
+    if (hf_settings_policy(options->settings, &config.policy, error) == 0)
+        return true;
+    cli_usage_error("option --set: %s; `--set help` lists what there is", error);
+    return false;
+}
+
 bool link_option(struct link_options *options, int option, const char *value)
 {
     switch (option) {
@@ -115,6 +148,8 @@ bool link_option(struct link_options *options, int option, const char *value)
     case LINK_PRIVATE:
         options->private_network = true;
         return true;
+    case LINK_MTU:
+        return cli_number("option --mtu", value, 576, 65535, &options->mtu);
     case LINK_LADDER:
         options->ladder = true;
         return true;
@@ -122,6 +157,8 @@ bool link_option(struct link_options *options, int option, const char *value)
         return set_file(&options->svg, "svg", value);
     case LINK_PCAP:
         return set_file(&options->pcap, "pcap", value);
+    case LINK_SET:
+        return add_setting(options, value);
     default:
         return false;
     }
@@ -140,6 +177,8 @@ bool link_options_complete(const struct link_options *options)
         wrong = "--private brings its own addresses: leave --address and --gateway out";
     else if (options->private_network && (!options->command || !options->command[0]))
         wrong = "--private needs a command to run in it, behind '--': --private -- COMMAND";
+    else if (!options->private_network && options->mtu)
+        wrong = "--mtu goes with --private only: a device has its own";
     else if (!options->private_network && options->command)
         wrong = "a command behind '--' goes with --private only";
     else if (!options->private_network && options->n_addresses == 0)
@@ -231,7 +270,11 @@ static int open_device(struct link *link, struct hf_device **device, char error[
         return hf_device_tap(device, options->tap, NULL, 0, error);
     if (options->interface)
         return hf_device_packet(device, options->interface, NULL, 0, error);
-    int result = hf_private_open(&link->net, NULL, error);
+    bool ipv6 = options->mtu == 0 || options->mtu >= IPV6_MTU_MIN;
+    struct hf_private_options private_options = {.struct_size = sizeof private_options,
+                                                 .mtu = (uint32_t)options->mtu,
+                                                 .kernel6 = ipv6 ? NULL : ""};
+    int result = hf_private_open(&link->net, &private_options, error);
     if (result == 0)
         *device = hf_private_device(link->net);
     return result;
@@ -243,6 +286,8 @@ static int set_addresses(struct link *link)
     const struct link_options *options = link->options;
     const char *const *addresses = options->private_network ? ours : options->addresses;
     uint32_t n = options->private_network ? 2 : options->n_addresses;
+    if (options->private_network && options->mtu != 0 && options->mtu < IPV6_MTU_MIN)
+        n = 1;
     for (uint32_t i = 0; i < n; i++)
         if (hf_host_address(link->host, link->iface, addresses[i]) < 0)
             return cli_failure("--address %s: %s", addresses[i], hf_host_error(link->host));
@@ -252,11 +297,21 @@ static int set_addresses(struct link *link)
     return CLI_OK;
 }
 
+/* --set, or else the environment's. */
+static const char *settings_of(const struct link_options *options)
+{
+    return options->settings[0] ? options->settings : getenv("HANDFAST_SET");
+}
+
 int link_open(struct link *link, const struct link_options *options, const struct hf_config *config)
 {
     char error[HF_ERROR_TEXT];
     *link = (struct link){.options = options};
-    struct hf_host_options host_options = {.struct_size = sizeof host_options, .config = config};
+    struct hf_host_options host_options = {
+        .struct_size = sizeof host_options, .config = config, .settings = settings_of(options)};
+    struct hf_policy policy = config->policy;
+    if (host_options.settings && hf_settings_policy(host_options.settings, &policy, error) < 0)
+        return cli_failure("HANDFAST_SET in the environment: %s", error);
     int result = hf_host_new(&link->host, &host_options);
     if (result < 0)
         return cli_failure("no memory for a stack: %s", strerror(-result));

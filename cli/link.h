@@ -15,9 +15,11 @@ struct link_options {
     const char *gateways[LINK_GATEWAYS];
     uint32_t n_addresses, n_gateways;
     bool private_network;
+    long mtu;       /* of the private network; 0: as usual */
     char **command; /* behind "--", or NULL */
     bool ladder;
     const char *svg, *pcap;
+    char settings[1024]; /* of --set, one behind another */
 };
 
 struct link {
@@ -40,9 +42,11 @@ enum {
     LINK_ADDRESS,
     LINK_GATEWAY,
     LINK_PRIVATE,
+    LINK_MTU,
     LINK_LADDER,
     LINK_SVG,
     LINK_PCAP,
+    LINK_SET,
     LINK_OPTION_END
 };
 #define LINK_OPTIONS                                                                               \
@@ -50,13 +54,16 @@ enum {
         {"interface", required_argument, NULL, LINK_INTERFACE},                                    \
         {"address", required_argument, NULL, LINK_ADDRESS},                                        \
         {"gateway", required_argument, NULL, LINK_GATEWAY},                                        \
-        {"private", no_argument, NULL, LINK_PRIVATE}, {"ladder", no_argument, NULL, LINK_LADDER},  \
-        {"svg", required_argument, NULL, LINK_SVG},                                                \
+        {"private", no_argument, NULL, LINK_PRIVATE}, {"mtu", required_argument, NULL, LINK_MTU},  \
+        {"ladder", no_argument, NULL, LINK_LADDER}, {"svg", required_argument, NULL, LINK_SVG},    \
+        {"pcap", required_argument, NULL, LINK_PCAP},                                              \
     {                                                                                              \
-        "pcap", required_argument, NULL, LINK_PCAP                                                 \
+        "set", required_argument, NULL, LINK_SET                                                   \
     }
 extern const char link_help[]; /* the paragraph on these options */
 
+/* Prints what --set may set. */
+void link_list_settings(void);
 /* Takes one option; false: its value is wrong, and a line was printed. */
 bool link_option(struct link_options *options, int option, const char *value);
 /* Do the options make sense together?  Prints a line when not. */

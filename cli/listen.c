@@ -26,6 +26,8 @@ static int open_listener(struct link *link, const struct netcat_options *options
     if (result < 0)
         return cli_failure("listening on %s: %s", hf_endpoint_text(&listen.local, text),
                            hf_error_text(result));
+    if (hf_host_settings(link->host, *listener) < 0)
+        return cli_failure("--set %s", hf_host_error(link->host));
     if (options->verbose)
         cli_note("listening on port %u%s%s", (unsigned)local.port, options->source ? " of " : "",
                  options->source ? options->source : "");

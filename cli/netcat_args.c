@@ -87,6 +87,11 @@ static bool parse(struct netcat_options *options, int argc, char **argv, bool *h
             help(listens);
             return true;
         }
+        if (option == LINK_SET && !strcmp(optarg, "help")) {
+            *helped = true;
+            link_list_settings();
+            return true;
+        }
         if (option == '?' || !take(options, option, optarg))
             return false;
         if (option == '4' || option == '6')

@@ -43,11 +43,29 @@ struct hf_host_options {
     uint32_t connections;           /* about how many, when config is NULL; 0: 1024            */
     const struct hf_config *config; /* copied; a seed of zeros is replaced by getrandom. NULL:
                                        hf_config_default                                       */
+    const char *settings; /* NAME=VALUE of policies and options (hf_settings_policy), over those of
+                             config.  Copied.  NULL: what the environment has as HANDFAST_SET, but
+                             not in a setuid program                                           */
 };
-/* options NULL: defaults. -ENOMEM, -EINVAL.  Memory is reserved, and touched as it is used. */
+/* options NULL: defaults. -ENOMEM, -EINVAL (hf_settings_policy says why).  Memory is reserved, and touched as it is used. */
 int hf_host_new(struct hf_host **host, const struct hf_host_options *options);
 /* Closes the devices.  Connections are not closed: the peer hears nothing.  NULL is allowed. */
 void hf_host_free(struct hf_host *host);
+/* Settings by name, for a program's arguments or environment: each field of struct hf_policy
+ * ("timestamps=off", "rto_min_ms=1000"), and each hf_option ("nodelay=1", "user_timeout=5000") of
+ * the connections and listeners that hf_host_open, hf_host_connect and hf_host_listen open.  A
+ * number, or on, off, or for some a name ("congestion=newreno"); dashes are as good as underscores.
+ *
+ * Puts what the text says of policies into policy, and looks at all the rest.  -EINVAL with a
+ * sentence: what there is not, or cannot be. */
+int hf_settings_policy(const char *text, struct hf_policy *policy, char error[HF_ERROR_TEXT]);
+/* The options among the host's settings, for a handle that hf_open or hf_listen made: in SYN-SENT
+ * before hf_host_flush, they go with the SYN. */
+int hf_host_settings(struct hf_host *host, hf_handle handle);
+/* The name of setting number 0, 1, ...; NULL: no more. What the header says of it. */
+const char *hf_setting_name(uint32_t number);
+const char *hf_setting_text(const char *name);
+
 /* One sentence for the last call that failed; never NULL, valid until the next call. */
 const char *hf_host_error(const struct hf_host *host);
 /* The errno, positive, of a negative enum hf_error; 0 for 0. */
@@ -167,7 +185,7 @@ enum {
 struct hf_private_options {
     uint32_t struct_size;
     uint32_t flags;      /* HF_PRIVATE_*                                                       */
-    uint32_t mtu;        /* 0: 1500; 1280 .. 65535                                             */
+    uint32_t mtu;        /* 0: 1500; 1280 .. 65535, without IPv6 576 ..                        */
     const char *kernel4; /* NULL: "10.77.0.1/24"; "": no IPv4                                  */
     const char *kernel6; /* NULL: "fd77::1/64"; "": no IPv6                                    */
 };

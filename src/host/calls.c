@@ -93,7 +93,10 @@ static int open_one(struct hf_host *host, const struct hf_endpoint *local,
         char text[HF_ENDPOINT_TEXT];
         return host_core_fail(host, error, hf_endpoint_text(remote, text));
     }
-    int err = wait_open(host, *handle, patience);
+    int err = host_apply_settings(host, *handle);
+    if (err == 0) {
+        err = wait_open(host, *handle, patience);
+    }
     if (err == -EAGAIN) {
         char text[HF_ENDPOINT_TEXT];
         err = host_fail(host, -ETIMEDOUT, "%s: no answer in the time given",
@@ -158,7 +161,12 @@ int hf_host_listen(struct hf_host *host, const char *address, const char *port, 
         char text[HF_ENDPOINT_TEXT];
         return host_core_fail(host, error, hf_endpoint_text(&listen.local, text));
     }
-    return 0;
+    err = host_apply_settings(host, *listener);
+    if (err < 0) {
+        (void)hf_release(host->stack, &host->env, *listener);
+        *listener = 0;
+    }
+    return err;
 }
 
 int hf_host_accept(struct hf_host *host, hf_handle listener, int timeout_ms, hf_handle *handle,

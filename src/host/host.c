@@ -72,6 +72,25 @@ static int make_config(struct hf_config *config, const struct hf_host_options *o
     return seed_config(config);
 }
 
+/* What programs know that were built before there were settings ends before them. */
+static int take_settings(struct hf_host *host, struct hf_config *config,
+                         const struct hf_host_options *options)
+{
+    const char *settings = NULL;
+    if (options != NULL && options->struct_size >= sizeof *options) {
+        settings = options->settings;
+    }
+    if (settings == NULL) {
+        settings = secure_getenv("HANDFAST_SET");
+    }
+    if (settings == NULL) {
+        return 0;
+    }
+    host->settings = strdup(settings);
+    return host->settings == NULL ? -ENOMEM
+                                  : hf_settings_policy(host->settings, &config->policy, NULL);
+}
+
 static int make_stack(struct hf_host *host, const struct hf_config *config)
 {
     host->block_bytes = hf_size(config);
@@ -102,6 +121,9 @@ int hf_host_new(struct hf_host **result, const struct hf_host_options *options)
     pthread_mutex_init(&host->lock, NULL);
     host_now(host);
     int err = host->post_fd < 0 ? -errno : make_config(&config, options);
+    if (err == 0) {
+        err = take_settings(host, &config, options);
+    }
     if (err == 0) {
         err = make_stack(host, &config);
     }
@@ -148,6 +170,7 @@ void hf_host_free(struct hf_host *host)
     }
     pthread_mutex_destroy(&host->lock);
     free(host->watches);
+    free(host->settings);
     free(host->ifaces);
     free(host);
 }

@@ -5,6 +5,7 @@
  *     watch.c      other descriptors, posts from other threads
  *     memory.c     the block of a stack, touched ahead of need
  *     calls.c      blocking calls
+ *     settings.c   policies and options by name
  *     names.c      errors, addresses and names as text
  *     private.c    a private network
  *
@@ -61,6 +62,7 @@ struct hf_host {
     struct host_post *posts, **last_post;
     int post_fd;
 
+    char *settings; /* NAME=VALUE ..., looked at; NULL: none */
     char error[HF_ERROR_TEXT];
     struct hf_frame_in in[HOST_BATCH];
     struct hf_frame_out out[HOST_BATCH];
@@ -78,6 +80,9 @@ struct hf_stack *host_reserve(uint64_t bytes);
 void host_release(struct hf_stack *block, uint64_t bytes);
 /* Backs with memory what the stack will reach soon. */
 void host_grow(struct hf_host *host);
+
+/* settings.c: the options among the host's settings. */
+int host_apply_settings(struct hf_host *host, hf_handle handle);
 
 /* watch.c */
 void host_run_posts(struct hf_host *host);

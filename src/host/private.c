@@ -79,8 +79,10 @@ static int take_options(struct hf_private *net, const struct hf_private_options 
     setup->try_veth = (flags & HF_PRIVATE_TUN) == 0;
     setup->offload = (flags & HF_PRIVATE_NO_OFFLOAD) == 0;
     setup->mtu = options->mtu == 0 ? DEFAULT_MTU : options->mtu;
-    if (setup->mtu < 1280 || setup->mtu > 65535) {
-        return dev_fail(error, -EINVAL, "MTU %u: it must be 1280 .. 65535", setup->mtu);
+    bool v6 = options->kernel6 == NULL || options->kernel6[0] != 0;
+    uint32_t least = v6 ? 1280 : 576;
+    if (setup->mtu < least || setup->mtu > 65535) {
+        return dev_fail(error, -EINVAL, "MTU %u: it must be %u .. 65535", setup->mtu, least);
     }
     if (!setup->try_tun && !setup->try_veth) {
         return dev_fail(error, -EINVAL, "neither TUN nor veth is left to try");

@@ -20,6 +20,9 @@ ADDRESSES = ["10.0.0", "10.0.0.256", "fd00:::1", "host", ""]
 NETWORKS = ["10.0.0.2", "10.0.0.2/", "10.0.0.2/33", "10.0.0.2/0", "fd00::2/129", "/24",
             "10.0.0.2/x", "x/24", "10.0.0.2/24/24", "1" * 60 + "/24"]
 FILES = ["", "-"]
+SETTINGS = ["", "timestamps", "=1", "no_such=1", "timestamps=2", "ttl=256", "rto_min_ms=0",
+            "ack_delay_ms=501", "nodelay=maybe", "msl_ms=x"]
+MTUS = ["575", "65536", "x", ""]
 
 # (arguments, exit status, what the line must name)
 CASES = [
@@ -61,6 +64,7 @@ def both(command, arguments):
         (TUN + ["-4", "-s", "fd00::2"], 2, "IPv4"),
         (TUN + ["-6", "-s", "10.9.9.2"], 2, "IPv6"),
         (TUN + ["--nonsense"], 2, "--nonsense"),
+        (TUN + ["--mtu", "1500"], 2, "--mtu"),
         (TUN + ["-Z"], 2, "-Z"),
         (TUN + ["--verbose=yes"], 2, "--verbose"),
         (["--interface", "no-such-if", "--address", "10.9.9.2/24"], 1, "no-such-if"),
@@ -70,7 +74,7 @@ def both(command, arguments):
     wants_value = {"-s": ADDRESSES, "-p": PORTS, "-w": SECONDS, "--source": ADDRESSES,
                    "--port": PORTS, "--wait": SECONDS, "--tun": NAMES, "--tap": NAMES,
                    "--interface": NAMES, "--address": NETWORKS, "--gateway": ADDRESSES,
-                   "--svg": FILES, "--pcap": FILES}
+                   "--svg": FILES, "--pcap": FILES, "--set": SETTINGS, "--mtu": MTUS}
     for option, values in wants_value.items():
         cases.append(([option], 2, option.lstrip("-")[0]))
         for value in values:
@@ -94,6 +98,8 @@ CASES += [
     (["listen", "65536"] + PRIVATE, 1, "65536"),
     (["listen", "-s", "10.77.0.9", "80"] + PRIVATE, 1, "10.77.0.9"),
     (["listen", "80"] + PRIVATE, 1, "before it connected"),
+    (["listen", "--set", "max_segment=1", "80"] + PRIVATE, 1, "max_segment=1"),
+    (["connect", "--set", "max_segment=1", "10.77.0.1", "80"] + PRIVATE, 1, "max_segment=1"),
     (["listen", "-w", "0.2", "80", "--private", "--", "sleep", "9"], 1, "0.2 seconds"),
     (["connect"] + TUN, 2, "HOST PORT"),
     (["connect", "10.9.9.1"] + TUN, 2, "HOST PORT"),
