@@ -47,7 +47,8 @@ struct hf_host_options {
                              config.  Copied.  NULL: what the environment has as HANDFAST_SET, but
                              not in a setuid program                                           */
 };
-/* options NULL: defaults. -ENOMEM, -EINVAL (hf_settings_policy says why).  Memory is reserved, and touched as it is used. */
+/* options NULL: defaults. -ENOMEM, -EINVAL (hf_settings_policy says why).  Memory is reserved, and
+ * touched as it is used. */
 int hf_host_new(struct hf_host **host, const struct hf_host_options *options);
 /* Closes the devices.  Connections are not closed: the peer hears nothing.  NULL is allowed. */
 void hf_host_free(struct hf_host *host);
