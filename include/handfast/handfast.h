@@ -127,6 +127,7 @@ struct hf_policy {
     uint32_t receive_window;     /* 270,000 octets: default of HF_RECEIVE_WINDOW                  */
     uint32_t send_buffer;        /* 262,144 octets: default of HF_SEND_BUFFER                     */
     uint32_t max_receive_window; /* 15 MiB: sets the window scale; at most 1 GiB                  */
+    uint32_t max_send_buffer;    /* 4 MiB: what tune_buffers may make of a send buffer            */
     uint16_t port_first;         /* 32768: local ports of active opens, first ...                 */
     uint16_t port_last;          /* 60999: ... and last                                           */
     uint8_t ttl;                 /* 64                                                            */
@@ -142,6 +143,10 @@ struct hf_policy {
     bool fast_convergence;       /* true (RFC 9438 4.7: false for a path of one's own)            */
     bool abe;                    /* true: an ECN echo reduces by less than a loss (RFC 8511)      */
     bool cubic_strict;           /* false: before the first loss at least 5 % in a round trip     */
+    bool tune_buffers;           /* true: receive windows (up to max_receive_window) and send
+                                    buffers grow as a round trip needs, unless HF_RECEIVE_WINDOW,
+                                    HF_SEND_BUFFER were set; while half of the payload memory that
+                                    is free would hold them                                       */
     bool syn_soft_abort;         /* false: a soft ICMP error ends SYN-SENT (RFC 5461 4)           */
     bool icmp_hard_abort;        /* false: hard ICMP errors end open connections too              */
     bool drop_synfin;            /* false: SYN with FIN is dropped                                */
@@ -164,6 +169,8 @@ struct hf_config {
     uint32_t max_active;      /* connections with data in flight or unread at one time          */
     uint32_t max_extras;      /* connections and listeners with options that few set: user timeout,
                                  keep-alive, linger, low water; 0: none may set them            */
+    uint32_t max_stats;       /* connections that have carried text and are measured: their buffers
+                                 grow with need, hf_info tells all of itself; others: neither    */
     uint32_t max_listeners;   /*                                                                */
     uint32_t max_udp;         /* UDP sockets                                                    */
     uint32_t max_interfaces;  /* 1 .. 255                                                       */
@@ -428,8 +435,9 @@ int hf_region_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t 
 enum hf_option {
     HF_NODELAY,            /* 0, 1: no Nagle (RFC 9293 3.7.4)                                     */
     HF_RECEIVE_WINDOW,     /* octets of unread and missing data promised at most: the application's
-                              limit; what was promised is never taken back                       */
-    HF_SEND_BUFFER,        /* octets accepted and not acknowledged at most                        */
+                              limit; what was promised is never taken back.  Once set it is no
+                              longer tuned (hf_policy.tune_buffers)                              */
+    HF_SEND_BUFFER,        /* octets accepted and not acknowledged at most; once set, not tuned   */
     HF_SEND_LOW_WATER,     /* HF_WRITABLE once this many octets fit; 1 .. HF_SEND_BUFFER          */
     HF_USER_TIMEOUT,       /* ms that text may stay unacknowledged (RFC 9293 3.9.1.1); decides
                               instead of hf_policy.data_retries.  0: none                         */
@@ -552,6 +560,7 @@ struct hf_counters {
     uint32_t connections, half_open, time_wait, active; /* records in use now               */
     uint32_t small_chunks, large_chunks, ranges, packets, neighbours, reassembly;
     uint64_t history_lost; /* events overwritten                                        */
+    uint64_t stats_missed; /* connections that found max_stats out: not tuned, hf_info in part */
 };
 void hf_counters(const struct hf_stack *stack, struct hf_counters *counters);
 

@@ -48,12 +48,14 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
             return HF_ERR_INVALID;
         }
         l->rcv_buf = (uint32_t)value;
+        l->inherit_modes |= M_RCV_FIXED;
         return HF_OK;
     case HF_SEND_BUFFER:
         if (!between(1, value, 1 << 30)) {
             return HF_ERR_INVALID;
         }
         l->snd_buf = (uint32_t)value;
+        l->inherit_modes |= M_SND_FIXED;
         return HF_OK;
     case HF_MAX_SEGMENT:
         if (value != 0 && !between(policy->min_mss, value, UINT16_MAX)) {

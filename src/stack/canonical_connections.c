@@ -209,6 +209,32 @@ static void put_variables(struct canon *c, const struct tcb *tcb, const struct t
     canon_32(c, tcb->snd_buf);
 }
 
+/* What autotuning goes by, where it can still change anything.  Older than a round trip is as good
+ * as a round trip. */
+static void put_tuning(struct canon *c, const struct tcb *tcb)
+{
+    const struct tcp *tcp = &c->st->tcp;
+    const struct hf_policy *policy = &tcp->b->policy;
+    const struct stats *stats = tcp_stats_seen(tcp, tcb);
+    bool idle = !policy->tune_buffers || (tcb->modes & M_RCV_FIXED) ||
+                tcb->rcv_buf >= policy->max_receive_window ||
+                tally_at(tcp, tcb_index(tcp, tcb))->stats == 0;
+    canon_number(c, !idle, 1);
+    if (idle) {
+        return;
+    }
+    uint32_t rtt_us = stats->rcv_rtt_us;
+    canon_32(c, rtt_us);
+    canon_32(c, stats->rcv_space);
+    canon_32(c, seq_len(tcb->irs, stats->round_seq));
+    canon_32(c, min_u32(tcp->now_us - stats->round_us, rtt_us));
+    canon_number(c, stats->rtt_timed, 1);
+    if (stats->rtt_timed) {
+        canon_32(c, seq_len(tcb->irs, stats->rtt_edge));
+        canon_32(c, min_u32(tcp->now_us - stats->rtt_start_us, rtt_us ? rtt_us : UINT32_MAX));
+    }
+}
+
 static void put_tcb(struct canon *c, uint32_t idx)
 {
     const struct hf_policy *policy = &c->st->tcp.b->policy;
@@ -245,6 +271,7 @@ static void put_tcb(struct canon *c, uint32_t idx)
         put_sending(c, tcb, active);
         put_receiving(c, tcb, active);
     }
+    put_tuning(c, tcb);
 }
 
 static void put_half_open(struct canon *c, const struct half_open *half)

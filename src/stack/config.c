@@ -33,6 +33,7 @@ static const struct hf_policy default_policy = {
     .receive_window = 270000,
     .send_buffer = 262144,
     .max_receive_window = 15 << 20,
+    .max_send_buffer = 4 << 20,
     .port_first = 32768,
     .port_last = 60999,
     .ttl = 64,
@@ -46,6 +47,7 @@ static const struct hf_policy default_policy = {
     .slow_start_after_idle = true,
     .fast_convergence = true,
     .abe = true,
+    .tune_buffers = true,
     .answer_echo = true,
     .answer_closed = true,
 };
@@ -67,6 +69,7 @@ void hf_config_default(struct hf_config *config, uint32_t n)
         .max_time_wait = min_u32(compact, MAX_RECORDS - MAX_HALF_OPEN),
         .max_active = min_u32(n, 65536),
         .max_extras = between(4, n, 65536),
+        .max_stats = min_u32(n, 65536),
         .max_listeners = between(4, n / 4, 1024),
         .max_udp = between(4, n / 4, 1024),
         .max_interfaces = 8,
@@ -79,7 +82,7 @@ void hf_config_default(struct hf_config *config, uint32_t n)
         .max_ranges = between(128, (uint64_t)n * 16, 1 << 18),
         .small_chunks = busy * 64 + min_u32(n, 65536),
         .small_chunk_bytes = 2048,
-        .large_chunks = busy * 40,
+        .large_chunks = max_u32(busy * 40, 640), /* one alone may have a long fat path */
         .lent_chunks = between(64, (uint64_t)n * 16, 65536),
         .max_regions = 16,
         .history_events = between(256, (uint64_t)n * 64, 65536),
@@ -101,7 +104,7 @@ static bool records_ok(const struct hf_config *c)
     return in(1, c->max_connections, MAX_RECORDS) && c->max_half_open <= MAX_RECORDS &&
            c->max_time_wait <= MAX_RECORDS && flows <= (uint64_t)1 << 31 &&
            in(1, c->max_active, MAX_RECORDS) && c->max_extras <= MAX_RECORDS &&
-           c->max_ranges <= MAX_RECORDS &&
+           c->max_stats <= MAX_RECORDS && c->max_ranges <= MAX_RECORDS &&
            in(1, (uint64_t)c->small_chunks + c->large_chunks, MAX_RECORDS) &&
            chunks <= MAX_RECORDS && in(64, c->small_chunk_bytes, 4096) &&
            c->small_chunk_bytes % 64 == 0 && c->history_events <= MAX_RECORDS;
@@ -138,8 +141,9 @@ bool stack_policy_ok(const struct hf_policy *p)
            in(1, p->slow_start_l, UINT16_MAX) && in(1, p->min_mss, UINT16_MAX) &&
            in(1, p->max_receive_window, MAX_WINDOW) &&
            in(1, p->receive_window, p->max_receive_window) && in(1, p->send_buffer, MAX_WINDOW) &&
-           in(1, p->port_first, p->port_last) && p->ttl != 0 && p->dupthresh != 0 &&
-           p->congestion < HF_CONGESTIONS && p->hystart <= HF_HYSTART_PLUSPLUS;
+           in(1, p->max_send_buffer, MAX_WINDOW) && in(1, p->port_first, p->port_last) &&
+           p->ttl != 0 && p->dupthresh != 0 && p->congestion < HF_CONGESTIONS &&
+           p->hystart <= HF_HYSTART_PLUSPLUS;
 }
 
 const struct hf_policy *hf_policy(const struct hf_stack *stack)

@@ -28,6 +28,7 @@ void hf_counters(const struct hf_stack *stack, struct hf_counters *counters)
         .packets = stack->packets.used,
         .history_lost =
             b->history_serial > b->history_size ? b->history_serial - b->history_size : 0,
+        .stats_missed = b->stats_missed,
     };
     memcpy(all.verdict, b->verdicts, sizeof b->verdicts);
     struct stack st;

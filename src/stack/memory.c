@@ -31,6 +31,7 @@ static uint32_t build_hash(void)
         sizeof(struct tally),
         sizeof(struct active),
         sizeof(struct extra),
+        sizeof(struct stats),
         sizeof(struct range),
         sizeof(struct chunk),
         sizeof(struct lent),
@@ -90,6 +91,7 @@ static void place_pools(struct hf_stack *s, const struct hf_config *c, uint64_t 
     place_pool(&b->actives, at, sizeof(struct active), c->max_active, WORD);
     place_pool(&b->exts, at, sizeof(struct ext6), flows, WORD);
     place_pool(&b->extras, at, sizeof(struct extra), c->max_extras, WORD);
+    place_pool(&b->stats, at, sizeof(struct stats), c->max_stats, WORD);
     place_pool(&b->halves, at, sizeof(struct half_open), c->max_half_open, WORD);
     place_pool(&b->waits, at, sizeof(struct time_wait), c->max_time_wait, WORD);
     place_pool(&b->listeners, at, sizeof(struct listener), c->max_listeners, WORD);
@@ -228,6 +230,7 @@ void stack_config_of(const struct hf_stack *s, struct hf_config *c)
         .max_time_wait = b->waits.max,
         .max_active = b->actives.max,
         .max_extras = b->extras.max,
+        .max_stats = b->stats.max,
         .max_listeners = b->listeners.max,
         .max_udp = s->udps.max,
         .max_interfaces = s->max_interfaces,

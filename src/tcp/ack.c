@@ -179,6 +179,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     tcp_recovery_on_ack(tcp, tcb, seg, acked, sacked, duplicate);
     follow_timers(tcp, tcb, active, acked);
     if (acked) {
+        tcp_tune_on_ack(tcp, tcb, acked);
         tcp_tell_writable(tcp, tcb);
     }
     tcp_consider_sending(tcp, tcb);

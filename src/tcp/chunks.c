@@ -91,6 +91,13 @@ bool tcp_chunk_free(const struct tcp *tcp)
     return may_take(tcp, &tcp->b->small, true) || may_take(tcp, &tcp->b->large, true);
 }
 
+uint64_t tcp_payload_free(const struct tcp *tcp)
+{
+    const struct tcp_block *b = tcp->b;
+    return (uint64_t)(b->small.max - b->small.used) * b->small_bytes +
+           (uint64_t)(b->large.max - b->large.used) * LARGE_BYTES;
+}
+
 uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve)
 {
     struct tcp_block *b = tcp->b;

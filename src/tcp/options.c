@@ -25,6 +25,7 @@ static int set_receive_window(struct tcp *tcp, struct tcb *tcb, int64_t value)
 {
     int error = set_number(&tcb->rcv_buf, value, 1, tcp->b->policy.max_receive_window);
     if (error == HF_OK) {
+        tcb->modes |= M_RCV_FIXED;
         if (tcb->state >= HF_ESTABLISHED) {
             tcp_window_opened(tcp, tcb);
         } else if (tcb->last_snd_ms == 0) { /* our SYN has promised nothing yet */
@@ -51,6 +52,7 @@ static int set_max_segment(struct tcp *tcp, struct tcb *tcb, int64_t value)
 static int set_send_buffer(struct tcp *tcp, struct tcb *tcb, int64_t value)
 {
     int error = set_number(&tcb->snd_buf, value, 1, 1 << 30);
+    tcb->modes |= error == HF_OK ? M_SND_FIXED : 0;
     if (tcb->extra) {
         struct extra *extra = tcp_own_extra(tcp, &tcb->extra);
         extra->snd_low = min_u32(extra->snd_low, tcb->snd_buf);

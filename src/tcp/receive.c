@@ -335,6 +335,9 @@ bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *se
     }
     bool in_order = seq_eq(piece.at, tcb->rcv.nxt);
     bool kept = in_order ? take_in_order(tcp, tcb, active, &piece) : hold(tcp, tcb, active, piece);
+    if (in_order && kept) {
+        tcp_tune_on_text(tcp, tcb, seg);
+    }
     if (!kept && !attached) {
         tcp_detach_if_idle(tcp, tcb);
     }

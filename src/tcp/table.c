@@ -204,7 +204,6 @@ uint32_t tcp_new(struct tcp *tcp, const struct conn_id *id)
     }
     tcb->flags = 0;
     set_defaults(tcp, tcb, id);
-    tally_at(tcp, idx)->opened_ms = tcp->now_ms;
     return idx;
 }
 
@@ -257,6 +256,7 @@ void tcp_delete(struct tcp *tcp, struct tcb *tcb)
     leave_lists(tcp, tcb, idx);
     tcp_drop_id(tcp, &tcb->id, tcb->flags & F_V6);
     tcp_drop_extra(tcp, &tcb->extra);
+    tcp_drop_stats(tcp, tcb);
     tcb->state = HF_CLOSED;
     tcb->flags = F_RELEASED;
     tcb->generation = tcb->generation == UINT32_MAX ? 1 : tcb->generation + 1;

@@ -5,6 +5,7 @@
  *
  *     struct tcb        192 + 48 (tally)  all that an idle connection needs
  *     struct extra      attached to those whose application set an option that few set
+ *     struct stats      attached with the first text, kept while there are enough: measurements
  *     struct active     attached while octets are in flight or unread, else absent
  *     struct half_open  48  SYN-RECEIVED of a passive open: no handle yet
  *     struct time_wait  48  TIME-WAIT whose handle was released
@@ -88,6 +89,9 @@ enum {
     M_KEEPALIVE = 1u << 0,    /* RFC 9293 3.8.4: an idle peer is asked whether it is there   */
     M_TELL_TIMEOUT = 1u << 1, /* RFC 5482: the next segment carries the option               */
     M_DOUBT = 1u << 2,        /* R1 was reached: IP shall doubt the next hop (MUST-20)       */
+    M_RCV_FIXED = 1u << 8,    /* the application has set HF_RECEIVE_WINDOW: it is not tuned  */
+    M_SND_FIXED = 1u << 9,    /* ... HF_SEND_BUFFER                                          */
+    M_NO_STATS = 1u << 10,    /* max_stats were out when it wanted one: counted once         */
     M_NO_REPORTS = 1u << 31,  /* the application wants no error reports (SHLD-20)            */
     M_CONGESTION = 3u << 28,  /* enum hf_congestion: MODE_CONGESTION                         */
 };
@@ -170,7 +174,7 @@ struct tally {
     uint16_t una_wraps, rcv_wraps; /* times SND.UNA, RCV.NXT passed ISS, IRS            */
     uint16_t max_segment;          /* HF_MAX_SEGMENT, 0: none                                  */
     uint16_t icmp_note;            /* of the stack's notes, 0: none                            */
-    uint32_t opened_ms;
+    uint32_t stats;       /* struct stats, 0: none                                        */
     uint32_t last_rcv_ms; /* text came                                                      */
     uint32_t last_ack_ms; /* an acceptable segment came: keep-alive, age of TS.Recent       */
     uint32_t cc_keep[2];  /* what congestion control remembers of an idle connection        */
@@ -187,6 +191,20 @@ struct extra {
     uint32_t adv_timeout_ms;  /* RFC 5482 ADV_UTO, 0: not ENABLED                           */
     uint32_t peer_timeout_ms; /* REMOTE_UTO, 0: none came                                   */
     uint32_t timeout_set;     /* the application chose user_timeout_ms: not CHANGEABLE      */
+};
+
+/* What is measured of a connection that carries text, from its first text on.  It outlasts the
+ * active record; without one (max_stats) buffers are not tuned. */
+struct stats {
+    /* tune.c: the receive window */
+    uint32_t rcv_rtt_us;   /* a round trip as the receiver sees it, 0: no sample            */
+    uint32_t rtt_ecr;      /* TSecr of the last sample                                      */
+    seq_t rtt_edge;        /* the right edge of the window ...                              */
+    uint32_t rtt_start_us; /* ... at this time; valid: rtt_timed                            */
+    uint32_t rcv_space;    /* the most octets read in a round trip                          */
+    seq_t round_seq;       /* the first octet not read when this round began ...            */
+    uint32_t round_us;     /* ... then                                                      */
+    uint8_t rtt_timed;
 };
 
 /* Where a sequence number lies in the send queue. */
@@ -365,7 +383,7 @@ struct listener {
     uint16_t max_segment;
     uint8_t ttl, tos;
     uint32_t inherit;       /* F_NODELAY, F_QUICK_ACK                     */
-    uint32_t inherit_modes; /* M_KEEPALIVE, M_CONGESTION */
+    uint32_t inherit_modes; /* M_KEEPALIVE, M_CONGESTION, M_RCV_FIXED, M_SND_FIXED */
     uint32_t extra;         /* struct extra, 0: none: copied to each      */
     uint32_t cookie_ms;     /* RFC 4987: the last SYN cookie; valid: cookies_out */
     bool cookies_out;

@@ -7,7 +7,8 @@
  *     closing.c  timeouts.c  output.c
  *
  * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
- * congestion.h hystart.c cc_cubic.c cc_newreno.c rto.c isn.c events.c history.c.
+ * congestion.h hystart.c cc_cubic.c cc_newreno.c tune.c stats.c rto.c
+ * isn.c events.c history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -30,7 +31,7 @@ struct returned {
  * Pools' offsets count from the block's start. */
 struct tcp_block {
     struct hf_policy policy;
-    struct pool tcbs, actives, exts, extras, halves, waits, listeners, ranges;
+    struct pool tcbs, actives, exts, extras, stats, halves, waits, listeners, ranges;
     struct pool small, large, pieces; /* struct chunk, numbered on from pool to pool       */
     struct pool lents;
     uint64_t tally_offset;
@@ -60,6 +61,7 @@ struct tcp_block {
     uint32_t history_size, history_serial;
     uint64_t verdicts[HF_VERDICT_COUNT];
     uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped;
+    uint64_t stats_missed;
 };
 
 struct tcp_secret {
@@ -82,6 +84,7 @@ struct tcp {
     struct lent_text lent;  /* of the segment under way                                 */
     struct hf_trace before; /* the record under way (trace.c)                           */
     struct tally no_tally;  /* of scratch copies: thrown away */
+    struct stats no_stats;  /* of those that have none: the same */
 };
 
 /* What tcp_output has made. */
@@ -159,6 +162,21 @@ void tcp_drop_extra(struct tcp *tcp, uint32_t *idx);
 int tcp_set_extra(struct tcp *tcp, uint32_t *idx, uint32_t snd_buf, enum hf_option option,
                   int64_t value);
 int tcp_extra_option(const struct tcp *tcp, uint32_t idx, enum hf_option option, int64_t *value);
+
+/* stats.c: what is measured */
+/* To write to: made at first need.  Where there can be none: zeroes, thrown away. */
+struct stats *tcp_stats(struct tcp *tcp, struct tcb *tcb);
+/* To read; all zero when there is none. */
+const struct stats *tcp_stats_seen(const struct tcp *tcp, const struct tcb *tcb);
+void tcp_drop_stats(struct tcp *tcp, const struct tcb *tcb);
+
+/* tune.c: how large the buffers become */
+/* Text came in order: RCV.NXT has moved. */
+void tcp_tune_on_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* The application has read. */
+void tcp_tune_on_read(struct tcp *tcp, struct tcb *tcb);
+/* SND.UNA has moved by `acked`. */
+void tcp_tune_on_ack(const struct tcp *tcp, struct tcb *tcb, uint32_t acked);
 
 /* state.c: 3.3.2 */
 void tcp_set_state(struct tcb *tcb, enum hf_state state);
@@ -401,7 +419,8 @@ uint8_t *tcp_chunk_data(const struct tcp *tcp, uint32_t idx); /* first octet use
 uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free behind the last */
 /* An empty chunk for text of about `bytes` octets; 0: none.  reserve: leave the last eighth. */
 uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve);
-bool tcp_chunk_free(const struct tcp *tcp); /* is there one with reserve? */
+bool tcp_chunk_free(const struct tcp *tcp);       /* is there one with reserve? */
+uint64_t tcp_payload_free(const struct tcp *tcp); /* octets of chunks that are free */
 uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uint32_t len);
 /* The segment's text, or a part of it, where it lies (tcp->lent); 0: not lent, or no piece left. */
 uint32_t tcp_chunk_keep(struct tcp *tcp, const uint8_t *text, uint32_t len);

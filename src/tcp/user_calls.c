@@ -237,6 +237,7 @@ static uint32_t unread(const struct tcp *tcp, const struct tcb *tcb)
 static void was_read(struct tcp *tcp, struct tcb *tcb)
 {
     if (tcb->state != HF_CLOSED) {
+        tcp_tune_on_read(tcp, tcb);
         tcp_window_opened(tcp, tcb);
     }
     tcp_settle(tcp, tcb);

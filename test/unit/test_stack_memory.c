@@ -12,6 +12,7 @@ static struct hf_config smallest(void)
     c.max_half_open = 1;
     c.max_time_wait = 1;
     c.max_extras = 0;
+    c.max_stats = 0;
     c.max_listeners = 1;
     c.max_udp = 0;
     c.max_interfaces = 1;
