@@ -40,6 +40,7 @@ static inline uint32_t seq_len(seq_t from, seq_t to)
     return to.v - from.v;
 }
 
+/* */
 static inline bool seq_lt(seq_t a, seq_t b)
 {
     return seq_diff(a, b) < 0;

@@ -40,6 +40,7 @@ static int choose_path(struct stack *st, const struct hf_endpoint *local,
         .mtu = (uint16_t)min_u32(path.mtu, UINT16_MAX),
     };
     memcpy(id->remote, remote->ip, 16);
+    /* MUST-43, MUST-44 */
     memcpy(id->local, chosen ? path.src : local->ip, 16);
     if (wire_is_v4(id->local) != id->v4) {
         return HF_ERR_INVALID;

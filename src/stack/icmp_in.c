@@ -68,6 +68,7 @@ static struct meaning unreachable6(const struct wire_icmp *icmp)
     return (struct meaning){errors[icmp->code], icmp->code == 1 || icmp->code == 4, 0};
 }
 
+/* MUST-55, RFC6633-2, RFC5927-3, X-29: a source quench means nothing */
 static struct meaning meaning_of(const struct wire_icmp *icmp, uint32_t quoted_len)
 {
     if (icmp->version == 4) {
@@ -96,7 +97,7 @@ static struct meaning meaning_of(const struct wire_icmp *icmp, uint32_t quoted_l
     }
 }
 
-/* RFC1122-10, RFC4443-6 */
+/* RFC1122-10, RFC4443-6, MUST-54, X-29 */
 static bool tcp_error(struct stack *st, const struct wire_quote *quote, uint8_t zone,
                       const struct meaning *meaning, const struct hf_icmp_report *report)
 {

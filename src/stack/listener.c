@@ -17,7 +17,7 @@ static uint32_t *list_of(const struct stack *st, const struct listener *listener
                                                        : &st->s->listen_ranges;
 }
 
-/* How exactly it matches; 0: not at all. */
+/* How exactly it matches; 0: not at all.  MUST-43 */
 static uint32_t score(const struct listener *l, const struct conn_id *id)
 {
     if (id->lport < l->port_first || id->lport > l->port_last ||
@@ -57,6 +57,7 @@ static bool collide(const struct listener *a, const struct listener *b)
     return a->any ? a->version == b->version : memcmp(a->local, b->local, 16) == 0;
 }
 
+/* MUST-41, MUST-42: only listeners are looked at */
 bool stack_listener_fits(const struct stack *st, const struct listener *wanted)
 {
     for (uint32_t idx = *list_of(st, wanted); idx != 0; idx = listener_at(&st->tcp, idx)->next) {

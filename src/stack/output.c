@@ -211,7 +211,8 @@ static void advise(struct stack *st, struct tcb *tcb, const struct stack_path *p
     }
 }
 
-/* The next connection that owes something sends one frame; false: none owes. */
+/* The next connection that owes something sends one frame; false: none owes.  MUST-45: by whatever
+ * way, from the connection's address */
 static bool send_owed(struct output *o)
 {
     struct stack *st = o->st;

@@ -6,7 +6,7 @@
  */
 #include "tcp/tcp.h"
 
-/* RFC 9293 3.10.7.4 first: Table 6.  MUST-66 and a closed window are the caller's. */
+/* RFC 9293 3.10.7.4 first: Table 6.  MUST-66 and a closed window are the caller's.  X-3 */
 bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg)
 {
     if (tcb->rcv.wnd == 0) {
@@ -18,7 +18,7 @@ bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg)
     return seg->len != 0 && seq_in(seq_add(seg->seq, seg->len - 1), tcb->rcv.nxt, tcb->rcv.wnd);
 }
 
-/* "Segments are trimmed to fit the window": text and FIN outside it go. */
+/* "Segments are trimmed to fit the window": text and FIN outside it go.  X-15 */
 void tcp_trim(struct tcb *tcb, struct segment *seg)
 {
     seq_t edge = seq_add(tcb->rcv.nxt, tcb->rcv.wnd);

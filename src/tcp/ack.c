@@ -14,6 +14,7 @@ static bool take_window(struct tcb *tcb, const struct segment *seg)
         return false;
     }
     bool changed = tcb->snd.wnd != seg->wnd;
+    /* MUST-1, REC-1, X-14, RFC5961-11: 32 bits, unsigned */
     tcb->snd.wnd = seg->wnd;
     tcb->snd.wl1 = seg->seq;
     tcb->snd.wl2 = seg->ack;
@@ -47,7 +48,8 @@ static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t t
 
 /* RFC 6298 3, Karn; RFC 7323 4: a timed segment if none of the flight was sent again, else the
  * echoed timestamp - but not after a timeout: when ACKs were lost, the peer echoes the first copy
- * that arrived, and the back-off itself would count as round-trip time. */
+ * that arrived, and the back-off itself would count as round-trip time.  MUST-18, RFC6298-9,
+ * RFC6298-10, RFC7323-30 */
 static void measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);

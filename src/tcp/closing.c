@@ -33,6 +33,7 @@ void tcp_process_fin(struct tcp *tcp, struct tcb *tcb)
     case HF_ESTABLISHED:
         tcp_set_state(tcb, HF_CLOSE_WAIT);
         break;
+    /* */
     case HF_FIN_WAIT_1: /* were our FIN acknowledged, this would be FIN-WAIT-2 by now */
         tcp_set_state(tcb, HF_CLOSING);
         tcb->flags |= F_BOTH_FIRST;
@@ -69,7 +70,7 @@ enum hf_verdict tcp_our_fin_acked(struct tcp *tcp, struct tcb *tcb)
     }
 }
 
-/* "Start the time-wait timer, turn off the other timers" (MUST-13); also restarts it. */
+/* "Start the time-wait timer, turn off the other timers" (MUST-13); also restarts it.  X-40 */
 void tcp_enter_time_wait(struct tcp *tcp, struct tcb *tcb)
 {
     tcb->long_at_ms = ms_after(tcp->now_ms, 2 * tcp->b->policy.msl_ms);

@@ -57,6 +57,7 @@ void tcp_slow_start(const struct tcp *tcp, struct tcb *tcb, const struct active 
     tcb->cwnd = min_u32(cwnd, CWND_MAX);
 }
 
+/* MUST-19, RFC5681-3 */
 void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t delivered)
 {
     const struct tcp_congestion *control = tcp_control(tcp, tcb);

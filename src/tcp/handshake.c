@@ -41,6 +41,7 @@ static uint32_t ip_tcp_header(const struct tcb *tcb)
     return tcb->flags & F_V6 ? 60 : 40;
 }
 
+/* MUST-67, SHLD-6: the MTU is the interface's, or less */
 uint16_t tcp_announced_mss(const struct tcb *tcb, uint16_t max_segment)
 {
     uint32_t mss = tcb->pmtu - ip_tcp_header(tcb);
@@ -98,12 +99,14 @@ uint8_t tcp_receive_wscale(const struct tcp *tcp)
     return shift;
 }
 
+/* X-26, RFC4987-5: text on it is left to be sent again */
 void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     tally_of(tcp, tcb)->last_ack_ms = tcp->now_ms;
     tcb->irs = seg->seq;
     tcb->rcv.nxt = seq_add(seg->seq, 1);
     tcb->last_ack_sent = tcb->rcv.nxt;
+    /* X-41, RFC7323-7, RFC1122-18 */
     tcb->snd.wnd = seg->wnd; /* a SYN's window is never scaled */
     tcb->snd.wl1 = seg->seq;
     tcb->snd.wl2 = seg->ctl & ACK ? seg->ack : tcb->iss;
@@ -184,6 +187,7 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
             tcp_id(tcp, tcb, &id);
             tcp_reply_rst(tcp, &id, seg);
         }
+        /* */
         return HF_V_DROP_SYN_SENT_ACK;
     }
     /* second: the RST bit; RFC 5961 3.2: only with an ACK of our SYN */
@@ -197,6 +201,7 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
     }
     /* fifth, drawn forward: neither SYN nor RST */
     if (!(seg->ctl & SYN)) {
+        /* */
         return HF_V_DROP_SYN_SENT_NO_SYN;
     }
     /* fourth: the SYN bit */
@@ -208,6 +213,7 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
     tcp_owe(tcp, tcb, HF_OWES_SYN);
     tcb->retries = 0;
     tcp_rto_restart(tcp, tcb);
+    /* MUST-10 */
     return HF_V_SIMULTANEOUS_OPEN;
 }
 
@@ -315,7 +321,7 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     return HF_V_COOKIE_SENT;
 }
 
-/* 3.10.7.2: LISTEN. */
+/* 3.10.7.2: LISTEN.  X-7 */
 enum hf_verdict tcp_arrives_listen(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
                                    const struct segment *seg, const seq_t *iss_above)
 {

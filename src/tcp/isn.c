@@ -8,6 +8,7 @@
 
 enum { PROBES_MAX = 32 };
 
+/* RFC6528-3 */
 static uint64_t hash_id(const struct sip_key *key, const struct conn_id *id, uint16_t lport)
 {
     uint32_t ports = (uint32_t)id->rport << 16 | lport;
@@ -20,7 +21,8 @@ static uint64_t hash_id(const struct sip_key *key, const struct conn_id *id, uin
     return sip24_36(key, words, ports);
 }
 
-/* RFC 6528 3: ISN = M + F(), M a clock of 4 microseconds (RFC 9293 3.4.1, MUST-8). */
+/* RFC 6528 3: ISN = M + F(), M a clock of 4 microseconds (RFC 9293 3.4.1, MUST-8).  SHLD-1, MUST-9,
+ * RFC6528-1, RFC6528-2 */
 seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id)
 {
     uint32_t m = (uint32_t)((uint64_t)tcp->env->now_ns / 4000);

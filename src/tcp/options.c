@@ -124,6 +124,7 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
     case HF_TTL:
         return set_octet(&tcb->ttl, value, 1, 255);
     case HF_TOS:
+        /* MUST-48, SHLD-21, SHLD-22 */
         return value & 3 ? HF_ERR_INVALID : set_octet(&tcb->tos, value, 0, 255);
     case HF_ERROR_REPORTS:
         return set_reports(tcb, value);
@@ -202,6 +203,7 @@ static void status_of_active(const struct tcb *tcb, const struct active *active,
     if (tcb->flags & F_URGENT) {
         seq_t read = seq_sub(tcb->rcv.nxt, active->rq_bytes);
         status->urgent = 1;
+        /* MUST-33 */
         status->urgent_bytes = min_u32(seq_len(read, active->rcv_up), active->rq_bytes);
     }
 }

@@ -43,7 +43,8 @@ static uint32_t unsent_text(const struct tcp *tcp, const struct tcb *tcb,
     return tcb->flags & F_FIN_SENT ? 0 : seq_len(tcb->snd.nxt, text_end(tcp, tcb, active));
 }
 
-/* Octets that the peer's window still takes. */
+/* Octets that the peer's window still takes.  MUST-34, SHLD-15, RFC7323-16, RFC7323-13: it may have
+ * shrunk below what is out */
 static uint32_t usable_window(const struct tcb *tcb)
 {
     uint32_t out = seq_len(tcb->snd.una, tcb->snd.nxt);
@@ -51,16 +52,18 @@ static uint32_t usable_window(const struct tcb *tcb)
 }
 
 /* 3.8.6.2.1 (SWS avoidance) and 3.7.4 (Nagle, in Minshall's form): may a piece smaller than a full
- * segment go?  n: what could be sent, all: it is everything that is queued. */
+ * segment go?  n: what could be sent, all: it is everything that is queued.  MUST-38 */
 static bool small_may_go(const struct tcb *tcb, const struct active *active, uint32_t n, bool all)
 {
     bool idle = seq_eq(tcb->snd.nxt, tcb->snd.una);
     if (tcb->flags & F_CLOSE && all) {
         return true; /* the FIN goes with it */
     }
+    /* */
     if (active->push_now) {
         return true; /* the override timer of 3.8.6.2.1 (4) */
     }
+    /* MAY-16 */
     if (tcb->flags & F_MORE) {
         return false;
     }
@@ -84,6 +87,7 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const str
     if (window == 0 || allowed < min_u32(window, mss)) {
         return 0;
     }
+    /* SHLD-27, SHLD-28: full segments, whatever the writes were */
     uint32_t n = min_u32(min_u32(window, allowed), max_u32(most, mss));
     uint32_t small = n % mss;
     bool all = n == unsent;
@@ -97,7 +101,7 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const str
 }
 
 /* 3.8.6.1: the window is closed, or too small to be worth a segment, and nothing is in flight that
- * would bring an ACK: only the timer goes on. */
+ * would bring an ACK: only the timer goes on.  MUST-35, MUST-36, SHLD-29 */
 static void persist_if_stuck(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     bool waiting =
@@ -111,7 +115,7 @@ static void persist_if_stuck(struct tcp *tcp, struct tcb *tcb, struct active *ac
     tcp_rearm(tcp, tcb);
 }
 
-/* A FIN goes when all text has gone, with the last of it or alone. */
+/* A FIN goes when all text has gone, with the last of it or alone.  X-38 */
 static bool fin_may_go(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
                        uint32_t text)
 {
@@ -163,6 +167,7 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
     bool first = syn && !(seg->ctl & ACK); /* offers; a SYN,ACK answers what was offered */
     if (syn) {
         seg->opt.present |= OPT_MSS;
+        /* MUST-14, SHLD-5, MAY-3: always */
         seg->opt.mss = tcp_announced_mss(tcb, tally_of(tcp, tcb)->max_segment);
         if (tcb->flags & (first ? F_WSCALE_SENT : F_WSCALE)) {
             seg->opt.present |= OPT_WSCALE;
@@ -198,6 +203,7 @@ static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out,
     out->seg.dport = out->id.rport;
     out->seg.seq = from;
     out->seg.ctl = ctl;
+    /* */
     out->seg.ack = ctl & ACK ? tcb->rcv.nxt : seq(0);
     fill_options(tcp, tcb, &out->seg);
 }
@@ -268,7 +274,8 @@ static void put_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     tcp_rto_start(tcp, tcb);
 }
 
-/* URG and SEG.UP, 3.8.5: while SND.UP is ahead.  MUST-62: the octet behind the urgent data. */
+/* URG and SEG.UP, 3.8.5: while SND.UP is ahead.  MUST-62: the octet behind the urgent data.
+ * MUST-30, MUST-31 */
 static void mark_urgent(const struct active *active, struct segment *seg)
 {
     if (active->snd_urgent && seq_gt(active->snd_up, seg->seq)) {

@@ -105,7 +105,8 @@ static void learn_mss(struct tcp *tcp, struct tcb *tcb, uint32_t len)
     }
 }
 
-/* SHLD-18, SHLD-19, MUST-40: delayed, but not for more than one full segment, and not at first. */
+/* SHLD-18, SHLD-19, MUST-40: delayed, but not for more than one full segment, and not at first.
+ * RFC5681-30, RFC5681-31 */
 static void owe_ack_in_order(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     bool quick = (tcb->flags & F_QUICK_ACK) || tcb->quick_acks;
@@ -273,7 +274,8 @@ static uint32_t hold_stretch(struct tcp *tcp, struct active *active, uint32_t pr
     return kept;
 }
 
-/* False: there was something new, and no memory for any of it. */
+/* False: there was something new, and no memory for any of it.  SHLD-31, MAY-13, RFC5681-17,
+ * RFC6582-11 */
 static bool hold(struct tcp *tcp, struct tcb *tcb, struct active *active, struct piece piece)
 {
     seq_t first = piece.at;
@@ -353,7 +355,7 @@ static uint32_t window_unit(const struct tcb *tcb)
 }
 
 /* What could be promised now.  A limit below the unit is one unit while nothing is unread: else the
- * peer could never send. */
+ * peer could never send.  MAY-8: none while nothing is read */
 static uint32_t possible_window(const struct tcp *tcp, const struct tcb *tcb)
 {
     const struct active *active = active_of(tcp, tcb);
@@ -371,13 +373,15 @@ static uint32_t announced_window(const struct tcb *tcb)
     return tcb->rcv.wnd / unit * unit;
 }
 
-/* 3.8.6.2.2, SHLD-16: the right edge moves by half the buffer or a full segment, or stays. */
+/* 3.8.6.2.2, SHLD-16: the right edge moves by half the buffer or a full segment, or stays.  MUST-39
+ */
 static bool worth_raising(const struct tcb *tcb, uint32_t wnd)
 {
     uint32_t step = min_u32(tcb->rcv_buf / 2, tcb->rcv_mss ? tcb->rcv_mss : tcb->snd_mss);
     return wnd > tcb->rcv.wnd && wnd - announced_window(tcb) >= step;
 }
 
+/* SHLD-14, X-16, RFC7323-15: it only grows */
 uint32_t tcp_update_window(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t wnd = possible_window(tcp, tcb);

@@ -176,7 +176,7 @@ void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* RFC 5681 3.1, equation (4), and the loss window.  A segment lost once more changes ssthresh no
- * more: its number is in `rescue`. */
+ * more: its number is in `rescue`.  SHLD-16 */
 void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);

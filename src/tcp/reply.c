@@ -31,7 +31,7 @@ static struct tcp_reply *new_reply(struct tcp *tcp, const struct conn_id *id)
     return reply;
 }
 
-/* 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>, or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. */
+/* 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>, or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>.  */
 void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
 {
     HF_ASSERT(!(seg->ctl & RST));

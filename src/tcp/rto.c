@@ -9,6 +9,7 @@
 
 enum { AFTER_LOST_SYN_MS = 3000, BACKOFF_MAX = 16 };
 
+/* MUST-18, RFC6298-3, RFC6298-4, RFC6298-5, RFC8961-1 */
 void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
 {
     struct active *active = active_of(tcp, tcb);
@@ -48,6 +49,7 @@ uint32_t tcp_rto_ms(const struct tcp *tcp, const struct tcb *tcb)
             max_u64(4 * (uint64_t)tcb->rttvar_us, (uint64_t)policy->rto_min_ms * 1000);
         rto_ms = (tcb->srtt_us + spread_us + 999) / 1000;
     }
+    /* MUST-19, RFC6298-17, RFC6298-20 */
     rto_ms <<= active ? min_u32(active->backoff, BACKOFF_MAX) : 0;
     return (uint32_t)max_u64(min_u64(rto_ms, policy->rto_max_ms), 1);
 }

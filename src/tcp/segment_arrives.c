@@ -34,7 +34,7 @@ static enum hf_verdict check_timestamp(struct tcp *tcp, struct tcb *tcb, const s
 }
 
 /* The peer's SYN again: our SYN,ACK was lost.  A plain ACK would be useless to it in SYN-SENT, so
- * the SYN,ACK goes out once more, within the limit of challenge ACKs, its timer untouched. */
+ * the SYN,ACK goes out once more, within the limit of challenge ACKs, its timer untouched.  X-32 */
 static enum hf_verdict answer_repeated_syn(struct tcp *tcp, struct tcb *tcb)
 {
     tcp_owe_challenge(tcp, tcb);
@@ -49,7 +49,8 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
                                  bool answer_rst);
 
 /* One octet too old, RFC 9293 A.2: a repeated FIN, a probe, the SYN,ACK of a simultaneous open.  It
- * gets its ACK, and its ACK field is taken; that ends simultaneous opens, closes and probes. */
+ * gets its ACK, and its ACK field is taken; that ends simultaneous opens, closes and probes.  X-30,
+ * X-42 */
 static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     tcp_owe_answer(tcp, tcb, seg);
@@ -124,6 +125,7 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
     if (tcp_acceptable(tcb, seg)) {
         return HF_V_CONTINUE;
     }
+    /* */
     if (tcb->rcv.wnd == 0 && seq_eq(seg->seq, tcb->rcv.nxt) && !(seg->ctl & SYN)) {
         if (seg->text_len && !(seg->ctl & RST)) {
             tcp_owe_ack(tcp, tcb);
@@ -139,7 +141,8 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
 }
 
 /* second: check the RST bit.  RFC 5961 3.2: exactly at RCV.NXT, else in the window a challenge ACK.
- * SEG.SEQ alone counts, also where text makes the segment reach into the window. */
+ * SEG.SEQ alone counts, also where text makes the segment reach into the window.  SHLD-2,
+ * RFC5961-1, RFC5961-2, RFC5961-3, X-39 */
 static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(seg->ctl & RST)) {
@@ -158,6 +161,7 @@ static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct 
     tcb->flags |= F_RST_RECEIVED;
     switch (tcb->state) {
     case HF_SYN_RECEIVED:
+        /* MUST-11 */
         if (tcb->flags & F_PASSIVE) {
             tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_RST_BACK_TO_LISTEN);
             return HF_V_RST_BACK_TO_LISTEN;
@@ -201,6 +205,7 @@ static bool ack_too_old(struct tcp *tcp, const struct tcb *tcb, const struct seg
     return seq_lt(seg->ack, seq_sub(tcb->snd.una, back));
 }
 
+/* */
 static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                                  bool answer_rst)
 {
@@ -233,6 +238,7 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
                                  bool answer_rst)
 {
     if (!(seg->ctl & ACK)) {
+        /* */
         return HF_V_DROP_NO_ACK;
     }
     if (tcb->state == HF_SYN_RECEIVED) {
@@ -247,6 +253,7 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     if (seq_gt(seg->ack, tcb->snd.nxt)) {
         tcp_owe_answer(tcp, tcb, seg);
+        /* X-13, RFC5961-10 */
         return HF_V_DROP_ACK_OF_UNSENT;
     }
     tcp_take_timestamp(tcp, tcb, seg);
@@ -255,7 +262,9 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
     if (tcb->state == HF_TIME_WAIT) {
         return HF_V_CONTINUE;
     }
+    /* TIME-WAIT has gone its way above */
     bool fin_was_acked = tcb->flags & F_FIN_ACKED;
+    /* */
     tcp_take_ack(tcp, tcb, seg, seq_leq(seg->seq, tcb->rcv.nxt));
     if ((tcb->flags & F_FIN_ACKED) && !fin_was_acked) {
         return tcp_our_fin_acked(tcp, tcb);
@@ -263,7 +272,8 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
     return HF_V_CONTINUE;
 }
 
-/* sixth: check the URG bit.  MUST-32: told when urgent data begins and when its end moves. */
+/* sixth: check the URG bit.  MUST-32: told when urgent data begins and when its end moves.  MUST-30
+ */
 static void check_urg(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(seg->ctl & URG) || tcb->state > HF_FIN_WAIT_2 || !tcp_attach(tcp, tcb)) {
@@ -311,12 +321,13 @@ static enum hf_verdict process_text(struct tcp *tcp, struct tcb *tcb, const stru
     return ahead ? HF_V_OUT_OF_ORDER : HF_V_CONTINUE;
 }
 
-/* eighth: check the FIN bit, once all text before it is here. */
+/* eighth: check the FIN bit, once all text before it is here.  X-17 */
 static enum hf_verdict check_fin(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);
     seq_t fin = seq_add(seg->seq, seg->text_len);
     if (seg->ctl & FIN) {
+        /* */
         if (tcb->flags & F_FIN_RECEIVED) {
             tcp_owe_ack(tcp, tcb); /* a second FIN: RCV.NXT stays */
             if (tcb->state == HF_TIME_WAIT) {

@@ -14,7 +14,7 @@ static uint32_t earlier(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0 ? a : b;
 }
 
-/* When the user's patience ends, 0: never. */
+/* When the user's patience ends, 0: never. : none unless it is set */
 static uint32_t user_timeout_at(const struct tcp *tcp, const struct tcb *tcb,
                                 const struct active *active)
 {
@@ -75,7 +75,7 @@ static void timed_out(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
 }
 
 /* R2 (SHLD-11): a number of retransmissions, fewer for a connection that no application holds any
- * more; where the user has set a time, that decides alone (MUST-21). */
+ * more; where the user has set a time, that decides alone (MUST-21).  MUST-20 */
 static bool gives_up(const struct tcp *tcp, const struct tcb *tcb)
 {
     const struct hf_policy *policy = &tcp->b->policy;
@@ -102,6 +102,7 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     const struct hf_policy *policy = &tcp->b->policy;
     bool passive = tcb->flags & F_PASSIVE;
+    /* MUST-22, MUST-23 */
     if (tcb->retries >= (passive ? policy->synack_retries : policy->syn_retries)) {
         timed_out(tcp, tcb, passive ? HF_TIMER_SYN_ACK : HF_TIMER_RTO);
         return;
@@ -146,6 +147,7 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
     count_retry(tcp, tcb);
     uint32_t doubled = min_u32(active->persist, 16);
     active->persist++;
+    /* SHLD-30 */
     uint64_t wait_ms = (uint64_t)tcp_rto_ms(tcp, tcb) << doubled;
     active->rto_at_ms =
         ms_after(tcp->now_ms, (uint32_t)min_u64(wait_ms, tcp->b->policy.rto_max_ms));

@@ -214,7 +214,7 @@ int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t 
     return len;
 }
 
-/* 3.10.3: what RECEIVE says when no text is there. */
+/* 3.10.3: what RECEIVE says when no text is there.  MUST-12 */
 static int64_t nothing_to_read(struct tcb *tcb)
 {
     if (tcb->state == HF_CLOSED && tcb->error && !(tcb->flags & F_ERROR_READ)) {
@@ -243,7 +243,7 @@ static void was_read(struct tcp *tcp, struct tcb *tcb)
     tcp_settle(tcp, tcb);
 }
 
-/* 3.10.3 RECEIVE. */
+/* 3.10.3 RECEIVE.  MAY-1: also after our CLOSE */
 int64_t tcp_receive(struct tcp *tcp, struct tcb *tcb, void *data, uint64_t len)
 {
     if (unread(tcp, tcb) == 0) {
@@ -284,7 +284,8 @@ int tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint64_t len)
     return HF_OK;
 }
 
-/* 3.10.4 in the states where the FIN can go, at once or behind the text that is queued. */
+/* 3.10.4 in the states where the FIN can go, at once or behind the text that is queued.  X-21, X-22
+ */
 static int close_open(struct tcp *tcp, struct tcb *tcb)
 {
     if (!tcp_attach(tcp, tcb)) {
@@ -342,7 +343,8 @@ int tcp_close(struct tcp *tcp, struct tcb *tcb)
     return error;
 }
 
-/* 3.10.5: a reset where the peer could still be sending; "ok" and silence in the last states. */
+/* 3.10.5: a reset where the peer could still be sending; "ok" and silence in the last states.  X-23
+ */
 static int do_abort(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
 {
     switch (tcb->state) {
@@ -382,7 +384,8 @@ int tcp_abort(struct tcp *tcp, struct tcb *tcb)
     return aborted(tcp, tcb, HF_CALL_ABORT);
 }
 
-/* The handle goes.  Unread text: the peer must learn that it was lost (RFC 2525 2.17, a reset). */
+/* The handle goes.  Unread text: the peer must learn that it was lost (RFC 2525 2.17, a reset).
+ * SHLD-3 */
 void tcp_release(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t generation = tcb->generation;

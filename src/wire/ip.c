@@ -19,7 +19,7 @@ void wire_from_v4(uint8_t addr[16], const uint8_t v4[4])
     memcpy(addr + 12, v4, 4);
 }
 
-/* Looks for source routes; nothing else in the options is of use to a host.  RFC791-3 */
+/* Looks for source routes; nothing else in the options is of use to a host.  RFC791-3; MUST-50 */
 static void scan_options(const uint8_t *p, size_t len, struct wire_ip *ip)
 {
     size_t at = 0;

@@ -63,7 +63,8 @@ static void take_accecn(const struct option *o, uint32_t present, struct tcp_opt
     }
 }
 
-/* The options of one fixed length; false: this kind is none of them, or the length is not its. */
+/* The options of one fixed length; false: this kind is none of them, or the length is not its.
+ * MUST-4 */
 static bool take_fixed(const struct option *o, struct tcp_options *opt)
 {
     switch (o->kind << 8 | o->len) {
@@ -144,6 +145,7 @@ void wire_parse_tcp_options(const uint8_t *p, size_t len, struct tcp_options *op
         return;
     }
     size_t at = 0;
+    /* MUST-64, MUST-68, MUST-69: octet by octet; behind the end is padding */
     while (at < len && p[at] != KIND_END) {
         if (p[at] == KIND_NOP) {
             at++;
@@ -159,7 +161,7 @@ void wire_parse_tcp_options(const uint8_t *p, size_t len, struct tcp_options *op
 }
 
 /* MSS, window scale, SACK-permitted and Fast Open mean something only with a SYN, SACK blocks only
- * without one: elsewhere they are as good as absent. */
+ * without one: elsewhere they are as good as absent.  MUST-65, RFC7323-6, RFC2018-1 */
 static uint32_t out_of_place(uint16_t ctl)
 {
     if ((ctl & CTL_SYN) != 0) {
@@ -178,6 +180,7 @@ enum wire_status wire_parse_tcp(const uint8_t *p, size_t len, struct segment *se
     seg->dport = get_be16(p + 2);
     seg->seq = seq(get_be32(p + 4));
     seg->ack = seq(get_be32(p + 8));
+    /* */
     seg->ctl = get_be16(p + 12) & 0x1ff;
     seg->wnd = get_be16(p + 14);
     seg->up = get_be16(p + 18);

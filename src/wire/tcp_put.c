@@ -133,6 +133,7 @@ size_t wire_tcp_header_len(const struct tcp_options *opt)
     return 20 + put_options(NULL, opt);
 }
 
+/* no reserved bit is ever set */
 size_t wire_put_tcp(uint8_t *out, const struct segment *seg)
 {
     HF_ASSERT(seg->wnd <= 65535);
@@ -166,6 +167,7 @@ uint16_t wire_tcp_checksum(const struct wire_ip *ip, const uint8_t *header, size
     return csum_finish(sum + text_sum);
 }
 
+/* MUST-2 */
 void wire_set_tcp_checksum(uint8_t *header, size_t header_len, const struct wire_ip *ip,
                            csum_t text_sum, uint32_t text_len)
 {

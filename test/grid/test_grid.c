@@ -333,6 +333,7 @@ static unsigned play_place(struct place *place, unsigned stride, unsigned *shown
     return wrong_ones;
 }
 
+/* */
 static void every_cell_gives_the_verdict_the_segment_and_the_state_of_its_rule(void **state)
 {
     (void)state;

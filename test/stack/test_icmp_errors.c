@@ -22,7 +22,7 @@ static void too_big(struct peer *p, uint32_t mtu, int64_t number)
                     number);
 }
 
-/* RFC1122-10, RFC4443-6 */
+/* RFC1122-10, RFC4443-6, SHLD-26, X-29 */
 TEST(port_unreachable_ends_an_attempt_to_open)
 {
     opens();
@@ -33,6 +33,7 @@ TEST(port_unreachable_ends_an_attempt_to_open)
     expects_silence();
 }
 
+/* MUST-54, RFC5927-1, RFC8899-2 */
 TEST(an_error_that_quotes_another_number_is_ignored)
 {
     opens();
@@ -43,7 +44,7 @@ TEST(an_error_that_quotes_another_number_is_ignored)
     expects_no_event(HF_ERROR_REPORT | HF_CLOSED_EVENT);
 }
 
-/* RFC5461-1 */
+/* RFC5461-1, MUST-47, SHLD-25 */
 TEST(a_soft_error_is_reported_and_the_attempt_goes_on)
 {
     struct hf_icmp_report report;
@@ -98,6 +99,7 @@ TEST(the_policy_can_let_a_soft_error_end_the_attempt)
     expects_closed(HF_ERR_NET_UNREACHABLE);
 }
 
+/* MUST-47, MUST-56, SHLD-25, RFC5927-2 */
 TEST(a_hard_error_does_not_end_an_open_connection)
 {
     struct hf_icmp_report report;
@@ -142,6 +144,7 @@ TEST(an_error_about_what_is_not_in_flight_is_ignored)
     holds_equal(counters.verdict[HF_V_ICMP_TAKEN], 0);
 }
 
+/* MUST-54 */
 TEST(an_error_with_a_bad_checksum_or_for_another_connection_is_ignored)
 {
     opens();
@@ -222,6 +225,7 @@ TEST(fragmentation_needed_never_ends_an_attempt_to_open)
     expects_silence();
 }
 
+/* MUST-55, RFC6633-2, RFC5927-3 */
 TEST(source_quench_and_redirect_are_ignored)
 {
     opens();

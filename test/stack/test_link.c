@@ -475,7 +475,7 @@ TEST(strangers_do_not_displace_a_neighbour_that_has_answered)
 }
 
 /* RFC 1122 3.3.6, RFC 9293 MUST-57: TCP takes nothing that came to a group.
- * RFC1122-3, RFC1122-15, RFC1122-16 */
+ * RFC1122-3, RFC1122-15, RFC1122-16; MUST-63 */
 TEST(frames_that_are_not_for_this_host_are_dropped)
 {
     p->ethernet = true;

@@ -157,7 +157,7 @@ static int leaves_by(struct peer *p, hf_handle socket, const uint8_t ip[16], uin
     return iface;
 }
 
-/* RFC1122-17, RFC6724-1 */
+/* RFC1122-17, RFC6724-1, MUST-44 */
 TEST(the_longest_prefix_chooses_interface_and_address)
 {
     starts();

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* RFC8200-7: the MTU is 1520 with IPv6. */
+/* RFC8200-7: the MTU is 1520 with IPv6.  MUST-14, SHLD-5, MAY-3, MUST-67, RFC7323-1, RFC7323-2 */
 TEST(a_syn_offers_mss_sack_timestamps_and_window_scale_in_this_order)
 {
     opens();
@@ -24,6 +24,7 @@ TEST(a_syn_with_everything_switched_off_offers_the_mss_alone)
     expects(SYN, .options = "mss 1460");
 }
 
+/* MUST-22, RFC6298-2 */
 TEST(a_syn_is_repeated_after_1_3_7_15_31_63_and_127_seconds_then_the_open_fails)
 {
     opens();
@@ -75,6 +76,7 @@ TEST(a_reset_that_does_not_acknowledge_the_syn_is_ignored)
     expects_state(HF_SYN_SENT);
 }
 
+/* */
 TEST(an_ack_of_what_was_never_sent_is_reset_in_syn_sent)
 {
     opens();
@@ -88,6 +90,7 @@ TEST(an_ack_of_what_was_never_sent_is_reset_in_syn_sent)
     expects_state(HF_SYN_SENT);
 }
 
+/* */
 TEST(segments_without_syn_and_rst_are_dropped_in_syn_sent_even_with_a_right_ack)
 {
     opens();
@@ -100,6 +103,7 @@ TEST(segments_without_syn_and_rst_are_dropped_in_syn_sent_even_with_a_right_ack)
     expects_state(HF_SYN_SENT);
 }
 
+/* */
 TEST(text_and_fin_on_an_acceptable_syn_ack_are_processed_in_the_same_segment)
 {
     opens();
@@ -246,6 +250,7 @@ TEST(when_all_connections_are_taken_an_open_fails_for_want_of_resources)
     expects(ACK);
 }
 
+/* MUST-8, RFC6528-1 */
 TEST(the_initial_sequence_number_of_the_same_connection_grows_with_time)
 {
     uint32_t before = 0;
@@ -262,6 +267,7 @@ TEST(the_initial_sequence_number_of_the_same_connection_grows_with_time)
     }
 }
 
+/* SHLD-1, MUST-9, RFC6528-2 */
 TEST(the_initial_sequence_numbers_of_two_connections_do_not_tell_of_each_other)
 {
     opens();
@@ -286,6 +292,7 @@ TEST(a_simultaneous_open_gives_up_like_an_active_one)
     expects_closed(HF_ERR_TIMED_OUT);
 }
 
+/* MUST-11 */
 TEST(a_reset_in_syn_received_of_an_active_open_means_refused)
 {
     opens();

@@ -119,6 +119,7 @@ TEST(an_open_of_a_connection_that_exists_is_refused_in_every_state)
     }
 }
 
+/* */
 TEST(a_close_in_syn_received_sends_fin_at_once_and_with_text_queued_after_the_open)
 {
     reach(p, HF_SYN_RECEIVED);
@@ -137,6 +138,7 @@ TEST(a_close_in_syn_received_sends_fin_at_once_and_with_text_queued_after_the_op
     expects_state(HF_FIN_WAIT_1);
 }
 
+/* */
 TEST(an_abort_in_syn_received_resets)
 {
     reach(p, HF_SYN_RECEIVED);
@@ -288,6 +290,7 @@ TEST(values_that_cannot_be_are_refused_and_change_nothing)
     gets(HF_RECEIVE_WINDOW, 270000);
 }
 
+/* MUST-48, MUST-49, SHLD-21, SHLD-22 */
 TEST(ttl_and_tos_stand_in_the_ip_header)
 {
     establish_active();

@@ -19,6 +19,7 @@ static void to_time_wait(struct peer *p)
     expects_state(HF_TIME_WAIT);
 }
 
+/* MAY-1 */
 TEST(after_our_close_the_peer_goes_on_sending_and_is_read)
 {
     establish_active();
@@ -36,6 +37,7 @@ TEST(after_our_close_the_peer_goes_on_sending_and_is_read)
     reads_result(0);
 }
 
+/* */
 TEST(after_the_peers_close_we_go_on_sending_and_it_acknowledges)
 {
     establish_passive();
@@ -88,6 +90,7 @@ TEST(an_ack_of_the_text_before_the_fin_does_not_acknowledge_the_fin)
     expects_state(HF_FIN_WAIT_2);
 }
 
+/* */
 TEST(a_lost_fin_is_sent_again)
 {
     establish_active();
@@ -100,6 +103,7 @@ TEST(a_lost_fin_is_sent_again)
     expects_silence();
 }
 
+/* */
 TEST(a_repeated_fin_is_acknowledged_again_in_close_wait)
 {
     establish_passive();
@@ -116,6 +120,7 @@ TEST(a_repeated_fin_is_acknowledged_again_in_close_wait)
     holds_equal(status_of(unread_bytes), 0);
 }
 
+/* */
 TEST(fin_and_its_ack_in_one_segment_lead_from_fin_wait_1_to_time_wait)
 {
     establish_active();
@@ -137,6 +142,7 @@ TEST(text_in_fin_wait_1_is_taken_and_acknowledged)
     expects_state(HF_FIN_WAIT_1);
 }
 
+/* SHLD-31, X-17 */
 TEST(a_fin_ahead_of_a_gap_waits_for_the_gap)
 {
     establish_passive();
@@ -152,6 +158,7 @@ TEST(a_fin_ahead_of_a_gap_waits_for_the_gap)
     reads_result(0);
 }
 
+/* MUST-13 */
 TEST(a_lost_last_ack_is_made_good_by_time_wait_which_starts_anew)
 {
     establish_active();
@@ -165,6 +172,7 @@ TEST(a_lost_last_ack_is_made_good_by_time_wait_which_starts_anew)
     expects_state(HF_CLOSED);
 }
 
+/* */
 TEST(a_bare_ack_in_time_wait_is_ignored_and_changes_no_timer)
 {
     establish_active();
@@ -254,6 +262,7 @@ static void reuse(struct peer *p, bool released)
     reads(10);
 }
 
+/* MAY-2 */
 TEST(a_syn_above_the_old_numbers_ends_time_wait_early)
 {
     reuse(p, true);
@@ -264,6 +273,7 @@ TEST(a_syn_above_the_old_numbers_ends_time_wait_of_a_kept_handle_early)
     reuse(p, false);
 }
 
+/* SHLD-4, RFC6191-1 */
 TEST(a_syn_with_a_newer_timestamp_ends_time_wait_whatever_its_number)
 {
     p->with.tsval = 1000;
@@ -280,6 +290,7 @@ TEST(a_syn_with_a_newer_timestamp_ends_time_wait_whatever_its_number)
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
 }
 
+/* */
 TEST(a_reused_time_wait_comes_back_when_the_new_connection_is_reset)
 {
     establish_passive();
@@ -333,6 +344,7 @@ TEST(text_before_the_fin_may_still_be_acknowledged_in_last_ack_and_closing)
     expects_state(HF_TIME_WAIT);
 }
 
+/* SHLD-3 */
 TEST(releasing_with_unread_octets_resets)
 {
     establish_active();

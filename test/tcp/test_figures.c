@@ -38,6 +38,7 @@ TEST(figure_6_the_listening_side_is_established_by_the_third_segment_and_takes_d
 
 /* Figure 7: Simultaneous Connection Synchronization ---------------------------------------------*/
 
+/* MUST-10 */
 TEST(figure_7_a_simultaneous_open_goes_through_syn_received_to_established)
 {
     opens();
@@ -85,6 +86,7 @@ TEST(figure_8_a_syn_ack_for_an_old_duplicate_is_reset_and_the_open_goes_on)
     expects(ACK, .seq = ISS + 1, .ack = IRS + 11);
 }
 
+/* MUST-11 */
 TEST(figure_8_an_old_duplicate_syn_is_answered_reset_and_forgotten)
 {
     listens();
@@ -166,6 +168,7 @@ TEST(figure_10_a_reset_in_answer_to_data_aborts_and_the_user_is_told)
 
 /* Figure 11: Old Duplicate SYN Initiates a Reset on Two Passive Sockets -------------------------*/
 
+/* */
 TEST(figure_11_a_listener_resets_a_syn_ack_and_goes_on_listening)
 {
     listens();
@@ -192,6 +195,7 @@ TEST(figure_11_a_listener_stirred_by_an_old_syn_returns_to_listen_on_the_reset)
 
 /* Figure 12: Normal Close Sequence --------------------------------------------------------------*/
 
+/* MUST-13 */
 TEST(figure_12_the_side_that_closes_first_waits_2msl)
 {
     establish_active();
@@ -234,6 +238,7 @@ TEST(figure_12_the_side_that_closes_second_is_gone_with_the_ack_of_its_fin)
 
 /* Figure 13: Simultaneous Close Sequence --------------------------------------------------------*/
 
+/* */
 TEST(figure_13_both_close_at_once_and_both_wait_2msl)
 {
     establish_active();
@@ -254,6 +259,7 @@ TEST(figure_13_both_close_at_once_and_both_wait_2msl)
     expects(RST, .seq = ISS + 2);
 }
 
+/* */
 TEST(figure_13_a_repeated_fin_in_closing_brings_the_ack_that_ends_it)
 {
     establish_passive();

@@ -284,6 +284,7 @@ TEST(checksum_offload_leaves_the_checksum_to_the_device)
     expects(FIN | ACK);
 }
 
+/* MUST-3 */
 TEST(a_frame_that_the_device_has_checked_needs_no_right_checksum)
 {
     for (int checked = 0; checked < 2; checked++) {

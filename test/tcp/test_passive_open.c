@@ -29,6 +29,7 @@ static void begins(struct peer *p, int i)
     sends(SYN, .seq = IRS, .mss = 1460);
 }
 
+/* MUST-14, SHLD-5, MUST-67, RFC7323-5 */
 TEST(a_syn_ack_has_all_options_that_the_syn_offered)
 {
     listens();
@@ -71,6 +72,7 @@ TEST(a_syn_ack_is_repeated_after_1_3_7_15_and_31_seconds_then_forgotten)
     expects(RST, .seq = ISS + 1);
 }
 
+/* */
 TEST(a_repeated_syn_gets_the_same_syn_ack_once_in_500_ms)
 {
     listens();
@@ -111,6 +113,7 @@ TEST(a_syn_outside_the_window_of_a_half_open_connection_gets_an_ack)
     accepts();
 }
 
+/* */
 TEST(an_ack_that_does_not_fit_is_reset_and_the_half_open_connection_stays)
 {
     listens();
@@ -162,7 +165,7 @@ TEST(the_third_segment_may_carry_text_and_fin)
     reads_result(0);
 }
 
-/* RFC4987-5 */
+/* RFC4987-5, X-26 */
 TEST(text_on_a_syn_is_left_to_be_sent_again)
 {
     listens();
@@ -187,6 +190,7 @@ TEST(a_syn_with_fin_is_taken_as_a_syn_unless_the_policy_drops_it)
     expects_silence();
 }
 
+/* */
 TEST(a_listener_ignores_resets_and_segments_with_neither_syn_nor_ack)
 {
     listens();

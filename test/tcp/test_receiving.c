@@ -2,6 +2,7 @@
  * text out of order, SACK blocks. */
 #include "common/peer.h"
 
+/* MUST-40, SHLD-18, RFC5681-30, RFC5681-31 */
 TEST(the_first_16_segments_are_acknowledged_at_once_and_later_ones_after_40_ms)
 {
     establish_active();
@@ -13,6 +14,7 @@ TEST(the_first_16_segments_are_acknowledged_at_once_and_later_ones_after_40_ms)
     expects_after(38, 43, ACK, .ack = IRS + 1701);
 }
 
+/* SHLD-19, RFC5681-30 */
 TEST(every_second_full_segment_is_acknowledged_at_once)
 {
     p->config.policy.quick_acks = 0;
@@ -49,6 +51,7 @@ TEST(with_the_option_every_ack_is_quick)
     }
 }
 
+/* MAY-13, RFC5681-17, RFC6582-11, RFC2018-4 */
 TEST(text_ahead_of_a_gap_is_acknowledged_at_once_each_time)
 {
     p->config.policy.quick_acks = 0;
@@ -140,6 +143,7 @@ TEST(without_sack_permitted_there_is_never_a_sack_option)
     expects(ACK, .ack = IRS + 1, .options = "");
 }
 
+/* */
 TEST(text_that_overlaps_is_delivered_once)
 {
     establish_active();
@@ -157,6 +161,7 @@ TEST(text_that_overlaps_is_delivered_once)
     reads_result(HF_ERR_WOULD_BLOCK);
 }
 
+/* SHLD-31 */
 TEST(segments_in_any_order_are_put_together)
 {
     uint32_t random = 7;
@@ -177,6 +182,7 @@ TEST(segments_in_any_order_are_put_together)
     }
 }
 
+/* MUST-39 */
 TEST(the_window_closes_as_text_stays_unread_and_opens_in_steps_worth_a_segment)
 {
     p->config.policy.receive_window = 5000;
@@ -210,6 +216,7 @@ TEST(text_beyond_the_window_is_cut_off)
     reads(400);
 }
 
+/* */
 TEST(a_closed_window_takes_ack_and_reset_but_no_text)
 {
     p->config.policy.receive_window = 1000;
@@ -239,6 +246,7 @@ TEST(a_bare_fin_is_taken_by_a_closed_window)
     reads_result(0);
 }
 
+/* SHLD-14, X-16 */
 TEST(the_limit_of_the_application_never_takes_back_what_was_promised)
 {
     establish_active();

@@ -32,6 +32,7 @@ static void sends_ten(struct peer *p, uint32_t queued)
     expects_silence();
 }
 
+/* MUST-19, RFC6298-17 */
 TEST(text_is_sent_again_after_one_rto_then_after_doubled_ones)
 {
     establish_slowly(p);
@@ -62,6 +63,7 @@ TEST(the_rto_is_at_least_200_ms_above_the_round_trip_and_the_policy_can_raise_it
     expects_after(999, 1015, ACK, .len = 100);
 }
 
+/* MUST-20 */
 TEST(after_15_repeats_the_connection_is_given_up_without_a_reset)
 {
     establish_slowly(p);
@@ -78,6 +80,7 @@ TEST(after_15_repeats_the_connection_is_given_up_without_a_reset)
     expects(RST, .seq = ISS + 1);
 }
 
+/* MUST-18, RFC6298-9 */
 TEST(a_segment_sent_twice_gives_no_round_trip_time)
 {
     establish_slowly(p);
@@ -286,6 +289,7 @@ TEST(sack_blocks_that_cannot_be_are_ignored)
     holds_equal(status_of(queued_bytes), 0);
 }
 
+/* */
 TEST(a_fin_lost_behind_text_is_repeated_with_it)
 {
     establish_slowly(p);
@@ -308,6 +312,7 @@ TEST(a_partial_ack_of_a_segment_repeats_the_rest)
     expects_after(250, 330, ACK, .seq = ISS + 401, .len = 600);
 }
 
+/* */
 TEST(the_user_timeout_ends_an_open_connection_silently)
 {
     establish_slowly(p);

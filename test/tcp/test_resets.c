@@ -2,6 +2,7 @@
  * connections, challenge ACKs and their limit, ACKs that cannot be. */
 #include "common/peer.h"
 
+/* MUST-12, RFC5961-2 */
 TEST(an_exact_reset_aborts_an_established_connection)
 {
     establish_active();
@@ -36,6 +37,7 @@ TEST(a_reset_outside_the_window_is_dropped_silently)
     expects_state(HF_ESTABLISHED);
 }
 
+/* SHLD-2 */
 TEST(a_reset_with_ack_and_text_is_still_a_reset)
 {
     establish_active();
@@ -97,6 +99,7 @@ TEST(a_syn_on_an_open_connection_earns_a_challenge_ack_whatever_its_number)
     expects(ACK, .ack = IRS + 11);
 }
 
+/* X-13, RFC5961-10 */
 TEST(an_ack_of_data_never_sent_is_answered_and_dropped)
 {
     establish_active();
@@ -107,6 +110,7 @@ TEST(an_ack_of_data_never_sent_is_answered_and_dropped)
     holds_equal(status_of(unread_bytes), 0);
 }
 
+/* MAY-12, RFC5961-10, RFC5961-17 */
 TEST(an_ack_below_what_was_ever_sent_is_dropped_though_the_window_is_large)
 {
     p->with.wscale = SHIFT(14);
@@ -133,6 +137,7 @@ TEST(an_old_ack_within_the_largest_window_is_taken_as_a_duplicate)
     reads(10);
 }
 
+/* */
 TEST(a_segment_without_ack_bit_is_dropped_silently)
 {
     establish_active();
@@ -156,6 +161,7 @@ TEST(a_segment_outside_the_window_is_answered_with_the_present_numbers)
     holds_equal(status_of(unread_bytes), 100);
 }
 
+/* */
 TEST(no_connection_answers_with_the_numbers_the_rfc_gives)
 {
     starts();
@@ -197,6 +203,7 @@ TEST(an_abort_resets_with_the_present_numbers_and_loses_what_is_queued)
     holds_equal(reason.cause, HF_CALL_ABORT);
 }
 
+/* */
 TEST(an_abort_in_the_last_states_is_silent)
 {
     establish_active(); /* CLOSING */
@@ -225,6 +232,7 @@ TEST(an_abort_in_the_last_states_is_silent)
     expects_state(HF_CLOSED);
 }
 
+/* */
 TEST(an_abort_in_fin_wait_1_fin_wait_2_and_close_wait_resets)
 {
     for (int i = 0; i < 3; i++) {

@@ -31,6 +31,7 @@ TEST(text_goes_on_when_snd_una_comes_to_iss_again_after_4_gib)
     expects(FIN | ACK);
 }
 
+/* SHLD-17 */
 TEST(a_peer_that_shrinks_its_window_to_nothing_and_answers_is_not_given_up)
 {
     establish_active();
@@ -262,6 +263,7 @@ TEST(a_held_syn_that_replaces_a_time_wait_gets_a_higher_iss_and_ends_it)
     holds_equal(counters.time_wait, 0);
 }
 
+/* */
 TEST(close_in_a_simultaneous_open_survives_the_loss_of_syn_ack_and_fin)
 {
     opens();

@@ -19,6 +19,7 @@ static void establish_slowly(struct peer *p)
     expects_event(HF_CONNECTED);
 }
 
+/* MUST-60, MUST-61, SHLD-28 */
 TEST(text_is_cut_into_full_segments_and_the_last_is_pushed)
 {
     establish_active();
@@ -40,11 +41,13 @@ static void sends_segments_of(struct peer *p, int announced, unsigned text)
     holds_equal(status_of(snd_mss), text);
 }
 
+/* MUST-14 */
 TEST(segments_are_as_large_as_the_peers_mss)
 {
     sends_segments_of(p, 600, 600);
 }
 
+/* MUST-15 */
 TEST(without_the_option_the_peers_mss_is_536_or_1220)
 {
     sends_segments_of(p, 0, p->v6 ? 1220 : 536);
@@ -55,17 +58,20 @@ TEST(an_mss_below_216_counts_as_216)
     sends_segments_of(p, 100, 216);
 }
 
+/* MUST-16 */
 TEST(the_mtu_bounds_segments_whatever_the_peers_mss)
 {
     sends_segments_of(p, 9000, 1460);
 }
 
+/* MUST-16 */
 TEST(timestamps_take_12_octets_of_each_segment)
 {
     p->with.tsval = 1;
     sends_segments_of(p, 1000, 988);
 }
 
+/* MUST-19, RFC5681-3, RFC6928-1 */
 TEST(ten_segments_start_and_slow_start_adds_one_for_each_acknowledged)
 {
     p->with.mss = 1000;
@@ -143,6 +149,7 @@ TEST(no_more_is_sent_than_the_peers_window_takes)
     expects(ACK, .seq = ISS + 5841, .len = 160); /* all that is left */
 }
 
+/* MUST-38 */
 TEST(half_of_the_largest_window_is_worth_a_segment)
 {
     p->with.wnd = p->c->wnd = 1000;
@@ -158,6 +165,7 @@ TEST(half_of_the_largest_window_is_worth_a_segment)
     expects(ACK, .seq = ISS + 1401, .len = 600);
 }
 
+/* MUST-38, X-27 */
 TEST(a_window_that_stays_silly_is_used_when_the_override_timer_ends)
 {
     p->with.wnd = p->c->wnd = 1000;
@@ -178,6 +186,7 @@ TEST(a_window_update_alone_lets_more_go)
     expects(ACK, .seq = ISS + 1461, .len = 1460);
 }
 
+/* REC-1 */
 TEST(the_peers_window_is_scaled_by_its_option_but_not_in_its_syn)
 {
     p->with.wscale = SHIFT(7);
@@ -201,6 +210,7 @@ TEST(a_shift_above_14_counts_as_14)
     holds_equal(status_of(snd_wnd), 1 << 14);
 }
 
+/* MUST-35, MUST-36 */
 TEST(a_closed_window_is_probed_from_one_rto_on_ever_more_slowly)
 {
     establish_slowly(p);
@@ -265,6 +275,7 @@ TEST(a_fin_waits_for_the_window_like_an_octet)
     expects(FIN | ACK, .seq = ISS + 1);
 }
 
+/* SHLD-7 */
 TEST(a_small_segment_waits_while_another_is_unacknowledged)
 {
     establish_active();
@@ -293,6 +304,7 @@ TEST(a_small_tail_behind_full_segments_goes_at_once)
     expects(ACK, .len = 50);
 }
 
+/* MUST-17 */
 TEST(nodelay_lets_small_segments_go_and_releases_those_held)
 {
     establish_active();
@@ -306,6 +318,7 @@ TEST(nodelay_lets_small_segments_go_and_releases_those_held)
     expects(ACK, .seq = ISS + 21, .len = 5);
 }
 
+/* MAY-16 */
 TEST(send_more_holds_a_small_segment_until_more_comes)
 {
     establish_active();

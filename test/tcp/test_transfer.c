@@ -162,6 +162,7 @@ static void a_simultaneous_open_and_close_completes_on_both_sides(void **state)
     }
 }
 
+/* MUST-10, X-30 */
 static void a_simultaneous_open_carries_data_both_ways(void **state)
 {
     (void)state;

@@ -2,6 +2,7 @@
  * applications). */
 #include "common/peer.h"
 
+/* MUST-30 */
 TEST(urgent_data_is_announced_with_the_octet_behind_it)
 {
     establish_active();
@@ -23,6 +24,7 @@ TEST(the_mark_is_on_every_segment_until_it_was_passed)
     expects_after(150, 300, ACK | URG, .seq = ISS + 1, .len = 1000, .up = 2500); /* repeated */
 }
 
+/* MUST-31, RFC7323-50 */
 TEST(a_mark_far_ahead_is_as_far_as_the_pointer_reaches)
 {
     p->with.mss = 1000;
@@ -31,6 +33,7 @@ TEST(a_mark_far_ahead_is_as_far_as_the_pointer_reaches)
     expects(ACK | URG, .len = 1000, .up = 65535);
 }
 
+/* MUST-30, MUST-32, MUST-33 */
 TEST(the_user_is_told_of_urgent_data_and_how_much_of_it_there_is)
 {
     establish_active();
@@ -76,6 +79,7 @@ TEST(a_mark_ahead_of_the_text_is_told_before_the_text_comes)
     holds_equal(status_of(urgent), 0);
 }
 
+/* MUST-30 */
 TEST(urgent_data_is_delivered_in_line_like_any_other)
 {
     establish_active();

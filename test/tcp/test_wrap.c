@@ -18,6 +18,7 @@ static void wait_for_iss(struct peer *p, uint32_t before)
     holds(0 - p->c->iss >= before - 500 && 0 - p->c->iss <= before + 500);
 }
 
+/* */
 TEST(text_sent_across_the_wrap_is_acknowledged_piece_by_piece)
 {
     wait_for_iss(p, 5000);

@@ -13,6 +13,7 @@
 #include "base/seq.h"
 #include "base/siphash.h"
 
+/* */
 static void sequence_numbers_compare_across_the_wrap(void **state)
 {
     (void)state;

@@ -19,6 +19,7 @@ static void begin(struct bench *t)
 
 /* RFC 6298 ------------------------------------------------------------------------------------- */
 
+/* MUST-18, RFC6298-3 */
 static void the_rto_follows_rfc_6298(void **state)
 {
     (void)state;
@@ -131,6 +132,7 @@ static struct conn_id peer(bool v4, uint16_t rport, uint16_t lport)
     return id;
 }
 
+/* MUST-8, MUST-9, RFC6528-1, RFC6528-2, RFC6528-3 */
 static void the_iss_of_a_connection_advances_every_four_microseconds(void **state)
 {
     (void)state;

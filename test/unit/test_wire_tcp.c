@@ -88,6 +88,7 @@ static void expect_equal_options(const struct tcp_options *a, const struct tcp_o
     }
 }
 
+/* MUST-4, MUST-64 */
 static void every_set_of_options_comes_back(void **state)
 {
     (void)state;
@@ -157,6 +158,7 @@ static void a_header_that_cannot_be_is_refused_at_every_length(void **state)
     }
 }
 
+/* MUST-7, MUST-69 */
 static void a_bad_length_ends_the_parsing_and_what_stood_before_counts(void **state)
 {
     (void)state;
@@ -230,6 +232,7 @@ static void the_last_of_a_repeated_option_counts(void **state)
     assert_true(opt.accecn[0] == 1 && opt.accecn[1] == 0x020000);
 }
 
+/* MUST-65, RFC7323-6, RFC2018-1 */
 static void options_out_of_place_are_as_good_as_absent(void **state)
 {
     (void)state;
@@ -266,6 +269,7 @@ static void random_octets_do_no_harm(void **state)
     }
 }
 
+/* MUST-2 */
 static void the_checksum_is_set_and_checked(void **state)
 {
     (void)state;
