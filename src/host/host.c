@@ -51,6 +51,7 @@ static uint32_t simd_of_cpu(void)
     return simd;
 }
 
+/* RFC6528-4 */
 static int seed_config(struct hf_config *config)
 {
     static const uint8_t none[sizeof config->seed];

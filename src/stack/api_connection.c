@@ -1,6 +1,8 @@
 /* api_connection.c - RFC 9293 section 3.9.1: the user calls on connections; tcp/ does the work. */
 #include "stack/stack.h"
 
+enum { PORT_TRIES = 32 };
+
 /* Enters, and finds what the handle names; the application must have been given it. */
 static int begin(struct stack *st, struct hf_stack *stack, const struct hf_env *env,
                  hf_handle handle, struct tcb **tcb)
@@ -48,6 +50,22 @@ static int choose_path(struct stack *st, const struct hf_endpoint *local,
     return chosen || stack_is_own(st, id->local, 0) ? HF_OK : HF_ERR_NO_ADDRESS;
 }
 
+/* A free port on which nobody listens, in a bounded number of tries.  RFC6056-2.  RFC6056-5 */
+static bool choose_port(struct stack *st, struct conn_id *id)
+{
+    const struct hf_policy *policy = &block_of(st)->policy;
+    uint32_t range = (uint32_t)policy->port_last - policy->port_first + 1;
+    for (uint32_t tries = min_u32(range, PORT_TRIES); tries > 0; tries--) {
+        if (tcp_choose_port(&st->tcp, id) == 0) {
+            return false;
+        }
+        if (stack_find_listener(st, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int open_active(struct stack *st, const struct hf_endpoint *local,
                        const struct hf_endpoint *remote, uint32_t timeout_ms, hf_handle *handle)
 {
@@ -56,7 +74,7 @@ static int open_active(struct stack *st, const struct hf_endpoint *local,
     if (error != HF_OK) {
         return error;
     }
-    if (id.lport == 0 && tcp_choose_port(&st->tcp, &id) == 0) {
+    if (id.lport == 0 && !choose_port(st, &id)) {
         return HF_ERR_NO_PORTS;
     }
     tcp_hash(&st->tcp, &id);

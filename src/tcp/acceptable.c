@@ -45,7 +45,8 @@ void tcp_owe_ack(struct tcp *tcp, struct tcb *tcb)
     tcp_owe(tcp, tcb, HF_OWES_ACK);
 }
 
-/* MUST-8 and RFC 5961 10: what has no text cannot make us answer faster than this. */
+/* MUST-8 and RFC 5961 10: what has no text cannot make us answer faster than this.
+ * RFC5961-12, RFC5961-13, RFC5961-14, RFC5961-16 */
 void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t limit_ms = tcp->b->policy.challenge_ack_ms;
@@ -57,7 +58,8 @@ void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb)
     tcp_owe(tcp, tcb, HF_OWES_ACK | HF_OWES_CHALLENGE);
 }
 
-/* The answer to a segment that is dropped: text or FIN show an honest peer, which needs its ACK. */
+/* The answer to a segment that is dropped: text or FIN show an honest peer, which needs its ACK.
+ * RFC5961-18 */
 void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (seg->text_len || (seg->ctl & (SYN | FIN)) == FIN) {

@@ -6,7 +6,7 @@
 #include "tcp/tcp.h"
 
 /* SND.WND, SND.WL1, SND.WL2: not from an old segment, and not from one ahead of RCV.NXT - a forged
- * one with a sequence number far ahead would keep all real updates out. */
+ * one with a sequence number far ahead would keep all real updates out.  RFC5961-11 */
 static bool take_window(struct tcb *tcb, const struct segment *seg)
 {
     if (!seq_lt(tcb->snd.wl1, seg->seq) &&

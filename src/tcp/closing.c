@@ -125,7 +125,8 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
     tcp_settle(tcp, tcb);
 }
 
-/* RFC 6191 2.  Greater than the last sequence number means above the FIN's: SEQ >= RCV.NXT. */
+/* RFC 6191 2.  Greater than the last sequence number means above the FIN's: SEQ >= RCV.NXT.
+ * RFC6191-1, RFC6191-2, RFC6191-3, RFC6191-5, RFC6191-6 */
 bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg,
                             bool *by_seq_alone)
 {
@@ -144,7 +145,7 @@ bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const 
 
 /* SHLD-4: an early new connection, when it is safe and somebody listens; else silence, since an ACK
  * would invite the reset that kills TIME-WAIT.  The old record stays until the new one is open
- * (MAY-2): a half-open one is found before it. */
+ * (MAY-2): a half-open one is found before it.  RFC6191-4, RFC6191-7 */
 enum hf_verdict tcp_syn_in_time_wait(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
                                      uint32_t listener, const struct segment *seg)
 {

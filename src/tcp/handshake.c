@@ -175,7 +175,7 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
     return verdict == HF_V_ACCEPTED ? HF_V_SYN_ACK_ACCEPTED : verdict;
 }
 
-/* 3.10.7.3: SYN-SENT. */
+/* 3.10.7.3: SYN-SENT.  RFC5961-4 */
 enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     /* first: the ACK bit */

@@ -29,7 +29,8 @@ seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id)
     return seq(m + (uint32_t)hash_id(&secret_of(tcp)->isn, id, id->lport));
 }
 
-/* RFC 1122 4.2.2.13 (a): for a connection that replaces one in TIME-WAIT. */
+/* RFC 1122 4.2.2.13 (a): for a connection that replaces one in TIME-WAIT.
+ * RFC6191-8, RFC6528-5 */
 seq_t tcp_iss_above(seq_t iss, seq_t nxt)
 {
     return seq_gt(iss, nxt) ? iss : seq_add(nxt, 1 + 64000);
@@ -40,6 +41,7 @@ uint64_t tcp_cookie_base(const struct tcp *tcp, const struct conn_id *id)
     return hash_id(&secret_of(tcp)->cookie, id, id->lport);
 }
 
+/* RFC6191-8 */
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
 {
     return (uint32_t)hash_id(&secret_of(tcp)->ts, id, id->lport);
@@ -47,7 +49,8 @@ uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
 
 /* RFC 6056 3.3.4, double hash: each peer sees its own sequence of ports, at a place of its own; a
  * counter for several peers together says little about any of them.  A port that any record still
- * uses, also one in TIME-WAIT, is passed over; after PROBES_MAX in a row there is none. */
+ * uses, also one in TIME-WAIT, is passed over; after PROBES_MAX in a row there is none.
+ * RFC6056-1, RFC6056-2, RFC6056-3, RFC6056-4, RFC6056-5 */
 uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id)
 {
     const struct hf_policy *policy = &tcp->b->policy;

@@ -45,6 +45,7 @@ static enum hf_verdict answer_repeated_syn(struct tcp *tcp, struct tcb *tcb)
     return HF_V_SYN_AGAIN;
 }
 
+/* RFC5961-9, RFC5961-10 */
 static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                                  bool answer_rst);
 
@@ -92,7 +93,7 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
     return seg->len == 1 ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_SYN_CHALLENGED;
 }
 
-/* What is not acceptable and is no reset. */
+/* What is not acceptable and is no reset.  RFC5961-6 */
 static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     bool one_old = seq_eq(seg->seq, seq_sub(tcb->rcv.nxt, 1)) && seg->len <= 1;
@@ -142,7 +143,7 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
 
 /* second: check the RST bit.  RFC 5961 3.2: exactly at RCV.NXT, else in the window a challenge ACK.
  * SEG.SEQ alone counts, also where text makes the segment reach into the window.  SHLD-2,
- * RFC5961-1, RFC5961-2, RFC5961-3, X-39 */
+ * RFC5961-1, RFC5961-2, RFC5961-3, X-39, RFC5961-5, RFC5961-15, RFC1337-1 */
 static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(seg->ctl & RST)) {
@@ -179,7 +180,8 @@ static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct 
     }
 }
 
-/* fourth: check the SYN bit.  RFC 5961 4.2: never more than a challenge ACK. */
+/* fourth: check the SYN bit.  RFC 5961 4.2: never more than a challenge ACK.
+ * RFC5961-6, RFC5961-7, RFC5961-8, RFC5961-15 */
 static enum hf_verdict check_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(seg->ctl & SYN)) {
@@ -194,7 +196,7 @@ static enum hf_verdict check_syn(struct tcp *tcp, struct tcb *tcb, const struct 
 }
 
 /* RFC 5961 5.2 with MAX.SND.WND; bytes that were never sent cannot be acknowledged, so the bound is
- * no lower than ISS+1 until so many were. */
+ * no lower than ISS+1 until so many were.  RFC5961-9, RFC5961-17 */
 static bool ack_too_old(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
 {
     uint32_t back = tcb->max_snd_wnd;

@@ -53,6 +53,7 @@ TEST(after_a_lost_syn_data_starts_with_an_rto_of_3_seconds)
     expects_after(2990, 3050, ACK, .seq = ISS + 1, .len = 10); /* RFC 6298 5.7 */
 }
 
+/* RFC5961-4 */
 TEST(a_reset_that_acknowledges_the_syn_means_refused)
 {
     opens();
@@ -64,6 +65,7 @@ TEST(a_reset_that_acknowledges_the_syn_means_refused)
     expects_silence();
 }
 
+/* RFC5961-4 */
 TEST(a_reset_that_does_not_acknowledge_the_syn_is_ignored)
 {
     opens();
@@ -212,6 +214,27 @@ TEST(an_open_without_a_local_port_chooses_one_of_the_ephemeral_ports)
     }
 }
 
+/* RFC6056-2: the ports of local services, and no others, are left out. */
+TEST(an_open_never_chooses_a_port_on_which_somebody_listens)
+{
+    p->config.policy.port_first = 50000;
+    p->config.policy.port_last = 50003;
+    starts();
+    struct hf_listen listen = {.struct_size = sizeof listen, .local = {.port = 50001}};
+    calls(hf_listen(p->stack, &p->env, &listen, &p->listener));
+    bool used[4] = {false};
+    struct hf_endpoint there = peer_there(p, 4000);
+    hf_handle handle;
+    for (int i = 0; i < 3; i++) {
+        struct hf_status status = {.struct_size = sizeof status};
+        calls(hf_open(p->stack, &p->env, NULL, &there, 0, &handle));
+        calls(hf_status(p->stack, &p->env, handle, &status));
+        used[status.local.port - 50000] = true;
+    }
+    holds(used[0] && !used[1] && used[2] && used[3]);
+    refuses(HF_ERR_NO_PORTS, hf_open(p->stack, &p->env, NULL, &there, 0, &handle));
+}
+
 TEST(an_open_that_cannot_be_is_refused_at_once)
 {
     starts();
@@ -325,6 +348,7 @@ int main(void)
         V4(the_user_timeout_ends_an_open_silently),
         BOTH(a_second_open_of_the_same_connection_already_exists),
         BOTH(an_open_without_a_local_port_chooses_one_of_the_ephemeral_ports),
+        BOTH(an_open_never_chooses_a_port_on_which_somebody_listens),
         BOTH(an_open_that_cannot_be_is_refused_at_once),
         V4(when_all_connections_are_taken_an_open_fails_for_want_of_resources),
         BOTH(the_initial_sequence_number_of_the_same_connection_grows_with_time),

@@ -216,6 +216,7 @@ TEST(time_wait_of_a_released_handle_still_answers_a_repeated_fin)
     expects(RST, .seq = ISS + 2);
 }
 
+/* RFC1337-2 */
 TEST(an_exact_reset_ends_time_wait_and_the_policy_can_forbid_it)
 {
     establish_active();

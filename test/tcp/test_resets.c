@@ -17,6 +17,7 @@ TEST(an_exact_reset_aborts_an_established_connection)
     refuses(HF_ERR_RESET, hf_send(p->stack, &p->env, p->c->handle, "x", 1, 0));
 }
 
+/* RFC5961-3, RFC5961-5, RFC5961-15 */
 TEST(a_reset_in_the_window_but_not_exact_earns_a_challenge_ack)
 {
     establish_active();
@@ -27,6 +28,7 @@ TEST(a_reset_in_the_window_but_not_exact_earns_a_challenge_ack)
     expects_closed(HF_ERR_RESET);
 }
 
+/* RFC5961-1 */
 TEST(a_reset_outside_the_window_is_dropped_silently)
 {
     establish_active();
@@ -46,6 +48,7 @@ TEST(a_reset_with_ack_and_text_is_still_a_reset)
     expects_closed(HF_ERR_RESET);
 }
 
+/* RFC5961-12 */
 TEST(challenge_acks_come_at_most_once_in_500_ms)
 {
     establish_active();
@@ -64,6 +67,7 @@ TEST(challenge_acks_come_at_most_once_in_500_ms)
     expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
 }
 
+/* RFC5961-14 */
 TEST(the_challenge_limit_of_one_connection_says_nothing_about_another)
 {
     establish_active();
@@ -79,6 +83,124 @@ TEST(the_challenge_limit_of_one_connection_says_nothing_about_another)
     expects(ACK);
 }
 
+/* RFC5961-13: count and interval: how many of a thousand resets in a second are answered. */
+TEST(the_interval_of_challenge_acks_is_a_policy)
+{
+    static const struct {
+        uint32_t interval_ms, answers;
+    } cases[] = {{500, 2}, {100, 10}, {10, 100}};
+    for (int i = 0; i < 3; i++) {
+        on(i);
+        establish_active();
+        struct hf_policy policy = *hf_policy(p->stack);
+        policy.challenge_ack_ms = cases[i].interval_ms;
+        calls(hf_set_policy(p->stack, &p->env, &policy));
+        uint32_t answers = 0;
+        for (int n = 0; n < 1000; n++) {
+            sends(RST, .seq = IRS + 2);
+            struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+            answers += seen != NULL;
+            if (seen != NULL)
+                peer_taken(p, seen);
+            after(1);
+        }
+        holds_equal(answers, cases[i].answers);
+    }
+}
+
+/* RFC5961-18 */
+TEST(the_limit_does_not_hold_back_answers_to_old_text)
+{
+    establish_active();
+    sends(ACK, .len = 100);
+    expects(ACK);
+    for (int i = 0; i < 5; i++) {
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+        expects(ACK, .ack = IRS + 101);
+        after(10);
+    }
+    sends(RST, .seq = IRS + 102);
+    expects(ACK);
+    for (int i = 0; i < 4; i++) {
+        after(10);
+        sends(RST, .seq = IRS + 102);
+        expects_silence();
+    }
+}
+
+/* RFC5961-16: two ends whose numbers have parted answer each other a bounded number of times. */
+TEST(challenge_acks_do_not_answer_each_other_for_ever)
+{
+    establish_active();
+    uint32_t answers = 0;
+    for (int n = 0; n < 1000; n++) { /* each ACK of ours earns one of theirs at once */
+        sends(ACK, .seq = IRS + 1000000000, .ack = ISS + 1);
+        struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+        answers += seen != NULL;
+        if (seen != NULL)
+            peer_taken(p, seen);
+        after(1);
+    }
+    holds(answers <= 3);
+    expects_state(HF_ESTABLISHED);
+}
+
+/* RFC5961-7: text and FIN of the SYN are not looked at. */
+TEST(nothing_of_a_challenged_syn_is_processed)
+{
+    establish_active();
+    sends(SYN | FIN | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 50);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_state(HF_ESTABLISHED);
+    holds_equal(status_of(unread_bytes), 0);
+}
+
+/* RFC5961-8: the peer has rebooted; our challenge ACK means nothing to it, and it says so. */
+TEST(the_reset_that_answers_a_challenge_ack_ends_the_connection)
+{
+    establish_active();
+    sends(SYN, .seq = IRS + 5000000, .mss = 1460);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    sends(RST, .seq = IRS + 1); /* <SEQ=SEG.ACK> */
+    expects_closed(HF_ERR_RESET);
+}
+
+/* RFC5961-9, RFC5961-11: by the largest window there ever was, not the present one. */
+TEST(an_ack_may_lag_by_the_largest_window_and_no_further)
+{
+    p->c->wnd = 5000;
+    establish_active();
+    for (int i = 0; i < 20; i++) {
+        writes(1000);
+        expects(ACK, .len = 1000);
+        sends(ACK, .seq = IRS + 1);
+    }
+    p->c->wnd = 1000;
+    sends(ACK, .seq = IRS + 1, .wnd = 1000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 20001 - 5001, .len = 10, .wnd = 1000);
+    expects(ACK, .ack = IRS + 1);
+    holds_equal(status_of(unread_bytes), 0);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 20001 - 5000, .len = 10, .wnd = 1000);
+    expects(ACK, .ack = IRS + 11);
+    reads(10);
+}
+
+/* RFC5961-10 */
+TEST(the_range_of_the_ack_field_is_checked_with_text_fin_or_neither)
+{
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2, .len = 10);
+    expects(ACK, .ack = IRS + 1);
+    after(600);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK, .ack = IRS + 1);
+    expects_state(HF_ESTABLISHED);
+    holds_equal(status_of(unread_bytes), 0);
+}
+
+/* RFC5961-6, RFC5961-7, RFC5961-15 */
 TEST(a_syn_on_an_open_connection_earns_a_challenge_ack_whatever_its_number)
 {
     static const int64_t numbers[] = {IRS, IRS + 1, IRS + 50, IRS - 1000, IRS + 100000000};
@@ -332,6 +454,13 @@ int main(void)
         V4(a_reset_with_ack_and_text_is_still_a_reset),
         V4(challenge_acks_come_at_most_once_in_500_ms),
         V4(the_challenge_limit_of_one_connection_says_nothing_about_another),
+        V4(the_interval_of_challenge_acks_is_a_policy),
+        V4(the_limit_does_not_hold_back_answers_to_old_text),
+        V4(challenge_acks_do_not_answer_each_other_for_ever),
+        V4(nothing_of_a_challenged_syn_is_processed),
+        V4(the_reset_that_answers_a_challenge_ack_ends_the_connection),
+        V4(an_ack_may_lag_by_the_largest_window_and_no_further),
+        V4(the_range_of_the_ack_field_is_checked_with_text_fin_or_neither),
         BOTH(a_syn_on_an_open_connection_earns_a_challenge_ack_whatever_its_number),
         V4(an_ack_of_data_never_sent_is_answered_and_dropped),
         V4(an_ack_below_what_was_ever_sent_is_dropped_though_the_window_is_large),

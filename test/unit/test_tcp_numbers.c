@@ -132,6 +132,29 @@ static struct conn_id peer(bool v4, uint16_t rport, uint16_t lport)
     return id;
 }
 
+/* RFC6528-3: SipHash-2-4 of the addresses and ports under a key of its own. */
+static void the_iss_is_a_keyed_hash_of_the_connection_and_a_clock(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t);
+    const struct sip_key *key = &secret_of(&t.tcp)->isn;
+    struct conn_id id = peer(true, 80, 40000);
+    uint8_t in[12] = {0};
+    uint64_t both = (uint64_t)get_be32(id.local + 12) << 32 | get_be32(id.remote + 12);
+    uint32_t ports = (uint32_t)id.rport << 16 | id.lport;
+    for (uint32_t i = 0; i < 8; i++) {
+        in[i] = (uint8_t)(both >> 8 * i);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        in[8 + i] = (uint8_t)(ports >> 8 * i);
+    }
+    uint32_t m = (uint32_t)((uint64_t)t.env.now_ns / 4000);
+    uint32_t f = (uint32_t)sip24(key->k0, key->k1, in, sizeof in);
+    assert_int_equal(tcp_choose_iss(&t.tcp, &id).v, m + f);
+    bench_end(&t);
+}
+
 /* MUST-8, MUST-9, RFC6528-1, RFC6528-2, RFC6528-3 */
 static void the_iss_of_a_connection_advances_every_four_microseconds(void **state)
 {
@@ -174,6 +197,32 @@ static void a_port_is_free_in_range_and_not_used_twice_in_a_row(void **state)
     bench_end(&t);
 }
 
+/* RFC6056-1, RFC6056-3: over the whole range of the policy, and what one peer sees says nothing
+ * about the ports that another one will. */
+static void ports_spread_over_the_range_and_differ_between_peers(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t);
+    t.b->policy.port_first = 1024;
+    t.b->policy.port_last = 65535;
+    uint32_t tenths[10] = {0}, in_step = 0;
+    for (uint32_t i = 0; i < 2000; i++) {
+        struct conn_id one = peer(true, (uint16_t)(i + 1), 0),
+                       other = peer(true, (uint16_t)(i + 2), 0);
+        uint32_t a = tcp_choose_port(&t.tcp, &one), b = tcp_choose_port(&t.tcp, &other);
+        assert_in_range(a, 1024, 65535);
+        tenths[(a - 1024) / 6452]++;
+        in_step += b - a < 32;
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_in_range(tenths[i], 100, 300);
+    }
+    assert_in_range(in_step, 0, 20);
+    bench_end(&t);
+}
+
+/* RFC6056-4, RFC6056-5 */
 static void a_port_in_use_is_passed_over_and_a_full_range_gives_none(void **state)
 {
     (void)state;
@@ -389,8 +438,10 @@ int main(void)
         cmocka_unit_test(each_timeout_doubles_the_rto_up_to_its_cap),
         cmocka_unit_test(after_a_lost_syn_data_starts_with_three_seconds),
         cmocka_unit_test(the_timer_runs_while_something_is_in_flight),
+        cmocka_unit_test(the_iss_is_a_keyed_hash_of_the_connection_and_a_clock),
         cmocka_unit_test(the_iss_of_a_connection_advances_every_four_microseconds),
         cmocka_unit_test(a_port_is_free_in_range_and_not_used_twice_in_a_row),
+        cmocka_unit_test(ports_spread_over_the_range_and_differ_between_peers),
         cmocka_unit_test(a_port_in_use_is_passed_over_and_a_full_range_gives_none),
         cmocka_unit_test(a_handle_is_ready_once_with_all_that_is_still_true),
         cmocka_unit_test(events_before_accept_are_told_after_it),
