@@ -2,6 +2,10 @@
  * RFC 5681, RFC 6675, RFC 8985, RFC 9438 at large: the paths of `make recovery` in virtual time.
  * 100 Mbit/s, 100 ms there and back, a tail-drop queue of one bandwidth-delay product, a minute.
  *
+ * The goodput asked for is 90 % of what the kernel's TCP (Linux 6.18, CUBIC) reaches on the same
+ * paths in real time, the median of `make recovery`'s runs of 60 s; what may be sent again is what
+ * the path loses and little more.
+ *
  *     test_recovery_paths [SECONDS [SEED]]    prints what comes of each case
  */
 #include <setjmp.h>
@@ -53,7 +57,6 @@ static struct result run(const struct path_case *which, int64_t seconds, uint64_
     hf_config_default(&config, 4);
     config.large_chunks = 4096; /* memory is no limit, as at the kernel's */
     config.max_ranges = 65536;
-    config.policy.send_buffer = config.policy.receive_window = 15000000;
     there.rate_bps = RATE_BPS;
     there.delay_ns = RTT_MS * MS / 2;
     there.queue_bytes = RATE_BPS / 8 / 1000 * RTT_MS / FRAME * FRAME;
@@ -118,27 +121,31 @@ static void holds(int which, struct result baseline)
 static void a_queue_that_overflows_costs_little_of_the_link(void **state)
 {
     (void)state;
-    holds(CLEAN, (struct result){.mbit = 88, .again = 1.5, .spurious = 1});
+    /* kernel 94.2 */
+    holds(CLEAN, (struct result){.mbit = 84.8, .again = 1.5, .spurious = 1});
 }
 
 static void loss_at_random_is_repaired_and_nothing_else_is_sent_again(void **state)
 {
     (void)state;
-    holds(LOSS_01, (struct result){.mbit = 5, .again = 0.15, .spurious = 0.01});
-    holds(LOSS_1, (struct result){.mbit = 1.1, .again = 1.3, .spurious = 0.1});
-    holds(LOSS_3, (struct result){.mbit = 0.58, .again = 4, .spurious = 0.5});
+    /* kernel 5.96, 1.24, 0.654 */
+    holds(LOSS_01, (struct result){.mbit = 5.36, .again = 0.15, .spurious = 0.01});
+    holds(LOSS_1, (struct result){.mbit = 1.11, .again = 1.3, .spurious = 0.1});
+    holds(LOSS_3, (struct result){.mbit = 0.589, .again = 4, .spurious = 0.5});
 }
 
 static void bursts_of_losses_are_repaired(void **state)
 {
     (void)state;
-    holds(BURSTS, (struct result){.mbit = 6, .again = 0.8, .spurious = 0.01});
+    /* kernel 10.9 */
+    holds(BURSTS, (struct result){.mbit = 9.77, .again = 0.8, .spurious = 0.01});
 }
 
 static void a_link_that_is_dead_for_three_seconds_is_used_again(void **state)
 {
     (void)state;
-    holds(DEAD, (struct result){.mbit = 75, .again = 2, .spurious = 1});
+    /* kernel 89.4 */
+    holds(DEAD, (struct result){.mbit = 80.5, .again = 2, .spurious = 1});
 }
 
 static void print(int64_t seconds, uint64_t seed)
