@@ -44,8 +44,8 @@ def segments(path):
                 continue
             frame = frame[14:]
         if frame[0] >> 4 == 4:
-            header, total, ecn = (frame[0] & 15) * 4, struct.unpack_from(">H", frame, 2)[0], frame[1] & 3
-            protocol, source = frame[9], frame[12:16]
+            header, total = (frame[0] & 15) * 4, struct.unpack_from(">H", frame, 2)[0]
+            ecn, protocol, source = frame[1] & 3, frame[9], frame[12:16]
         else:
             header, total = 40, 40 + struct.unpack_from(">H", frame, 4)[0]
             ecn, protocol, source = frame[1] >> 4 & 3, frame[6], frame[8:24]

@@ -3,9 +3,9 @@
 side.
 
 A row is one connection: who opens, IPv4 or IPv6, the MTU, Handfast's settings, the kernel's.  The
-octets of both directions are compared; what was agreed upon must be what both sides could do, and is
-read three times: off the wire (Handfast's capture), from the SYNs and all segments behind them, and
-from the kernel (tcp_info).
+octets of both directions are compared; what was agreed upon must be what both sides could do, and
+is read off the wire (Handfast's capture), from the SYNs and all segments behind them, and from the
+kernel (tcp_info).
 
 Every pair of values of any two factors occurs in some row; HF_LONG=1: every row of Handfast's side.
 
