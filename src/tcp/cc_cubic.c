@@ -10,20 +10,19 @@
  *
  * and nowhere below W_est, what NewReno would reach with the same losses.  All is integers: windows
  * in whole segments (floor), times in ms.  Each ACK counts towards the next SMSS; how many segments
- * that takes (per_smss) is computed when cwnd has changed, else every 32 ms.
+ * that takes (per_smss) is computed when cwnd has changed, else each quarter of a round trip.
  *
  * Departures: RTT in W_cubic(t + RTT) is the least one instead of the smoothed one - a queue of our
- * own making must not make us faster; what W_est is ahead of cwnd comes within a round trip instead
- * of at once; and where no W_max is known, at least one SMSS for 20 acknowledged segments (5 % in a
- * round trip) unless policy.cubic_strict: a slow start that ended early would cost many seconds.
- * All as deployed.
+ * own making must not make us faster; and where no W_max is known, at least one SMSS for 20
+ * acknowledged segments (5 % in a round trip) unless policy.cubic_strict: a slow start that ended
+ * early would cost many seconds. All as deployed.
  */
 #include "tcp/congestion.h"
 
 enum {
     SCALE = 1024,
     BETA = 717,     /* RFC9438-11: 0.7                                                     */
-    BETA_ECN = 870, /* RFC8511-1: 0.85 for CUBIC                                           */
+    BETA_ECN = 871, /* RFC8511-1: 0.85 for CUBIC                                           */
     LEAST_PER = 2,  /* RFC9438-3: target is at most 1.5 cwnd, one SMSS for two acknowledged */
     UNKNOWN_PER = 20,
     NEVER = 0,
@@ -108,17 +107,16 @@ static void follow_w_est(const struct tcb *tcb, struct growth *g)
     g->stage.w_est = min_u32(g->stage.w_est + steps * smss(tcb), CWND_MAX);
 }
 
-/* The larger of target and W_est decides: one SMSS for cwnd / (it - cwnd) segments.  Concave and
- * convex regions differ in nothing but the sign.  RFC9438-5, RFC9438-8, RFC9438-9, RFC9438-28 */
-static void compute(struct tcp *tcp, const struct tcb *tcb, struct growth *g)
+/* At least W_est; else one SMSS for cwnd / (target - cwnd) segments.  Concave and convex regions
+ * differ in nothing but the sign.  RFC9438-5, RFC9438-8, RFC9438-9, RFC9438-28 */
+static void compute(struct tcp *tcp, struct tcb *tcb, struct growth *g, uint32_t rtt_ms)
 {
     uint32_t mss = smss(tcb);
-    uint32_t cwnd = tcb->cwnd / mss;
-    uint32_t rtt_ms = tally_of(tcp, tcb)->min_rtt_us / 1000;
     follow_w_est(tcb, g);
-    uint32_t ahead = w_cubic(&g->stage, mss, tcp->now_ms - g->stage.t_epoch_ms + rtt_ms);
-    ahead = max_u32(ahead, g->stage.w_est / mss);
-    g->per_smss = ahead > cwnd ? max_u32(cwnd / (ahead - cwnd), LEAST_PER) : NEVER;
+    tcb->cwnd = max_u32(tcb->cwnd, g->stage.w_est); /* a step at a time, as W_est goes */
+    uint32_t cwnd = tcb->cwnd / mss;
+    uint32_t target = w_cubic(&g->stage, mss, tcp->now_ms - g->stage.t_epoch_ms + rtt_ms);
+    g->per_smss = target > cwnd ? max_u32(cwnd / (target - cwnd), LEAST_PER) : NEVER;
     if (*w_max_of(tcp, tcb) == 0 && !tcp->b->policy.cubic_strict) {
         g->per_smss = g->per_smss == NEVER ? UNKNOWN_PER : min_u32(g->per_smss, UNKNOWN_PER);
     }
@@ -159,8 +157,10 @@ static void on_ack(struct tcp *tcp, struct tcb *tcb, struct active *active, uint
     g->grown_ms = tcp->now_ms;
     octets = min_u32(octets, tcb->cwnd);
     g->w_est_acked += octets;
-    if (g->computed_cwnd != tcb->cwnd || tcp->now_ms - g->computed_ms > STALE_MS) {
-        compute(tcp, tcb, g);
+    uint32_t rtt_ms = tally_of(tcp, tcb)->min_rtt_us / 1000;
+    uint32_t age_ms = tcp->now_ms - g->computed_ms;
+    if (g->computed_cwnd != tcb->cwnd || age_ms > min_u32(rtt_ms / 4, STALE_MS)) {
+        compute(tcp, tcb, g, rtt_ms);
     }
     count(tcb, g, octets);
 }

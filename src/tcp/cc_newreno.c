@@ -18,14 +18,14 @@ static void on_ack(struct tcp *tcp, struct tcb *tcb, struct active *active, uint
     }
 }
 
-/* Equation (4). */
+/* Equation (4); for an ECN echo 0.8 of the flight, as standing queues that mark early are short.
+ * RFC5681-9, RFC5681-14, RFC8511-1 */
 static uint32_t ssthresh(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t flight,
                          enum congestion_sign sign)
 {
-    (void)tcp;
-    (void)sign;
+    bool echo = sign == CC_ECN && tcp->b->policy.abe;
     active->growth.counted = 0;
-    return max_u32(flight / 2, 2 * smss(tcb));
+    return max_u32(echo ? flight / 5 * 4 : flight / 2, 2 * smss(tcb));
 }
 
 /* What is counted is less than a window's worth: not worth keeping. */

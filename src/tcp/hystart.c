@@ -78,24 +78,8 @@ static void hybrid(const struct tcp *tcp, struct tcb *tcb, struct growth *g, uin
     }
 }
 
-/* RFC 9406 4.2.  Only the first slow start: later ones end at an ssthresh that a loss has set. */
-static void plusplus(const struct tcp *tcp, struct tcb *tcb, struct growth *g)
+static void judge_round(struct growth *g)
 {
-    if (tcb->ssthresh != UINT32_MAX) {
-        return;
-    }
-    if (g->rounds == 0 || seq_geq(tcb->snd.una, g->window_end)) {
-        begin_round(tcp, tcb, g);
-        g->css += g->css ? 1 : 0;
-        if (g->css > CSS_ROUNDS) {
-            leave(tcb, g);
-            return;
-        }
-    }
-    take_sample(g);
-    if (g->samples < SAMPLES) {
-        return;
-    }
     if (g->css) {
         if (g->round_rtt_us < g->baseline_us) { /* the delay was none: slow start goes on */
             g->css = 0;
@@ -103,6 +87,28 @@ static void plusplus(const struct tcp *tcp, struct tcb *tcb, struct growth *g)
     } else if (g->last_rtt_us && g->round_rtt_us >= g->last_rtt_us + margin_us(g->last_rtt_us)) {
         g->baseline_us = g->round_rtt_us;
         g->css = 1;
+    }
+}
+
+/* RFC 9406 4.2.  Only the first slow start: later ones end at an ssthresh that a loss has set. */
+static void plusplus(const struct tcp *tcp, struct tcb *tcb, struct growth *g)
+{
+    if (tcb->ssthresh != UINT32_MAX) {
+        return;
+    }
+    if (g->rounds == 0) {
+        begin_round(tcp, tcb, g);
+    }
+    take_sample(g);
+    if (g->samples >= SAMPLES) {
+        judge_round(g);
+    }
+    if (seq_geq(tcb->snd.una, g->window_end)) {
+        begin_round(tcp, tcb, g);
+        g->css += g->css ? 1 : 0;
+        if (g->css > CSS_ROUNDS) {
+            leave(tcb, g);
+        }
     }
 }
 
