@@ -559,7 +559,8 @@ struct hf_counters {
     uint64_t opened_active, opened_passive, replies_dropped, packets_dropped;
     uint32_t connections, half_open, time_wait, active; /* records in use now               */
     uint32_t small_chunks, large_chunks, ranges, packets, neighbours, reassembly;
-    uint64_t history_lost; /* events overwritten                                        */
+    uint64_t history_lost;         /* events overwritten                                        */
+    uint64_t initial_windows_lost; /* connections that lost something of it (RFC 6928 12)      */
     uint64_t stats_missed; /* connections that found max_stats out: not tuned, hf_info in part */
 };
 void hf_counters(const struct hf_stack *stack, struct hf_counters *counters);

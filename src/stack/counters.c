@@ -17,6 +17,7 @@ void hf_counters(const struct hf_stack *stack, struct hf_counters *counters)
         .opened_active = b->opened_active,
         .opened_passive = b->opened_passive,
         .replies_dropped = b->replies_dropped,
+        .initial_windows_lost = b->initial_windows_lost,
         .packets_dropped = stack->packets_dropped,
         .connections = b->tcbs.used,
         .half_open = b->halves.used,

@@ -98,7 +98,7 @@ static void begin_stage(struct tcp *tcp, const struct tcb *tcb, struct growth *g
  * RFC9438-6, RFC9438-7 */
 static void follow_w_est(const struct tcb *tcb, struct growth *g)
 {
-    uint64_t per = tcb->cwnd;
+    uint64_t per = max_u32(tcb->cwnd, smss(tcb));
     if (g->stage.w_est < g->stage.cwnd_prior) {
         per = per * (SCALE + BETA) / (3 * (SCALE - BETA));
     }
@@ -146,6 +146,7 @@ static void on_ack(struct tcp *tcp, struct tcb *tcb, struct active *active, uint
     struct growth *g = &active->growth;
     if (tcb->cwnd < tcb->ssthresh) { /* RFC9438-23 */
         tcp_slow_start(tcp, tcb, active, octets);
+        g->stage.t_epoch_ms = 0;
         return;
     }
     if (g->stage.t_epoch_ms == 0) {
@@ -153,7 +154,6 @@ static void on_ack(struct tcp *tcp, struct tcb *tcb, struct active *active, uint
     } else if (g->limited) { /* RFC9438-4: t stands still while the window is not used */
         g->stage.t_epoch_ms = ms_after(g->stage.t_epoch_ms, tcp->now_ms - g->grown_ms);
     }
-    g->limited = 0;
     g->grown_ms = tcp->now_ms;
     octets = min_u32(octets, tcb->cwnd);
     g->w_est_acked += octets;

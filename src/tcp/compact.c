@@ -161,6 +161,7 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
     }
     tcp_set_state(scratch, HF_SYN_RECEIVED);
     scratch->flags |= F_PASSIVE | (half->retries ? F_SYN_RESENT : 0);
+    scratch->modes |= half->retries > 1 ? M_SYN_LOST : 0;
     scratch->iss = half->iss;
     scratch->snd.una = half->iss;
     scratch->snd.nxt = seq_add(half->iss, 1);

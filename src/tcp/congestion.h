@@ -23,8 +23,8 @@ struct tcp_congestion {
     /* octets were delivered while nothing is wrong, or while going back after a timeout. */
     void (*on_ack)(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t octets);
     /* A new congestion event (not the same segment lost again, not more of the same window): the
-     * new ssthresh, which the caller sets.  flight: octets out.  The control's own words follow;
-     * what they were before is kept for undo. */
+     * new ssthresh, which tcp_cwnd_congested sets.  flight: octets out.  The control's own words
+     * follow; what they were before is kept for undo. */
     uint32_t (*ssthresh)(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t flight,
                          enum congestion_sign sign);
     /* The last event was none (RFC 5682, 4015, 9438 4.9): own words as they were before it.  The
@@ -39,6 +39,9 @@ extern const struct tcp_congestion tcp_newreno, tcp_cubic;
 const struct tcp_congestion *tcp_control(const struct tcp *tcp, const struct tcb *tcb);
 /* SND.UNA has moved by `acked`: the largest flight of the round. */
 void tcp_cwnd_note_flight(const struct tcb *tcb, struct active *active, uint32_t acked);
+/* A new congestion event: sets ssthresh; cwnd is the caller's. */
+void tcp_cwnd_congested(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t flight,
+                        enum congestion_sign sign);
 /* delivered: octets that arrived with this ACK, those counted when they were SACKed left out. */
 void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t delivered);
 /* For the controls: slow start by as many octets, up to ssthresh. */

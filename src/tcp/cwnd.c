@@ -1,12 +1,17 @@
-/* cwnd.c - RFC 5681 sections 3.1 and 4.1, RFC 7661: which use of the congestion window lets it
- * grow, and what is left of it after a pause.
+/* cwnd.c - RFC 5681 sections 3.1 and 4.1, RFC 6928, RFC 7661: with which congestion window a
+ * connection begins, which use of it lets it grow, and what is left of it after a pause.
  *
  * What is lost, and what that does to cwnd, is recovery.c; how far it grows, the congestion control
  * (congestion.h).
  */
 #include "tcp/congestion.h"
 
-enum { CWND_MAX = 1 << 30, CSS_DIVISOR = 4 };
+enum {
+    CWND_MAX = 1 << 30,
+    CSS_DIVISOR = 4,   /* RFC 9406 CSS_GROWTH_DIVISOR                    */
+    IW_SEGMENT = 1460, /* RFC 6928 2: ten of these, or of a smaller SMSS */
+    NVP_MS = 300000,   /* RFC 7661 4.4: non-validated period             */
+};
 
 static const struct tcp_congestion *const congestions[HF_CONGESTIONS] = {
     [HF_NEWRENO] = &tcp_newreno,
@@ -22,6 +27,62 @@ const struct tcp_congestion *tcp_control(const struct tcp *tcp, const struct tcb
 static uint32_t flight_of(const struct tcb *tcb)
 {
     return seq_len(tcb->snd.una, tcb->snd.nxt);
+}
+
+/* RFC 3390: what is left of the larger window where it has done harm. */
+static uint32_t cautious_window(uint32_t mss)
+{
+    return min_u32(4 * mss, max_u32(2 * mss, 4380));
+}
+
+/* RFC6928-1, RFC5681-4: min(10 SMSS, max(2 SMSS, 14600)). */
+static uint32_t initial_window(const struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t n = tcp->b->policy.initial_cwnd;
+    return min_u32(n * smss(tcb), max_u32(2 * smss(tcb), n * IW_SEGMENT));
+}
+
+/* RFC6928-5, RFC6928-7: min(IW, cwnd), the older IW where the initial one was too much. */
+static uint32_t restart_window(const struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t most = initial_window(tcp, tcb);
+    if (tcb->modes & M_WINDOW_LOST) {
+        most = min_u32(most, cautious_window(smss(tcb)));
+    }
+    return min_u32(most, tcb->cwnd);
+}
+
+/* One segment if our SYN was surely lost: a single repetition may only have been early.
+ * RFC6928-2, RFC6928-3, RFC6928-4, RFC5681-5, RFC5681-6 */
+void tcp_cwnd_begin(const struct tcp *tcp, struct tcb *tcb)
+{
+    tcb->cwnd = tcb->modes & M_SYN_LOST ? smss(tcb) : initial_window(tcp, tcb);
+}
+
+/* RFC5681-7 */
+void tcp_cwnd_rescale(struct tcb *tcb, uint16_t old_mss)
+{
+    if (old_mss > tcb->snd_mss) {
+        tcb->cwnd = max_u32(tcb->cwnd / old_mss, 1) * smss(tcb);
+    }
+}
+
+/* RFC6928-10: who runs with a large initial window can see what it costs. */
+static void note_initial_loss(struct tcp *tcp, struct tcb *tcb)
+{
+    bool begun = tally_of(tcp, tcb)->una_wraps == 0;
+    uint32_t acked = seq_len(tcb->iss, tcb->snd.una) - 1;
+    if (begun && acked < initial_window(tcp, tcb) && !(tcb->modes & M_WINDOW_LOST)) {
+        tcb->modes |= M_WINDOW_LOST;
+        tcp->b->initial_windows_lost++;
+    }
+}
+
+void tcp_cwnd_congested(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t flight,
+                        enum congestion_sign sign)
+{
+    note_initial_loss(tcp, tcb);
+    tcb->ssthresh = tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight, sign);
 }
 
 /* Only what was used says that more would do (RFC 5681 3.1, RFC 7661): slow start while less than
@@ -57,6 +118,25 @@ void tcp_slow_start(const struct tcp *tcp, struct tcb *tcb, const struct active 
     tcb->cwnd = min_u32(cwnd, CWND_MAX);
 }
 
+/* RFC 7661 4.4.3: what was not used for so long is worth half. */
+static void end_of_validity(const struct tcp *tcp, struct tcb *tcb)
+{
+    tcb->ssthresh = max_u32(tcb->ssthresh, tcb->cwnd / 4 * 3);
+    tcb->cwnd = max_u32(tcb->cwnd / 2, min_u32(tcb->cwnd, initial_window(tcp, tcb)));
+}
+
+/* RFC7661-1: no growth; the non-validated phase, less than half of it used, has an end. */
+static void not_used(const struct tcp *tcp, struct tcb *tcb, struct growth *g)
+{
+    if (!g->limited || g->max_flight >= tcb->cwnd / 2) {
+        g->limited = 1;
+        g->limited_ms = tcp->now_ms;
+    } else if (tcp->now_ms - g->limited_ms >= NVP_MS) {
+        g->limited_ms = tcp->now_ms;
+        end_of_validity(tcp, tcb);
+    }
+}
+
 /* MUST-19, RFC5681-3 */
 void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t delivered)
 {
@@ -68,18 +148,31 @@ void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint
     active->growth.rtt_us = 0;
     if (active->recovery == RECOVERY_RTO || window_was_used(tcb, active)) {
         control->on_ack(tcp, tcb, active, delivered);
+        active->growth.limited = 0;
     } else {
-        active->growth.limited = 1;
+        not_used(tcp, tcb, &active->growth);
     }
 }
 
-/* RFC 5681 4.1: RW = min(IW, cwnd). */
+/* The time of a pause does not count for the control (RFC9438-4).  RFC5681-29: the restart window
+ * at once after an RTO; switched off, RFC 7661's halving each five minutes. */
 void tcp_cwnd_idle(struct tcp *tcp, struct tcb *tcb)
 {
-    const struct hf_policy *policy = &tcp->b->policy;
-    if (!policy->slow_start_after_idle || flight_of(tcb) || tcb->last_snd_ms == 0 ||
-        tcp->now_ms - tcb->last_snd_ms <= tcp_rto_ms(tcp, tcb)) {
+    struct active *active = active_of(tcp, tcb);
+    if (flight_of(tcb) || tcb->last_snd_ms == 0) {
         return;
     }
-    tcb->cwnd = min_u32(tcb->cwnd, policy->initial_cwnd * smss(tcb));
+    if (active && !active->growth.limited) {
+        active->growth.limited = 1;
+        active->growth.limited_ms = tcp->now_ms;
+    }
+    uint32_t pause_ms = tcp->now_ms - tcb->last_snd_ms;
+    if (!tcp->b->policy.slow_start_after_idle) {
+        for (uint32_t n = pause_ms / NVP_MS; n != 0 && tcb->cwnd > initial_window(tcp, tcb); n--) {
+            end_of_validity(tcp, tcb);
+        }
+    } else if (pause_ms > tcp_rto_ms(tcp, tcb)) {
+        tcb->ssthresh = max_u32(tcb->ssthresh, tcb->cwnd / 4 * 3);
+        tcb->cwnd = restart_window(tcp, tcb);
+    }
 }

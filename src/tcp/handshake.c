@@ -120,13 +120,6 @@ void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
     }
 }
 
-/* RFC 6928: IW; after a lost SYN one segment (RFC 5681 3.1). */
-static void start_congestion_window(const struct tcp *tcp, struct tcb *tcb)
-{
-    uint32_t segments = tcb->flags & F_SYN_RESENT ? 1 : tcp->b->policy.initial_cwnd;
-    tcb->cwnd = segments * tcb->snd_mss;
-}
-
 /* Our SYN is acknowledged.  The caller has set SND.WND, SND.WL1, SND.WL2. */
 void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
 {
@@ -135,7 +128,7 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     tcb->owes &= (uint16_t)~HF_OWES_SYN; /* one more was due when the answer came */
     tcb->retries = 0;
     tcb->long_at_ms = 0;
-    start_congestion_window(tcp, tcb);
+    tcp_cwnd_begin(tcp, tcb);
     if (tcb->flags & F_UNACCEPTED) {
         uint32_t idx = tcb_index(tcp, tcb);
         struct listener *listener = listener_at(tcp, tcb->listener);

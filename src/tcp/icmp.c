@@ -46,7 +46,9 @@ bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t m
         return false;
     }
     tcb->pmtu = (uint16_t)mtu;
+    uint16_t old_mss = tcb->snd_mss;
     tcb->snd_mss = tcp_effective_mss(tcp, tcb);
+    tcp_cwnd_rescale(tcb, old_mss);
     struct active *active = active_of(tcp, tcb);
     if (tcb->state >= HF_ESTABLISHED && active) {
         tcp_recovery_go_back(tcp, tcb);

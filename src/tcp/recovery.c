@@ -35,7 +35,7 @@ static struct cursor at_una(const struct tcb *tcb, const struct active *active)
 static void enter_fast(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     uint32_t flight = min_u32(flight_of(tcb), tcb->cwnd);
-    tcb->ssthresh = tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight, CC_LOSS);
+    tcp_cwnd_congested(tcp, tcb, active, flight, CC_LOSS);
     tcb->cwnd = tcb->ssthresh;
     if (!has_sack(tcb)) {
         tcb->cwnd += tcp->b->policy.dupthresh * smss(tcb); /* as many have left the network */
@@ -185,8 +185,7 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
     }
     bool again = active->recovery == RECOVERY_RTO && seq_eq(active->rescue, tcb->snd.una);
     if (!again) {
-        tcb->ssthresh =
-            tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight_of(tcb), CC_TIMEOUT);
+        tcp_cwnd_congested(tcp, tcb, active, flight_of(tcb), CC_TIMEOUT);
     }
     tcb->cwnd = smss(tcb);
     tcp_recovery_go_back(tcp, tcb);

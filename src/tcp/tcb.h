@@ -93,6 +93,8 @@ enum {
     M_SND_FIXED = 1u << 9,    /* ... HF_SEND_BUFFER                                          */
     M_NO_STATS = 1u << 10,    /* max_stats were out when it wanted one: counted once         */
     M_NO_REPORTS = 1u << 31,  /* the application wants no error reports (SHLD-20)            */
+    M_SYN_LOST = 1u << 26,    /* our SYN or SYN,ACK was sent three times: it was lost        */
+    M_WINDOW_LOST = 1u << 27, /* something was lost in the initial window                    */
     M_CONGESTION = 3u << 28,  /* enum hf_congestion: MODE_CONGESTION                         */
 };
 
@@ -242,7 +244,8 @@ struct growth {
     uint32_t computed_ms;   /* ... as of then ...                                        */
     uint32_t computed_cwnd; /* ... for this window, 0: not computed                      */
     uint32_t grown_ms;      /* the last ACK that was allowed to let it grow              */
-    uint8_t limited;        /* not all of the window was used since                      */
+    uint32_t limited_ms;    /* limited: since when not all of the window was used        */
+    uint8_t limited;
     /* Slow start: this round of it */
     uint8_t rounds;  /* begun, 255 at most; 0: none                                      */
     uint8_t samples; /* of the round-trip time                                           */

@@ -60,7 +60,8 @@ struct tcp_block {
     _Alignas(8) uint64_t history_offset;
     uint32_t history_size, history_serial;
     uint64_t verdicts[HF_VERDICT_COUNT];
-    uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped;
+    uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped,
+        initial_windows_lost;
     uint64_t stats_missed;
 };
 
@@ -480,9 +481,12 @@ uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb);
 /* Output has sent again `len` octets from rxt.at. */
 void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len);
 
-/* cwnd.c: RFC 5681 4.1; more of it in congestion.h */
+/* cwnd.c: RFC 5681, 6928; more of it in congestion.h */
+void tcp_cwnd_begin(const struct tcp *tcp, struct tcb *tcb); /* the initial window */
 /* Before new text: after a pause of an RTO the congestion window restarts. */
 void tcp_cwnd_idle(struct tcp *tcp, struct tcb *tcb);
+/* The path takes smaller segments now: as many of them as before. */
+void tcp_cwnd_rescale(struct tcb *tcb, uint16_t old_mss);
 
 /* rto.c: RFC 6298.  tcp_rearm is the caller's. */
 void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us);

@@ -108,6 +108,7 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
         return;
     }
     count_retry(tcp, tcb);
+    tcb->modes |= tcb->flags & F_SYN_RESENT ? M_SYN_LOST : 0;
     tcb->flags |= F_SYN_RESENT;
     active->backoff++;
     active->rtt_timed = 0;

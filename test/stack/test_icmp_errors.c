@@ -175,7 +175,8 @@ TEST(packet_too_big_makes_segments_smaller_and_sends_what_was_lost_again)
     expects(ACK, .seq = ISS + 1 + text, .len = text);
     expects(ACK, .seq = ISS + 1 + 2 * text, .len = 2920 - 2 * text);
     expects_silence();
-    holds_equal(status_of(cwnd), 10 * 1460); /* it is not congestion */
+    holds_equal(status_of(cwnd), 10 * text); /* as many segments: it is not congestion */
+    holds_equal(status_of(ssthresh), UINT32_MAX);
     sends(ACK, .ack = ISS + 2921);
     holds_equal(status_of(queued_bytes), 0);
 }
