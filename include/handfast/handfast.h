@@ -131,6 +131,8 @@ struct hf_policy {
     uint16_t port_first;         /* 32768: local ports of active opens, first ...                 */
     uint16_t port_last;          /* 60999: ... and last                                           */
     uint8_t ttl;                 /* 64                                                            */
+    uint8_t chunk_segments;      /* 2: a transmit chunk, which ends with PSH, is no smaller when it
+                                    can be; at most 255, 0 as 1 (push.c)                          */
     uint8_t dupthresh;           /* 3 (RFC 5681 3.2, RFC 6675)                                    */
     uint8_t syn_cookies;         /* enum hf_cookies: HF_COOKIES_FULL, when a listener's backlog or
                                     max_half_open is full (RFC 4987 3.6)                          */
@@ -386,11 +388,16 @@ int hf_answer(struct hf_stack *stack, const struct hf_env *env, hf_handle handle
 int hf_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_endpoint *local,
             const struct hf_endpoint *remote, uint32_t timeout_ms, hf_handle *handle);
 
-enum { HF_SEND_URGENT = 1u << 0, HF_SEND_MORE = 1u << 1 /* more follows: hold a small segment */ };
+enum {
+    HF_SEND_URGENT = 1u << 0, /* the last octet is urgent (RFC 9293 3.8.5)                        */
+    HF_SEND_MORE = 1u << 1,   /* more follows: no PSH, and a small segment is held until the next
+                                 hf_send without it, an ACK of what is in flight, or for an RTO   */
+    HF_SEND_END = 1u << 2,    /* a record ends here: no segment holds octets of both sides        */
+};
 
 /* SEND: octets are copied; returns how many were taken (at least 1 when len is), or
  * HF_ERR_WOULD_BLOCK: HF_WRITABLE will tell.  HF_ERR_CLOSING after hf_close; once the connection is
- * gone, its reason. */
+ * gone, its reason.  len 0 without HF_SEND_MORE: lets go what HF_SEND_MORE held. */
 int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                 const void *data, uint64_t len, uint32_t flags);
 /* The same without copying: octets in a registered region stay the stack's until acknowledged; then
@@ -433,7 +440,7 @@ int hf_region_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t 
  * ignored.
  */
 enum hf_option {
-    HF_NODELAY,            /* 0, 1: no Nagle (RFC 9293 3.7.4)                                     */
+    HF_NODELAY,            /* 0, 1: no Nagle (RFC 9293 3.7.4); setting it lets go what is held    */
     HF_RECEIVE_WINDOW,     /* octets of unread and missing data promised at most: the application's
                               limit; what was promised is never taken back.  Once set it is no
                               longer tuned (hf_policy.tune_buffers)                              */
@@ -460,6 +467,7 @@ enum hf_option {
                               unless HF_USER_TIMEOUT is set (RFC 5482 ADV_UTO); 0: off            */
     HF_ERROR_REPORTS,      /* 1: HF_ERROR_REPORT and HF_TROUBLE are told, 0: not (RFC 9293
                               3.9.1.8); on connections                                            */
+    HF_CORK,               /* 1: small segments are held, for an RTO at most, until it is 0 again */
     HF_OPTIONS
 };
 int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
@@ -486,6 +494,7 @@ struct hf_status {
     uint8_t snd_wscale, rcv_wscale; /* window scale shifts                                 */
     uint8_t in_recovery, retries;   /* fast recovery; timeouts, or keep-alives, in a row   */
     uint32_t peer_user_timeout_ms;  /* RFC 5482: what the peer told, 0: nothing            */
+    uint32_t waiting;               /* listener: connections that hf_accept would give     */
 };
 int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
               struct hf_status *status);

@@ -2,6 +2,7 @@
 #include "stack/stack.h"
 
 enum { PORT_TRIES = 32 };
+#define SEND_FLAGS ((uint32_t)(HF_SEND_URGENT | HF_SEND_MORE | HF_SEND_END))
 
 /* Enters, and finds what the handle names; the application must have been given it. */
 static int begin(struct stack *st, struct hf_stack *stack, const struct hf_env *env,
@@ -116,11 +117,8 @@ int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle hand
     if (result != HF_OK) {
         return result;
     }
-    if (data == NULL || len == 0 || (flags & ~(uint32_t)(HF_SEND_URGENT | HF_SEND_MORE)) != 0) {
-        result = data != NULL && len == 0 ? 0 : HF_ERR_INVALID;
-    } else {
-        result = tcp_send(&st.tcp, tcb, data, len, flags);
-    }
+    bool possible = data != NULL && (flags & ~SEND_FLAGS) == 0;
+    result = possible ? tcp_send(&st.tcp, tcb, data, len, flags) : HF_ERR_INVALID;
     stack_leave(&st);
     return result;
 }
@@ -128,8 +126,7 @@ int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle hand
 static int64_t send_borrowed(struct stack *st, struct tcb *tcb, uint32_t region, uint64_t offset,
                              uint32_t len, uint64_t token, uint32_t flags)
 {
-    if (len == 0 || (flags & ~(uint32_t)(HF_SEND_URGENT | HF_SEND_MORE)) != 0 ||
-        stack_region(st, region, offset, len) == NULL) {
+    if (len == 0 || (flags & ~SEND_FLAGS) != 0 || stack_region(st, region, offset, len) == NULL) {
         return HF_ERR_INVALID;
     }
     uint32_t lent = tcp_lent_new(&st->tcp, (uint16_t)region, token, tcb);

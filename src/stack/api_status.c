@@ -8,6 +8,7 @@ static void listener_status(const struct stack *st, uint32_t idx, struct hf_stat
     status->passive = 1;
     status->local.port = listener->port_first;
     status->local.iface = listener->zone;
+    status->waiting = listener->accept_n;
     memcpy(status->local.ip, listener->local, 16);
 }
 
@@ -82,6 +83,21 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
     }
 }
 
+/* Options that are a flag of the tcb; 0: it is none of these. */
+static uint32_t flag_of(enum hf_option option)
+{
+    switch (option) {
+    case HF_NODELAY:
+        return F_NODELAY;
+    case HF_QUICK_ACK:
+        return F_QUICK_ACK;
+    case HF_CORK:
+        return F_CORK;
+    default:
+        return 0;
+    }
+}
+
 static int set_listener_option(struct tcp *tcp, struct listener *l, enum hf_option option,
                                int64_t value)
 {
@@ -89,11 +105,11 @@ static int set_listener_option(struct tcp *tcp, struct listener *l, enum hf_opti
         l->inherit_modes = (l->inherit_modes & ~(uint32_t)M_KEEPALIVE) | (value ? M_KEEPALIVE : 0);
         return HF_OK;
     }
-    uint32_t flag = option == HF_NODELAY ? F_NODELAY : F_QUICK_ACK;
+    uint32_t flag = flag_of(option);
     if (option == HF_CONGESTION_CONTROL) {
         return tcp_set_congestion(&l->inherit_modes, value);
     }
-    if (option != HF_NODELAY && option != HF_QUICK_ACK) {
+    if (flag == 0) {
         return set_listener_number(tcp, l, option, value);
     }
     if (!between(0, value, 1)) {
@@ -108,10 +124,9 @@ static int listener_option(const struct tcp *tcp, const struct listener *l, enum
 {
     switch (option) {
     case HF_NODELAY:
-        *value = (l->inherit & F_NODELAY) != 0;
-        return HF_OK;
     case HF_QUICK_ACK:
-        *value = (l->inherit & F_QUICK_ACK) != 0;
+    case HF_CORK:
+        *value = (l->inherit & flag_of(option)) != 0;
         return HF_OK;
     case HF_KEEPALIVE:
         *value = (l->inherit_modes & M_KEEPALIVE) != 0;

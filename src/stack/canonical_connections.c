@@ -159,7 +159,8 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
     canon_number(c,
                  (unsigned)a->snd_urgent | (unsigned)a->rescued << 1 | (unsigned)a->rtt_timed << 2 |
                      (unsigned)a->fin_held << 3 | (unsigned)a->dsack << 4 |
-                     (unsigned)a->push_now << 5 | (unsigned)a->recovered << 6,
+                     (unsigned)a->push_now << 5 | (unsigned)a->recovered << 6 |
+                     (unsigned)a->no_push << 7,
                  1);
     canon_number(c, a->resend, 1);
     put_growth(c, tcb, &a->growth);

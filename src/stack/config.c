@@ -37,6 +37,7 @@ static const struct hf_policy default_policy = {
     .port_first = 32768,
     .port_last = 60999,
     .ttl = 64,
+    .chunk_segments = 2,
     .dupthresh = 3,
     .syn_cookies = HF_COOKIES_FULL,
     .congestion = HF_CUBIC,

@@ -178,6 +178,9 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     if (duplicate) {
         tally_of(tcp, tcb)->dup_acks++;
     }
+    if (acked) {
+        tcb->flags &= ~(uint32_t)F_MORE; /* the line is free again: Nagle decides */
+    }
     tcp_recovery_on_ack(tcp, tcb, seg, acked, sacked, duplicate);
     follow_timers(tcp, tcb, active, acked);
     if (acked) {

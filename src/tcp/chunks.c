@@ -70,7 +70,7 @@ uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx)
     uint32_t local;
     const struct pool *pool = pool_of(tcp, idx, &local);
     const struct chunk *chunk = pool_at(pool, tcp->block, local);
-    uint32_t bytes = capacity(tcp, pool);
+    uint32_t bytes = chunk->end ? 0 : capacity(tcp, pool);
     return bytes ? bytes - chunk->start - chunk->len : 0;
 }
 
@@ -233,10 +233,22 @@ uint32_t tcp_chunk_slices(const struct tcp *tcp, const struct cursor *from, uint
         }
         done += part;
         skip = 0;
-        idx = chunk->next;
+        idx = chunk->end && part ? 0 : chunk->next;
     }
     *n = used;
     return done;
+}
+
+bool tcp_chunk_ends_record(const struct tcp *tcp, const struct cursor *from, uint32_t len)
+{
+    uint32_t idx = from->chunk;
+    uint32_t left = idx ? tcp_chunk(tcp, idx)->len - from->skip : 0;
+    while (idx && (left < len || left == 0)) {
+        len -= left;
+        idx = tcp_chunk(tcp, idx)->next;
+        left = idx ? tcp_chunk(tcp, idx)->len : 0;
+    }
+    return idx && left == len && tcp_chunk(tcp, idx)->end;
 }
 
 /* A FIN has a number but no octet: the cursor's number moves on, its place does not. */

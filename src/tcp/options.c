@@ -12,6 +12,16 @@ static int set_flag(struct tcb *tcb, uint32_t flag, int64_t value)
     return HF_OK;
 }
 
+/* Nagle goes, and with it, once, whatever holds a small segment back. */
+static int set_nodelay(struct tcp *tcp, struct tcb *tcb, int64_t value)
+{
+    int error = set_flag(tcb, F_NODELAY, value);
+    if (error == HF_OK && value && tcb->active) {
+        active_of(tcp, tcb)->push_now = 1;
+    }
+    return error;
+}
+
 static int set_number(uint32_t *where, int64_t value, int64_t least, int64_t most)
 {
     if (value < least || value > most) {
@@ -112,7 +122,9 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
 {
     switch (option) {
     case HF_NODELAY:
-        return set_flag(tcb, F_NODELAY, value);
+        return set_nodelay(tcp, tcb, value);
+    case HF_CORK:
+        return set_flag(tcb, F_CORK, value);
     case HF_QUICK_ACK:
         return set_flag(tcb, F_QUICK_ACK, value);
     case HF_RECEIVE_WINDOW:
@@ -159,6 +171,9 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         return HF_OK;
     case HF_QUICK_ACK:
         *value = (tcb->flags & F_QUICK_ACK) != 0;
+        return HF_OK;
+    case HF_CORK:
+        *value = (tcb->flags & F_CORK) != 0;
         return HF_OK;
     case HF_RECEIVE_WINDOW:
         *value = tcb->rcv_buf;

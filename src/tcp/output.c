@@ -64,7 +64,7 @@ static bool small_may_go(const struct tcb *tcb, const struct active *active, uin
         return true; /* the override timer of 3.8.6.2.1 (4) */
     }
     /* MAY-16 */
-    if (tcb->flags & F_MORE) {
+    if (tcb->flags & (F_MORE | F_CORK)) {
         return false;
     }
     bool small_out = seq_gt(active->snd_sml, tcb->snd.una);
@@ -315,7 +315,8 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
         out->seg.ctl |= FIN;
         len++;
     }
-    out->seg.ctl |= seq_eq(behind, end) && out->text_len ? PSH : 0;
+    bool record = out->text_len && tcp_chunk_ends_record(tcp, &active->rxt, out->text_len);
+    out->seg.ctl |= (seq_eq(behind, end) && out->text_len) || record ? PSH : 0;
     mark_urgent(active, &out->seg);
     active->rtt_timed = 0; /* Karn */
     tcp_recovery_sent(tcp, tcb, len);
@@ -341,6 +342,9 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     if (active->snd_urgent && seq_gt(active->snd_up, tcb->snd.nxt)) {
         gso_bytes = 0; /* who cuts a super-segment gives all its parts the same pointer */
     }
+    if (active->burst == 0) {
+        tcp_begin_burst(tcp, tcb, active, mss, sendable(tcp, tcb, active, mss, UINT32_MAX));
+    }
     uint32_t text = sendable(tcp, tcb, active, mss, gso_bytes);
     bool fin = fin_may_go(tcp, tcb, active, text);
     if (text == 0 && !fin) {
@@ -353,8 +357,9 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     out->gso_size = got > mss ? (uint16_t)mss : 0;
     seq_t behind = seq_add(tcb->snd.nxt, got);
     bool last = seq_eq(behind, text_end(tcp, tcb, active));
-    out->seg.ctl |=
-        (fin ? FIN : 0) | (got && ((last && !(tcb->flags & F_MORE)) || got > mss) ? PSH : 0);
+    bool record = got && tcp_chunk_ends_record(tcp, &active->send, got);
+    bool push = tcp_push_here(active, record, last) || got > mss;
+    out->seg.ctl |= (fin ? FIN : 0) | (got && push ? PSH : 0);
     mark_urgent(active, &out->seg);
     tcp_cursor_advance(tcp, &active->send, got);
     tcb->snd.nxt = seq_add(behind, fin ? 1 : 0);
@@ -362,6 +367,9 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     tcb->flags |= fin ? F_FIN_SENT : 0;
     if (got % mss) {
         active->snd_sml = behind;
+    }
+    if (got % mss || last) {
+        active->push_now = 0;
     }
     tcp_text_was_sent(tcp, tcb, got);
     finish_segment(tcp, tcb, out, 0);
@@ -384,7 +392,6 @@ void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
         active->persist = 0;
         active->rto_at_ms = 0;
     }
-    active->push_now = 0;
     if (text) {
         tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
     }
@@ -450,6 +457,7 @@ bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp
     }
     tcp_owe_nothing(tcp, tcb);
     if (tcb->active) {
+        active_of(tcp, tcb)->burst = 0;
         persist_if_stuck(tcp, tcb, active_of(tcp, tcb));
     }
     tcp_settle(tcp, tcb);

@@ -72,11 +72,12 @@ enum {
     F_ERROR_READ = 1u << 16, /* hf_recv has told the error                           */
     F_URGENT = 1u << 17,     /* urgent data is ahead of what was read                */
     F_NODELAY = 1u << 18,
-    F_MORE = 1u << 19,        /* the last hf_send said that more follows              */
+    F_MORE = 1u << 19,        /* the last hf_send said that more follows; no ACK since */
     F_WANT_WRITE = 1u << 20,  /* hf_send was refused: HF_WRITABLE when low water fits */
     F_CHALLENGED = 1u << 21,  /* challenge_ms is set                                  */
     F_SYN_RESENT = 1u << 22,  /* our SYN was sent more than once: no RTT sample       */
     F_QUICK_ACK = 1u << 23,   /* no delayed ACKs                                      */
+    F_CORK = 1u << 24,        /* HF_CORK: small segments are held                     */
     F_TS_SENT = 1u << 25,     /* our SYN offered timestamps                           */
     F_SACK_SENT = 1u << 26,   /* ... SACK                                             */
     F_WSCALE_SENT = 1u << 27, /* ... window scaling                                   */
@@ -276,8 +277,11 @@ struct active {
     uint8_t dup_acks;
     uint8_t backoff; /* doublings of the RTO                                     */
     uint8_t snd_urgent : 1, rescued : 1, rtt_timed : 1, fin_held : 1, dsack : 1, push_now : 1,
-        recovered : 1; /* recovered: `recover` says something              */
-    uint8_t resend;    /* the first segment goes again whatever the window says                  */
+        recovered : 1, no_push : 1; /* recovered: `recover` says something; no_push: the end of
+                                       the text was not pushed (HF_SEND_MORE)          */
+    uint8_t burst; /* segments of a transmit chunk still to go (push.c)                        */
+    uint8_t burst_push; /* ... and the last of them carries PSH */
+    uint8_t resend;     /* the first segment goes again whatever the window says                  */
     struct growth growth;
     /* RTT by timing one segment, RFC 6298 3 (Karn) */
     seq_t rtt_seq;
@@ -316,8 +320,9 @@ struct chunk {
     uint32_t next;
     uint32_t start; /* first octet used in the chunk; in limbo: the tag                */
     uint32_t len;
-    uint32_t lent;   /* struct lent, 0: the block's own                                 */
-    uint64_t offset; /* in the region                                                   */
+    uint32_t lent : 31; /* struct lent, 0: the block's own                              */
+    uint32_t end : 1;   /* HF_SEND_END: no segment goes on behind it                    */
+    uint64_t offset;    /* in the region                                                   */
 };
 
 /* Memory that is the stack's until hf_returned gives its token back. */

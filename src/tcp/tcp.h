@@ -337,6 +337,12 @@ void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb);
 bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out);
 /* What tcp_output would find to send: something new or repeated. */
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb);
+/* push.c: 3.9.1.2 */
+/* A transmit chunk begins: `octets` of text may go now. */
+void tcp_begin_burst(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
+                     uint32_t mss, uint32_t octets);
+/* PSH on the segment that goes now?  record: a record ends with it; last: all text has gone. */
+bool tcp_push_here(struct active *active, bool record, bool last);
 /* Timers and measurements after new text or a FIN has gone out. */
 void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text);
 /* Window as it goes into a header that carries an ACK; records what was promised. */
@@ -432,9 +438,12 @@ void tcp_chunk_free_now(struct tcp *tcp, uint32_t head);
 /* Copies data to the end of a chain, with new chunks as needed; returns octets taken. */
 uint64_t tcp_chunk_append(struct tcp *tcp, uint32_t *head, uint32_t *tail, const uint8_t *data,
                           uint64_t len, bool reserve);
-/* Octets of text from a cursor on as slices; at most n slices and len octets; returns octets. */
+/* Octets of text from a cursor on as slices; at most n slices and len octets, and not beyond the
+ * end of a record (HF_SEND_END); returns octets. */
 uint32_t tcp_chunk_slices(const struct tcp *tcp, const struct cursor *from, uint32_t len,
                           struct hf_slice *slices, uint32_t *n);
+/* Does a record (HF_SEND_END) end with the len octets, at least one, from a cursor on? */
+bool tcp_chunk_ends_record(const struct tcp *tcp, const struct cursor *from, uint32_t len);
 /* At the end of the last chunk the cursor stays there, so that text appended later is found. */
 void tcp_cursor_advance(const struct tcp *tcp, struct cursor *cursor, uint32_t len);
 /* Finds `at` in the send queue, whose first octet that is not skipped has number `una`.  Whoever

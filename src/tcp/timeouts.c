@@ -137,6 +137,7 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
         active->persist = 0;
         active->rto_at_ms = 0;
         active->push_now = 1;
+        active->no_push = 0;
         tcb->flags &= ~(uint32_t)F_MORE;
         tcp_consider_sending(tcp, tcb);
         return;

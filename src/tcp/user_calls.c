@@ -100,12 +100,20 @@ static void note_urgent(const struct tcp *tcp, const struct tcb *tcb, struct act
     }
 }
 
+/* MUST-60, MUST-61: without the flag what was queued is pushed. */
+static void note_more(struct tcb *tcb, struct active *active, bool more)
+{
+    tcb->flags = more ? tcb->flags | F_MORE : tcb->flags & ~(uint32_t)F_MORE;
+    active->no_push = more;
+}
+
 static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint32_t flags)
 {
     struct active *active = active_of(tcp, tcb);
     active->sq_bytes += len;
+    tcp_chunk(tcp, active->sq_tail)->end = (flags & HF_SEND_END) != 0;
     note_urgent(tcp, tcb, active, flags);
-    tcb->flags = flags & HF_SEND_MORE ? tcb->flags | F_MORE : tcb->flags & ~(uint32_t)F_MORE;
+    note_more(tcb, active, flags & HF_SEND_MORE);
     if (active->unacked_since_ms == 0) {
         active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     }
@@ -150,16 +158,31 @@ static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint32_t *tail, uint32
     return HF_OK;
 }
 
+/* Nothing more to send for now: what HF_SEND_MORE held goes. */
+static void push(struct tcp *tcp, struct tcb *tcb, uint32_t flags)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active && !(flags & HF_SEND_MORE)) {
+        note_more(tcb, active, false);
+        tcp_consider_sending(tcp, tcb);
+        tcp_rearm(tcp, tcb);
+    }
+}
+
 /* 3.10.2 SEND. */
 int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t len, uint32_t flags)
 {
     uint32_t tail, tail_len;
+    if (len == 0) {
+        int refused = may_send(tcb);
+        if (refused == HF_OK) {
+            push(tcp, tcb, flags);
+        }
+        return refused;
+    }
     int error = prepare_send(tcp, tcb, &tail, &tail_len);
     if (error) {
         return error;
-    }
-    if (len == 0) {
-        return 0;
     }
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_SEND);
     struct active *active = active_of(tcp, tcb);
@@ -174,6 +197,7 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
     }
     if (taken < len) {
         tcb->flags |= F_WANT_WRITE;
+        flags &= ~(uint32_t)HF_SEND_END;
     }
     place_cursor(tcb, active, tail, tail_len);
     text_was_queued(tcp, tcb, (uint32_t)taken, flags);
@@ -293,8 +317,8 @@ static int close_open(struct tcp *tcp, struct tcb *tcb)
         return HF_ERR_NO_RESOURCES;
     }
     tcb->flags |= F_CLOSE;
-    tcb->flags &= ~(uint32_t)F_MORE;
     struct active *active = active_of(tcp, tcb);
+    note_more(tcb, active, false);
     if (active->unacked_since_ms == 0) { /* a closed window may hold the FIN back */
         active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     }
