@@ -13,7 +13,7 @@ OTHER_BUILDS := gcc-debug gcc-asan clang-release tsan long i386 s390x
 DEPS := tools/install-deps.sh
 BUILD := tools/build
 
-.PHONY: help demo test test-all check conformance mutate bench recovery fuzz soak install deb clean
+.PHONY: help demo test test-all check conformance mutate bench recovery packetdrill packetdrill-adapter fuzz soak install deb clean
 
 help: ## what there is
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,16 @@ recovery: ## loss recovery beside the kernel's, into doc/recovery.md; root, resu
 	@$(DEPS) build test
 	@$(BUILD) ship bench_recovery
 	@tools/recovery
+
+packetdrill-adapter: ## the shared object that plays packetdrill's scripts against the core
+	@$(DEPS) build
+	@$(BUILD) release packetdrill-adapter
+	@echo build/release/packetdrill/packetdrill-adapter.so
+
+packetdrill: ## packetdrill's scripts; HF_PACKETDRILL and HF_PACKETDRILL_SCRIPTS say where it is
+	@$(DEPS) build
+	@$(BUILD) release packetdrill-adapter
+	@test/packetdrill/run.py
 
 fuzz: ## libFuzzer with sanitizers on each fuzz target; SECONDS=n each, resumable
 	@$(DEPS) build clang

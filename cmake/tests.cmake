@@ -20,7 +20,7 @@ if(CMAKE_CROSSCOMPILING)
     set(HF_SYSTEM_TESTS OFF) # qemu-user has neither namespaces nor TUN
 endif()
 if(HF_SYSTEM_TESTS)
-    list(APPEND test_folders device host interop system)
+    list(APPEND test_folders device host interop system packetdrill)
 endif()
 
 # Sets OUTCOME to what the test asks for, or to "no" when this build leaves it out.
@@ -111,6 +111,9 @@ if(CMOCKA_FOUND)
     endforeach()
 else()
     message(STATUS "cmocka is not here (apt install libcmocka-dev): left out the tests in C")
+endif()
+if(TARGET packetdrill_test_adapter)
+    add_dependencies(packetdrill_test_adapter packetdrill-adapter)
 endif()
 if(HF_SYSTEM_TESTS)
     hf_script_tests(system)
