@@ -6,7 +6,8 @@
  * paths in real time, the median of `make recovery`'s runs of 60 s; what may be sent again is what
  * the path loses and little more.
  *
- *     test_recovery_paths [SECONDS [SEED]]    prints what comes of each case
+ *     test_recovery_paths SECONDS [SEED]           prints what comes of each case
+ *     test_recovery_paths SECONDS SEED CASE        prints what happens, each 50 ms
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -49,13 +51,13 @@ static int64_t usual_seconds(void)
     return sanitize != NULL && *sanitize != '\0' ? USUAL_SECONDS / 6 : USUAL_SECONDS;
 }
 
-static struct result run(const struct path_case *which, int64_t seconds, uint64_t seed)
+static void begin(struct path_pair *pair, const struct path_case *which, uint64_t seed)
 {
-    static struct path_pair pair;
     struct path_how there = which->how, back = {.delay_ns = RTT_MS * MS / 2};
     struct hf_config config;
     hf_config_default(&config, 4);
-    config.large_chunks = 4096; /* memory is no limit, as at the kernel's */
+    config.large_chunks = 8192; /* memory is no limit, as at the kernel's */
+    config.small_chunks = 65536;
     config.max_ranges = 65536;
     there.rate_bps = RATE_BPS;
     there.delay_ns = RTT_MS * MS / 2;
@@ -63,8 +65,14 @@ static struct result run(const struct path_case *which, int64_t seconds, uint64_
     there.seed = seed;
     back.dead_from_ns = there.dead_from_ns;
     back.dead_until_ns = there.dead_until_ns;
-    path_pair_begin(&pair, &config, &there, &back);
-    path_pair_connect(&pair);
+    path_pair_begin(pair, &config, &there, &back);
+    path_pair_connect(pair);
+}
+
+static struct result run(const struct path_case *which, int64_t seconds, uint64_t seed)
+{
+    static struct path_pair pair;
+    begin(&pair, which, seed);
     path_pair_run(&pair, seconds * SECOND);
     assert_false(pair.wrong);
     assert_int_equal(pair.repeats.overflows, 0);
@@ -74,6 +82,41 @@ static struct result run(const struct path_case *which, int64_t seconds, uint64_
                             .spurious = (double)pair.repeats.spurious * percent};
     path_pair_end(&pair);
     return result;
+}
+
+static void print_course(const struct path_case *which, int64_t seconds, uint64_t seed)
+{
+    enum { STEP_MS = 50 };
+    static struct path_pair pair;
+    struct {
+        uint64_t segments, again, spurious;
+    } before = {0};
+    uint64_t received = 0;
+    begin(&pair, which, seed);
+    printf("seconds  Mbit/s   sent  again  spurious  lost   cwnd  ssthresh  srtt  rto  flight "
+           "recovery "
+           "retries\n");
+    for (int64_t ms = STEP_MS; ms <= seconds * 1000; ms += STEP_MS) {
+        struct hf_status s = {.struct_size = sizeof s};
+        path_pair_run(&pair, STEP_MS * MS);
+        hf_status(pair.stack[0], &pair.env[0], pair.handle[0], &s);
+        const struct repeats *r = &pair.repeats;
+        const struct path_counts *c = &pair.path[0].counts;
+        uint32_t mss = s.snd_mss ? s.snd_mss : 1;
+        printf("%7.2f %7.2f %6llu %6llu %9llu %5llu", (double)ms / 1e3,
+               (double)(pair.received - received) * 8 / STEP_MS / 1e3,
+               (unsigned long long)(r->segments - before.segments),
+               (unsigned long long)(r->again - before.again),
+               (unsigned long long)(r->spurious - before.spurious),
+               (unsigned long long)(c->lost + c->dropped + c->dead));
+        printf(" %6u %9u %5u %4u %7u %8u %7u\n", s.cwnd / mss, s.ssthresh / mss, s.srtt_us / 1000,
+               s.rto_ms, (s.snd_nxt - s.snd_una) / mss, s.in_recovery, s.retries);
+        before.segments = r->segments;
+        before.again = r->again;
+        before.spurious = r->spurious;
+        received = pair.received;
+    }
+    path_pair_end(&pair);
 }
 
 static int compare(const void *a, const void *b)
@@ -165,6 +208,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(bursts_of_losses_are_repaired),
         cmocka_unit_test(a_link_that_is_dead_for_three_seconds_is_used_again),
     };
+    for (int i = 0; i < CASES && argc > 3; i++) {
+        if (strcmp(argv[3], all[i].name) == 0) {
+            print_course(&all[i], atoi(argv[1]), strtoull(argv[2], NULL, 0));
+            return 0;
+        }
+    }
     if (argc > 1) {
         print(atoi(argv[1]), argc > 2 ? strtoull(argv[2], NULL, 0) : 1);
         return 0;
