@@ -100,6 +100,13 @@ enum hf_hystart {
     HF_HYSTART_PLUSPLUS, /* HyStart++ (RFC 9406)                                               */
 };
 
+/* hf_policy.ecn and HF_ECN: Explicit Congestion Notification (RFC 3168). */
+enum hf_ecn {
+    HF_ECN_OFF,
+    HF_ECN_ACCEPT, /* agreed to when the peer's SYN asks for it                               */
+    HF_ECN_ASK,    /* asked for by ours, too; once more without when that SYN gets no answer  */
+};
+
 /* Behaviour that an RFC leaves open.  Names as in doc/; 0 or false is "off". */
 struct hf_policy {
     uint32_t msl_ms;           /* 30,000: TIME-WAIT lasts twice this (RFC 9293 3.4.2)           */
@@ -138,6 +145,7 @@ struct hf_policy {
                                     max_half_open is full (RFC 4987 3.6)                          */
     uint8_t congestion;          /* HF_CUBIC: default of HF_CONGESTION_CONTROL                    */
     uint8_t hystart;             /* HF_HYSTART_HYBRID                                             */
+    uint8_t ecn;                 /* enum hf_ecn: HF_ECN_ACCEPT; what HF_ECN begins as             */
     bool timestamps;             /* true (RFC 7323)                                               */
     bool sack;                   /* true (RFC 2018)                                               */
     bool window_scale;           /* true (RFC 7323)                                               */
@@ -455,7 +463,7 @@ enum hf_option {
     HF_KEEPALIVE,          /* 0, 1: an idle peer is asked whether it is there (RFC 9293 3.8.4);
                               unanswered: a reset, HF_ERR_TIMED_OUT                               */
     HF_FAST_OPEN,          /* HF_ERR_UNSUPPORTED in this version                                  */
-    HF_ECN,                /* HF_ERR_UNSUPPORTED in this version                                  */
+    HF_ECN,                /* enum hf_ecn: on a listener, or before the SYN is sent (RFC 3168)    */
     HF_CONGESTION_CONTROL, /* enum hf_congestion; at any time                                     */
     HF_KEEPALIVE_IDLE,     /* ms without anything from the peer before the first probe: 7,200,000 */
     HF_KEEPALIVE_INTERVAL, /* ms between probes: 75,000                                           */
@@ -474,6 +482,11 @@ int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle ha
                   enum hf_option option, int64_t value);
 int hf_option(const struct hf_stack *stack, hf_handle handle, enum hf_option option,
               int64_t *value);
+
+enum hf_ecn_mode {
+    HF_ECN_NONE,
+    HF_ECN_CLASSIC, /* RFC 3168 */
+};
 
 /* STATUS, RFC 9293 section 3.9.1.6. */
 struct hf_status {
@@ -495,6 +508,8 @@ struct hf_status {
     uint8_t in_recovery, retries;   /* fast recovery; timeouts, or keep-alives, in a row   */
     uint32_t peer_user_timeout_ms;  /* RFC 5482: what the peer told, 0: nothing            */
     uint32_t waiting;               /* listener: connections that hf_accept would give     */
+    uint8_t ecn; /* enum hf_ecn_mode: what was agreed upon                                 */
+    uint8_t ecn_seen, ecn_idle; /* the peer sent ECT or CE; agreed, but we send no ECT     */
 };
 int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
               struct hf_status *status);

@@ -185,8 +185,12 @@ enum {
     HF_OPT_TS = 1u << 4,
 };
 
-#define HF_TRACE_VERSION 1
-#define HF_TRACE_BYTES 200 /* size of a record as hf_trace_put writes it */
+/* The ECN codepoint of an IP header, RFC 3168 section 5. */
+enum hf_codepoint { HF_NOT_ECT, HF_ECT1, HF_ECT0, HF_CE };
+
+/* Version 2 has ecn and what follows it. */
+#define HF_TRACE_VERSION 2
+#define HF_TRACE_BYTES 216 /* size of a record as hf_trace_put writes it */
 
 /* One record.  Valid only during the callback.  Numbers are in host order here; hf_trace_put writes
  * them little-endian in the order of the members. */
@@ -227,6 +231,10 @@ struct hf_trace {
     uint32_t srtt_us;        /* 0: no sample yet                                       */
     uint32_t queued_bytes;   /* accepted from the application, not yet acknowledged    */
     uint32_t unread_bytes;   /* received in order, not yet read                        */
+    uint16_t ecn;            /* enum hf_codepoint of the packet                        */
+    uint8_t accecn_kind;     /* AccECN option: 172, 174, 0: absent (RFC 9768)          */
+    uint8_t n_accecn;        /* its counters                                           */
+    uint32_t accecn[3];      /* in the order of its kind, 24 bits each                 */
 };
 
 typedef void hf_trace_fn(void *arg, const struct hf_trace *record);

@@ -47,7 +47,7 @@ static int begin_listening(struct stack *st, const struct hf_listen *listen, hf_
         .cookie = listen->cookie,
         .rcv_buf = policy->receive_window,
         .snd_buf = policy->send_buffer,
-        .inherit_modes = MODE_CONGESTION(policy->congestion),
+        .inherit_modes = MODE_CONGESTION(policy->congestion) | tcp_ecn_settings(policy->ecn),
         .ttl = policy->ttl,
     };
     memcpy(wanted.local, local->ip, 16);

@@ -76,6 +76,8 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
         }
         l->tos = (uint8_t)value;
         return HF_OK;
+    case HF_ECN:
+        return tcp_set_ecn(&l->inherit_modes, value);
     default:
         return (unsigned)option < HF_OPTIONS
                    ? tcp_set_extra(tcp, &l->extra, l->snd_buf, option, value)
@@ -145,6 +147,9 @@ static int listener_option(const struct tcp *tcp, const struct listener *l, enum
         return HF_OK;
     case HF_TOS:
         *value = l->tos;
+        return HF_OK;
+    case HF_ECN:
+        *value = tcp_ecn_setting(l->inherit_modes);
         return HF_OK;
     case HF_CONGESTION_CONTROL:
         *value = CONGESTION_OF(l->inherit_modes);

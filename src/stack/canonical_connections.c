@@ -166,6 +166,8 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
     put_growth(c, tcb, &a->growth);
     canon_32(c, a->rtt_timed ? seq_len(tcb->iss, a->rtt_seq) : 0);
     canon_32(c, a->rtt_timed ? c->st->tcp.now_us - a->rtt_start_us : 0);
+    canon_32(c, a->cwr_passed ? 0 : seq_len(tcb->iss, a->cwr_end));
+    canon_number(c, (unsigned)a->cwr_passed | (unsigned)a->ecn_waits << 1, 1);
     canon_at(c, a->rto_at_ms);
     canon_32(c, a->persist);
     canon_at(c, a->unacked_since_ms);
@@ -290,6 +292,7 @@ static void put_half_open(struct canon *c, const struct half_open *half)
     canon_number(c, (unsigned)half->snd_wscale << 4 | half->rcv_wscale, 1);
     canon_number(c, half->flags, 1);
     canon_number(c, half->retries, 1);
+    canon_number(c, (unsigned)half->classic | (unsigned)half->no_ect << 1, 1);
 }
 
 static void put_time_wait(struct canon *c, const struct time_wait *wait)

@@ -42,6 +42,7 @@ static const struct hf_policy default_policy = {
     .syn_cookies = HF_COOKIES_FULL,
     .congestion = HF_CUBIC,
     .hystart = HF_HYSTART_HYBRID,
+    .ecn = HF_ECN_ACCEPT,
     .timestamps = true,
     .sack = true,
     .window_scale = true,
@@ -144,7 +145,7 @@ bool stack_policy_ok(const struct hf_policy *p)
            in(1, p->receive_window, p->max_receive_window) && in(1, p->send_buffer, MAX_WINDOW) &&
            in(1, p->max_send_buffer, MAX_WINDOW) && in(1, p->port_first, p->port_last) &&
            p->ttl != 0 && p->dupthresh != 0 && p->congestion < HF_CONGESTIONS &&
-           p->hystart <= HF_HYSTART_PLUSPLUS;
+           p->hystart <= HF_HYSTART_PLUSPLUS && p->ecn <= HF_ECN_ASK;
 }
 
 const struct hf_policy *hf_policy(const struct hf_stack *stack)

@@ -195,6 +195,10 @@ static enum hf_verdict insert(struct stack *st, struct stack_fragments *f, const
     f->n++;
     f->bytes += a->len;
     f->highest = max_u32(f->highest, right);
+    f->codepoints |= (uint8_t)(1u << (a->ip.tos & 3));
+    if ((f->codepoints & 1u << CE) && (f->codepoints & 1u << NOT_ECT)) {
+        return kill(st, f); /* RFC3168-4: a mark on what says it cannot be marked */
+    }
     f->total_len = a->ip.mf ? f->total_len : right;
     return HF_V_FRAGMENT_HELD;
 }
@@ -212,6 +216,16 @@ static bool headers_are_whole(const struct arrival *a)
     bool known =
         ip.proto == WIRE_PROTO_TCP || ip.proto == WIRE_PROTO_UDP || ip.proto == WIRE_PROTO_ICMPV6;
     return !known || a->len - at >= least;
+}
+
+/* RFC 3168 5.3 (RFC3168-4): CE of any fragment is CE of the datagram; what cannot be marked is not
+ * made markable; of two kinds of ECT, the first fragment's. */
+static uint8_t codepoint_of(const struct stack_fragments *f)
+{
+    if (f->codepoints & 1u << CE) {
+        return CE;
+    }
+    return f->codepoints & 1u << NOT_ECT ? NOT_ECT : f->tos & 3;
 }
 
 /* What it says of itself, from scratch. */
@@ -232,6 +246,7 @@ static void describe(const struct stack_fragments *f, const struct arrival *a,
                .header_len = f->v6 ? 40 : 20},
     };
     whole->ip.total_len = whole->ip.header_len + f->total_len;
+    whole->ip.tos = (uint8_t)(f->tos & ~3) | codepoint_of(f);
     memcpy(whole->ip.src, f->src, 16);
     memcpy(whole->ip.dst, f->dst, 16);
 }

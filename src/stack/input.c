@@ -24,6 +24,7 @@ static void trace_payload(const struct arrival *a, struct hf_trace *t)
 {
     const uint8_t *p = a->payload;
     bool icmp = a->ip.proto == WIRE_PROTO_ICMP || a->ip.proto == WIRE_PROTO_ICMPV6;
+    t->ecn = a->ip.tos & 3;
     t->marks |= icmp ? HF_MARK_ICMP : a->ip.proto == WIRE_PROTO_UDP ? HF_MARK_UDP : 0;
     if (p == NULL || a->len < 4 || a->ip.frag_offset != 0) {
         return;
@@ -125,10 +126,22 @@ static enum hf_verdict parse_segment(const struct arrival *a, struct segment *se
     return HF_V_CONTINUE;
 }
 
+/* What IP says of the packets that the segment came in. */
+static void note_ecn(const struct arrival *a, struct segment *seg)
+{
+    const struct hf_frame_in *frame = a->frame;
+    bool super = frame && (frame->flags & (HF_FRAME_GSO4 | HF_FRAME_GSO6)) && frame->gso_size;
+    seg->ecn = a->ip.tos & 3;
+    if (super && seg->text_len > frame->gso_size) {
+        seg->packets = (uint16_t)((seg->text_len + frame->gso_size - 1) / frame->gso_size);
+    }
+}
+
 void stack_tcp_input(struct stack *st, const struct arrival *a)
 {
     struct segment seg;
     enum hf_verdict verdict = parse_segment(a, &seg);
+    note_ecn(a, &seg);
     if (verdict == HF_V_CONTINUE && a->to_group) {
         verdict = HF_V_DROP_IP_NOT_OURS; /* MUST-57 */
     }

@@ -32,6 +32,7 @@ static void loop_segment(struct stack *st, const struct stack_path *path, const 
     uint32_t i = 0;
     do {
         struct segment part = whole;
+        part.ecn = out->tos & 3;
         part.seq = seq_add(whole.seq, done);
         part.text = i < out->n_slices ? out->slice[i].data : NULL;
         part.text_len = i < out->n_slices ? out->slice[i].len : 0;

@@ -123,6 +123,8 @@ struct stack_fragments {
     uint32_t n;
     uint32_t highest; /* the end of what is here                         */
     uint8_t tos, ttl, first_seen, to_group;
+    uint8_t codepoints; /* a bit for each ECN codepoint seen: 1 << CE ...  */
+    uint8_t pad[3];
 };
 
 /* An ICMP error kept for its reader: a ring, the oldest is overwritten. */

@@ -181,8 +181,13 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     if (acked) {
         tcb->flags &= ~(uint32_t)F_MORE; /* the line is free again: Nagle decides */
     }
+    tcp_ecn_acked(tcb, active);
+    active->ecn_echo = tcp_ecn_echoes(tcb, seg);
     tcp_recovery_on_ack(tcp, tcb, seg, acked, sacked, duplicate);
     follow_timers(tcp, tcb, active, acked);
+    if (active->ecn_echo) {
+        tcp_ecn_respond(tcp, tcb);
+    }
     if (acked) {
         tcp_tune_on_ack(tcp, tcb, acked);
         tcp_tell_writable(tcp, tcb);

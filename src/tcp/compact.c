@@ -95,6 +95,7 @@ uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const str
     half->snd_wscale = scratch->snd_wscale;
     half->rcv_wscale = scratch->rcv_wscale;
     half->flags = to_flags(scratch->flags);
+    half->classic = (scratch->modes & M_CLASSIC) != 0;
     half->zone = id->zone;
     listener->half++;
     file_half_open(tcp, idx);
@@ -175,6 +176,7 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
     scratch->snd_wscale = half->snd_wscale;
     scratch->rcv_wscale = half->rcv_wscale;
     scratch->snd_mss = scratch->rcv_mss = tcp_effective_mss(tcp, scratch);
+    scratch->modes |= (half->classic ? M_CLASSIC : 0) | (half->no_ect ? M_NO_ECT : 0);
     if (half->challenged) {
         uint32_t ago = (uint8_t)((tcp->now_ms >> 6) - half->challenged);
         scratch->flags |= F_CHALLENGED;
@@ -198,6 +200,7 @@ void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct
     scratch->rcv.wnd = (uint32_t)wait->rcv_wnd << wait->rcv_wscale;
     scratch->ts_recent = wait->ts_recent;
     scratch->history = wait->history;
+    scratch->modes |= wait->flags & HALF_ECE ? M_ECE : 0;
     tcp->no_tally.una_wraps = 1; /* ACKs of any text it sent may still come */
     if (wait->challenged) {
         uint32_t ago = (uint16_t)((tcp->now_ms >> 3) - wait->challenged);
@@ -314,6 +317,7 @@ static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratc
     }
     struct half_open *half = half_at(tcp, idx);
     half->ts_recent = scratch->ts_recent;
+    half->no_ect = (scratch->modes & M_NO_ECT) != 0;
     if ((scratch->flags & F_CHALLENGED) && scratch->challenge_ms == tcp->now_ms) {
         half->challenged = (uint8_t)max_u32(tcp->now_ms >> 6 & 0xff, 1);
     }
@@ -425,7 +429,7 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
         .ts_recent = tcb->ts_recent,
         .rcv_wnd = (uint16_t)min_u32(tcb->rcv.wnd >> tcb->rcv_wscale, UINT16_MAX),
         .history = tcb->history,
-        .flags = to_flags(tcb->flags),
+        .flags = (uint8_t)(to_flags(tcb->flags) | (tcb->modes & M_ECE ? HALF_ECE : 0)),
         .snd_wscale = tcb->snd_wscale,
         .rcv_wscale = tcb->rcv_wscale,
         .tos = tcb->tos,

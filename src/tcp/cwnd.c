@@ -146,6 +146,12 @@ void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint
         tcp_hystart(tcp, tcb, active, min_rtt_us);
     }
     active->growth.rtt_us = 0;
+    /* RFC3168-17; after a timeout an echo is of what was in flight before, and goes on until new
+     * text can say CWR: it does not hold up what is sent again. */
+    bool echo = active->ecn_echo && active->recovery != RECOVERY_RTO;
+    if (echo) {
+        return;
+    }
     if (active->recovery == RECOVERY_RTO || window_was_used(tcb, active)) {
         control->on_ack(tcp, tcb, active, delivered);
         active->growth.limited = 0;

@@ -153,6 +153,7 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
 static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     tcp_take_syn(tcp, tcb, seg);
+    tcp_ecn_take_syn(tcb, seg);
     tcp_owe_ack(tcp, tcb);
     seg->seq = tcb->rcv.nxt; /* the SYN is taken; what is left begins here */
     seg->ctl &= (uint16_t)~SYN;
@@ -202,6 +203,7 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
         return syn_ack_arrives(tcp, tcb, seg);
     }
     tcp_take_syn(tcp, tcb, seg);
+    tcp_ecn_take_syn(tcb, seg);
     tcp_set_state(tcb, HF_SYN_RECEIVED);
     tcp_owe(tcp, tcb, HF_OWES_SYN);
     tcb->retries = 0;
@@ -252,6 +254,7 @@ static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const st
     tcb->listener = listener_idx;
     tcp_set_state(tcb, HF_LISTEN);
     tcp_take_syn(tcp, tcb, seg);
+    tcp_ecn_take_syn(tcb, seg);
     struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
     idlist_push_tail(&listener->asked, &links, idx);
     listener->half++; /* until the application has seen it */
@@ -304,6 +307,7 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     scratch.extra = listener->extra; /* borrowed: promote makes its own */
     tcp->no_tally = (struct tally){.max_segment = listener->max_segment};
     tcp_take_syn(tcp, &scratch, seg);
+    tcp_ecn_take_syn(&scratch, seg);
     if (!cookie && keep_half_open(tcp, listener_idx, id, &scratch, iss_above)) {
         return iss_above ? HF_V_TIME_WAIT_REUSED : HF_V_HANDSHAKE;
     }
@@ -355,6 +359,7 @@ enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     tcb->flags &= ~(uint32_t)(F_TS | F_SACK | F_WSCALE);
     tcp_take_syn(tcp, tcb, seg);
+    tcp_ecn_syn_again(tcb, seg);
     tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.hold_ms);
     return HF_V_SYN_HELD;
 }
@@ -385,6 +390,7 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
         tcb->snd.wl2 = tcb->iss;
         active_of(tcp, tcb)->send.at = tcb->snd.nxt;
         active_of(tcp, tcb)->rxt.at = tcb->snd.una;
+        active_of(tcp, tcb)->cwr_end = tcb->snd.nxt;
         tcp_set_state(tcb, HF_SYN_RECEIVED);
         tcp_owe(tcp, tcb, HF_OWES_SYN);
         tcp_rto_start(tcp, tcb);

@@ -145,8 +145,10 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
     case HF_KEEPALIVE:
         return set_keepalive(tcp, tcb, value);
     case HF_FAST_OPEN:
-    case HF_ECN:
         return HF_ERR_UNSUPPORTED;
+    case HF_ECN: /* it goes with the SYN */
+        return tcb->state == HF_SYN_SENT && tcb->last_snd_ms == 0 ? tcp_set_ecn(&tcb->modes, value)
+                                                                  : HF_ERR_NOT_CONNECTED;
     default:
         return (unsigned)option < HF_OPTIONS ? set_extra(tcp, tcb, option, value) : HF_ERR_INVALID;
     }
@@ -200,8 +202,10 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         *value = (tcb->modes & M_KEEPALIVE) != 0;
         return HF_OK;
     case HF_FAST_OPEN:
-    case HF_ECN:
         return HF_ERR_UNSUPPORTED;
+    case HF_ECN:
+        *value = tcp_ecn_setting(tcb->modes);
+        return HF_OK;
     default:
         return (unsigned)option < HF_OPTIONS ? tcp_extra_option(tcp, tcb->extra, option, value)
                                              : HF_ERR_INVALID;
@@ -266,6 +270,9 @@ void tcp_status(struct tcp *tcp, const struct tcb *tcb, struct hf_status *status
         .rcv_wscale = tcb->rcv_wscale,
         .retries = tcb->retries,
         .peer_user_timeout_ms = tcp_extra(tcp, tcb->extra)->peer_timeout_ms,
+        .ecn = tcb->modes & M_CLASSIC ? HF_ECN_CLASSIC : HF_ECN_NONE,
+        .ecn_seen = (tcb->modes & M_ECN_SEEN) != 0,
+        .ecn_idle = (tcb->modes & (M_CLASSIC | M_NO_ECT)) == (M_CLASSIC | M_NO_ECT),
     };
     memcpy(status->local.ip, id.local, 16);
     memcpy(status->remote.ip, id.remote, 16);

@@ -78,7 +78,7 @@ static bool small_may_go(const struct tcb *tcb, const struct active *active, uin
 static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
                          uint32_t mss, uint32_t most)
 {
-    if (tcb->state < HF_ESTABLISHED || tcp_syn_is_out(tcp, tcb)) {
+    if (tcb->state < HF_ESTABLISHED || tcp_syn_is_out(tcp, tcb) || active->ecn_waits) {
         return 0;
     }
     uint32_t unsent = unsent_text(tcp, tcb, active);
@@ -204,6 +204,7 @@ static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out,
     out->seg.seq = from;
     out->seg.ctl = ctl;
     /* */
+    out->seg.ctl |= ctl & SYN ? tcp_ecn_syn(tcb, ctl & ACK) : tcp_ecn_ack(tcb);
     out->seg.ack = ctl & ACK ? tcb->rcv.nxt : seq(0);
     fill_options(tcp, tcb, &out->seg);
 }
@@ -232,6 +233,7 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     bool syn = seg->ctl & SYN;
     seg->len = out->text_len + (syn ? 1 : 0) + (seg->ctl & FIN ? 1 : 0);
     seg->text_len = out->text_len;
+    seg->ecn = out->tos & 3;
     uint16_t field = tcp_header_window(tcp, tcb, syn);
     seg->wnd = syn ? field : (uint32_t)field << tcb->rcv_wscale;
     const struct active *active = active_of(tcp, tcb);
@@ -281,6 +283,17 @@ static void mark_urgent(const struct active *active, struct segment *seg)
     if (active->snd_urgent && seq_gt(active->snd_up, seg->seq)) {
         seg->ctl |= URG;
         seg->up = (uint16_t)min_u32(seq_len(seg->seq, active->snd_up), 65535);
+    }
+}
+
+/* RFC 3168 6.1.2: of new text only, not of a FIN alone (RFC3168-3), what is sent again (RFC3168-20,
+ * RFC3168-24) or a probe (RFC3168-26).  CWR is said once; if it is lost, that reduces again. */
+static void mark_ecn(struct tcb *tcb, struct tcp_out *out)
+{
+    if (out->text_len) {
+        out->tos |= tcp_ecn_codepoint(tcb);
+        out->seg.ctl |= tcb->modes & M_CWR ? CWR : 0; /* RFC3168-9 */
+        tcb->modes &= ~(uint32_t)M_CWR;
     }
 }
 
@@ -339,8 +352,8 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     tcp_cwnd_idle(tcp, tcb);
     begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
     uint32_t mss = segment_limit(tcb, &out->seg);
-    if (active->snd_urgent && seq_gt(active->snd_up, tcb->snd.nxt)) {
-        gso_bytes = 0; /* who cuts a super-segment gives all its parts the same pointer */
+    if ((active->snd_urgent && seq_gt(active->snd_up, tcb->snd.nxt)) || (tcb->modes & M_CWR)) {
+        gso_bytes = 0; /* all parts of a super-segment have the same pointer; CWR is in one only */
     }
     if (active->burst == 0) {
         tcp_begin_burst(tcp, tcb, active, mss, sendable(tcp, tcb, active, mss, UINT32_MAX));
@@ -361,6 +374,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     bool push = tcp_push_here(active, record, last) || got > mss;
     out->seg.ctl |= (fin ? FIN : 0) | (got && push ? PSH : 0);
     mark_urgent(active, &out->seg);
+    mark_ecn(tcb, out);
     tcp_cursor_advance(tcp, &active->send, got);
     tcb->snd.nxt = seq_add(behind, fin ? 1 : 0);
     active->send.at = tcb->snd.nxt;

@@ -40,6 +40,7 @@ static void enter_fast(struct tcp *tcp, struct tcb *tcb, struct active *active)
     if (!has_sack(tcb)) {
         tcb->cwnd += tcp->b->policy.dupthresh * smss(tcb); /* as many have left the network */
     }
+    tcp_ecn_reduced(tcb, active);
     active->recovery = RECOVERY_FAST;
     active->recover = tcb->snd.nxt;
     active->recovered = 1;
@@ -63,6 +64,20 @@ static void look_for_loss(struct tcp *tcp, struct tcb *tcb, struct active *activ
     } else if (enough && (!active->recovered || seq_gt(tcb->snd.una, active->recover))) {
         enter_fast(tcp, tcb, active);
     }
+}
+
+/* RFC 3168 6.1.2.  What loss has begun to reduce, a mark reduces no further.  What was in flight is
+ * what this round had: the ACK that tells of the mark may have acknowledged all of it. */
+void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active == NULL || active->recovery != RECOVERY_NONE) {
+        return;
+    }
+    uint32_t flight = min_u32(active->growth.max_flight, tcb->cwnd);
+    tcb->ssthresh = tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight, CC_ECN);
+    tcb->cwnd = min_u32(tcb->cwnd, tcb->ssthresh);
+    tcp_ecn_reduced(tcb, active);
 }
 
 static void leave(struct active *active)
@@ -188,6 +203,7 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
         tcp_cwnd_congested(tcp, tcb, active, flight_of(tcb), CC_TIMEOUT);
     }
     tcb->cwnd = smss(tcb);
+    tcp_ecn_reduced(tcb, active);
     tcp_recovery_go_back(tcp, tcb);
 }
 

@@ -114,7 +114,7 @@ void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *
     reply->tos = scratch->tos;
     reply->seq = syn ? scratch->iss : scratch->snd.nxt;
     reply->ack = scratch->rcv.nxt;
-    reply->ctl = syn ? SYN | ACK : ACK;
+    reply->ctl = ACK | (syn ? SYN | tcp_ecn_syn(scratch, true) : tcp_ecn_ack(scratch));
     reply->state = scratch->state;
     uint32_t wnd = syn ? scratch->rcv.wnd : scratch->rcv.wnd >> scratch->rcv_wscale;
     reply->wnd = (uint16_t)min_u32(wnd, 65535);

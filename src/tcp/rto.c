@@ -73,7 +73,7 @@ void tcp_rto_start(struct tcp *tcp, struct tcb *tcb)
 void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || (!in_flight(tcb) && active->persist)) {
+    if (active == NULL || (!in_flight(tcb) && (active->persist || active->ecn_waits))) {
         return;
     }
     active->rto_at_ms = in_flight(tcb) ? ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb)) : 0;

@@ -35,8 +35,10 @@ static enum hf_verdict check_timestamp(struct tcp *tcp, struct tcb *tcb, const s
 
 /* The peer's SYN again: our SYN,ACK was lost.  A plain ACK would be useless to it in SYN-SENT, so
  * the SYN,ACK goes out once more, within the limit of challenge ACKs, its timer untouched.  X-32 */
-static enum hf_verdict answer_repeated_syn(struct tcp *tcp, struct tcb *tcb)
+static enum hf_verdict answer_repeated_syn(struct tcp *tcp, struct tcb *tcb,
+                                           const struct segment *seg)
 {
+    tcp_ecn_syn_again(tcb, seg);
     tcp_owe_challenge(tcp, tcb);
     if (tcb->owes & HF_OWES_CHALLENGE) {
         tcb->owes &= (uint16_t) ~(HF_OWES_CHALLENGE | HF_OWES_ACK);
@@ -76,7 +78,7 @@ static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct se
 static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     if (!(seg->ctl & ACK)) {
-        return answer_repeated_syn(tcp, tcb);
+        return answer_repeated_syn(tcp, tcb, seg);
     }
     bool simultaneous = !(tcb->flags & F_PASSIVE);
     if (simultaneous && seg->len == 1) {
@@ -129,6 +131,7 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
     /* */
     if (tcb->rcv.wnd == 0 && seq_eq(seg->seq, tcb->rcv.nxt) && !(seg->ctl & SYN)) {
         if (seg->text_len && !(seg->ctl & RST)) {
+            tcp_ecn_arrives(tcb, seg); /* RFC3168-27: a window probe's mark counts */
             tcp_owe_ack(tcp, tcb);
             seg->ctl &= (uint16_t)~FIN;
             seg->text_len = seg->len = 0;
@@ -376,6 +379,7 @@ enum hf_verdict tcp_arrives_otherwise(struct tcp *tcp, struct tcb *tcb, struct s
 /* From the sixth step on: what a SYN,ACK in SYN-SENT goes on with as well (3.10.7.3 fourth). */
 enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
+    tcp_ecn_arrives(tcb, seg);
     check_urg(tcp, tcb, seg); /* SEG.UP counts from SEG.SEQ, before it is trimmed */
     tcp_trim(tcb, seg);
     enum hf_verdict verdict = process_text(tcp, tcb, seg);

@@ -8,8 +8,8 @@
  *
  * The slot, of cookie_slot_ms, grows with time, and so does ISS (Bernstein's rule, RFC4987-14).
  * Data is three bits, the MSS in a table.  With timestamps the lower six bits of our TSval say the
- * rest: window scale, SACK; without them four more bits of data do, the scale rounded down, so that
- * we see the window smaller than it is.
+ * rest: window scale, SACK, ECN; without them four more bits of data do, the scale rounded down, so
+ * that we see the window smaller than it is, and there is no ECN.
  *
  * A guessed ACK is believed once in 2^28 (without timestamps 2^24) tries, and only while the
  * listener has sent a cookie within two slots: else no hash is computed (RFC4987-7).
@@ -27,6 +27,7 @@ enum {
     STAMP_SCALE = 15,
     STAMP_NO_SCALE = 15,
     STAMP_SACK = 1 << 4,
+    STAMP_ECN = 1 << 5,
 };
 
 /* RFC 9293 3.7.1's defaults, tunnels, Ethernet, large frames; what lies between is rounded down. */
@@ -95,6 +96,7 @@ static uint32_t stamp_of(const struct tcp *tcp, const struct tcb *scratch)
 {
     uint32_t bits = scratch->flags & F_WSCALE ? scratch->snd_wscale : STAMP_NO_SCALE;
     bits |= scratch->flags & F_SACK ? STAMP_SACK : 0;
+    bits |= scratch->modes & M_CLASSIC ? STAMP_ECN : 0;
     uint32_t stamp = (tcp->now_ms & ~(uint32_t)STAMP_MASK) | bits;
     return (int32_t)(stamp - tcp->now_ms) > 0 ? stamp - (STAMP_MASK + 1) : stamp;
 }
@@ -116,6 +118,9 @@ void tcp_cookie_send(struct tcp *tcp, uint32_t listener_idx, const struct conn_i
     uint32_t slot = slot_now(tcp);
     uint32_t low = low_of(tcp, base, scratch->irs, slot, scratch->flags & F_TS, data_of(scratch));
     scratch->iss = seq((uint32_t)base + scratch->irs.v + (slot << LOW_BITS) + low);
+    if (!(scratch->flags & F_TS)) {
+        scratch->modes &= ~(uint32_t)M_CLASSIC; /* nothing would remember it */
+    }
     scratch->ts_offset += stamp_of(tcp, scratch) - tcp->now_ms;
     listener->cookies_out = true;
     listener->cookie_ms = tcp->now_ms;
@@ -160,6 +165,7 @@ static bool take_stamp(const struct tcp *tcp, struct tcb *scratch, const struct 
         return false;
     }
     scratch->flags |= F_TS | (stamp & STAMP_SACK ? F_SACK : 0);
+    scratch->modes |= stamp & STAMP_ECN ? M_CLASSIC : 0;
     scratch->flags |= scale != STAMP_NO_SCALE ? F_WSCALE : 0;
     scratch->snd_wscale = scale != STAMP_NO_SCALE ? scale & 15 : 0;
     scratch->ts_recent = seg->opt.ts_val;

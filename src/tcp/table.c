@@ -294,6 +294,7 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     active->rxt.at = tcb->snd.una;
     active->snd_sml = tcb->snd.una;
     active->recover = tcb->snd.una;
+    active->cwr_end = tcb->snd.nxt;
     return true;
 }
 

@@ -97,6 +97,17 @@ enum {
     M_SYN_LOST = 1u << 26,    /* our SYN or SYN,ACK was sent three times: it was lost        */
     M_WINDOW_LOST = 1u << 27, /* something was lost in the initial window                    */
     M_CONGESTION = 3u << 28,  /* enum hf_congestion: MODE_CONGESTION                         */
+    /* RFC 3168.  Settings, which a listener hands on: */
+    M_ECN_ACCEPT = 1u << 16, /* agreed to when the peer asks                              */
+    M_ECN_ASK = 1u << 17,    /* asked for by our SYN, too                                 */
+    M_ECN_SETTINGS = M_ECN_ACCEPT | M_ECN_ASK,
+    /* ... and what has become of them */
+    M_ECN_SENT = 1u << 18, /* our SYN has asked                                           */
+    M_CLASSIC = 1u << 19,  /* agreed                                                      */
+    M_NO_ECT = 1u << 20,   /* but a SYN or SYN,ACK without it was seen: nothing of ours is ECT */
+    M_ECE = 1u << 21,      /* CE came, and no CWR since: our ACKs say ECE                 */
+    M_CWR = 1u << 22,      /* the next new text says CWR                                  */
+    M_ECN_SEEN = 1u << 23, /* the peer has sent ECT or CE                                 */
 };
 
 #define MODE_CONGESTION(congestion) ((uint32_t)(congestion) << 28)
@@ -305,6 +316,11 @@ struct active {
     uint32_t unacked_bytes; /* received since the last ACK left                         */
     uint16_t n_recent;
     uint16_t dup_owed; /* duplicate ACKs owed, one a held segment (no SACK)        */
+    /* RFC 3168 6.1.2 */
+    seq_t cwr_end;      /* SND.NXT at the last reduction: marks up to it are answered  */
+    uint8_t cwr_passed; /* SND.UNA is beyond it                                        */
+    uint8_t ecn_waits;  /* cwnd is one segment: new text waits for the timer            */
+    uint8_t ecn_echo;   /* the ACK under way tells of a mark: cwnd does not grow        */
 };
 _Static_assert(sizeof(struct active) <= 448, "the byte table: data in flight");
 
@@ -347,7 +363,8 @@ struct half_open {
     uint8_t challenged; /* 64 ms ticks of the last repeated SYN,ACK, 0: none       */
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t flags; /* HALF_*                                                  */
-    uint8_t retries;
+    uint8_t retries : 3;
+    uint8_t classic : 1, no_ect : 1; /* M_CLASSIC, M_NO_ECT                         */
     uint8_t zone;
 };
 _Static_assert(sizeof(struct half_open) == 48, "the byte table: SYN-RECEIVED");
@@ -367,7 +384,7 @@ struct time_wait {
 };
 _Static_assert(sizeof(struct time_wait) == 48, "the byte table: TIME-WAIT");
 
-enum { HALF_V6 = 1, HALF_TS = 2, HALF_SACK = 4, HALF_WSCALE = 8 };
+enum { HALF_V6 = 1, HALF_TS = 2, HALF_SACK = 4, HALF_WSCALE = 8, HALF_ECE = 16 };
 
 /* A listening TCB.  Its SYNs become half_open records or, held, tcbs. */
 struct listener {
@@ -391,7 +408,7 @@ struct listener {
     uint16_t max_segment;
     uint8_t ttl, tos;
     uint32_t inherit;       /* F_NODELAY, F_QUICK_ACK                     */
-    uint32_t inherit_modes; /* M_KEEPALIVE, M_CONGESTION, M_RCV_FIXED, M_SND_FIXED */
+    uint32_t inherit_modes; /* M_KEEPALIVE, M_CONGESTION, M_*_FIXED, M_ECN_SETTINGS */
     uint32_t extra;         /* struct extra, 0: none: copied to each      */
     uint32_t cookie_ms;     /* RFC 4987: the last SYN cookie; valid: cookies_out */
     bool cookies_out;

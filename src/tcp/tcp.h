@@ -7,8 +7,8 @@
  *     closing.c  timeouts.c  output.c
  *
  * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
- * congestion.h hystart.c cc_cubic.c cc_newreno.c tune.c stats.c rto.c
- * isn.c events.c history.c.
+ * congestion.h hystart.c cc_cubic.c cc_newreno.c ecn.c tune.c stats.c rto.c isn.c events.c
+ * history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -489,6 +489,32 @@ uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb);
 uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb);
 /* Output has sent again `len` octets from rxt.at. */
 void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len);
+
+/* The window is reduced though nothing was lost (RFC 3168 6.1.2); not while it is being reduced. */
+void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb);
+
+/* ecn.c: RFC 3168 */
+/* M_ECN_SETTINGS of an enum hf_ecn, and back. */
+uint32_t tcp_ecn_settings(uint8_t ecn);
+int64_t tcp_ecn_setting(uint32_t modes);
+int tcp_set_ecn(uint32_t *modes, int64_t value); /* HF_ERR_INVALID */
+/* The control bits of our SYN, or with ack SYN,ACK. */
+uint16_t tcp_ecn_syn(struct tcb *tcb, bool ack);
+/* The peer's first SYN or SYN,ACK: what is agreed upon; and its SYN once more. */
+void tcp_ecn_take_syn(struct tcb *tcb, const struct segment *seg);
+void tcp_ecn_syn_again(struct tcb *tcb, const struct segment *seg);
+/* An acceptable segment, its text as it came. */
+void tcp_ecn_arrives(struct tcb *tcb, const struct segment *seg);
+uint16_t tcp_ecn_ack(const struct tcb *tcb); /* control bits of what carries an ACK */
+/* Of new text. */
+uint8_t tcp_ecn_codepoint(const struct tcb *tcb);
+/* Does this ACK tell of a mark?  Then it is answered, once for each window of data. */
+bool tcp_ecn_echoes(const struct tcb *tcb, const struct segment *seg);
+void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb);
+/* SND.UNA has moved. */
+void tcp_ecn_acked(const struct tcb *tcb, struct active *active);
+/* ssthresh has been reduced, for whatever reason. */
+void tcp_ecn_reduced(struct tcb *tcb, struct active *active);
 
 /* cwnd.c: RFC 5681, 6928; more of it in congestion.h */
 void tcp_cwnd_begin(const struct tcp *tcp, struct tcb *tcb); /* the initial window */

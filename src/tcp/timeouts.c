@@ -156,9 +156,24 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
     tcp_owe(tcp, tcb, OWES_PROBE);
 }
 
+/* RFC 3168 6.1.2: what waited for the timer may go.  True: nothing was to be sent again. */
+static bool end_of_ecn_wait(struct tcp *tcp, struct tcb *tcb, struct active *active)
+{
+    bool waited = active->ecn_waits && seq_eq(tcb->snd.una, tcb->snd.nxt);
+    active->ecn_waits = 0;
+    if (waited) {
+        active->rto_at_ms = 0;
+        tcp_consider_sending(tcp, tcb);
+    }
+    return waited;
+}
+
 /* RETRANSMISSION TIMEOUT; RFC 6298 5.4 - 5.7. */
 static void retransmission_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
+    if (end_of_ecn_wait(tcp, tcb, active)) {
+        return;
+    }
     if (tcp_syn_is_out(tcp, tcb)) {
         syn_timeout(tcp, tcb, active);
         return;

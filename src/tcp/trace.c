@@ -48,6 +48,15 @@ void tcp_trace_begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind 
     }
 }
 
+static void put_accecn(struct hf_trace *record, const struct tcp_options *opt)
+{
+    if (opt->present & (OPT_ACCECN0 | OPT_ACCECN1)) {
+        record->accecn_kind = opt->present & OPT_ACCECN0 ? 172 : 174;
+        record->n_accecn = opt->n_accecn;
+        memcpy(record->accecn, opt->accecn, opt->n_accecn * sizeof opt->accecn[0]);
+    }
+}
+
 void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
 {
     struct hf_trace *record = &tcp->before;
@@ -62,6 +71,8 @@ void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct s
     record->len = seg->text_len + (seg->ctl & SYN ? 1 : 0) + (seg->ctl & FIN ? 1 : 0);
     record->wnd = seg->wnd;
     record->up = seg->up;
+    record->ecn = seg->ecn;
+    put_accecn(record, &seg->opt);
     record->options =
         (uint8_t)(seg->opt.present & (OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_SACK | OPT_TS));
     record->mss = seg->opt.present & OPT_MSS ? seg->opt.mss : 0;

@@ -26,6 +26,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     }
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_OPEN_ACTIVE);
     tcb->flags |= tcp_offered_options(tcp);
+    tcb->modes |= tcp_ecn_settings(tcp->b->policy.ecn);
     tcb->iss = tcp_choose_iss(tcp, id);
     tcb->snd.una = tcb->iss;
     tcb->snd.nxt = seq_add(tcb->iss, 1);
@@ -35,6 +36,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     active->rxt.at = tcb->snd.una;
     active->snd_sml = tcb->snd.una;
     active->recover = tcb->snd.una;
+    active->cwr_end = tcb->snd.nxt;
     active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     tcp_set_state(tcb, HF_SYN_SENT);
     tcp_owe(tcp, tcb, HF_OWES_SYN);

@@ -20,7 +20,8 @@ static struct hf_trace record_of(const struct hf_packet *packet, bool out, int64
                               .up = packet->up,
                               .mss = packet->mss,
                               .options = packet->options,
-                              .wscale = packet->wscale};
+                              .wscale = packet->wscale,
+                              .ecn = packet->tos & 3};
     return record;
 }
 

@@ -85,6 +85,7 @@ void trace_segment_label(struct hf_ladder *ladder, const struct hf_trace *record
     if (record->text_bytes > 0) {
         trace_add(&text, "<DATA=%u>", record->text_bytes);
     }
+    trace_add_ecn(&text, record->ecn);
     if (record->wnd == 0 && !(record->ctl & HF_RST)) {
         trace_add(&text, "<WND=0>");
     }

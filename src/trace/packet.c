@@ -280,6 +280,7 @@ static void add_tcp(struct text *text, const struct hf_packet *packet)
     if (packet->text_bytes > 0) {
         trace_add(text, "<DATA=%u>", packet->text_bytes);
     }
+    trace_add_ecn(text, packet->tos);
 }
 
 const char *hf_packet_text(const struct hf_packet *packet, char *at, size_t room)

@@ -65,3 +65,9 @@ void trace_add_ctl(struct text *text, uint16_t ctl)
         trace_add(text, "-");
     }
 }
+
+void trace_add_ecn(struct text *text, unsigned codepoint)
+{
+    static const char *const names[] = {"", "<ECN=ECT(1)>", "<ECN=ECT(0)>", "<ECN=CE>"};
+    trace_add(text, "%s", names[codepoint & 3]);
+}

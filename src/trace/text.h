@@ -19,5 +19,7 @@ void trace_add_count(struct text *text, uint64_t count);
 void trace_add_seconds(struct text *text, int64_t ns);
 /* "SYN,ACK"; "-" for none. */
 void trace_add_ctl(struct text *text, uint16_t ctl);
+/* "<ECN=CE>", "<ECN=ECT(0)>"; nothing for Not-ECT. */
+void trace_add_ecn(struct text *text, unsigned codepoint);
 
 #endif

@@ -49,13 +49,11 @@ static void take_experiment(const struct option *o, struct tcp_options *opt)
     }
 }
 
-/* RFC 9768 section 3.2.3: none to three counters of 24 bits. */
+/* RFC 9768 section 3.2.3 (RFC9768-18): none to three counters of 24 bits; of another length the
+ * counters that fit, the rest is padding. */
 static void take_accecn(const struct option *o, uint32_t present, struct tcp_options *opt)
 {
-    unsigned n = (o->len - 2u) / 3;
-    if ((o->len - 2u) % 3 != 0 || n > ARRAY_LEN(opt->accecn)) {
-        return;
-    }
+    unsigned n = min_u32((o->len - 2u) / 3, ARRAY_LEN(opt->accecn));
     opt->present = (opt->present & ~(uint32_t)(OPT_ACCECN0 | OPT_ACCECN1)) | present;
     opt->n_accecn = (uint8_t)n;
     for (unsigned i = 0; i < n; i++) {
@@ -188,6 +186,8 @@ enum wire_status wire_parse_tcp(const uint8_t *p, size_t len, struct segment *se
     seg->text = p;
     seg->text_len = 0;
     seg->len = 0;
+    seg->packets = 1;
+    seg->ecn = NOT_ECT;
     seg->opt = (struct tcp_options){0};
     if (seg->header_len < 20) {
         return WIRE_BAD_HEADER_LEN;

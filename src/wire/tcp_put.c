@@ -5,6 +5,7 @@
  *         | nop,nop,TS
  *         | nop,nop,sackOK
  *     nop,nop,TS | nop,nop,SACK                                   without
+ *     AccECN, behind nops                                         last in either
  *
  * Every group is a multiple of four octets, so there is never padding at the end.
  */
@@ -104,6 +105,25 @@ static void put_sack(struct writer *w, const struct tcp_options *opt)
     }
 }
 
+/* RFC 9768 section 3.2.3 (RFC9768-18): n_accecn counters of 24 bits each (RFC9768-19). */
+static void put_accecn(struct writer *w, const struct tcp_options *opt)
+{
+    size_t len = 2 + 3 * (size_t)opt->n_accecn;
+    size_t nops = (4 - len % 4) % 4;
+    if (opt->n_accecn > ARRAY_LEN(opt->accecn) || nops + len > room(w)) {
+        return;
+    }
+    while (nops-- != 0) {
+        put8(w, KIND_NOP);
+    }
+    put8(w, opt->present & OPT_ACCECN0 ? KIND_ACCECN0 : KIND_ACCECN1);
+    put8(w, (uint8_t)len);
+    for (unsigned i = 0; i < opt->n_accecn; i++) {
+        put8(w, (uint8_t)(opt->accecn[i] >> 16));
+        put16(w, (uint16_t)opt->accecn[i]);
+    }
+}
+
 static size_t put_options(uint8_t *out, const struct tcp_options *opt)
 {
     struct writer w = {out, 0};
@@ -124,6 +144,9 @@ static size_t put_options(uint8_t *out, const struct tcp_options *opt)
     }
     if ((opt->present & OPT_SACK) != 0) {
         put_sack(&w, opt);
+    }
+    if ((opt->present & (OPT_ACCECN0 | OPT_ACCECN1)) != 0) {
+        put_accecn(&w, opt);
     }
     return w.at;
 }

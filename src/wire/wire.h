@@ -128,6 +128,9 @@ enum wire_status wire_walk_ip6(const uint8_t *p, size_t len, struct wire_ip *ip,
  * frag_offset (IPv4) and flow_label (IPv6); options and extension headers are never written. */
 size_t wire_put_ip(uint8_t *out, const struct wire_ip *ip);
 
+/* The lower two bits of tos, RFC 3168 section 5. */
+enum wire_codepoint { NOT_ECT, ECT1, ECT0, CE };
+
 /* ::ffff:a.b.c.d */
 bool wire_is_v4(const uint8_t addr[16]);
 void wire_from_v4(uint8_t addr[16], const uint8_t v4[4]);
@@ -170,11 +173,11 @@ enum {
     OPT_FASTOPEN = 1u << 5,     /* kind 34, or 254 with its magic number      */
     OPT_FASTOPEN_EXP = 1u << 6, /* it was, or shall be, kind 254              */
     OPT_UTO = 1u << 7,
-    OPT_ACCECN0 = 1u << 8, /* kinds 172 and 174: never written           */
-    OPT_ACCECN1 = 1u << 9,
-    OPT_MD5 = 1u << 10, /* seen, not understood                       */
-    OPT_AO = 1u << 11,  /* seen, not understood                       */
-    OPT_BAD = 1u << 12, /* a bad length ended the parsing             */
+    OPT_ACCECN0 = 1u << 8, /* kind 172                                   */
+    OPT_ACCECN1 = 1u << 9, /* kind 174: the same counters, the last first */
+    OPT_MD5 = 1u << 10,    /* seen, not understood                       */
+    OPT_AO = 1u << 11,     /* seen, not understood                       */
+    OPT_BAD = 1u << 12,    /* a bad length ended the parsing             */
 };
 
 enum { TCP_MAX_SACK = 4, TCP_MAX_COOKIE = 16 };
@@ -208,6 +211,8 @@ struct segment {
     struct tcp_options opt;
     const uint8_t *text;
     uint32_t text_len;
+    uint16_t packets; /* of IP that it came in: more than one in a super-segment       */
+    uint8_t ecn;      /* enum wire_codepoint of these: IP's, whoever reads it sets it  */
 };
 
 /* p, len: header and text, as IP delivers them. */
@@ -217,7 +222,7 @@ void wire_parse_tcp_options(const uint8_t *p, size_t len, struct tcp_options *op
 
 /* Writes the header with the options that opt.present names, checksum 0; seg->wnd is the field
  * itself (at most 65535); len, text, header_len are not looked at.  Order and padding are Linux's.
- * What does not fit into 40 octets - SACK blocks, a cookie - is left out. */
+ * What does not fit into 40 octets - SACK blocks, a cookie, AccECN counters - is left out. */
 size_t wire_put_tcp(uint8_t *out, const struct segment *seg);
 /* The length wire_put_tcp will return. */
 size_t wire_tcp_header_len(const struct tcp_options *opt);

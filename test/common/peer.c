@@ -266,6 +266,7 @@ static void compare(struct peer *p, const struct seg_spec *spec, const struct se
     bool scaled = !(seg->ctl & SYN) && p->c->scales && p->c->stack_scales;
     same(p, "the window", spec->window, seg->wnd << (scaled ? p->c->stack_wscale : 0));
     same(p, "SEG.UP", spec->up, seg->up);
+    same(p, "the ECN codepoint + 1", spec->ip_ecn, (seen->ip.tos & 3) + 1u);
     same_options(p, spec, seen);
 }
 

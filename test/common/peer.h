@@ -45,6 +45,8 @@
 
 /* A window scale, so that 0 can be named. */
 #define SHIFT(n) ((n) + 1)
+/* The same for an ECN codepoint of the IP header. */
+#define CODEPOINT(n) ((n) + 1)
 
 struct seg_spec {
     unsigned ctl;     /* expects: PSH is compared only when it is named           */
@@ -64,6 +66,7 @@ struct seg_spec {
     const char *options;  /* expects: all of them, as "mss 1460,sackOK,TS,nop,wscale 8";
                              "" : none                                               */
     bool no_psh;          /* expects: PSH is off                                     */
+    int ip_ecn;           /* CODEPOINT(CE) ...; sends: 0 is Not-ECT; expects: not named */
     uint32_t gso;         /* sends: as one frame of several segments of this text    */
 };
 
@@ -123,6 +126,7 @@ struct peer {
     struct hf_env env;
     int iface;
     uint8_t stack_ip[16], peer_ip[16], stack_mac[6], peer_mac[6];
+    uint8_t tos; /* of what the peer sends                                                  */
     hf_handle listener;
     struct peer_conn conn[PEER_CONNS];
     struct peer_conn *c; /* the one the verbs are about                                      */

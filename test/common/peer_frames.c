@@ -86,6 +86,7 @@ static size_t put_lower(struct peer *p, uint8_t *out, uint8_t proto, size_t payl
     *ip = (struct wire_ip){.version = p->v6 ? 6 : 4, .proto = proto, .ttl = 64, .df = !p->v6};
     memcpy(ip->src, p->peer_ip, 16);
     memcpy(ip->dst, p->stack_ip, 16);
+    ip->tos = p->tos;
     ip->total_len = (uint32_t)((p->v6 ? 40 : 20) + payload);
     return at + wire_put_ip(out + at, ip);
 }
@@ -174,7 +175,9 @@ void peer_sends(struct peer *p, const struct seg_spec *spec)
         abort();
     struct wire_ip ip;
     size_t header = wire_tcp_header_len(&seg.opt);
+    p->tos = spec->ip_ecn ? (uint8_t)(spec->ip_ecn - 1) : 0;
     size_t at = put_lower(p, frame, WIRE_PROTO_TCP, header + text_len, &ip);
+    p->tos = 0;
     wire_put_tcp(frame + at, &seg);
     uint8_t *text = frame + at + header;
     uint32_t first = seg.seq.v - c->irs - 1 + !!(spec->ctl & SYN);
@@ -301,7 +304,7 @@ static void check_place(struct peer *p, const uint8_t *tcp, const struct segment
     wire_parse_tcp_options(tcp + 20, (size_t)seg->header_len - 20, &opt);
     if (!(seg->ctl & SYN) && (opt.present & (OPT_MSS | OPT_WSCALE | OPT_SACK_OK)))
         peer_fail(p, "an option of the SYN on a later segment");
-    if (!(seg->ctl & (ACK | RST)) && seg->ctl != SYN)
+    if (!(seg->ctl & (ACK | RST)) && (seg->ctl & ~(unsigned)(AE | CWR | ECE)) != SYN)
         peer_fail(p, "a segment without the ACK bit that is no SYN and no reset");
 }
 

@@ -105,6 +105,14 @@ static void play(const struct place *place, struct hf_stack *stack, const struct
     }
 }
 
+/* RFC 3168 6.1.1: the first SYN asks with both bits, and one of them agrees; the connections in
+ * SYN-RECEIVED were opened without. */
+static uint16_t agrees_to_ecn(const struct place *place, const struct segment *seg)
+{
+    bool asks = (seg->ctl & (HF_ECE | HF_CWR)) == (HF_ECE | HF_CWR);
+    return asks && place->state != HF_SYN_RECEIVED ? HF_ECE : 0;
+}
+
 /* The segment that a rule owes; false: none. */
 static bool owed(const struct place *place, const struct segment *seg, unsigned reply,
                  struct segment *want)
@@ -133,7 +141,7 @@ static bool owed(const struct place *place, const struct segment *seg, unsigned 
     case REPLY_SYN_ACK_NEW:
         want->seq = place->iss;
         want->ack = seq_add(seg->seq, 1);
-        want->ctl = SYN | ACK;
+        want->ctl = SYN | ACK | agrees_to_ecn(place, seg);
         break;
     default:
         break;

@@ -16,7 +16,7 @@ static void fill_data(void)
 
 struct wire_ip ip_in(const struct peer *p, uint8_t proto)
 {
-    struct wire_ip ip = {.version = p->v6 ? 6 : 4, .proto = proto, .ttl = 64};
+    struct wire_ip ip = {.version = p->v6 ? 6 : 4, .proto = proto, .ttl = 64, .tos = p->tos};
     memcpy(ip.src, p->peer_ip, 16);
     memcpy(ip.dst, p->stack_ip, 16);
     return ip;

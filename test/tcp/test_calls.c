@@ -254,8 +254,8 @@ TEST(what_this_version_does_not_have_is_refused_as_unsupported)
     int64_t value;
     establish_active();
     refuses_option(HF_ERR_UNSUPPORTED, HF_FAST_OPEN, 1);
-    refuses_option(HF_ERR_UNSUPPORTED, HF_ECN, 1);
-    refuses(HF_ERR_UNSUPPORTED, hf_option(p->stack, p->c->handle, HF_ECN, &value));
+    refuses_option(HF_ERR_NOT_CONNECTED, HF_ECN, 1); /* the SYN has gone */
+    refuses(HF_ERR_UNSUPPORTED, hf_option(p->stack, p->c->handle, HF_FAST_OPEN, &value));
     refuses_option(HF_ERR_INVALID, HF_OPTIONS, 1);
     refuses_option(HF_ERR_INVALID, (enum hf_option)1000, 1);
 }
