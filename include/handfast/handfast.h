@@ -397,7 +397,8 @@ int hf_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_en
             const struct hf_endpoint *remote, uint32_t timeout_ms, hf_handle *handle);
 
 enum {
-    HF_SEND_URGENT = 1u << 0, /* the last octet is urgent (RFC 9293 3.8.5)                        */
+    HF_SEND_URGENT = 1u << 0, /* the last octet is urgent (RFC 9293 3.8.5).  New applications
+                                 should not use it (SHLD-13): middleboxes lose the mark           */
     HF_SEND_MORE = 1u << 1,   /* more follows: no PSH, and a small segment is held until the next
                                  hf_send without it, an ACK of what is in flight, or for an RTO   */
     HF_SEND_END = 1u << 2,    /* a record ends here: no segment holds octets of both sides        */
@@ -458,7 +459,8 @@ enum hf_option {
                               instead of hf_policy.data_retries.  0: none                         */
     HF_MAX_SEGMENT,        /* MSS: announced and used at most, before opening                     */
     HF_TTL,                /* 1 .. 255                                                            */
-    HF_TOS,                /* DSCP in the upper six bits; the lower two are ECN's                 */
+    HF_TOS,                /* DSCP in the upper six bits; the lower two are ECN's.  Best set once,
+                              before opening (SHLD-23): a change reorders what is on its way      */
     HF_QUICK_ACK,          /* 1: no delayed ACKs                                                  */
     HF_KEEPALIVE,          /* 0, 1: an idle peer is asked whether it is there (RFC 9293 3.8.4);
                               unanswered: a reset, HF_ERR_TIMED_OUT                               */

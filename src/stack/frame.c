@@ -80,7 +80,7 @@ void frame_segment(struct output *o, const struct stack_path *path, const uint8_
         .proto = WIRE_PROTO_TCP,
         .ttl = out->ttl, /* MUST-49, RFC1122-5 */
         .tos = out->tos,
-        .df = true, /* path MTU discovery, RFC 1191; so the ident may be 0: RFC6864-1 */
+        .df = true, /* path MTU discovery, RFC 1191; so the ident may be 0: RFC6864-1, RFC7323-48 */
         .total_len = (id->v4 ? 20u : 40u) + (uint32_t)tcp_len + out->text_len,
         .flow_label = id->v4 ? 0 : flow_label(&o->st->tcp, id),
     };

@@ -69,7 +69,8 @@ void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
     }
 }
 
-/* RFC 7323 5.3 R1, 5.5: after 24 idle days TS.Recent says nothing. */
+/* RFC 7323 5.3 R1, 5.5: after 24 idle days TS.Recent says nothing.  RFC7323-36, RFC7323-47,
+ * RFC7323-53 */
 bool tcp_paws_rejects(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
 {
     const uint32_t days24_ms = 24u * 24 * 3600 * 1000;
@@ -77,7 +78,8 @@ bool tcp_paws_rejects(struct tcp *tcp, const struct tcb *tcb, const struct segme
            tcp->now_ms - tally_of(tcp, tcb)->last_ack_ms <= days24_ms;
 }
 
-/* RFC 7323 4.3 (2), 5.3 R3: only what reaches back to the last ACK sent may move TS.Recent. */
+/* RFC 7323 4.3 (2), 5.3 R3: only what reaches back to the last ACK sent may move TS.Recent.
+ * RFC7323-27, RFC7323-32, RFC7323-33, RFC7323-34, RFC7323-35, RFC7323-37 */
 void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(tcb->flags & F_TS) || !(seg->opt.present & OPT_TS) ||

@@ -22,7 +22,8 @@ static bool take_window(struct tcb *tcb, const struct segment *seg)
     return changed;
 }
 
-/* Frees what is acknowledged of the send queue: whole chunks, and a part of the first. */
+/* Frees what is acknowledged of the send queue: whole chunks, and a part of the first.  RFC2018-19:
+ * the cumulative ACK alone frees text */
 static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t text)
 {
     uint32_t head = active->sq_head;
@@ -49,7 +50,7 @@ static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t t
 /* RFC 6298 3, Karn; RFC 7323 4: a timed segment if none of the flight was sent again, else the
  * echoed timestamp - but not after a timeout: when ACKs were lost, the peer echoes the first copy
  * that arrived, and the back-off itself would count as round-trip time.  MUST-18, RFC6298-9,
- * RFC6298-10, RFC7323-30 */
+ * RFC6298-10, RFC7323-30; RFC7323-21 */
 static void measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);
@@ -91,9 +92,8 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
 {
     uint32_t acked = seq_len(tcb->snd.una, seg->ack);
     uint32_t text = acked;
-    if (tcp_syn_is_out(tcp, tcb)) {
-        text -= 1; /* the SYN */
-    }
+    bool syn = tcp_syn_is_out(tcp, tcb);
+    text -= syn ? 1 : 0;
     if ((tcb->flags & F_FIN_SENT) && seq_eq(seg->ack, tcb->snd.nxt)) {
         text -= 1;
         tcb->flags |= F_FIN_ACKED;
@@ -110,13 +110,17 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
         }
         tcp_sack_forget_below(tcp, active, tcb->snd.una);
         fix_cursors(tcb, active);
-        active->backoff = 0;
+        if (syn) { /* RFC 6298 5.7; else the backoff stays until a measurement (section 5);
+                      RFC6298-20 */
+            active->backoff = 0;
+        }
     }
     tcb->retries = 0;
     return acked;
 }
 
-/* RFC 6298 5.2, 5.3; the user timeout counts from the oldest text unacknowledged. */
+/* RFC 6298 5.2, 5.3; the user timeout counts from the oldest text unacknowledged.  RFC6298-12,
+ * RFC6298-15, RFC6928-8 */
 static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t acked)
 {
     if (active->persist && (tcb->snd.wnd != 0 || acked)) {

@@ -63,7 +63,8 @@ uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb)
 }
 
 /* RFC 7323 2.2, 2.3 (a shift over 14 counts as 14), 3.2; RFC 2018 2: agreed when both SYNs say so.
- * offered: what ours says, or on a passive open will say. */
+ * offered: what ours says, or on a passive open will say.  RFC7323-3, RFC7323-9, RFC7323-12,
+ * RFC7323-24, RFC7323-28, RFC7323-51, RFC2018-2 */
 static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                           uint32_t offered)
 {
@@ -82,6 +83,7 @@ static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct s
     }
 }
 
+/* RFC7323-1, RFC7323-2 */
 uint32_t tcp_offered_options(const struct tcp *tcp)
 {
     const struct hf_policy *policy = &tcp->b->policy;
@@ -89,7 +91,7 @@ uint32_t tcp_offered_options(const struct tcp *tcp)
            (policy->window_scale ? F_WSCALE_SENT : 0);
 }
 
-/* The shift that lets the largest receive window be announced, RFC 7323 2.3. */
+/* The shift that lets the largest receive window be announced, RFC 7323 2.3.  RFC7323-8 */
 uint8_t tcp_receive_wscale(const struct tcp *tcp)
 {
     uint8_t shift = 0;
@@ -163,6 +165,7 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
     tcp_take_user_timeout(tcp, tcb, seg);
     tcp_take_ack(tcp, tcb, seg, true);
     enum hf_verdict verdict = HF_V_ACCEPTED;
+    /* */
     if (seg->len || (seg->ctl & URG)) {
         verdict = tcp_arrives_acked(tcp, tcb, seg);
     }

@@ -41,7 +41,7 @@ uint64_t tcp_cookie_base(const struct tcp *tcp, const struct conn_id *id)
     return hash_id(&secret_of(tcp)->cookie, id, id->lport);
 }
 
-/* RFC6191-8 */
+/* RFC6191-8, RFC7323-49 */
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
 {
     return (uint32_t)hash_id(&secret_of(tcp)->ts, id, id->lport);

@@ -68,6 +68,7 @@ static bool small_may_go(const struct tcb *tcb, const struct active *active, uin
         return false;
     }
     bool small_out = seq_gt(active->snd_sml, tcb->snd.una);
+    /* MUST-17, SHLD-7, MUST-60: a small piece waits for no other but one in flight */
     if (all && (idle || (tcb->flags & F_NODELAY) || !small_out)) {
         return true;
     }
@@ -142,6 +143,7 @@ void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
     }
 }
 
+/* RFC7323-7, RFC7323-11 */
 uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn)
 {
     uint32_t wnd = syn ? tcb->rcv.wnd : tcp_update_window(tcp, tcb) >> tcb->rcv_wscale;
@@ -178,11 +180,15 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
         }
     }
     fill_user_timeout(tcp, tcb, seg);
+    /* RFC7323-23 */
     if (tcb->flags & (first ? F_TS_SENT : F_TS)) {
         seg->opt.present |= OPT_TS;
+        /* RFC7323-29, RFC7323-45, RFC7323-46: milliseconds */
         seg->opt.ts_val = tcp->now_ms + tcb->ts_offset;
+        /* RFC7323-19, RFC7323-20 */
         seg->opt.ts_ecr = seg->ctl & ACK ? tcb->ts_recent : 0;
     }
+    /* RFC2018-3: on whatever is sent */
     if (!syn && (tcb->flags & F_SACK)) {
         tcp_fill_sack(tcp, tcb, &seg->opt);
     }
@@ -371,6 +377,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     seq_t behind = seq_add(tcb->snd.nxt, got);
     bool last = seq_eq(behind, text_end(tcp, tcb, active));
     bool record = got && tcp_chunk_ends_record(tcp, &active->send, got);
+    /* MUST-61 */
     bool push = tcp_push_here(active, record, last) || got > mss;
     out->seg.ctl |= (fin ? FIN : 0) | (got && push ? PSH : 0);
     mark_urgent(active, &out->seg);
@@ -433,6 +440,7 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     return true;
 }
 
+/* MUST-58, MUST-59: what is owed once is sent once, behind the whole batch */
 static bool put_ack(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
     begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);

@@ -58,10 +58,14 @@ static void join_chains(const struct tcp *tcp, uint32_t *head, uint32_t *tail,
     *tail = range->tail;
 }
 
+/* RFC2883-1, RFC2883-5, RFC2883-8 */
 void tcp_note_dsack(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right)
 {
+    if ((tcb->flags & (F_SACK | F_COMPACT)) != F_SACK || !tcp_attach(tcp, tcb)) {
+        return;
+    }
     struct active *active = active_of(tcp, tcb);
-    if (active && (tcb->flags & F_SACK) && !active->dsack) {
+    if (!active->dsack) {
         active->dsack = 1;
         active->dsack_left = left;
         active->dsack_right = right;
@@ -168,7 +172,7 @@ static void remove_range(struct tcp *tcp, struct active *active, uint32_t after,
     pool_free(&tcp->b->ranges, tcp->block, idx);
 }
 
-/* RFC 2018 8, reneging: what is held must not keep out what the reader waits for. */
+/* RFC 2018 8, reneging: what is held must not keep out what the reader waits for.  RFC2018-16 */
 static void drop_last_range(struct tcp *tcp, struct active *active)
 {
     uint32_t before = 0;
@@ -334,6 +338,7 @@ bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *se
         skip_octets(&piece, old);
     }
     seq_t edge = seq_add(tcb->rcv.nxt, tcb->rcv.wnd);
+    /* RFC7323-14: up to the largest edge ever announced */
     piece.len = seq_lt(piece.at, edge) ? min_u32(piece.len, seq_len(piece.at, edge)) : 0;
     if (piece.len == 0) {
         tcp_owe_ack(tcp, tcb);
@@ -430,7 +435,8 @@ static void add_block(struct tcp_options *opt, unsigned first, seq_t left, seq_t
 }
 
 /* First the duplicate (RFC 2883 4), then the range that grew last, then those reported last, then
- * any (RFC 2018 4). */
+ * any (RFC 2018 4).  RFC2018-4, RFC2018-6, RFC2018-7, RFC2018-8, RFC2018-9, RFC2018-17, RFC2018-18,
+ * RFC2018-21, RFC2883-1, RFC2883-2, RFC2883-3, RFC2883-4 */
 void tcp_fill_sack(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt)
 {
     const struct active *active = active_of(tcp, tcb);

@@ -170,6 +170,7 @@ static bool peer_reneged(const struct tcp *tcp, const struct tcb *tcb, const str
     return active->sacked && seq_leq(range_at(tcp, active->sacked)->left, tcb->snd.una);
 }
 
+/* RFC2018-12, RFC2018-13, RFC2018-15 */
 void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);

@@ -48,11 +48,12 @@ void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segme
     }
     if (tcp->b->policy.rst_ts && (seg->opt.present & OPT_TS)) { /* RFC 7323 5.2 */
         reply->options = OPT_TS;
-        reply->ts_val = tcp->now_ms + tcp_ts_offset(tcp, id);
-        reply->ts_ecr = seg->opt.ts_val;
+        /* RFC7323-41 */
+        reply->ts_ecr = seg->opt.ts_val; /* TSval is zero */
     }
 }
 
+/* RFC7323-22, RFC7323-42 */
 static void put_timestamp(struct tcp *tcp, const struct tcb *tcb, struct tcp_reply *reply)
 {
     if (tcb->flags & F_TS) {
@@ -80,6 +81,7 @@ void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb)
     put_timestamp(tcp, tcb, reply);
 }
 
+/* RFC7323-4, RFC7323-5 */
 static void put_syn_options(struct tcp *tcp, const struct tcb *scratch, struct tcp_reply *reply)
 {
     reply->options = OPT_MSS;

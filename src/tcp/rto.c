@@ -31,7 +31,7 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
 }
 
 /* 2.1: before a measurement; 5.7: three seconds once data starts, when the SYN's timer had fired.
- */
+; RFC6298-2, RFC6298-19 */
 static uint64_t unmeasured_ms(const struct tcp *tcp, const struct tcb *tcb)
 {
     uint32_t rto_ms = tcp->b->policy.rto_initial_ms;
@@ -39,6 +39,7 @@ static uint64_t unmeasured_ms(const struct tcp *tcp, const struct tcb *tcb)
     return lost_syn ? max_u32(rto_ms, AFTER_LOST_SYN_MS) : rto_ms;
 }
 
+/* RFC6298-1, RFC6298-6, RFC6298-7, RFC6298-8, RFC6298-11 */
 uint32_t tcp_rto_ms(const struct tcp *tcp, const struct tcb *tcb)
 {
     const struct hf_policy *policy = &tcp->b->policy;
@@ -60,7 +61,7 @@ static bool in_flight(const struct tcb *tcb)
 }
 
 /* 5.1; a timer that runs is let run.  With nothing in flight it is off (5.2), unless it counts for
- * a zero-window probe. */
+ * a zero-window probe.  RFC6298-13 */
 void tcp_rto_start(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
@@ -69,7 +70,7 @@ void tcp_rto_start(struct tcp *tcp, struct tcb *tcb)
     }
 }
 
-/* 5.3 */
+/* 5.3; RFC6298-14, RFC6298-15 */
 void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);

@@ -45,7 +45,8 @@ static void mark(struct tcp *tcp, struct active *active, seq_t left, seq_t right
     active->sacked_bytes += seq_len(range->left, range->right);
 }
 
-/* Blocks that are not within SND.UNA .. SND.NXT are DSACKs (RFC 2883), old, or nonsense. */
+/* Blocks that are not within SND.UNA .. SND.NXT are DSACKs (RFC 2883), old, or nonsense.
+ * RFC2018-10, RFC2018-20 */
 uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);
@@ -156,6 +157,7 @@ uint32_t tcp_sack_pipe(const struct tcp *tcp, const struct tcb *tcb, const struc
     return pipe;
 }
 
+/* RFC2018-11 */
 uint32_t tcp_sack_hole(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
                        seq_t from, seq_t *at)
 {

@@ -17,7 +17,8 @@
  */
 #include "tcp/tcp.h"
 
-/* RFC 7323 3.2 and 5.3 R1, before the first step.  A reset needs no timestamp. */
+/* RFC 7323 3.2 and 5.3 R1, before the first step.  A reset needs no timestamp.  RFC7323-25,
+ * RFC7323-26, RFC7323-38, RFC7323-39, RFC7323-40, RFC7323-43, RFC7323-54 */
 static enum hf_verdict check_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(tcb->flags & F_TS) || (seg->ctl & RST)) {
@@ -111,7 +112,7 @@ static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct 
         tcp_enter_time_wait(tcp, tcb);
     }
     bool received = seg->len && seq_leq(seq_add(seg->seq, seg->len), tcb->rcv.nxt);
-    if (received && seg->text_len && tcb->active && (tcb->flags & F_SACK)) {
+    if (received && seg->text_len) {
         tcp_note_dsack(tcp, tcb, seg->seq, seq_add(seg->seq, seg->text_len));
     }
     return received ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_OUT_OF_WINDOW;
@@ -261,6 +262,7 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
         /* X-13, RFC5961-10 */
         return HF_V_DROP_ACK_OF_UNSENT;
     }
+    /* RFC7323-52: behind the checks of window and ACK */
     tcp_take_timestamp(tcp, tcb, seg);
     tally_of(tcp, tcb)->last_ack_ms = tcp->now_ms;
     tcp_take_user_timeout(tcp, tcb, seg);
@@ -381,6 +383,9 @@ enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segme
 {
     tcp_ecn_arrives(tcb, seg);
     check_urg(tcp, tcb, seg); /* SEG.UP counts from SEG.SEQ, before it is trimmed */
+    if (seg->text_len && seq_lt(seg->seq, tcb->rcv.nxt)) { /* RFC 2883 4.2: old in part */
+        tcp_note_dsack(tcp, tcb, seg->seq, seq_min(seq_add(seg->seq, seg->text_len), tcb->rcv.nxt));
+    }
     tcp_trim(tcb, seg);
     enum hf_verdict verdict = process_text(tcp, tcb, seg);
     if (verdict == HF_V_CONTINUE || verdict == HF_V_OUT_OF_ORDER) {
@@ -427,6 +432,7 @@ enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t va
     enum hf_verdict verdict;
     if (tcb) {
         if (!(seg->ctl & SYN)) {
+            /* RFC7323-10 */
             seg->wnd <<= tcb->snd_wscale; /* RFC 7323 2.3: never in a SYN */
         }
         tcp_trace_segment(tcp, id, seg);

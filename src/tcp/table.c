@@ -295,6 +295,8 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     active->snd_sml = tcb->snd.una;
     active->recover = tcb->snd.una;
     active->cwr_end = tcb->snd.nxt;
+    active->backoff = (uint8_t)((tcb->modes & M_BACKOFF) >> M_BACKOFF_SHIFT);
+    tcb->modes &= ~(uint32_t)M_BACKOFF;
     return true;
 }
 
@@ -307,5 +309,6 @@ void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
         (tcb->flags & F_URGENT) || tcb->owes) {
         return;
     }
+    tcb->modes |= min_u32(active->backoff, M_BACKOFF >> M_BACKOFF_SHIFT) << M_BACKOFF_SHIFT;
     free_active(tcp, tcb);
 }

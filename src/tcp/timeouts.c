@@ -168,7 +168,7 @@ static bool end_of_ecn_wait(struct tcp *tcp, struct tcb *tcb, struct active *act
     return waited;
 }
 
-/* RETRANSMISSION TIMEOUT; RFC 6298 5.4 - 5.7. */
+/* RETRANSMISSION TIMEOUT; RFC 6298 5.4 - 5.7.  RFC6298-16, RFC6298-17, RFC6298-18 */
 static void retransmission_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     if (end_of_ecn_wait(tcp, tcb, active)) {

@@ -54,6 +54,7 @@ static size_t room(const struct writer *w)
     return MAX_OPTION_BYTES - w->at;
 }
 
+/* RFC7323-50 */
 static void put_sack_ok_and_ts(struct writer *w, const struct tcp_options *opt)
 {
     bool ts = (opt->present & OPT_TS) != 0;
@@ -89,6 +90,7 @@ static void put_cookie(struct writer *w, const struct tcp_options *opt)
     }
 }
 
+/* RFC2018-5 */
 static void put_sack(struct writer *w, const struct tcp_options *opt)
 {
     if (room(w) < 4 + BYTES_SACK_BLOCK) {

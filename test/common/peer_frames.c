@@ -297,6 +297,21 @@ static void check_ip(struct peer *p, const struct seen *seen)
         peer_fail(p, "TTL %u, DF %d: not what was expected of TCP", ip->ttl, ip->df);
 }
 
+/* RFC2018-21: what SACK blocks can be, the first one apart (it may be a duplicate, RFC 2883). */
+static void check_sack(struct peer *p, const struct segment *seg)
+{
+    const struct sack_block *b = seg->opt.sack;
+    for (unsigned i = 0; i < seg->opt.n_sack; i++) {
+        if (!seq_lt(b[i].left, b[i].right))
+            peer_fail(p, "an empty SACK block");
+        if (i > 0 && !seq_gt(b[i].left, seg->ack))
+            peer_fail(p, "a SACK block of what is acknowledged");
+        for (unsigned j = 1; j < i; j++)
+            if (seq_lt(b[i].left, b[j].right) && seq_lt(b[j].left, b[i].right))
+                peer_fail(p, "SACK blocks overlap");
+    }
+}
+
 /* MUST-65, RFC2018-1: options that belong on a SYN alone; X-31: who has no ACK bit. */
 static void check_place(struct peer *p, const uint8_t *tcp, const struct segment *seg)
 {
@@ -325,6 +340,7 @@ static void check_tcp(struct peer *p, struct seen *seen)
     if (!(seen->seg.ctl & ACK) && seen->seg.ack.v != 0)
         peer_fail(p, "an ACK field without the ACK bit");
     check_place(p, tcp, &seen->seg);
+    check_sack(p, &seen->seg);
 }
 
 static struct seen *keep(struct peer *p, const uint8_t *bytes, size_t len,

@@ -40,6 +40,7 @@ TEST(a_syn_is_repeated_after_1_3_7_15_31_63_and_127_seconds_then_the_open_fails)
     reads_result(HF_ERR_TIMED_OUT);
 }
 
+/* RFC6298-19 */
 TEST(after_a_lost_syn_data_starts_with_an_rto_of_3_seconds)
 {
     p->config.policy.timestamps = false;

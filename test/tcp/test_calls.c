@@ -319,6 +319,7 @@ TEST(a_largest_segment_set_on_the_listener_is_announced_and_used)
     refuses_option(HF_ERR_NOT_CONNECTED, HF_MAX_SEGMENT, 500); /* it went with the SYN */
 }
 
+/* RFC7323-24 */
 TEST(the_status_tells_numbers_windows_and_counts)
 {
     p->with.wscale = SHIFT(3);

@@ -159,6 +159,21 @@ TEST(options_of_the_syn_mean_nothing_later)
     holds_equal(status_of(options) & HF_OPT_SACK_OK, 0);
 }
 
+/* RFC7323-21: without the ACK bit the echo says nothing, whatever it holds. */
+TEST(the_echo_of_a_syn_without_ack_is_not_measured)
+{
+    opens();
+    struct seen *seen = peer_any(p);
+    uint32_t stamp = seen->seg.opt.ts_val;
+    peer_taken(p, seen);
+    after(100);
+    uint8_t octets[] = {1, 1, 8, 10, 0, 0, 0, 5, 0, 0, 0, 0};
+    put_be32(octets + 8, stamp);
+    sends_with_options(octets, SYN, .seq = IRS);
+    expects(SYN | ACK, .ack = IRS + 1, .tsecr = 5);
+    holds_equal(status_of(srtt_us), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +184,7 @@ int main(void)
         V4(an_illegal_option_length_in_an_open_connection_does_no_harm),
         BOTH(reserved_bits_are_not_looked_at),
         V4(options_of_the_syn_mean_nothing_later),
+        V4(the_echo_of_a_syn_without_ack_is_not_measured),
     };
     return cmocka_run_group_tests_name("header", tests, NULL, NULL);
 }

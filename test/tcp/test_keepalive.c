@@ -20,7 +20,7 @@ TEST(without_being_asked_for_there_are_no_keep_alives)
     expects_state(HF_ESTABLISHED);
 }
 
-/* MUST-28 */
+/* MUST-28, MAY-5 */
 TEST(the_first_keep_alive_comes_after_two_idle_hours)
 {
     establish_active();

@@ -38,6 +38,7 @@ TEST(a_syn_ack_has_all_options_that_the_syn_offered)
             .options = "mss 1460,sackOK,TS,nop,wscale 8");
 }
 
+/* RFC7323-4, RFC7323-22 */
 TEST(a_syn_ack_has_no_option_but_the_mss_that_the_syn_did_not_offer)
 {
     listens();

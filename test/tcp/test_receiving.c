@@ -77,6 +77,7 @@ TEST(one_ack_for_each_segment_held_also_when_they_come_together)
     expects_silence();
 }
 
+/* RFC2018-6, RFC2018-8 */
 TEST(sack_blocks_tell_what_is_held_the_newest_first)
 {
     p->with.sackok = true;
@@ -96,6 +97,7 @@ TEST(sack_blocks_tell_what_is_held_the_newest_first)
     reads(700);
 }
 
+/* RFC2018-7, RFC2018-8 */
 TEST(there_are_at_most_four_sack_blocks_and_three_beside_timestamps)
 {
     for (int ts = 0; ts < 2; ts++) {
@@ -120,6 +122,7 @@ TEST(there_are_at_most_four_sack_blocks_and_three_beside_timestamps)
     }
 }
 
+/* RFC2883-1, RFC2883-3 */
 TEST(a_duplicate_is_reported_as_the_first_block)
 {
     p->with.sackok = true;
@@ -134,6 +137,7 @@ TEST(a_duplicate_is_reported_as_the_first_block)
     expects(ACK, .ack = IRS + 301, .sack = {{IRS + 401, IRS + 501}, {IRS + 401, IRS + 501}});
 }
 
+/* RFC2018-2 */
 TEST(without_sack_permitted_there_is_never_a_sack_option)
 {
     p->config.policy.sack = false;
@@ -268,6 +272,7 @@ TEST(the_limit_of_the_application_never_takes_back_what_was_promised)
     peer_taken(p, seen);
 }
 
+/* RFC7323-11, RFC7323-8 */
 TEST(the_window_is_announced_with_the_scale_agreed_upon)
 {
     p->with.wscale = SHIFT(2);

@@ -32,7 +32,7 @@ static void sends_ten(struct peer *p, uint32_t queued)
     expects_silence();
 }
 
-/* MUST-19, RFC6298-17 */
+/* MUST-19, RFC6298-17, RFC6298-18 */
 TEST(text_is_sent_again_after_one_rto_then_after_doubled_ones)
 {
     establish_slowly(p);
@@ -46,6 +46,7 @@ TEST(text_is_sent_again_after_one_rto_then_after_doubled_ones)
     expects_state(HF_ESTABLISHED);
 }
 
+/* RFC6298-1, RFC6298-7 */
 TEST(the_rto_is_at_least_200_ms_above_the_round_trip_and_the_policy_can_raise_it)
 {
     establish_active();
@@ -80,7 +81,7 @@ TEST(after_15_repeats_the_connection_is_given_up_without_a_reset)
     expects(RST, .seq = ISS + 1);
 }
 
-/* MUST-18, RFC6298-9 */
+/* MUST-18, RFC6298-9, RFC6298-10 */
 TEST(a_segment_sent_twice_gives_no_round_trip_time)
 {
     establish_slowly(p);
@@ -99,6 +100,7 @@ TEST(a_segment_sent_twice_gives_no_round_trip_time)
     holds_equal(status_of(srtt_us), (7 * srtt + 20000) / 8);
 }
 
+/* RFC6298-12, RFC6298-14, RFC6298-15, RFC6928-8 */
 TEST(an_ack_of_new_text_starts_the_timer_anew_and_the_last_one_stops_it)
 {
     sends_ten(p, 10000);
@@ -121,6 +123,7 @@ TEST(an_idle_connection_has_no_timer)
     holds_equal(hf_deadline(p->stack, &p->env), INT64_MAX);
 }
 
+/* RFC6298-16, RFC5681-15, RFC6928-6 */
 TEST(after_a_timeout_one_segment_goes_and_slow_start_begins_again)
 {
     sends_ten(p, 15000);
@@ -216,6 +219,7 @@ TEST(duplicates_after_a_recovery_do_not_begin_another)
         SEGMENT(from), SEGMENT(to)                                                                 \
     }
 
+/* RFC2018-10, RFC2018-11, RFC2018-14 */
 TEST(with_sack_only_what_is_missing_goes_again_as_the_pipe_empties)
 {
     p->with.sackok = true;
@@ -262,6 +266,7 @@ TEST(two_segments_sacked_are_not_enough)
     holds(!status_of(in_recovery));
 }
 
+/* RFC2018-12, RFC2018-13, RFC2018-15 */
 TEST(after_a_timeout_sack_marks_are_forgotten)
 {
     p->with.sackok = true;
@@ -275,6 +280,7 @@ TEST(after_a_timeout_sack_marks_are_forgotten)
     expects_silence();
 }
 
+/* RFC2018-20 */
 TEST(sack_blocks_that_cannot_be_are_ignored)
 {
     p->with.sackok = true;
@@ -312,7 +318,7 @@ TEST(a_partial_ack_of_a_segment_repeats_the_rest)
     expects_after(250, 330, ACK, .seq = ISS + 401, .len = 600);
 }
 
-/* */
+/* */
 TEST(the_user_timeout_ends_an_open_connection_silently)
 {
     establish_slowly(p);

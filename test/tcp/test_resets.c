@@ -375,6 +375,7 @@ TEST(an_abort_in_fin_wait_1_fin_wait_2_and_close_wait_resets)
     }
 }
 
+/* RFC5961-2 */
 TEST(an_exact_reset_ends_closing_and_last_ack_in_order)
 {
     establish_active();
@@ -396,6 +397,7 @@ TEST(an_exact_reset_ends_closing_and_last_ack_in_order)
     expects_closed(HF_OK);
 }
 
+/* RFC7323-42 */
 TEST(a_reset_of_a_connection_with_timestamps_carries_one_and_a_bare_reset_none)
 {
     p->with.tsval = 1000;
@@ -406,6 +408,7 @@ TEST(a_reset_of_a_connection_with_timestamps_carries_one_and_a_bare_reset_none)
     expects(RST, .options = "");
 }
 
+/* RFC7323-43 */
 TEST(a_reset_needs_no_timestamp_and_is_not_judged_by_paws)
 {
     p->with.tsval = 1000;

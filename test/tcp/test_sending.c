@@ -186,7 +186,7 @@ TEST(a_window_update_alone_lets_more_go)
     expects(ACK, .seq = ISS + 1461, .len = 1460);
 }
 
-/* REC-1 */
+/* REC-1, RFC7323-7, RFC7323-10 */
 TEST(the_peers_window_is_scaled_by_its_option_but_not_in_its_syn)
 {
     p->with.wscale = SHIFT(7);
@@ -202,6 +202,7 @@ TEST(the_peers_window_is_scaled_by_its_option_but_not_in_its_syn)
     holds_equal(status_of(snd_wnd), 6400);
 }
 
+/* RFC7323-12 */
 TEST(a_shift_above_14_counts_as_14)
 {
     p->with.wscale = SHIFT(15);

@@ -10,6 +10,7 @@ static void establish_stamped(struct peer *p)
     establish_active();
 }
 
+/* RFC7323-20, RFC7323-23, RFC7323-50 */
 TEST(every_segment_carries_the_option_once_it_was_agreed_upon)
 {
     establish_stamped(p);
@@ -30,6 +31,7 @@ TEST(without_the_option_in_both_syns_there_is_none_later)
     expects(ACK, .options = "");
 }
 
+/* RFC7323-29, RFC7323-45, RFC7323-46, RFC7323-49 */
 TEST(the_clock_ticks_once_a_millisecond_and_differs_between_connections)
 {
     establish_stamped(p);
@@ -43,6 +45,7 @@ TEST(the_clock_ticks_once_a_millisecond_and_differs_between_connections)
     holds(apart > 10000 || apart < -10000); /* section 5.4 */
 }
 
+/* RFC7323-37, RFC7323-38, RFC7323-54 */
 TEST(an_old_timestamp_is_answered_and_the_segment_dropped)
 {
     establish_stamped(p);
@@ -68,6 +71,7 @@ TEST(an_old_timestamp_on_a_bare_ack_is_answered_within_the_challenge_limit)
     holds_equal(status_of(queued_bytes), 10);
 }
 
+/* RFC7323-36 */
 TEST(timestamps_are_compared_modulo_2_to_the_32)
 {
     p->with.tsval = 0xfffffff0;
@@ -78,6 +82,7 @@ TEST(timestamps_are_compared_modulo_2_to_the_32)
     expects(ACK, .ack = IRS + 11, .tsecr = 5);
 }
 
+/* RFC7323-47, RFC7323-53 */
 TEST(after_24_days_of_silence_any_timestamp_is_taken)
 {
     establish_stamped(p);
@@ -88,6 +93,7 @@ TEST(after_24_days_of_silence_any_timestamp_is_taken)
     expects_after(0, 50, ACK, .ack = IRS + 21, .tsecr = 1500);
 }
 
+/* RFC7323-32, RFC7323-35 */
 TEST(the_earliest_segment_that_the_ack_covers_is_echoed)
 {
     establish_stamped(p);
@@ -99,6 +105,7 @@ TEST(the_earliest_segment_that_the_ack_covers_is_echoed)
     expects_after(0, 50, ACK, .tsecr = 2020);
 }
 
+/* RFC7323-33, RFC7323-35 */
 TEST(text_ahead_of_a_gap_does_not_move_what_is_echoed)
 {
     establish_stamped(p);
@@ -110,6 +117,7 @@ TEST(text_ahead_of_a_gap_does_not_move_what_is_echoed)
     expects(ACK, .ack = IRS + 301, .tsecr = 2020); /* (C) */
 }
 
+/* RFC7323-25 */
 TEST(a_segment_without_the_option_is_dropped_silently)
 {
     establish_stamped(p);

@@ -1,5 +1,4 @@
-/* RFC 9293 section 3.8.5: urgent data as a mark, both ways (MUST-30, 31, 32, 62; SHLD-13 is about
- * applications). */
+/* RFC 9293 section 3.8.5: urgent data as a mark, both ways. */
 #include "common/peer.h"
 
 /* MUST-30 */

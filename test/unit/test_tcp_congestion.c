@@ -81,6 +81,7 @@ static void a_timeout_forgets_what_the_peer_said_it_holds(void **state)
     bench_end(&t);
 }
 
+/* RFC2018-19 */
 static void a_kept_scoreboard_goes_when_the_peer_has_dropped_what_it_held(void **state)
 {
     (void)state;

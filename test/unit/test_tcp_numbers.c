@@ -19,7 +19,7 @@ static void begin(struct bench *t)
 
 /* RFC 6298 ------------------------------------------------------------------------------------- */
 
-/* MUST-18, RFC6298-3 */
+/* MUST-18, RFC6298-3, RFC6298-2, RFC6298-4, RFC6298-5, RFC8961-1 */
 static void the_rto_follows_rfc_6298(void **state)
 {
     (void)state;
@@ -41,6 +41,7 @@ static void the_rto_follows_rfc_6298(void **state)
     bench_end(&t);
 }
 
+/* RFC6298-6, RFC6298-11 */
 static void a_steady_round_trip_keeps_the_floor_of_200_ms(void **state)
 {
     (void)state;
@@ -55,6 +56,7 @@ static void a_steady_round_trip_keeps_the_floor_of_200_ms(void **state)
     bench_end(&t);
 }
 
+/* RFC6298-8, RFC6298-17 */
 static void each_timeout_doubles_the_rto_up_to_its_cap(void **state)
 {
     (void)state;
@@ -93,7 +95,7 @@ static void after_a_lost_syn_data_starts_with_three_seconds(void **state)
     bench_end(&t);
 }
 
-/* 5.1 - 5.3 */
+/* 5.1 - 5.3; RFC6298-13, RFC6298-14 */
 static void the_timer_runs_while_something_is_in_flight(void **state)
 {
     (void)state;

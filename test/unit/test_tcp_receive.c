@@ -381,7 +381,7 @@ static void at_most_four_blocks_go_and_three_beside_timestamps(void **state)
     }
 }
 
-/* RFC 2883 4.1 and 4.2: the duplicate first, then the block it lies in. */
+/* RFC 2883 4.1 and 4.2: the duplicate first, then the block it lies in.  RFC2883-1, RFC2883-2 */
 static void rfc2883_the_duplicate_is_reported_first_and_once(void **state)
 {
     (void)state;

@@ -49,6 +49,7 @@ static void expect_options(uint32_t present, uint8_t fo_len, const char *octets,
 
 #define TS "\x08\x0a\xaa\xbb\xcc\xdd\x11\x22\x33\x44"
 
+/* RFC2018-5, RFC7323-50 */
 static void options_stand_in_the_order_of_mainstream_stacks(void **state)
 {
     (void)state;
