@@ -93,8 +93,8 @@ enum {
     M_RCV_FIXED = 1u << 8,    /* the application has set HF_RECEIVE_WINDOW: it is not tuned  */
     M_SND_FIXED = 1u << 9,    /* ... HF_SEND_BUFFER                                          */
     M_NO_STATS = 1u << 10,    /* max_stats were out when it wanted one: counted once         */
-    M_BACKOFF_SHIFT = 20,
-    M_BACKOFF = 31u << 20,    /* RFC 6298 5: the doublings that outlast the active record    */
+    M_BACKOFF_SHIFT = 11,
+    M_BACKOFF = 31u << 11,    /* RFC 6298 5: the doublings that outlast the active record    */
     M_NO_REPORTS = 1u << 31,  /* the application wants no error reports (SHLD-20)            */
     M_SYN_LOST = 1u << 26,    /* our SYN or SYN,ACK was sent three times: it was lost        */
     M_WINDOW_LOST = 1u << 27, /* something was lost in the initial window                    */
