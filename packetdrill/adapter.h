@@ -5,7 +5,7 @@
  *     network.c   the stack, its addresses, packets in and out
  *     sysctl.c    net.ipv4.* of this network namespace, as a policy
  *     socket.c    socket bind listen accept connect shutdown close
- *     send.c receive.c option.c info.c poll.c epoll.c pipe.c    the rest of the calls
+ *     send.c receive.c option.c info.c poll.c epoll.c pipe.c zero_copy.c   the rest of the calls
  *
  * Time passes only in usleep, in netdev_receive with nothing to give, by a microsecond in
  * gettimeofday, and in a call of the script's thread that waits.  A call in another thread (a
@@ -35,7 +35,7 @@ enum { FD_FIRST = 700, FD_COUNT = 256, PACKET_MAX = 65535 };
 struct sysctls {
     int64_t timestamps, sack, window_scaling, slow_start_after_idle, syn_retries, synack_retries;
     int64_t retries2, fin_timeout, abort_on_overflow, rfc1337, default_ttl, reordering;
-    int64_t min_tso_segs;
+    int64_t min_tso_segs, ecn;
     int64_t rmem_default, rmem_max, wmem_default, wmem_max, notsent_lowat;
 };
 
@@ -60,12 +60,20 @@ struct kept_option {
 
 struct options {
     struct kept_option core[HF_OPTIONS];
-    bool reuse_address, reuse_port, keep_alive, v6_only, inq, corked, free_bind;
+    bool reuse_address, reuse_port, keep_alive, v6_only, inq, free_bind, zero_copy;
     int linger; /* seconds, -1: off                                              */
     int receive_low_water;
     int send_buffer, receive_buffer; /* as read back; 0: not set                                 */
     int64_t receive_timeout_ns, send_timeout_ns; /* NEVER: none                                  */
     uint32_t notsent_low;                        /* 0: the sysctl's                              */
+};
+
+/* MSG_ZEROCOPY: sends whose octets are not all acknowledged, then those that are done, numbered. */
+struct zero_copy {
+    uint32_t next; /* the number of the next send                                              */
+    uint32_t done; /* those below it are acknowledged                                          */
+    uint32_t told; /* those below it were read from the error queue                            */
+    uint64_t ends[64]; /* of the sends done .. next, octets of the stream; by number mod 64    */
 };
 
 struct sock {
@@ -83,6 +91,7 @@ struct sock {
     hf_handle handle;        /* of connection or listener, 0: none                             */
     struct hf_endpoint local, remote;
     struct options options;
+    struct zero_copy zero_copy;
 };
 
 struct epoll;
@@ -178,6 +187,12 @@ ssize_t send_message(struct adapter *a, int fd, const struct msghdr *msg, int fl
 uint32_t send_room(const struct adapter *a, const struct sock *s, const struct hf_status *status);
 bool send_is_writable(const struct adapter *a, const struct sock *s,
                       const struct hf_status *status);
+
+/* zero_copy.c */
+void zero_copy_sent(struct adapter *a, struct sock *s);
+/* Looks for sends that are acknowledged; true: there are new ones. */
+bool zero_copy_look(struct adapter *a, struct sock *s);
+ssize_t zero_copy_read(struct sock *s, struct msghdr *msg);
 
 /* receive.c */
 ssize_t receive_message(struct adapter *a, int fd, struct msghdr *msg, int flags);

@@ -8,7 +8,7 @@
 
 #include "adapter.h"
 
-enum { PRIVATE_BITS = (int)(EPOLLET | EPOLLONESHOT | EPOLLWAKEUP) };
+enum { PRIVATE_BITS = (int)(EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE) };
 
 struct item {
     struct item *next; /* all, in the order of adding   */
@@ -126,8 +126,8 @@ int epoll_control(struct adapter *a, int epfd, int op, int fd, const struct epol
     if (op != EPOLL_CTL_DEL && event == NULL) {
         return -EFAULT;
     }
-    if (op != EPOLL_CTL_DEL && (event->events & EPOLLEXCLUSIVE)) {
-        return -EINVAL; /* it is about several processes that wait */
+    if (op == EPOLL_CTL_MOD && (event->events & EPOLLEXCLUSIVE)) {
+        return -EINVAL; /* with ADD it says that one of those who wait is enough: there is one */
     }
     struct item **link = find(e->epoll, fd);
     switch (op) {

@@ -110,6 +110,12 @@ static int set_socket(struct adapter *a, struct sock *s, int name, const void *v
     case SO_RCVLOWAT:
         s->options.receive_low_water = number < 0 ? INT32_MAX : number ? number : 1;
         return 0;
+    case SO_ZEROCOPY:
+        if (number < 0 || number > 1) {
+            return -EINVAL;
+        }
+        s->options.zero_copy = number;
+        return 0;
     case SO_KEEPALIVE:
         return set_core(a, s, HF_KEEPALIVE, number != 0);
     case SO_OOBINLINE:
@@ -166,6 +172,9 @@ static int get_socket(struct adapter *a, struct sock *s, int name, int *number)
         return 0;
     case SO_RCVLOWAT:
         *number = s->options.receive_low_water;
+        return 0;
+    case SO_ZEROCOPY:
+        *number = s->options.zero_copy;
         return 0;
     case SO_KEEPALIVE:
         *number = get_core(a, s, HF_KEEPALIVE, 0) != 0;
@@ -289,6 +298,10 @@ static int set_ip(struct adapter *a, struct sock *s, int level, int name, int nu
         s->options.v6_only = number != 0;
         return 0;
     }
+    if (four && name == IP_MTU_DISCOVER) {
+        bool known = number == IP_PMTUDISC_DONT || number == IP_PMTUDISC_WANT;
+        return known ? set_core(a, s, HF_MAY_FRAGMENT, number == IP_PMTUDISC_DONT) : -EINVAL;
+    }
     if (four && name == IP_FREEBIND) {
         s->options.free_bind = number != 0; /* every address is ours once it is bound */
         return 0;
@@ -309,6 +322,11 @@ static int get_ip(struct adapter *a, struct sock *s, int level, int name, int *n
     }
     if (!four && name == IPV6_V6ONLY) {
         *number = s->options.v6_only;
+        return 0;
+    }
+    if (four && name == IP_MTU_DISCOVER) {
+        bool may = get_core(a, s, HF_MAY_FRAGMENT, 0) != 0;
+        *number = may ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
         return 0;
     }
     if (four && name == IP_FREEBIND) {

@@ -25,7 +25,8 @@ static uint32_t mask_of_socket(const struct adapter *a, struct sock *s)
         s->wants_room = s->wants_room || !room;
         mask |= status.urgent ? EPOLLPRI : 0u;
     }
-    return mask | (s->error ? EPOLLERR : 0u);
+    bool queued = s->zero_copy.told != s->zero_copy.done;
+    return mask | (s->error || queued ? EPOLLERR : 0u);
 }
 
 uint32_t poll_mask(struct adapter *a, int fd)

@@ -163,8 +163,8 @@ ssize_t receive_message(struct adapter *a, int fd, struct msghdr *msg, int flags
     if (flags & ~FLAGS_KNOWN) {
         return -EOPNOTSUPP;
     }
-    if (flags & (MSG_ERRQUEUE | MSG_OOB)) {
-        return flags & MSG_ERRQUEUE ? -EAGAIN : -EINVAL;
+    if (flags & (MSG_ERRQUEUE | MSG_OOB)) { /* urgent data is in the stream, RFC 6093 */
+        return flags & MSG_ERRQUEUE ? zero_copy_read(s, msg) : -EINVAL;
     }
     struct reading r = {.s = s, .msg = msg, .flags = flags};
     for (size_t i = 0; i < msg->msg_iovlen; i++) {

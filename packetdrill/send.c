@@ -11,7 +11,8 @@
 #include "handfast/host.h"
 
 enum {
-    FLAGS_KNOWN = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_OOB | MSG_CONFIRM,
+    FLAGS_KNOWN =
+        MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_OOB | MSG_CONFIRM | MSG_ZEROCOPY,
     BLOCK_MAX = 65535,
 };
 
@@ -164,6 +165,28 @@ static ssize_t total_of(const struct msghdr *msg)
     return (ssize_t)total;
 }
 
+/* Waits for room as often as it takes. */
+static ssize_t send_all(struct adapter *a, struct sock *s, const struct msghdr *msg, size_t total,
+                        int flags, int64_t deadline)
+{
+    size_t sent = 0;
+    while (sent < total) {
+        ssize_t n = fill(a, s, msg, sent, total, flags);
+        sent += n > 0 ? (size_t)n : 0;
+        if (n < 0 || sent == total) {
+            return sent ? (ssize_t)sent : n;
+        }
+        s->wants_room = true;
+        if (!clock_wait(a, has_room, s, deadline)) {
+            return sent ? (ssize_t)sent : -EAGAIN;
+        }
+        if (s->ended || s->error || s->shut_write) {
+            return sent ? (ssize_t)sent : send_error(s);
+        }
+    }
+    return (ssize_t)sent;
+}
+
 ssize_t send_message(struct adapter *a, int fd, const struct msghdr *msg, int flags)
 {
     struct sock *s = fd_sock(a, fd);
@@ -181,21 +204,9 @@ ssize_t send_message(struct adapter *a, int fd, const struct msghdr *msg, int fl
     if (error) {
         return error;
     }
-    ssize_t sent = 0;
-    while (sent < total) {
-        ssize_t n = fill(a, s, msg, (size_t)sent, (size_t)total, flags);
-        sent += n > 0 ? n : 0;
-        if (n < 0 || sent == total) {
-            return sent ? sent : n;
-        }
-        s->wants_room = true;
-        if (!clock_wait(a, has_room, s, deadline)) {
-            return sent ? sent : -EAGAIN;
-        }
-        error = s->ended || s->error || s->shut_write ? (sent ? -EPIPE : send_error(s)) : 0;
-        if (error) {
-            return sent ? sent : error;
-        }
+    ssize_t sent = send_all(a, s, msg, (size_t)total, flags, deadline);
+    if (sent > 0 && (flags & MSG_ZEROCOPY) && s->options.zero_copy) {
+        zero_copy_sent(a, s);
     }
     return sent;
 }

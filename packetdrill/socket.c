@@ -171,7 +171,13 @@ void socket_look_for_room(struct adapter *a)
 {
     for (int i = 0; i < FD_COUNT; i++) {
         struct entry *e = a->entries[i];
-        if (e == NULL || e->kind != KIND_TCP || !e->sock.wants_room) {
+        if (e == NULL || e->kind != KIND_TCP) {
+            continue;
+        }
+        if (zero_copy_look(a, &e->sock)) {
+            epoll_edge(a, e->fd, EPOLLERR);
+        }
+        if (!e->sock.wants_room) {
             continue;
         }
         struct hf_status status;

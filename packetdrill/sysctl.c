@@ -71,6 +71,7 @@ void sysctl_read(struct sysctls *s)
         {"tcp_rfc1337", &s->rfc1337},
         {"ip_default_ttl", &s->default_ttl},
         {"tcp_reordering", &s->reordering},
+        {"tcp_ecn", &s->ecn},
         {"tcp_min_tso_segs", &s->min_tso_segs},
         {"tcp_notsent_lowat", &s->notsent_lowat},
     };
@@ -106,6 +107,8 @@ void sysctl_apply(const struct sysctls *s, struct hf_policy *policy)
     policy->max_receive_window = within(65536, s->rmem_max, 1 << 30);
     policy->receive_window = within(1024, s->rmem_default / 2, policy->max_receive_window);
     policy->send_buffer = within(4096, s->wmem_default, 1 << 30);
-    policy->slow_start_l = UINT16_MAX;  /* an ACK counts for all that it acknowledges */
+    policy->slow_start_l = UINT16_MAX; /* an ACK counts for all that it acknowledges */
+    static const uint8_t ecn[] = {HF_ECN_OFF, HF_ECN_ASK, HF_ECN_ACCEPT};
+    policy->ecn = ecn[within(0, s->ecn, 2)];
     policy->ts_tolerate_missing = true; /* scripts leave them out at will */
 }

@@ -103,9 +103,9 @@ static uint32_t flag_of(enum hf_option option)
 static int set_listener_option(struct tcp *tcp, struct listener *l, enum hf_option option,
                                int64_t value)
 {
-    if (option == HF_KEEPALIVE && between(0, value, 1)) {
-        l->inherit_modes = (l->inherit_modes & ~(uint32_t)M_KEEPALIVE) | (value ? M_KEEPALIVE : 0);
-        return HF_OK;
+    if (option == HF_KEEPALIVE || option == HF_MAY_FRAGMENT) {
+        uint32_t mode = option == HF_KEEPALIVE ? M_KEEPALIVE : M_MAY_FRAGMENT;
+        return tcp_set_mode(&l->inherit_modes, mode, value);
     }
     uint32_t flag = flag_of(option);
     if (option == HF_CONGESTION_CONTROL) {
@@ -132,6 +132,9 @@ static int listener_option(const struct tcp *tcp, const struct listener *l, enum
         return HF_OK;
     case HF_KEEPALIVE:
         *value = (l->inherit_modes & M_KEEPALIVE) != 0;
+        return HF_OK;
+    case HF_MAY_FRAGMENT:
+        *value = (l->inherit_modes & M_MAY_FRAGMENT) != 0;
         return HF_OK;
     case HF_RECEIVE_WINDOW:
         *value = l->rcv_buf;

@@ -69,6 +69,12 @@ static void put_checksum(struct output *o, struct hf_frame_out *frame, uint8_t *
     }
 }
 
+/* RFC 6864 4.3: no other of this path within an MSL, most likely. */
+static uint16_t fragment_ident(const struct output *o)
+{
+    return (uint16_t)rng_u64(&secret_of(&o->st->tcp)->rng);
+}
+
 void frame_segment(struct output *o, const struct stack_path *path, const uint8_t mac[6],
                    const struct tcp_out *out)
 {
@@ -80,7 +86,8 @@ void frame_segment(struct output *o, const struct stack_path *path, const uint8_
         .proto = WIRE_PROTO_TCP,
         .ttl = out->ttl, /* MUST-49, RFC1122-5 */
         .tos = out->tos,
-        .df = true, /* path MTU discovery, RFC 1191; so the ident may be 0: RFC6864-1, RFC7323-48 */
+        .df = !out->may_fragment,                           /* path MTU discovery, RFC 1191 */
+        .ident = out->may_fragment ? fragment_ident(o) : 0, /* with DF any: RFC6864-1, RFC7323-48 */
         .total_len = (id->v4 ? 20u : 40u) + (uint32_t)tcp_len + out->text_len,
         .flow_label = id->v4 ? 0 : flow_label(&o->st->tcp, id),
     };

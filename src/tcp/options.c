@@ -109,13 +109,18 @@ static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, in
     return error;
 }
 
-static int set_reports(struct tcb *tcb, int64_t value)
+int tcp_set_mode(uint32_t *modes, uint32_t mode, int64_t value)
 {
     if (value != 0 && value != 1) {
         return HF_ERR_INVALID;
     }
-    tcb->modes = value ? tcb->modes & ~(uint32_t)M_NO_REPORTS : tcb->modes | M_NO_REPORTS;
+    *modes = value ? *modes | mode : *modes & ~mode;
     return HF_OK;
+}
+
+static int set_reports(struct tcb *tcb, int64_t value)
+{
+    return tcp_set_mode(&tcb->modes, M_NO_REPORTS, value == 0 || value == 1 ? !value : value);
 }
 
 static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
@@ -125,6 +130,8 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
         return set_nodelay(tcp, tcb, value);
     case HF_CORK:
         return set_flag(tcb, F_CORK, value);
+    case HF_MAY_FRAGMENT:
+        return tcp_set_mode(&tcb->modes, M_MAY_FRAGMENT, value);
     case HF_QUICK_ACK:
         return set_flag(tcb, F_QUICK_ACK, value);
     case HF_RECEIVE_WINDOW:
@@ -176,6 +183,9 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         return HF_OK;
     case HF_CORK:
         *value = (tcb->flags & F_CORK) != 0;
+        return HF_OK;
+    case HF_MAY_FRAGMENT:
+        *value = (tcb->modes & M_MAY_FRAGMENT) != 0;
         return HF_OK;
     case HF_RECEIVE_WINDOW:
         *value = tcb->rcv_buf;

@@ -203,6 +203,7 @@ static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out,
     tcp_id(tcp, tcb, &out->id);
     out->ttl = tcb->ttl;
     out->tos = tcb->tos;
+    out->may_fragment = (tcb->modes & M_MAY_FRAGMENT) != 0;
     out->gso_size = 0;
     out->text_len = out->n_slices = 0;
     out->seg.sport = out->id.lport;

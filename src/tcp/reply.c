@@ -153,6 +153,7 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
     out->id.v4 = wire_is_v4(reply->remote);
     out->ttl = reply->ttl;
     out->tos = reply->tos;
+    out->may_fragment = false;
     out->seg = (struct segment){
         .seq = reply->seq,
         .ack = reply->ack,

@@ -89,6 +89,7 @@ enum {
 enum {
     M_KEEPALIVE = 1u << 0,    /* RFC 9293 3.8.4: an idle peer is asked whether it is there   */
     M_TELL_TIMEOUT = 1u << 1, /* RFC 5482: the next segment carries the option               */
+    M_MAY_FRAGMENT = 1u << 7, /* HF_MAY_FRAGMENT: no DF                                      */
     M_DOUBT = 1u << 2,        /* R1 was reached: IP shall doubt the next hop (MUST-20)       */
     M_RCV_FIXED = 1u << 8,    /* the application has set HF_RECEIVE_WINDOW: it is not tuned  */
     M_SND_FIXED = 1u << 9,    /* ... HF_SEND_BUFFER                                          */
@@ -410,7 +411,7 @@ struct listener {
     uint16_t max_segment;
     uint8_t ttl, tos;
     uint32_t inherit;       /* F_NODELAY, F_QUICK_ACK                     */
-    uint32_t inherit_modes; /* M_KEEPALIVE, M_CONGESTION, M_*_FIXED, M_ECN_SETTINGS */
+    uint32_t inherit_modes; /* those of M_* that a listener's connections begin with */
     uint32_t extra;         /* struct extra, 0: none: copied to each      */
     uint32_t cookie_ms;     /* RFC 4987: the last SYN cookie; valid: cookies_out */
     bool cookies_out;

@@ -93,6 +93,7 @@ struct tcp_out {
     struct conn_id id;
     struct segment seg; /* header fields; wnd as it goes into the header            */
     uint8_t ttl, tos;
+    bool may_fragment; /* IPv4: no DF                                               */
     uint16_t gso_size; /* text is to be cut into segments of this many octets, 0: no */
     uint32_t text_len;
     uint32_t n_slices;
@@ -204,6 +205,8 @@ int tcp_set_option(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int6
 int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, int64_t *value);
 /* HF_CONGESTION_CONTROL in the modes of a tcb or a listener. */
 int tcp_set_congestion(uint32_t *modes, int64_t value);
+/* An option of 0 or 1 that is a bit of them. */
+int tcp_set_mode(uint32_t *modes, uint32_t mode, int64_t value);
 /* Text accepted from the user and not acknowledged. */
 uint32_t tcp_queued(const struct tcp *tcp, const struct tcb *tcb);
 /* An ICMP error about a segment of ours: soft, hard, or the path's new MTU.  False: not taken, the
