@@ -55,6 +55,34 @@ static int64_t sending_ns(const struct path *path, uint64_t bytes)
     return (int64_t)(bytes * 8 * 1000000000 / path->how.rate_bps);
 }
 
+/* RFC 3168 5: ECT becomes CE. The IPv4 header's sum: RFC 1624, equation (3), as the second octet
+ * of its first word grows. */
+static bool mark(uint8_t *ip, uint32_t len)
+{
+    bool v4 = len >= 20 && ip[0] >> 4 == 4;
+    unsigned shift = v4 ? 0 : 4;
+    unsigned codepoint = ip[1] >> shift & 3u;
+    if (len < 20 || codepoint == 0) {
+        return false;
+    }
+    ip[1] = (uint8_t)(ip[1] | 3u << shift);
+    if (v4) {
+        uint32_t sum = (uint32_t)ip[10] << 8 | ip[11];
+        sum = (~sum & 0xffff) + (3 - codepoint);
+        sum = ~((sum & 0xffff) + (sum >> 16));
+        ip[10] = (uint8_t)(sum >> 8);
+        ip[11] = (uint8_t)sum;
+    }
+    return true;
+}
+
+static bool queue_is_long(const struct path *path, int64_t now_ns)
+{
+    uint32_t mark_bytes = path->how.mark_bytes;
+    return mark_bytes != 0 && path->how.rate_bps != 0 &&
+           path->free_ns > now_ns + sending_ns(path, mark_bytes);
+}
+
 /* When the last octet of it has left the bottleneck; -1: the queue is full. */
 static int64_t through_bottleneck(struct path *path, int64_t now_ns, uint32_t len)
 {
@@ -72,7 +100,8 @@ static int64_t through_bottleneck(struct path *path, int64_t now_ns, uint32_t le
     return path->free_ns;
 }
 
-static void put(struct path *path, int lane, int64_t at_ns, const void *bytes, uint32_t len)
+static struct path_frame *put(struct path *path, int lane, int64_t at_ns, const void *bytes,
+                              uint32_t len)
 {
     struct path_frame *frame = malloc(sizeof *frame + len);
     if (frame == NULL) {
@@ -82,6 +111,7 @@ static void put(struct path *path, int lane, int64_t at_ns, const void *bytes, u
     memcpy(frame->bytes, bytes, len);
     *path->lane[lane].last = frame;
     path->lane[lane].last = &frame->next;
+    return frame;
 }
 
 bool path_offer(struct path *path, int64_t now_ns, const void *bytes, uint32_t len)
@@ -95,6 +125,7 @@ bool path_offer(struct path *path, int64_t now_ns, const void *bytes, uint32_t l
         path->counts.dead++;
         return false;
     }
+    bool marked = queue_is_long(path, now_ns);
     int64_t left_ns = through_bottleneck(path, now_ns, len);
     if (left_ns < 0) {
         path->counts.dropped++;
@@ -107,9 +138,9 @@ bool path_offer(struct path *path, int64_t now_ns, const void *bytes, uint32_t l
     path->counts.late += late;
     path->counts.twice += twice;
     int64_t at_ns = left_ns + how->delay_ns + (late ? how->late_ns : 0);
-    put(path, late ? LATE : ON_TIME, at_ns, bytes, len);
-    if (twice) {
-        put(path, late ? LATE : ON_TIME, at_ns, bytes, len);
+    for (int i = 0; i <= twice; i++) {
+        struct path_frame *frame = put(path, late ? LATE : ON_TIME, at_ns, bytes, len);
+        path->counts.marked += marked && mark(frame->bytes, len);
     }
     return true;
 }

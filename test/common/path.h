@@ -17,10 +17,12 @@
 
 /* Chances are parts per million of the frames. */
 struct path_how {
-    uint64_t rate_bps;              /* of the bottleneck; 0: no bottleneck, no queue             */
-    int64_t delay_ns;               /* behind it                                                 */
-    uint32_t queue_bytes;           /* waiting or being sent at most; 0: as many as there are    */
-    uint32_t lose;                  /* each by itself                                            */
+    uint64_t rate_bps;    /* of the bottleneck; 0: no bottleneck, no queue             */
+    int64_t delay_ns;     /* behind it                                                 */
+    uint32_t queue_bytes; /* waiting or being sent at most; 0: as many as there are    */
+    uint32_t mark_bytes;  /* with more waiting, IP packets that allow it are marked CE (RFC
+                             3168 5); 0: none is                                       */
+    uint32_t lose;        /* each by itself                                            */
     uint32_t burst_from, burst_end; /* losing all begins, ends (Gilbert's model)                 */
     uint32_t late;                  /* takes late_ns longer: those behind it overtake            */
     int64_t late_ns;
@@ -34,7 +36,7 @@ struct path_counts {
     uint64_t lost;    /* to the dice                   */
     uint64_t dropped; /* to the full queue             */
     uint64_t dead;    /* offered to the dead path      */
-    uint64_t late, twice;
+    uint64_t late, twice, marked;
 };
 
 struct path_frame {

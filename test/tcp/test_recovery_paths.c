@@ -37,8 +37,9 @@ static const struct path_case all[] = {
     {"bursts", {.burst_from = 500, .burst_end = 100000}},
     {"reorder", {.late = 100000, .late_ns = 20000000}},
     {"dead", {.dead_from_ns = 20000000000, .dead_until_ns = 23000000000}},
+    {"marks", {.mark_bytes = 600000}},
 };
-enum { CLEAN, LOSS_01, LOSS_1, LOSS_3, BURSTS, REORDER, DEAD, CASES };
+enum { CLEAN, LOSS_01, LOSS_1, LOSS_3, BURSTS, REORDER, DEAD, MARKS, CASES };
 
 struct result {
     double mbit, again, spurious; /* the latter in percent of the segments sent */
@@ -59,6 +60,7 @@ static void begin(struct path_pair *pair, const struct path_case *which, uint64_
     config.large_chunks = 8192; /* memory is no limit, as at the kernel's */
     config.small_chunks = 65536;
     config.max_ranges = 65536;
+    config.policy.ecn = which->how.mark_bytes ? HF_ECN_ASK : HF_ECN_OFF;
     there.rate_bps = RATE_BPS;
     there.delay_ns = RTT_MS * MS / 2;
     there.queue_bytes = RATE_BPS / 8 / 1000 * RTT_MS / FRAME * FRAME;
@@ -191,6 +193,14 @@ static void a_link_that_is_dead_for_three_seconds_is_used_again(void **state)
     holds(DEAD, (struct result){.mbit = 80.5, .again = 2, .spurious = 1});
 }
 
+/* RFC 3168: once slow start is over (it overshoots before the first echo), nothing is lost any
+ * more: what is sent again of a minute is what slow start lost. */
+static void a_queue_that_marks_keeps_the_link_busy_and_loses_next_to_nothing(void **state)
+{
+    (void)state;
+    holds(MARKS, (struct result){.mbit = 90, .again = 0.3, .spurious = 0.1});
+}
+
 static void print(int64_t seconds, uint64_t seed)
 {
     for (int i = 0; i < CASES; i++) {
@@ -207,6 +217,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(loss_at_random_is_repaired_and_nothing_else_is_sent_again),
         cmocka_unit_test(bursts_of_losses_are_repaired),
         cmocka_unit_test(a_link_that_is_dead_for_three_seconds_is_used_again),
+        cmocka_unit_test(a_queue_that_marks_keeps_the_link_busy_and_loses_next_to_nothing),
     };
     for (int i = 0; i < CASES && argc > 3; i++) {
         if (strcmp(argv[3], all[i].name) == 0) {

@@ -55,6 +55,40 @@ static void what_finds_the_queue_full_is_dropped(void **state)
     path_end(&path);
 }
 
+/* The header of RFC 1071's kind: its sum stays right. */
+static uint16_t header_sum(const uint8_t *ip)
+{
+    uint32_t sum = 0;
+    for (int i = 0; i < 20; i += 2) {
+        sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+    }
+    return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+}
+
+static void a_long_queue_marks_what_may_be_marked(void **state)
+{
+    (void)state;
+    uint8_t v4[FRAME] = {0x45, 2}, v6[FRAME] = {0x60, 0x10}, not_ect[FRAME] = {0x45, 0};
+    struct path path;
+    uint16_t sum = header_sum(v4);
+    v4[10] = (uint8_t)(sum >> 8);
+    v4[11] = (uint8_t)sum;
+    path_begin(&path, &(struct path_how){.rate_bps = RATE_BPS, .mark_bytes = FRAME});
+    const uint8_t *offered[] = {v4, v4, v4, v6, not_ect};
+    for (int i = 0; i < 5; i++) {
+        path_offer(&path, 0, offered[i], FRAME);
+    }
+    static const uint8_t expected[] = {2, 2, 3, 0x30, 0};
+    for (int i = 0; i < 5; i++) {
+        struct path_frame *frame = path_take(&path, INT64_MAX);
+        assert_int_equal(frame->bytes[1], expected[i]);
+        assert_true(frame->bytes[0] != 0x45 || i == 4 || header_sum(frame->bytes) == 0);
+        free(frame);
+    }
+    assert_int_equal(path.counts.marked, 2);
+    path_end(&path);
+}
+
 static void late_frames_are_overtaken(void **state)
 {
     (void)state;
@@ -141,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_leave_the_bottleneck_at_its_rate_and_arrive_after_the_delay),
         cmocka_unit_test(what_finds_the_queue_full_is_dropped),
+        cmocka_unit_test(a_long_queue_marks_what_may_be_marked),
         cmocka_unit_test(late_frames_are_overtaken),
         cmocka_unit_test(a_dead_path_takes_nothing),
         cmocka_unit_test(the_dice_fall_as_often_as_they_are_to),
