@@ -54,8 +54,9 @@ int hf_host_new(struct hf_host **host, const struct hf_host_options *options);
 void hf_host_free(struct hf_host *host);
 /* Settings by name, for a program's arguments or environment: each field of struct hf_policy
  * ("timestamps=off", "rto_min_ms=1000"), and each hf_option ("nodelay=1", "user_timeout=5000") of
- * the connections and listeners that hf_host_open, hf_host_connect and hf_host_listen open.  A
- * number, or on, off, or for some a name ("congestion=newreno"); dashes are as good as underscores.
+ * the connections and listeners that hf_host_open, hf_host_connect and hf_host_listen open; where
+ * both have one name, the option is "ttl_option".  A number, or on, off, or for some a name
+ * ("congestion=newreno"); dashes are as good as underscores.
  *
  * Puts what the text says of policies into policy, and looks at all the rest.  -EINVAL with a
  * sentence: what there is not, or cannot be. */

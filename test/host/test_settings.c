@@ -81,6 +81,8 @@ static void every_setting_is_listed(void **state)
     assert_null(hf_setting_text("no_such"));
     assert_non_null(hf_setting_text("timestamps"));
     assert_non_null(hf_setting_text("max_segment"));
+    assert_non_null(hf_setting_text("ttl"));
+    assert_non_null(hf_setting_text("ttl_option"));
 }
 
 static struct hf_host *host_with(const char *settings)
