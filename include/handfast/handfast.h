@@ -540,45 +540,6 @@ struct hf_icmp_report {
 };
 int hf_error_report(struct hf_stack *stack, hf_handle handle, struct hf_icmp_report *report);
 
-/* UDP ------------------------------------------------------------------------------------------ */
-
-/* local.port 0: chosen.  The handle's events are HF_READABLE, HF_WRITABLE, HF_ERROR_REPORT. */
-int hf_udp_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_endpoint *local,
-                hf_handle *handle);
-/* from NULL: the socket's address, or chosen by route.  Returns len. */
-int64_t hf_udp_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
-                    const struct hf_endpoint *from, const struct hf_endpoint *to, const void *data,
-                    uint32_t len);
-/* One datagram, cut to len; returns its whole length.  from, to may be NULL. */
-int64_t hf_udp_recv(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
-                    struct hf_endpoint *from, struct hf_endpoint *to, void *data, uint32_t len);
-
-/* Memory: what is used, what may be given back --------------------------------------------------
- */
-
-enum hf_range_kind { HF_RANGE_PROTOCOL = 1, HF_RANGE_BOOKKEEPING, HF_RANGE_SECRET };
-
-struct hf_extent {
-    uint64_t offset, used, reserved; /* octets: from the block's start; in use; set aside       */
-    uint8_t kind;                    /* enum hf_range_kind                                      */
-    char name[15];
-};
-/* The parts of the block in order of offset; returns how many there are. */
-uint32_t hf_extents(const struct hf_stack *stack, struct hf_extent *extents, uint32_t n);
-/* Page ranges (offset, used = octets) that hold nothing now and may be given back to the system
- * (MADV_DONTNEED; they must read as zero or as they were).  page: a power of two. */
-uint32_t hf_reclaim(struct hf_stack *stack, uint64_t page, struct hf_extent *extents, uint32_t n);
-/* Octets hf_snapshot needs now. */
-uint64_t hf_snapshot_bytes(const struct hf_stack *stack);
-/* The used extents, in a form hf_restore reads.  Returns octets written or HF_ERR_TOO_LARGE. */
-int64_t hf_snapshot(const struct hf_stack *stack, void *out, uint64_t bytes);
-int hf_restore(struct hf_stack *block, uint64_t bytes, const void *snapshot, uint64_t len);
-/* The protocol state alone, sequence numbers and times made relative, in an order that does not
- * depend on history: equal bytes, equal behaviour.  Returns octets (also when they exceed room,
- * then out is incomplete).  For stacks of a few connections: its time grows with their square. */
-uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, void *out,
-                      uint64_t room);
-
 struct hf_counters {
     uint32_t struct_size;
     uint32_t n_verdicts;   /* how many of verdict[] were filled in                      */
@@ -601,4 +562,8 @@ uint32_t hf_history(const struct hf_stack *stack, hf_handle handle, struct hf_tr
 #ifdef __cplusplus
 }
 #endif
+
+#include "handfast/memory.h"
+#include "handfast/udp.h"
+
 #endif

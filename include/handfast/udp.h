@@ -1,0 +1,25 @@
+/* udp.h - the core's UDP sockets (RFC 768).  Included by handfast.h. */
+#ifndef HANDFAST_UDP_H
+#define HANDFAST_UDP_H
+
+#include "handfast/handfast.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* local.port 0: chosen.  The handle's events are HF_READABLE, HF_WRITABLE, HF_ERROR_REPORT. */
+int hf_udp_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_endpoint *local,
+                hf_handle *handle);
+/* from NULL: the socket's address, or chosen by route.  Returns len. */
+int64_t hf_udp_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                    const struct hf_endpoint *from, const struct hf_endpoint *to, const void *data,
+                    uint32_t len);
+/* One datagram, cut to len; returns its whole length.  from, to may be NULL. */
+int64_t hf_udp_recv(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+                    struct hf_endpoint *from, struct hf_endpoint *to, void *data, uint32_t len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
