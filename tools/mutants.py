@@ -22,6 +22,7 @@ TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])+\'|/\*.*?(?:\*/|$)|//.*
 DROPPED = re.compile(r"\s+[a-z_][\w>.\[\]*()-]*(?: [-+|&^]?= .*|\(.*\)|\+\+|--);$")
 DECLARED = re.compile(r"\s+(?:const |struct |enum |static |unsigned |bool |u?int\w* |seq_t |size_t "
                       r"|return\b|goto |case |default|break|continue|HF_ASSERT|_Static)")
+OPERAND, KEYWORD = re.compile(r"[\w)\]]$"), re.compile(r"\b(?:return|case)$")
 ASSERTED = re.compile(r"\s*(?:HF_ASSERT|_Static_assert)\b")
 
 
@@ -56,14 +57,14 @@ def token_changes(line):
     tokens = list(TOKEN.finditer(line))
     for i, match in enumerate(tokens):
         token, at = match.group(), match.start()
-        before = line[:at].rstrip()[-1:]
+        before = line[:at].rstrip()
         if token in COMPARE:
             yield "compare", at, token, COMPARE[token]
         elif token in BOTH:
             yield "both", at, token, BOTH[token]
         elif token in ("++", "--"):
             yield "one", at, token, "--" if token == "++" else "++"
-        elif token in ("+", "-") and (before.isalnum() or before in "_)]") and before:
+        elif token in ("+", "-") and OPERAND.search(before) and not KEYWORD.search(before):
             yield "one", at, token, "-" if token == "+" else "+"
         elif token in ("+=", "-="):
             yield "one", at, token, "-=" if token == "+=" else "+="

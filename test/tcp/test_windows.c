@@ -37,6 +37,10 @@ TEST(an_older_segment_does_not_bring_its_window_back)
     sends(ACK, .seq = IRS + 1, .len = 10, .wnd = 9999);
     sends(ACK, .seq = IRS + 10, .len = 11, .wnd = 9999);
     holds_equal(status_of(snd_wnd), 100);
+    sends(ACK, .seq = IRS + 5, .len = 30,
+          .wnd = 9999); /* begins before it, though it brings text */
+    holds_equal(status_of(rcv_nxt), p->c->irs + 35);
+    holds_equal(status_of(snd_wnd), 100);
     writes(10);
     peer_forget(p);
     sends(ACK, .ack = ISS + 11, .wnd = 200);
