@@ -149,6 +149,10 @@ struct hf_policy {
     bool timestamps;             /* true (RFC 7323)                                               */
     bool sack;                   /* true (RFC 2018)                                               */
     bool window_scale;           /* true (RFC 7323)                                               */
+    bool rack;                   /* true (RFC 8985); false: RFC 6675 finds losses                 */
+    bool tlp;                    /* true (RFC 8985 7): probes for losses at the end of a flight   */
+    bool frto;                   /* true (RFC 5682): finds out timeouts that were none            */
+    bool undo;                   /* true (RFC 3522, 3708): ... and repeats that were for nothing  */
     bool slow_start_after_idle;  /* true (RFC 5681 4.1)                                           */
     bool fast_convergence;       /* true (RFC 9438 4.7: false for a path of one's own)            */
     bool abe;                    /* true: an ECN echo reduces by less than a loss (RFC 8511)      */
@@ -190,7 +194,8 @@ struct hf_config {
     uint32_t max_packets;     /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
     uint32_t max_replies;     /* segments without a record of their own waiting to be sent      */
     uint32_t max_reassembly;  /* IP datagrams being reassembled                                 */
-    uint32_t max_ranges;      /* out-of-order and SACK ranges of all connections together       */
+    uint32_t max_ranges;      /* out-of-order ranges of all connections together                */
+    uint32_t max_sent;        /* records of what was sent when; not below max_active            */
     uint32_t small_chunks;    /* payload memory: chunks of small_chunk_bytes                    */
     uint32_t small_chunk_bytes; /* 64 .. 4096, a multiple of 64                                 */
     uint32_t large_chunks;      /* payload memory: chunks of 16 KiB                               */
@@ -551,6 +556,10 @@ struct hf_counters {
     uint64_t history_lost;         /* events overwritten                                        */
     uint64_t initial_windows_lost; /* connections that lost something of it (RFC 6928 12)      */
     uint64_t stats_missed; /* connections that found max_stats out: not tuned, hf_info in part */
+    uint32_t sent;         /* records of transmissions in use now                       */
+    uint64_t sent_short;   /* records of transmissions that were not to be had: loss is found
+                            * later than it could be                                    */
+    uint64_t undone;       /* reductions of a congestion window that proved wrong       */
 };
 void hf_counters(const struct hf_stack *stack, struct hf_counters *counters);
 

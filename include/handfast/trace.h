@@ -136,6 +136,8 @@ enum hf_cause {
     HF_TIMER_FRAGMENT,
     HF_CAUSE_FAST_RETRANSMIT,
     HF_TIMER_LINGER,
+    HF_TIMER_RACK, /* RFC 8985 6: text is late enough to count as lost          */
+    HF_TIMER_TLP,  /* RFC 8985 7: a probe for a loss at the end; also of the probe itself */
     HF_CAUSES
 };
 

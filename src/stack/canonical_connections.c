@@ -91,15 +91,13 @@ static void put_timestamp(struct canon *c, bool agreed, uint32_t ts_recent)
     canon_32(c, agreed ? ts_recent - c->st->tcp.now_ms : 0);
 }
 
-static void put_ranges(struct canon *c, uint32_t first, seq_t base, bool text)
+static void put_ranges(struct canon *c, uint32_t first, seq_t base)
 {
     for (uint32_t r = first; r != 0; r = range_at(&c->st->tcp, r)->next) {
         const struct range *range = range_at(&c->st->tcp, r);
         canon_32(c, seq_len(base, range->left));
         canon_32(c, seq_len(base, range->right));
-        if (text) {
-            canon_chain(c, range->head, 0);
-        }
+        canon_chain(c, range->head, 0);
     }
     canon_32(c, 0);
     canon_32(c, 0);
@@ -141,34 +139,81 @@ static void put_growth(struct canon *c, const struct tcb *tcb, const struct grow
     canon_32(c, g->baseline_us);
 }
 
+static uint32_t age_us(const struct canon *c, uint32_t at_us)
+{
+    return c->st->tcp.now_us - at_us;
+}
+
+static void put_sent(struct canon *c, const struct tcb *tcb, const struct active *a)
+{
+    for (uint32_t idx = a->sent_first; idx != 0; idx = sent_at(&c->st->tcp, idx)->next) {
+        const struct sent *sent = sent_at(&c->st->tcp, idx);
+        canon_32(c, seq_len(tcb->iss, sent->left));
+        canon_32(c, seq_len(tcb->iss, sent->right));
+        canon_32(c, sent->flags & SENT_SACKED ? 0 : age_us(c, sent->sent_us));
+        canon_number(c, sent->mss, 2);
+        canon_number(c, sent->flags, 1);
+    }
+    canon_32(c, 0);
+}
+
+/* What RFC 8985, 9937, 5682 and their like remember. */
+static void put_recovery(struct canon *c, const struct tcb *tcb, const struct active *a)
+{
+    canon_number(c, a->resend, 1);
+    canon_number(c, a->timer, 1);
+    canon_number(c, a->frto, 1);
+    canon_number(c, a->probe, 1);
+    canon_number(c, a->reo_mult, 1);
+    canon_number(c, a->reo_persist, 1);
+    canon_number(c, a->reordering, 2);
+    canon_number(c,
+                 (unsigned)a->recovered | (unsigned)a->rescued << 1 | (unsigned)a->rack_any << 2 |
+                     (unsigned)a->dsack_round << 3 | (unsigned)a->tlp_out << 4 |
+                     (unsigned)a->tlp_again << 5 | (unsigned)a->undo_armed << 6 |
+                     (unsigned)a->undo_sent << 7 | (unsigned)a->rtt_anew << 8,
+                 2);
+    canon_32(c, a->rack_any ? age_us(c, a->rack_sent_us) : 0);
+    canon_32(c, a->rack_any ? seq_len(tcb->iss, a->rack_end) : 0);
+    canon_32(c, a->rack_rtt_us);
+    canon_32(c, seq_len(tcb->iss, a->rack_fack));
+    canon_32(c, a->dsack_round ? seq_len(tcb->iss, a->rack_round) : 0);
+    canon_32(c, a->tlp_out ? seq_len(tcb->iss, a->tlp_end) : 0);
+    canon_32(c, a->prr_delivered);
+    canon_32(c, a->prr_out);
+    canon_32(c, a->prr_flight);
+    canon_32(c, a->undo_armed ? a->undo_cwnd : 0);
+    canon_32(c, a->undo_armed ? a->undo_ssthresh : 0);
+    canon_32(c, a->undo_armed ? a->undo_bytes : 0);
+    canon_32(c, a->undo_sent ? c->st->tcp.now_ms - a->undo_ms : 0);
+    canon_32(c, a->undo_armed ? seq_len(tcb->iss, a->undo_left) : 0);
+}
+
 static void put_sending(struct canon *c, const struct tcb *tcb, const struct active *a)
 {
     canon_chain(c, a->sq_head, a->sq_skip);
     canon_32(c, seq_len(tcb->iss, a->send.at));
-    canon_32(c, seq_len(tcb->iss, a->rxt.at));
     canon_32(c, a->snd_urgent ? seq_len(tcb->iss, a->snd_up) : 0);
     canon_32(c, seq_len(tcb->iss, a->snd_sml));
-    put_ranges(c, a->sacked, tcb->iss, false);
-    canon_32(c, a->counted);
+    put_sent(c, tcb, a);
     canon_32(c, a->recovered || a->recovery ? seq_len(tcb->iss, a->recover) : 0);
-    canon_32(c, a->rescued ? seq_len(tcb->iss, a->rescue) : 0);
-    canon_32(c, a->recovery == RECOVERY_RTO ? seq_len(tcb->iss, a->rto_nxt) : 0);
+    canon_32(c, a->recovery >= RECOVERY_FAST ? seq_len(tcb->iss, a->rescue) : 0);
     canon_number(c, a->recovery, 1);
     canon_number(c, a->dup_acks, 1);
     canon_number(c, a->backoff, 1);
     canon_number(c,
-                 (unsigned)a->snd_urgent | (unsigned)a->rescued << 1 | (unsigned)a->rtt_timed << 2 |
+                 (unsigned)a->snd_urgent | (unsigned)a->rtt_timed << 2 |
                      (unsigned)a->fin_held << 3 | (unsigned)a->dsack << 4 |
-                     (unsigned)a->push_now << 5 | (unsigned)a->recovered << 6 |
-                     (unsigned)a->no_push << 7,
+                     (unsigned)a->push_now << 5 | (unsigned)a->no_push << 7,
                  1);
-    canon_number(c, a->resend, 1);
+    put_recovery(c, tcb, a);
     put_growth(c, tcb, &a->growth);
     canon_32(c, a->rtt_timed ? seq_len(tcb->iss, a->rtt_seq) : 0);
     canon_32(c, a->rtt_timed ? c->st->tcp.now_us - a->rtt_start_us : 0);
     canon_32(c, a->cwr_passed ? 0 : seq_len(tcb->iss, a->cwr_end));
     canon_number(c, (unsigned)a->cwr_passed | (unsigned)a->ecn_waits << 1, 1);
     canon_at(c, a->rto_at_ms);
+    canon_32(c, a->timer != TIMER_RTO ? c->st->tcp.now_ms - a->rto_from_ms : 0);
     canon_32(c, a->persist);
     canon_at(c, a->unacked_since_ms);
 }
@@ -176,7 +221,7 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
 static void put_receiving(struct canon *c, const struct tcb *tcb, const struct active *a)
 {
     canon_chain(c, a->rq_head, a->rq_skip);
-    put_ranges(c, a->ooo, tcb->irs, true);
+    put_ranges(c, a->ooo, tcb->irs);
     for (uint32_t i = 0; i < min_u32(a->n_recent, SACK_RECENT); i++) {
         canon_32(c, seq_len(tcb->irs, a->recent[i]));
     }

@@ -46,6 +46,10 @@ static const struct hf_policy default_policy = {
     .timestamps = true,
     .sack = true,
     .window_scale = true,
+    .rack = true,
+    .tlp = true,
+    .frto = true,
+    .undo = true,
     .slow_start_after_idle = true,
     .fast_convergence = true,
     .abe = true,
@@ -82,6 +86,7 @@ void hf_config_default(struct hf_config *config, uint32_t n)
         .max_replies = between(32, n, 1024),
         .max_reassembly = between(4, n / 4, 64),
         .max_ranges = between(128, (uint64_t)n * 16, 1 << 18),
+        .max_sent = between(16384, (uint64_t)n * 64, 1 << 20),
         .small_chunks = busy * 64 + min_u32(n, 65536),
         .small_chunk_bytes = 2048,
         .large_chunks = max_u32(busy * 40, 640), /* one alone may have a long fat path */
@@ -107,6 +112,7 @@ static bool records_ok(const struct hf_config *c)
            c->max_time_wait <= MAX_RECORDS && flows <= (uint64_t)1 << 31 &&
            in(1, c->max_active, MAX_RECORDS) && c->max_extras <= MAX_RECORDS &&
            c->max_stats <= MAX_RECORDS && c->max_ranges <= MAX_RECORDS &&
+           in(c->max_active, c->max_sent, MAX_RECORDS) &&
            in(1, (uint64_t)c->small_chunks + c->large_chunks, MAX_RECORDS) &&
            chunks <= MAX_RECORDS && in(64, c->small_chunk_bytes, 4096) &&
            c->small_chunk_bytes % 64 == 0 && c->history_events <= MAX_RECORDS;

@@ -26,6 +26,9 @@ void hf_counters(const struct hf_stack *stack, struct hf_counters *counters)
         .small_chunks = b->small.used,
         .large_chunks = b->large.used,
         .ranges = b->ranges.used,
+        .sent = b->sents.used,
+        .sent_short = b->sents_short,
+        .undone = b->undone,
         .packets = stack->packets.used,
         .history_lost =
             b->history_serial > b->history_size ? b->history_serial - b->history_size : 0,

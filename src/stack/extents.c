@@ -62,6 +62,7 @@ static void add_pools(struct list *list, const struct hf_stack *s)
     add_pool(list, "time-wait", &b->waits);
     add_pool(list, "listeners", &b->listeners);
     add_pool(list, "ranges", &b->ranges);
+    add_pool(list, "sent", &b->sents);
     add_pool(list, "small chunks", &b->small);
     add_pool(list, "large chunks", &b->large);
     add_pool(list, "pieces", &b->pieces);

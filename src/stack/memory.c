@@ -33,6 +33,7 @@ static uint32_t build_hash(void)
         sizeof(struct extra),
         sizeof(struct stats),
         sizeof(struct range),
+        sizeof(struct sent),
         sizeof(struct chunk),
         sizeof(struct lent),
         sizeof(struct half_open),
@@ -96,6 +97,7 @@ static void place_pools(struct hf_stack *s, const struct hf_config *c, uint64_t 
     place_pool(&b->waits, at, sizeof(struct time_wait), c->max_time_wait, WORD);
     place_pool(&b->listeners, at, sizeof(struct listener), c->max_listeners, WORD);
     place_pool(&b->ranges, at, sizeof(struct range), c->max_ranges, WORD);
+    place_pool(&b->sents, at, sizeof(struct sent), c->max_sent, WORD);
     place_pool(&b->small, at, sizeof(struct chunk), c->small_chunks, WORD);
     place_pool(&b->large, at, sizeof(struct chunk), c->large_chunks, WORD);
     place_pool(&b->pieces, at, sizeof(struct chunk), c->lent_chunks, WORD);
@@ -241,6 +243,7 @@ void stack_config_of(const struct hf_stack *s, struct hf_config *c)
         .max_replies = b->max_replies,
         .max_reassembly = s->max_fragments,
         .max_ranges = b->ranges.max,
+        .max_sent = b->sents.max,
         .small_chunks = b->small.max,
         .small_chunk_bytes = b->small_bytes,
         .large_chunks = b->large.max,

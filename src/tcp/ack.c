@@ -3,7 +3,7 @@
  * In this order: text that is acknowledged leaves the send queue, the round trip is measured, SACK
  * blocks are noted, SND.WND follows, congestion control decides, timers follow.
  */
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 /* SND.WND, SND.WL1, SND.WL2: not from an old segment, and not from one ahead of RCV.NXT - a forged
  * one with a sequence number far ahead would keep all real updates out.  RFC5961-11 */
@@ -54,10 +54,16 @@ static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t t
 static void measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);
+    if (active && active->rtt_anew && seq_gt(seg->ack, active->recover)) {
+        active->rtt_anew = 0; /* RFC 4015 (11): a delay has come to stay, perhaps */
+        tcb->srtt_us = 0;
+    }
     if (active && active->rtt_timed) {
         if (seq_geq(seg->ack, active->rtt_seq)) {
+            uint32_t rtt_us = max_u32(tcp->now_us - active->rtt_start_us, 1);
             active->rtt_timed = 0;
-            tcp_rtt_sample(tcp, tcb, max_u32(tcp->now_us - active->rtt_start_us, 1));
+            tcp_rtt_sample(tcp, tcb, rtt_us);
+            tcp_rack_min_rtt(tcp, tcb, rtt_us);
         }
         return;
     }
@@ -108,7 +114,7 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
         if (text) {
             drop_acknowledged(tcp, active, text);
         }
-        tcp_sack_forget_below(tcp, active, tcb->snd.una);
+        tcp_sent_acked(tcp, tcb);
         fix_cursors(tcb, active);
         if (syn) { /* RFC 6298 5.7; else the backoff stays until a measurement (section 5);
                       RFC6298-20 */
@@ -131,7 +137,12 @@ static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *activ
         }
     }
     if (acked && !active->persist) {
-        tcp_rto_restart(tcp, tcb);
+        if (active->timer == TIMER_RACK && !seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+            active->rto_from_ms = tcp->now_ms; /* it stands behind RACK's */
+        } else {
+            tcp_rto_restart(tcp, tcb);
+            tcp_tlp_arm(tcp, tcb, tcp_rto_left_ms(tcp, tcb));
+        }
         bool left = !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes ||
                     (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE;
         active->unacked_since_ms = left ? ms_after(tcp->now_ms, 0) : 0;
@@ -150,15 +161,26 @@ void tcp_tell_writable(struct tcp *tcp, struct tcb *tcb)
     }
 }
 
+/* What this ACK has to tell begins; how old the timestamp is that it echoes. */
+static void begin_news(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+    tcp->news = (struct ack_news){.ece = (seg->ctl & ECE) != 0};
+    if ((tcb->flags & F_TS) && (seg->opt.present & OPT_TS) && seg->opt.ts_ecr) {
+        tcp->news.echoed = true;
+        tcp->news.echo_age_ms = tcp->now_ms + tcb->ts_offset - seg->opt.ts_ecr;
+    }
+}
+
 void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, bool in_order)
 {
     uint32_t acked = 0;
-    uint32_t sacked = 0;
+    begin_news(tcp, tcb, seg);
     bool outstanding = !seq_eq(tcb->snd.una, tcb->snd.nxt);
     bool again = outstanding && seq_eq(seg->ack, tcb->snd.una) && seg->text_len == 0 &&
                  (seg->ctl & (SYN | FIN)) == 0;
     if (seq_gt(seg->ack, tcb->snd.una)) {
         acked = advance_una(tcp, tcb, seg);
+        tcp->news.acked = acked;
     } else {
         tcb->retries = (uint8_t)(active_of(tcp, tcb) && active_of(tcp, tcb)->persist
                                      ? 0 /* MUST-37: the peer is there */
@@ -174,11 +196,9 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     if (active == NULL) {
         return;
     }
-    if ((tcb->flags & F_SACK) && (seg->opt.present & OPT_SACK)) {
-        sacked = tcp_sack_update(tcp, tcb, seg);
-    }
+    tcp_sack_update(tcp, tcb, seg);
     /* RFC 5681 2 (a) .. (e); RFC 6675 2: with SACK, one that carries news of held octets. */
-    bool duplicate = again && (tcb->flags & F_SACK ? sacked != 0 : !window_changed);
+    bool duplicate = again && (tcb->flags & F_SACK ? tcp->news.sacked != 0 : !window_changed);
     if (duplicate) {
         tally_of(tcp, tcb)->dup_acks++;
     }
@@ -187,7 +207,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     }
     tcp_ecn_acked(tcb, active);
     active->ecn_echo = tcp_ecn_echoes(tcb, seg);
-    tcp_recovery_on_ack(tcp, tcb, seg, acked, sacked, duplicate);
+    tcp_recovery_on_ack(tcp, tcb, seg, again && !window_changed);
     follow_timers(tcp, tcb, active, acked);
     if (active->ecn_echo) {
         tcp_ecn_respond(tcp, tcb);

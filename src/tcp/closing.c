@@ -10,7 +10,7 @@
  *
  * Both at once: FIN-WAIT-1 -> CLOSING (the peer's FIN) -> TIME-WAIT (the ACK of ours).
  */
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 /* eighth: the FIN is in order.  RCV.NXT passes it, it is acknowledged at once, the user is told. */
 void tcp_process_fin(struct tcp *tcp, struct tcb *tcb)
@@ -89,7 +89,7 @@ static void drop_unsent(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     tcp_chunk_free_chain(tcp, active->sq_head);
-    tcp_sack_clear(tcp, active);
+    tcp_sent_clear(tcp, active);
     tcp_free_held(tcp, active);
     active->sq_head = active->sq_tail = active->sq_skip = active->sq_bytes = 0;
     active->send.chunk = active->rxt.chunk = 0;

@@ -8,7 +8,7 @@
 #ifndef TCP_CONGESTION_H
 #define TCP_CONGESTION_H
 
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 /* What was taken as a sign of congestion. */
 enum congestion_sign {
@@ -52,6 +52,11 @@ void tcp_slow_start(const struct tcp *tcp, struct tcb *tcb, const struct active 
  */
 void tcp_hystart(const struct tcp *tcp, struct tcb *tcb, struct active *active,
                  uint32_t min_rtt_us);
+
+/* recovery.c: cwnd comes down by PRR, once in a round trip, nothing is sent again (RFC 3168 6.1.2);
+ * nothing happens while a recovery is under way.  And at once, where it has begun. */
+void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb, enum congestion_sign sign);
+void tcp_recovery_end_cwr(const struct tcp *tcp, struct tcb *tcb);
 
 /* RFC 5681's SMSS, never 0. */
 static inline uint32_t smss(const struct tcb *tcb)

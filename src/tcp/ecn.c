@@ -10,7 +10,7 @@
  * loss or whose mark nobody would learn of (5.2, 6.1.4-6).  How far the window is reduced is
  * recovery.c's and the congestion control's; here is when.
  */
-#include "tcp/tcp.h"
+#include "tcp/congestion.h"
 
 uint32_t tcp_ecn_settings(uint8_t ecn)
 {
@@ -129,12 +129,13 @@ void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     if (tcb->cwnd > tcb->snd_mss) {
-        tcp_recovery_enter_cwr(tcp, tcb); /* RFC3168-2 */
+        tcp_recovery_enter_cwr(tcp, tcb, CC_ECN); /* RFC3168-2 */
         return;
     }
     /* RFC3168-18: the window cannot become smaller, so the time between segments becomes longer. */
     tcp_ecn_reduced(tcb, active);
     active->ecn_waits = 1;
+    active->timer = TIMER_RTO;
     active->rto_at_ms = ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb));
 }
 

@@ -392,7 +392,7 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
         tcb->snd.nxt = seq_add(tcb->iss, 1);
         tcb->snd.wl2 = tcb->iss;
         active_of(tcp, tcb)->send.at = tcb->snd.nxt;
-        active_of(tcp, tcb)->rxt.at = tcb->snd.una;
+        active_of(tcp, tcb)->rxt.at = active_of(tcp, tcb)->rack_fack = tcb->snd.una;
         active_of(tcp, tcb)->cwr_end = tcb->snd.nxt;
         tcp_set_state(tcb, HF_SYN_RECEIVED);
         tcp_owe(tcp, tcb, HF_OWES_SYN);

@@ -4,7 +4,7 @@
  * path does not know.  Soft errors are told and the connection goes on (MUST-56); hard ones end an
  * attempt to open (SHLD-26 as deployed), and nothing else unless icmp_hard_abort is set.
  */
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 static bool in_flight(const struct tcb *tcb, seq_t quoted_seq)
 {

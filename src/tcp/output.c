@@ -4,7 +4,7 @@
  * the stack then calls tcp_output until it says that nothing is left.  Order: SYN, what was lost,
  * new text and FIN, window probe, and an ACK only if none of these carried it.
  */
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 enum { OWES_AN_ACK = HF_OWES_ACK | HF_OWES_CHALLENGE | OWES_WINDOW };
 
@@ -60,7 +60,7 @@ static bool small_may_go(const struct tcb *tcb, const struct active *active, uin
         return true; /* the FIN goes with it */
     }
     /* */
-    if (active->push_now) {
+    if (active->push_now || active->probe == PROBE_NEW) {
         return true; /* the override timer of 3.8.6.2.1 (4) */
     }
     /* MAY-16 */
@@ -99,6 +99,12 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const str
         n -= small;
     }
     return n;
+}
+
+bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t unsent = unsent_text(tcp, tcb, active_of(tcp, tcb));
+    return unsent && usable_window(tcb) >= min_u32(unsent, tcb->snd_mss);
 }
 
 /* 3.8.6.1: the window is closed, or too small to be worth a segment, and nothing is in flight that
@@ -234,7 +240,8 @@ static void ack_has_gone(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* Window, counters, trace. */
-static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, uint8_t marks)
+static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, uint8_t marks,
+                           enum hf_cause cause)
 {
     struct segment *seg = &out->seg;
     bool syn = seg->ctl & SYN;
@@ -243,9 +250,7 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     seg->ecn = out->tos & 3;
     uint16_t field = tcp_header_window(tcp, tcb, syn);
     seg->wnd = syn ? field : (uint32_t)field << tcb->rcv_wscale;
-    const struct active *active = active_of(tcp, tcb);
-    bool fast = (marks & HF_MARK_REPEAT) && active && active->recovery == RECOVERY_FAST;
-    tcp_trace_begin(tcp, tcb, HF_TRACE_OUT, fast ? HF_CAUSE_FAST_RETRANSMIT : HF_CAUSE_NONE);
+    tcp_trace_begin(tcp, tcb, HF_TRACE_OUT, cause);
     if (seg->ctl & ACK) {
         ack_has_gone(tcp, tcb);
     }
@@ -279,7 +284,7 @@ static void put_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
         active->rtt_timed = 0;
     }
     tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
-    finish_segment(tcp, tcb, out, again ? HF_MARK_REPEAT : 0);
+    finish_segment(tcp, tcb, out, again ? HF_MARK_REPEAT : 0, HF_CAUSE_NONE);
     tcp_rto_start(tcp, tcb);
 }
 
@@ -338,10 +343,16 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     bool record = out->text_len && tcp_chunk_ends_record(tcp, &active->rxt, out->text_len);
     out->seg.ctl |= (seq_eq(behind, end) && out->text_len) || record ? PSH : 0;
     mark_urgent(active, &out->seg);
-    active->rtt_timed = 0; /* Karn */
+    enum hf_cause cause = active->probe == PROBE_REPEAT       ? HF_TIMER_TLP
+                          : active->recovery == RECOVERY_FAST ? HF_CAUSE_FAST_RETRANSMIT
+                                                              : HF_CAUSE_NONE;
     tcp_recovery_sent(tcp, tcb, len);
-    finish_segment(tcp, tcb, out, HF_MARK_REPEAT);
-    tcp_rto_start(tcp, tcb);
+    finish_segment(tcp, tcb, out, HF_MARK_REPEAT, cause);
+    if (seq_eq(from, tcb->snd.una) && active->timer == TIMER_RTO) {
+        tcp_rto_restart(tcp, tcb); /* RFC6675-26, RFC6298-12: it has its own RTO */
+    } else {
+        tcp_rto_start(tcp, tcb);
+    }
     if (tcp_recovery_next(tcp, tcb) == 0) {
         tcb->owes &= (uint16_t)~HF_OWES_REPEAT;
     }
@@ -393,8 +404,10 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     if (got % mss || last) {
         active->push_now = 0;
     }
+    enum hf_cause cause = active->probe == PROBE_NEW ? HF_TIMER_TLP : HF_CAUSE_NONE;
+    tcp_sent_new(tcp, tcb, out->seg.seq, mss);
     tcp_text_was_sent(tcp, tcb, got);
-    finish_segment(tcp, tcb, out, 0);
+    finish_segment(tcp, tcb, out, 0, cause);
     return true;
 }
 
@@ -417,7 +430,13 @@ void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
     if (text) {
         tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
     }
+    tcp_prr_sent(active, text);
     tcp_rto_start(tcp, tcb);
+    if (active->probe == PROBE_NEW) {
+        tcp_tlp_sent(tcb, active);
+    } else if (active->timer != TIMER_RACK) {
+        tcp_tlp_arm(tcp, tcb, tcp_rto_left_ms(tcp, tcb));
+    }
 }
 
 /* 3.8.6.1: an empty segment that is one octet old: the peer must answer it with its window. */
@@ -435,9 +454,12 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
             tcp_cursor_advance(tcp, &active->send, 1);
             tcb->snd.nxt = seq_add(tcb->snd.nxt, 1);
             active->send.at = tcb->snd.nxt;
+            tcp_sent_new(tcp, tcb, tcb->snd.una, 1);
+        } else {
+            tcp_sent_again(tcp, tcb, tcb->snd.una, 1);
         }
     }
-    finish_segment(tcp, tcb, out, HF_MARK_PROBE);
+    finish_segment(tcp, tcb, out, HF_MARK_PROBE, HF_CAUSE_NONE);
     return true;
 }
 
@@ -445,7 +467,7 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 static bool put_ack(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
     begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
-    finish_segment(tcp, tcb, out, 0);
+    finish_segment(tcp, tcb, out, 0, HF_CAUSE_NONE);
     return true;
 }
 

@@ -1,12 +1,14 @@
-/* recovery.c - RFC 5681 section 3.2, RFC 6675 section 5 (with SACK), RFC 6582 (without): when text
- * is taken for lost, and what is sent again.
+/* recovery.c - RFC 5681 section 3.2, RFC 8985 (with SACK), RFC 6582 (without): what follows when
+ * text is taken for lost, and what is sent again.
  *
- *     RECOVERY_NONE  -- three duplicates, or IsLost(SND.UNA) --> RECOVERY_FAST  until `recover`
- *     any            -- retransmission timeout ----------------> RECOVERY_RTO   until `rto_nxt`
+ *     RECOVERY_NONE  -- something is lost -----------> RECOVERY_FAST  until `recover`
+ *     RECOVERY_NONE  -- the network is congested ----> RECOVERY_CWR   until `recover`
+ *     any            -- retransmission timeout ------> RECOVERY_RTO   until `recover`
  *
- * SND.NXT never moves back.  active->rxt is the place of the next octet to be sent again: all below
- * it that is not SACKed has been (RFC 6675's HighRxt is the octet before it).  Output asks
- * tcp_recovery_next first, then sends new text as tcp_recovery_allows.
+ * What is lost is said by rack.c, by sack.c (RFC 6675, where policy wants it), or by duplicates; it
+ * is marked in the records of sent.c.  Here cwnd and ssthresh follow: by prr.c while they come
+ * down, by undo.c when it was all a mistake.  Output asks tcp_recovery_next first, then sends new
+ * text as tcp_recovery_allows.  SND.NXT never moves back.
  */
 #include "tcp/congestion.h"
 
@@ -22,62 +24,53 @@ static bool has_sack(const struct tcb *tcb)
     return tcb->flags & F_SACK;
 }
 
-static struct cursor at_una(const struct tcb *tcb, const struct active *active)
-{
-    return (struct cursor){tcb->snd.una, active->sq_head, active->sq_skip};
-}
-
 /* Entering and leaving --------------------------------------------------------------------------
  */
 
-/* RFC 6675 5 (4), RFC 6582 3.2 (2).  Segments of Limited Transmit do not count as flight: they lie
- * beyond cwnd.  What the last recovery sent again, above its own end, does not go once more. */
-static void enter_fast(struct tcp *tcp, struct tcb *tcb, struct active *active)
-{
-    uint32_t flight = min_u32(flight_of(tcb), tcb->cwnd);
-    tcp_cwnd_congested(tcp, tcb, active, flight, CC_LOSS);
-    tcb->cwnd = tcb->ssthresh;
-    if (!has_sack(tcb)) {
-        tcb->cwnd += tcp->b->policy.dupthresh * smss(tcb); /* as many have left the network */
-    }
-    tcp_ecn_reduced(tcb, active);
-    active->recovery = RECOVERY_FAST;
-    active->recover = tcb->snd.nxt;
-    active->recovered = 1;
-    active->rescued = 0;
-    active->resend = !has_sack(tcb) || seq_leq(active->rxt.at, tcb->snd.una);
-    if (active->resend) {
-        active->rxt = at_una(tcb, active);
-    }
-    active->rescue = active->rxt.at;
-}
-
-/* RFC 6675 5 (1), (2); RFC 6582: without SACK duplicates may be echoes of what was sent twice, as
- * long as SND.UNA is not beyond `recover`. */
-static void look_for_loss(struct tcp *tcp, struct tcb *tcb, struct active *active)
-{
-    bool enough = active->dup_acks >= tcp->b->policy.dupthresh;
-    if (has_sack(tcb)) {
-        if (enough || seq_gt(tcp_sack_lost_edge(tcp, tcb, active), tcb->snd.una)) {
-            enter_fast(tcp, tcb, active);
-        }
-    } else if (enough && (!active->recovered || seq_gt(tcb->snd.una, active->recover))) {
-        enter_fast(tcp, tcb, active);
-    }
-}
-
-/* RFC 3168 6.1.2.  What loss has begun to reduce, a mark reduces no further.  What was in flight is
- * what this round had: the ACK that tells of the mark may have acknowledged all of it. */
-void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb)
+/* RFC 5681 3.1, RFC 6675 5 (4.2): segments of Limited Transmit do not count as flight, they lie
+ * beyond cwnd. */
+static void reduce(struct tcp *tcp, struct tcb *tcb, uint32_t flight, enum congestion_sign sign)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || active->recovery != RECOVERY_NONE) {
-        return;
-    }
-    uint32_t flight = min_u32(active->growth.max_flight, tcb->cwnd);
-    tcb->ssthresh = tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight, CC_ECN);
-    tcb->cwnd = min_u32(tcb->cwnd, tcb->ssthresh);
+    flight = min_u32(flight, tcb->cwnd);
+    tcp_undo_begin(tcb, active);
+    tcp_cwnd_congested(tcp, tcb, active, flight, sign);
+    active->recover = tcb->snd.nxt; /* RFC6675-16 */
     tcp_ecn_reduced(tcb, active);
+    active->recovered = 1;
+    tcp_prr_begin(tcp, tcb);
+}
+
+/* RFC 8985 7.1, 8: no probe, and no timer for one, from now on. */
+static void no_probe(struct tcp *tcp, struct tcb *tcb, struct active *active)
+{
+    tcp_tlp_reset(active);
+    if (active->timer == TIMER_TLP) {
+        tcp_rto_resume(tcp, tcb);
+    }
+}
+
+/* RFC 6675 5 (4), RFC 6582 3.2 (2).  When the window is coming down already, for another reason,
+ * that is enough. */
+static void enter_fast(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active->recovery == RECOVERY_CWR) {
+        active->recover = tcb->snd.nxt;
+    } else {
+        reduce(tcp, tcb, flight_of(tcb), CC_LOSS);
+    }
+    active->recovery = RECOVERY_FAST;
+    active->rescued = 0;
+    active->resend = !has_sack(tcb);
+    if (!has_sack(tcb)) { /* as many have left the network */
+        tcb->cwnd = tcb->ssthresh + tcp->b->policy.dupthresh * smss(tcb);
+    }
+    if (active->sum[SUM_LOST].bytes == 0) {
+        tcp_sent_lose_first(tcp, tcb); /* RFC6675-18 */
+    }
+    active->rescue = seq_add(tcb->snd.una, min_u32(flight_of(tcb), smss(tcb)));
+    no_probe(tcp, tcb, active);
 }
 
 static void leave(struct active *active)
@@ -86,109 +79,220 @@ static void leave(struct active *active)
     active->dup_acks = 0;
     active->resend = 0;
     active->rescued = 0;
+    active->frto = FRTO_OFF;
+}
+
+/* RFC 3168 6.1.2.  What loss has begun to reduce, a mark reduces no further.  What was in flight is
+ * what this round had: the ACK that tells of the mark may have acknowledged all of it. */
+void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb, enum congestion_sign sign)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active && active->recovery == RECOVERY_NONE) {
+        reduce(tcp, tcb, active->growth.max_flight, sign);
+        tcp_undo_forget(active);
+        active->recovery = RECOVERY_CWR;
+        tcp_prr_on_ack(tcp, tcb);
+    }
+}
+
+void tcp_recovery_end_cwr(const struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active->recovery == RECOVERY_CWR) {
+        tcb->cwnd = min_u32(tcb->ssthresh, active->undo_cwnd); /* RFC9937-11 */
+        leave(active);
+    }
 }
 
 /* RFC 6582 3.2 (3): full and partial acknowledgments; (4) duplicates inflate the window. */
-static void newreno_ack(struct tcb *tcb, struct active *active, uint32_t acked, bool duplicate)
+static void newreno_ack(struct tcp *tcp, struct tcb *tcb, uint32_t acked, bool duplicate)
 {
     if (acked) {
         tcb->cwnd -= min_u32(acked, tcb->cwnd);
         tcb->cwnd = max_u32(tcb->cwnd + (acked >= smss(tcb) ? smss(tcb) : 0), smss(tcb));
-        active->rxt = at_una(tcb, active);
-        active->resend = 1;
+        active_of(tcp, tcb)->resend = 1;
+        tcp_sent_lose_first(tcp, tcb);
     } else if (duplicate) {
         tcb->cwnd += smss(tcb);
     }
 }
 
-static void fast_ack(struct tcb *tcb, struct active *active, uint32_t acked, bool duplicate)
+/* True: fast recovery is over. */
+static bool fast_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
 {
-    if (seq_lt(tcb->snd.una, active->recover)) {
+    struct active *active = active_of(tcp, tcb);
+    bool full = seq_geq(tcb->snd.una, active->recover);
+    if (tcp_undo_by_echo(tcp, tcb) || tcp_undo_by_dsack(tcp, active)) {
+        tcp_undo(tcp, tcb, false);
+    } else if (!full) {
         if (!has_sack(tcb)) {
-            newreno_ack(tcb, active, acked, duplicate);
+            newreno_ack(tcp, tcb, tcp->news.acked, duplicate);
         }
-        return;
-    }
-    if (!has_sack(tcb)) { /* no burst: RFC 6582 3.2 (3), first option */
+        return false;
+    } else if (has_sack(tcb)) {
+        tcb->cwnd = tcb->ssthresh; /* RFC9937-11 */
+    } else {                       /* no burst: RFC 6582 3.2 (3), first option */
         uint32_t flight = max_u32(flight_of(tcb), smss(tcb));
         tcb->cwnd = min_u32(tcb->ssthresh, flight + smss(tcb));
     }
     leave(active);
+    return true;
 }
 
-/* A rescue went out of turn: back to behind the highest SACKed octet, below which all that is
- * missing was sent again. */
-static void end_rescue(const struct tcp *tcp, const struct tcb *tcb, struct active *active)
+/* RFC 5682, RFC 3522: perhaps nothing was lost.  Else go-back goes on to `recover`. */
+static void rto_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
 {
-    if (active->rescued) {
-        active->rescued = 0;
-        tcp_cursor_set(tcp, active, tcb->snd.una, &active->rxt, tcp_sack_high(tcp, tcb, active));
+    struct active *active = active_of(tcp, tcb);
+    bool spurious = tcp_undo_by_echo(tcp, tcb);
+    if (spurious || tcp_frto_on_ack(tcp, tcb, duplicate)) {
+        tcp_undo(tcp, tcb, true);
+        leave(active);
+    } else if (seq_geq(tcb->snd.una, active->recover)) {
+        leave(active);
+    }
+}
+
+/* What the ACK means in the state there is; true: a reduction of the window has ended. */
+static bool follow_state(struct tcp *tcp, struct tcb *tcb, bool duplicate)
+{
+    struct active *active = active_of(tcp, tcb);
+    switch (active->recovery) {
+    case RECOVERY_FAST:
+        return fast_ack(tcp, tcb, duplicate);
+    case RECOVERY_RTO:
+        rto_ack(tcp, tcb, duplicate);
+        return false;
+    case RECOVERY_CWR:
+        if (seq_geq(tcb->snd.una, active->recover)) {
+            tcp_recovery_end_cwr(tcp, tcb);
+            return true;
+        }
+        break;
+    default:
+        if (tcp_undo_by_dsack(tcp, active)) { /* when recovery was over */
+            tcp_undo(tcp, tcb, false);
+        }
+        break;
+    }
+    if (duplicate && active->dup_acks < DUP_ACKS_MAX) {
+        active->dup_acks++;
+    }
+    return false;
+}
+
+/* RFC 8985 6.2; RFC 6675 5 (1), (2); RFC 6582: without SACK duplicates may be echoes of what was
+ * sent twice, as long as SND.UNA is not beyond `recover`. */
+static void look_for_loss(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    bool enough = active->dup_acks >= tcp->b->policy.dupthresh;
+    if (tcp_rack_used(tcp, tcb)) {
+        tcp_rack_detect(tcp, tcb);
+        enough = active->sum[SUM_LOST].bytes != 0;
+    } else if (has_sack(tcb)) {
+        tcp_sack_lose(tcp, tcb);
+        enough = enough || active->sum[SUM_LOST].bytes != 0;
+    } else if (active->recovered && seq_leq(tcb->snd.una, active->recover)) {
+        enough = false;
+    }
+    if (enough && active->recovery < RECOVERY_FAST) {
+        enter_fast(tcp, tcb);
+    }
+}
+
+/* cwnd for what has arrived.  ended: it was set by the end of a reduction (RFC6582-14). */
+static void set_window(struct tcp *tcp, struct tcb *tcb, uint32_t dup_acks, bool ended)
+{
+    struct active *active = active_of(tcp, tcb);
+    const struct ack_news *news = &tcp->news;
+    if (active->recovery == RECOVERY_CWR || (active->recovery == RECOVERY_FAST && has_sack(tcb))) {
+        tcp_prr_on_ack(tcp, tcb);
+    } else if (active->recovery != RECOVERY_FAST && !ended &&
+               (news->acked || (news->sacked && (tcb->modes & M_REORDERED)))) {
+        uint32_t delivered = news->delivered;
+        if (!has_sack(tcb)) { /* a segment each, it is presumed */
+            delivered -= min_u32(delivered, dup_acks * smss(tcb));
+        }
+        tcp_cwnd_grow(tcp, tcb, active, delivered);
     }
 }
 
 void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
-                         uint32_t acked, uint32_t sacked, bool duplicate)
+                         bool duplicate)
 {
     struct active *active = active_of(tcp, tcb);
-    (void)seg;
+    const struct ack_news *news = &tcp->news;
     if (active == NULL) {
         return;
     }
-    uint32_t counted = active->counted;
-    active->counted = 0;
-    if (has_sack(tcb)) {
-        duplicate = sacked != 0; /* RFC 6675 2: also when SND.UNA moves */
-    } else if (active->recovery == RECOVERY_NONE) {
-        counted = active->dup_acks * smss(tcb); /* a segment each, it is presumed */
+    uint32_t dup_acks = active->dup_acks;
+    if (news->rtt_us) {
+        tcp_rack_min_rtt(tcp, tcb, news->rtt_us);
+        active->growth.rtt_us = news->rtt_us;
     }
-    end_rescue(tcp, tcb, active);
-    if (acked) {
-        tcp_cwnd_note_flight(tcb, active, acked);
-        if (active->recovery != RECOVERY_FAST) {
-            tcp_cwnd_grow(tcp, tcb, active, acked - min_u32(acked, counted) + sacked);
-            active->dup_acks = 0;
-        }
-        if (active->recovered && seq_gt(tcb->snd.una, active->recover)) {
-            active->recovered = 0;
-        }
+    if (news->acked) {
+        tcp_cwnd_note_flight(tcb, active, news->acked);
+        active->dup_acks =
+            active->recovery == RECOVERY_FAST ? active->dup_acks : 0; /* RFC6675-11 */
+        active->probe = PROBE_NONE;
     }
-    if (active->recovery == RECOVERY_FAST) {
-        fast_ack(tcb, active, acked, duplicate);
-    } else if (active->recovery == RECOVERY_RTO && seq_geq(tcb->snd.una, active->rto_nxt)) {
-        leave(active);
-    } else if (duplicate && active->dup_acks < DUP_ACKS_MAX) {
-        active->dup_acks++;
+    tcp_undo_note_dsack(tcp, active);
+    tcp_tlp_on_ack(tcp, tcb, seg, duplicate);
+    duplicate = has_sack(tcb) ? news->sacked != 0 : duplicate; /* RFC6675-12 */
+    bool ended = follow_state(tcp, tcb, duplicate);
+    tcp_rack_adapt(tcp, tcb, ended);
+    if (active->recovered && seq_gt(tcb->snd.una, active->recover)) {
+        active->recovered = 0;
     }
-    if (active->recovery == RECOVERY_NONE && flight_of(tcb)) {
-        look_for_loss(tcp, tcb, active);
+    if (flight_of(tcb)) {
+        look_for_loss(tcp, tcb);
+    }
+    set_window(tcp, tcb, dup_acks, ended);
+}
+
+/* RFC 8985 6.2 step 5: the reordering window of something has passed. */
+void tcp_recovery_on_rack_timer(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    tcp->news = (struct ack_news){0};
+    tcp_rto_resume(tcp, tcb);
+    look_for_loss(tcp, tcb);
+    if (active->recovery == RECOVERY_FAST && has_sack(tcb)) {
+        tcp_prr_on_ack(tcp, tcb);
     }
 }
 
 /* RFC 2018 8: SND.UNA has come to text that the peer held, and stopped there: it has dropped it. */
-static bool peer_reneged(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
+static bool peer_reneged(const struct tcp *tcp, const struct active *active)
 {
-    return active->sacked && seq_leq(range_at(tcp, active->sacked)->left, tcb->snd.una);
+    return active->sent_first && (sent_at(tcp, active->sent_first)->flags & SENT_SACKED);
 }
 
-/* RFC2018-12, RFC2018-13, RFC2018-15 */
-void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb)
+/* RFC2018-12, RFC2018-13, RFC2018-15.  all: whatever its age. */
+static void go_back(struct tcp *tcp, struct tcb *tcb, bool all)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || flight_of(tcb) == 0) {
-        return;
-    }
-    if (!tcp->b->policy.sack_keep_on_rto || peer_reneged(tcp, tcb, active)) {
-        tcp_sack_clear(tcp, active);
-    }
+    bool keep = tcp->b->policy.sack_keep_on_rto && !peer_reneged(tcp, active);
+    tcp_sent_go_back(tcp, tcb, keep, all);
     active->recovery = RECOVERY_RTO;
-    active->rto_nxt = active->recover = tcb->snd.nxt;
+    active->recover = tcb->snd.nxt;
     active->recovered = 1;
     active->rescue = tcb->snd.una;
     active->rescued = 0;
     active->resend = 1;
     active->dup_acks = 0;
-    active->rxt = at_una(tcb, active);
     active->rtt_timed = 0;
+    tcp_tlp_reset(active);
+}
+
+void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active && flight_of(tcb)) {
+        tcp_undo_forget(active);
+        active->frto = FRTO_OFF;
+        go_back(tcp, tcb, true);
+    }
 }
 
 /* RFC 5681 3.1, equation (4), and the loss window.  A segment lost once more changes ssthresh no
@@ -199,123 +303,87 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
     if (active == NULL) {
         return;
     }
+    tcp->news = (struct ack_news){0};
     bool again = active->recovery == RECOVERY_RTO && seq_eq(active->rescue, tcb->snd.una);
+    tcp_frto_begin(tcp, tcb, active, again);
     if (!again) {
+        if (active->recovery < RECOVERY_FAST) {
+            tcp_undo_begin(tcb, active);
+        } else { /* what was found before may well have been right */
+            tcp_undo_forget(active);
+        }
         tcp_cwnd_congested(tcp, tcb, active, flight_of(tcb), CC_TIMEOUT);
     }
     tcb->cwnd = smss(tcb);
     tcp_ecn_reduced(tcb, active);
-    tcp_recovery_go_back(tcp, tcb);
+    go_back(tcp, tcb, !tcp_rack_used(tcp, tcb));
 }
 
 /* What is sent again ----------------------------------------------------------------------------
  */
 
-/* NextSeg() (2): new text that a full segment could carry comes before (3) and (4). */
-static bool new_text_waits(const struct tcb *tcb, const struct active *active)
+/* The place of what is sent again is looked for from where it was last. */
+static void seek(const struct tcp *tcp, const struct tcb *tcb, struct active *active, seq_t at)
 {
-    uint32_t flight = flight_of(tcb);
-    uint32_t window = tcb->snd.wnd > flight ? tcb->snd.wnd - flight : 0;
-    uint32_t unsent = active->sq_bytes > flight ? active->sq_bytes - flight : 0;
-    return min_u32(window, unsent) >= smss(tcb);
-}
-
-static uint32_t repeat_at(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
-                          seq_t at, uint32_t len)
-{
+    if (active->rxt.chunk == 0 || seq_lt(at, active->rxt.at) ||
+        seq_lt(active->rxt.at, tcb->snd.una)) {
+        active->rxt = (struct cursor){tcb->snd.una, active->sq_head, active->sq_skip};
+    }
     tcp_cursor_advance(tcp, &active->rxt, seq_len(active->rxt.at, at));
-    return min_u32(len, smss(tcb));
 }
 
-/* NextSeg() (4), once an entry: the last outstanding octets, for an ACK that tells more. */
-static uint32_t rescue(const struct tcp *tcp, const struct tcb *tcb, struct active *active)
+/* RFC8985-33: cwnd - pipe must have room for it; the first segment after a timeout, and those of
+ * RFC 6582, go in any case. */
+static uint32_t next_lost(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
+                          seq_t *at)
 {
-    if (!seq_gt(tcb->snd.una, active->rescue)) {
-        return 0;
+    uint32_t idx = tcp_sent_next_lost(tcp, active);
+    if (idx == 0) {
+        return tcp_rack_used(tcp, tcb) || !has_sack(tcb) ? 0 : tcp_sack_next(tcp, tcb, at);
     }
-    seq_t at = tcb->snd.una;
-    seq_t left = at;
-    seq_t right = at;
-    uint32_t len;
-    while ((len = tcp_sack_hole(tcp, tcb, active, right, &at)) != 0) {
-        left = at;
-        right = seq_add(at, len);
-    }
-    len = min_u32(seq_len(left, right), smss(tcb));
-    tcp_cursor_set(tcp, active, tcb->snd.una, &active->rxt, seq_sub(right, len));
-    active->rescued = 1;
-    return len;
-}
-
-/* RFC 6675 NextSeg(), and step (C): cwnd - pipe >= 1 SMSS; the first segment goes in any case. */
-static uint32_t next_sack(const struct tcp *tcp, const struct tcb *tcb, struct active *active)
-{
-    seq_t at;
-    uint32_t len = tcp_sack_hole(tcp, tcb, active, active->rxt.at, &at);
-    if (active->resend) {
-        return repeat_at(tcp, tcb, active, at, len);
-    }
-    if (tcp_sack_pipe(tcp, tcb, active) + smss(tcb) > tcb->cwnd) {
-        return 0;
-    }
-    if (len && seq_lt(at, tcp_sack_lost_edge(tcp, tcb, active))) { /* (1) */
-        return repeat_at(tcp, tcb, active, at, len);
-    }
-    if (new_text_waits(tcb, active)) { /* (2) */
-        return 0;
-    }
-    if (len && seq_lt(at, tcp_sack_high(tcp, tcb, active))) { /* (3) */
-        return repeat_at(tcp, tcb, active, at, len);
-    }
-    return rescue(tcp, tcb, active); /* (4) */
-}
-
-/* After a timeout: all that was out then and is not SACKed since, as slow start lets it. */
-static uint32_t next_go_back(const struct tcp *tcp, const struct tcb *tcb, struct active *active)
-{
-    seq_t at;
-    uint32_t len = tcp_sack_hole(tcp, tcb, active, active->rxt.at, &at);
-    if (len == 0 || seq_geq(at, active->rto_nxt)) {
-        return 0;
-    }
-    len = min_u32(min_u32(len, seq_len(at, active->rto_nxt)), smss(tcb));
-    if (!active->resend && tcp_sack_pipe(tcp, tcb, active) + len > tcb->cwnd) {
-        return 0;
-    }
-    return repeat_at(tcp, tcb, active, at, len);
+    const struct sent *sent = sent_at(tcp, idx);
+    uint32_t len = min_u32(seq_len(sent->left, sent->right), min_u32(sent->mss, smss(tcb)));
+    *at = sent->left;
+    bool fits = tcp_sent_pipe(active) + len <= tcb->cwnd;
+    return fits || active->resend ? len : 0;
 }
 
 uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || active->recovery == RECOVERY_NONE || flight_of(tcb) == 0) {
+    if (active == NULL || active->sent_first == 0) {
         return 0;
     }
-    end_rescue(tcp, tcb, active);
-    if (seq_leq(active->rxt.at, tcb->snd.una)) {
-        active->rxt = at_una(tcb, active);
+    seq_t at;
+    uint32_t len = 0;
+    if (active->probe == PROBE_REPEAT) {
+        len = min_u32(tcp_tlp_segment(tcp, tcb, active, &at), smss(tcb));
+    } else if (active->recovery >= RECOVERY_FAST && active->frto != FRTO_NEW_TEXT) {
+        len = next_lost(tcp, tcb, active, &at);
     }
-    if (active->recovery == RECOVERY_RTO) {
-        return next_go_back(tcp, tcb, active);
+    if (len) {
+        seek(tcp, tcb, active, at);
     }
-    if (has_sack(tcb)) {
-        return next_sack(tcp, tcb, active);
-    }
-    return active->resend ? min_u32(flight_of(tcb), smss(tcb)) : 0;
+    return len;
 }
 
 void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len)
 {
     struct active *active = active_of(tcp, tcb);
+    tcp_sent_again(tcp, tcb, active->rxt.at, len);
     tcp_cursor_advance(tcp, &active->rxt, len);
+    active->rtt_timed = 0; /* Karn */
+    if (active->probe == PROBE_REPEAT) {
+        tcp_tlp_sent(tcb, active);
+        return;
+    }
+    tcp_undo_sent(tcp, active, len);
+    tcp_prr_sent(active, len);
+    active->resend = 0;
     if (active->rescued) {
         active->rescue = active->recover;
-        end_rescue(tcp, tcb, active);
-    } else if (active->resend && active->recovery == RECOVERY_FAST) {
-        active->rescue = active->rxt.at; /* RFC 6675 5 (4.3) */
+        active->rescued = 0;
     }
-    active->resend = 0;
-    active->rtt_timed = 0; /* Karn */
 }
 
 /* New text ------------------------------------------------------------------------------------- */
@@ -325,21 +393,31 @@ static uint32_t room(uint32_t window, uint32_t used)
     return window > used ? window - used : 0;
 }
 
+/* RFC 5682 3.1 (2b): two segments. */
+static uint32_t rto_allows(const struct tcp *tcp, const struct tcb *tcb, struct active *active)
+{
+    uint32_t pipe = tcp_sent_pipe(active);
+    if (active->frto == FRTO_NEW_TEXT) {
+        return room(2 * smss(tcb), seq_len(active->recover, tcb->snd.nxt));
+    }
+    return tcp_sent_next_lost(tcp, active) ? 0 : room(tcb->cwnd, pipe);
+}
+
 uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb)
 {
-    const struct active *active = active_of(tcp, tcb);
+    struct active *active = active_of(tcp, tcb);
     uint32_t flight = flight_of(tcb);
     if (active == NULL || flight == 0) {
         return max_u32(tcb->cwnd, smss(tcb));
     }
+    if (active->probe == PROBE_NEW) {
+        return smss(tcb); /* RFC8985-23: beyond cwnd */
+    }
     if (active->recovery == RECOVERY_RTO) {
-        seq_t at;
-        bool more = tcp_sack_hole(tcp, tcb, active, active->rxt.at, &at) != 0 &&
-                    seq_lt(at, active->rto_nxt);
-        return more ? 0 : room(tcb->cwnd, tcp_sack_pipe(tcp, tcb, active));
+        return rto_allows(tcp, tcb, active);
     }
     if (has_sack(tcb)) {
-        uint32_t octets = room(tcb->cwnd, tcp_sack_pipe(tcp, tcb, active));
+        uint32_t octets = room(tcb->cwnd, tcp_sent_pipe(active));
         return active->recovery == RECOVERY_FAST && octets < smss(tcb) ? 0 : octets;
     }
     uint32_t window = tcb->cwnd;

@@ -14,8 +14,6 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
 {
     struct active *active = active_of(tcp, tcb);
     uint32_t r = max_u32(rtt_us, 1);
-    uint32_t *min_rtt_us = &tally_of(tcp, tcb)->min_rtt_us;
-    *min_rtt_us = *min_rtt_us ? min_u32(*min_rtt_us, r) : r;
     if (tcb->srtt_us == 0) { /* 2.2: the first measurement */
         tcb->srtt_us = r;
         tcb->rttvar_us = r / 2;
@@ -28,6 +26,7 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
         active->growth.rtt_us = r;
         active->backoff = 0; /* 5.7: computed anew */
     }
+    tcb->modes &= ~(uint32_t)M_PROBED; /* RFC 8985 7.3 */
 }
 
 /* 2.1: before a measurement; 5.7: three seconds once data starts, when the SYN's timer had fired.
@@ -77,5 +76,23 @@ void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb)
     if (active == NULL || (!in_flight(tcb) && (active->persist || active->ecn_waits))) {
         return;
     }
+    active->timer = TIMER_RTO;
+    active->rto_from_ms = tcp->now_ms;
     active->rto_at_ms = in_flight(tcb) ? ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb)) : 0;
+}
+
+uint32_t tcp_rto_left_ms(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    uint32_t passed_ms = tcp->now_ms - active->rto_from_ms;
+    uint32_t rto_ms = tcp_rto_ms(tcp, tcb);
+    return rto_ms > passed_ms ? rto_ms - passed_ms : 1;
+}
+
+/* The timer that had taken its place is over: it goes on as if it had run all the time. */
+void tcp_rto_resume(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    active->timer = TIMER_RTO;
+    active->rto_at_ms = in_flight(tcb) ? ms_after(tcp->now_ms, tcp_rto_left_ms(tcp, tcb)) : 0;
 }

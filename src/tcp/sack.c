@@ -1,175 +1,168 @@
-/* sack.c - RFC 2018, RFC 6675 section 4: the scoreboard, what the peer says it holds.
+/* sack.c - RFC 2018 and RFC 2883: what the peer says it holds, and what it had twice; RFC 6675
+ * section 4: which of the rest is lost, where policy prefers that to RFC 8985.
  *
- *     SND.UNA ......[=====]....[==]..............SND.NXT
- *              lost       not lost yet           active->sacked: struct range, ascending, apart
- *
- * RFC 6675's functions in octets: IsLost() is "below tcp_sack_lost_edge", SetPipe() is
- * tcp_sack_pipe; NextSeg() is in recovery.c.
+ * The scoreboard is in the records of sent.c.  RFC 6675's functions in octets: IsLost() is "below
+ * lost_edge", SetPipe() is tcp_sent_pipe, NextSeg() is tcp_recovery_next and tcp_sack_next.
  */
-#include "tcp/tcp.h"
+#include "tcp/congestion.h"
 
-enum { SACKED_RANGES_MAX = 128 }; /* what exceeds them counts as not SACKed */
-
-/* Marks left .. right, joining what touches it. */
-static void mark(struct tcp *tcp, struct active *active, seq_t left, seq_t right)
+/* RFC2883-6, RFC2883-7: judged by the ACK field beside it, since ACKs may overtake each other. */
+static bool is_dsack(const struct segment *seg)
 {
-    uint32_t *link = &active->sacked;
-    while (*link && seq_lt(range_at(tcp, *link)->right, left)) {
-        link = &range_at(tcp, *link)->next;
+    const struct sack_block *first = &seg->opt.sack[0];
+    const struct sack_block *second = &seg->opt.sack[1];
+    if (seg->opt.n_sack == 0 || seq_geq(first->left, first->right)) {
+        return false;
     }
-    uint32_t idx = *link;
-    if (idx == 0 || seq_gt(range_at(tcp, idx)->left, right)) {
-        idx = active->sacked_n < SACKED_RANGES_MAX ? pool_alloc(&tcp->b->ranges, tcp->block) : 0;
-        if (idx == 0) {
-            return;
-        }
-        *range_at(tcp, idx) = (struct range){.next = *link, .left = left, .right = right};
-        *link = idx;
-        active->sacked_n++;
-        active->sacked_bytes += seq_len(left, right);
-        return;
-    }
-    struct range *range = range_at(tcp, idx);
-    active->sacked_bytes -= seq_len(range->left, range->right);
-    range->left = seq_min(range->left, left);
-    range->right = seq_max(range->right, right);
-    while (range->next && seq_leq(range_at(tcp, range->next)->left, range->right)) {
-        uint32_t gone = range->next;
-        const struct range *next = range_at(tcp, gone);
-        active->sacked_bytes -= seq_len(next->left, next->right);
-        range->right = seq_max(range->right, next->right);
-        range->next = next->next;
-        active->sacked_n--;
-        pool_free(&tcp->b->ranges, tcp->block, gone);
-    }
-    active->sacked_bytes += seq_len(range->left, range->right);
+    return seq_lt(first->left, seg->ack) ||
+           (seg->opt.n_sack > 1 && seq_geq(first->left, second->left) &&
+            seq_leq(first->right, second->right));
 }
 
-/* Blocks that are not within SND.UNA .. SND.NXT are DSACKs (RFC 2883), old, or nonsense.
- * RFC2018-10, RFC2018-20 */
-uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+/* One of our repetitions was for nothing - if there was any, and it may have been in flight. */
+static bool take_dsack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    if (!is_dsack(seg)) {
+        return false;
+    }
+    const struct sack_block *first = &seg->opt.sack[0];
+    if (tally_of(tcp, tcb)->retransmitted && seq_leq(first->right, tcb->snd.nxt) &&
+        seq_geq(first->left, seq_sub(tcb->snd.una, tcb->max_snd_wnd))) {
+        tcp->news.dsack = true;
+        tcp->news.dsack_left = first->left;
+        tcp->news.dsack_right = first->right;
+    }
+    return true;
+}
+
+/* RFC2018-20: blocks that are not within SND.UNA .. SND.NXT are old, or nonsense. */
+static bool is_news(const struct tcb *tcb, const struct sack_block *block)
+{
+    return seq_lt(block->left, block->right) && seq_gt(block->left, tcb->snd.una) &&
+           seq_leq(block->right, tcb->snd.nxt);
+}
+
+/* RFC6675-10.  In ascending order, so that one ACK for several does not look like reordering. */
+void tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);
     if (active == NULL || !(tcb->flags & F_SACK) || !(seg->opt.present & OPT_SACK)) {
-        return 0;
+        return;
     }
-    uint32_t before = active->sacked_bytes;
-    for (unsigned i = 0; i < seg->opt.n_sack; i++) {
-        const struct sack_block *block = &seg->opt.sack[i];
-        if (seq_lt(block->left, block->right) && seq_gt(block->left, tcb->snd.una) &&
-            seq_leq(block->right, tcb->snd.nxt)) {
-            mark(tcp, active, block->left, block->right);
+    unsigned done = take_dsack(tcp, tcb, seg) ? 1 : 0; /* bits of blocks */
+    for (;;) {
+        unsigned next = seg->opt.n_sack;
+        for (unsigned i = 0; i < seg->opt.n_sack; i++) {
+            const struct sack_block *block = &seg->opt.sack[i];
+            if (!(done & 1u << i) && is_news(tcb, block) &&
+                (next == seg->opt.n_sack || seq_lt(block->left, seg->opt.sack[next].left))) {
+                next = i;
+            }
         }
+        if (next == seg->opt.n_sack) {
+            return;
+        }
+        done |= 1u << next;
+        tcp_sent_sacked(tcp, tcb, seg->opt.sack[next].left, seg->opt.sack[next].right);
     }
-    return active->sacked_bytes - before;
-}
-
-static void drop_first(struct tcp *tcp, struct active *active)
-{
-    uint32_t idx = active->sacked;
-    const struct range *range = range_at(tcp, idx);
-    active->sacked_bytes -= seq_len(range->left, range->right);
-    active->sacked = range->next;
-    active->sacked_n--;
-    pool_free(&tcp->b->ranges, tcp->block, idx);
-}
-
-void tcp_sack_forget_below(struct tcp *tcp, struct active *active, seq_t una)
-{
-    uint32_t before = active->sacked_bytes;
-    while (active->sacked && seq_leq(range_at(tcp, active->sacked)->right, una)) {
-        drop_first(tcp, active);
-    }
-    struct range *range = active->sacked ? range_at(tcp, active->sacked) : NULL;
-    if (range && seq_lt(range->left, una)) {
-        active->sacked_bytes -= seq_len(range->left, una);
-        range->left = una;
-    }
-    active->counted += before - active->sacked_bytes;
-}
-
-void tcp_sack_clear(struct tcp *tcp, struct active *active)
-{
-    while (active->sacked) {
-        drop_first(tcp, active);
-    }
-}
-
-/* IsLost(): DupThresh separate ranges above it, or more than (DupThresh - 1) * SMSS octets. */
-seq_t tcp_sack_lost_edge(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
-{
-    uint32_t thresh = tcp->b->policy.dupthresh;
-    uint32_t enough = (thresh - 1) * tcb->snd_mss;
-    uint32_t bytes = active->sacked_bytes;
-    uint32_t n = active->sacked_n;
-    seq_t edge = tcb->snd.una;
-    for (uint32_t idx = active->sacked; idx != 0 && (n >= thresh || bytes > enough); n--) {
-        const struct range *range = range_at(tcp, idx);
-        edge = range->left;
-        bytes -= seq_len(range->left, range->right);
-        idx = range->next;
-    }
-    return edge;
 }
 
 seq_t tcp_sack_high(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
 {
-    seq_t high = tcb->snd.una;
-    for (uint32_t idx = active->sacked; idx != 0; idx = range_at(tcp, idx)->next) {
-        high = range_at(tcp, idx)->right;
+    uint32_t idx = active->sum[SUM_SACKED].bytes ? active->sent_last : 0;
+    while (idx && !(sent_at(tcp, idx)->flags & SENT_SACKED)) {
+        idx = sent_at(tcp, idx)->prev;
     }
-    return high;
+    return idx ? sent_at(tcp, idx)->right : tcb->snd.una;
 }
 
-/* Octets of left .. right that are not SACKed. */
-static uint32_t unsacked(const struct tcp *tcp, const struct active *active, seq_t left,
-                         seq_t right)
+/* IsLost(), RFC6675-3: DupThresh separate stretches above it, or more than (DupThresh - 1) * SMSS
+ * octets. */
+static seq_t lost_edge(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
 {
-    if (seq_geq(left, right)) {
+    uint32_t thresh = tcp->b->policy.dupthresh;
+    uint32_t enough = (thresh - 1) * smss(tcb);
+    uint32_t n = 0;
+    uint32_t bytes = 0;
+    bool within = false;
+    for (uint32_t idx = active->sent_last; idx != 0; idx = sent_at(tcp, idx)->prev) {
+        const struct sent *sent = sent_at(tcp, idx);
+        bool sacked = sent->flags & SENT_SACKED;
+        n += sacked && !within ? 1 : 0;
+        bytes += sacked ? seq_len(sent->left, sent->right) : 0;
+        within = sacked;
+        if (n >= thresh || bytes > enough) {
+            return sent->left;
+        }
+    }
+    return tcb->snd.una;
+}
+
+void tcp_sack_lose(struct tcp *tcp, struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    seq_t edge = lost_edge(tcp, tcb, active);
+    for (uint32_t idx = active->sent_first; idx != 0; idx = sent_at(tcp, idx)->next) {
+        const struct sent *sent = sent_at(tcp, idx);
+        if (seq_geq(sent->left, edge)) {
+            return;
+        }
+        if ((sent->flags & (SENT_SACKED | SENT_LOST)) == 0) {
+            uint32_t prev = sent->prev;
+            tcp_sent_lose(tcp, tcb, idx);
+            idx = prev ? prev : active->sent_first;
+        }
+    }
+}
+
+/* NextSeg() (2): new text that a full segment could carry comes before (3) and (4). */
+static bool new_text_waits(const struct tcb *tcb, const struct active *active)
+{
+    uint32_t flight = seq_len(tcb->snd.una, tcb->snd.nxt);
+    uint32_t window = tcb->snd.wnd > flight ? tcb->snd.wnd - flight : 0;
+    uint32_t unsent = active->sq_bytes > flight ? active->sq_bytes - flight : 0;
+    return min_u32(window, unsent) >= smss(tcb);
+}
+
+/* NextSeg() (3), RFC6675-7: not lost yet, below the highest SACKed octet, not sent again. */
+static uint32_t next_in_doubt(const struct tcp *tcp, const struct tcb *tcb,
+                              const struct active *active, seq_t *at)
+{
+    seq_t high = tcp_sack_high(tcp, tcb, active);
+    for (uint32_t idx = active->sent_first; idx != 0; idx = sent_at(tcp, idx)->next) {
+        const struct sent *sent = sent_at(tcp, idx);
+        if (seq_geq(sent->left, high)) {
+            return 0;
+        }
+        if ((sent->flags & (SENT_SACKED | SENT_LOST | SENT_AGAIN)) == 0) {
+            *at = sent->left;
+            return min_u32(seq_len(sent->left, sent->right), min_u32(sent->mss, smss(tcb)));
+        }
+    }
+    return 0;
+}
+
+/* NextSeg() (4), RFC6675-8, once an entry: the last outstanding octets, for an ACK that tells
+ * more. */
+static uint32_t rescue(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
+                       seq_t *at)
+{
+    if (!seq_gt(tcb->snd.una, active->rescue) ||
+        (sent_at(tcp, active->sent_last)->flags & SENT_SACKED)) {
         return 0;
     }
-    uint32_t n = seq_len(left, right);
-    for (uint32_t idx = active->sacked; idx != 0; idx = range_at(tcp, idx)->next) {
-        const struct range *range = range_at(tcp, idx);
-        seq_t from = seq_max(range->left, left);
-        seq_t to = seq_min(range->right, right);
-        n -= seq_lt(from, to) ? seq_len(from, to) : 0;
-    }
-    return n;
+    active->rescued = 1;
+    return min_u32(tcp_tlp_segment(tcp, tcb, active, at), smss(tcb));
 }
 
-/* SetPipe(): (a) what is not lost, (b) what was sent again.  After a timeout all that was out then
- * is taken for lost. */
-uint32_t tcp_sack_pipe(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
+uint32_t tcp_sack_next(const struct tcp *tcp, const struct tcb *tcb, seq_t *at)
 {
-    seq_t una = tcb->snd.una;
-    if (active->sacked == 0 && active->recovery == RECOVERY_NONE) {
-        return seq_len(una, tcb->snd.nxt);
+    struct active *active = active_of(tcp, tcb);
+    active->rescued = 0;
+    if (active->recovery != RECOVERY_FAST || tcp_sent_pipe(active) + smss(tcb) > tcb->cwnd ||
+        new_text_waits(tcb, active)) {
+        return 0;
     }
-    seq_t edge = tcp_sack_lost_edge(tcp, tcb, active);
-    if (active->recovery == RECOVERY_RTO) {
-        edge = seq_max(edge, active->rto_nxt);
-    }
-    uint32_t pipe = unsacked(tcp, active, edge, tcb->snd.nxt);
-    if (active->recovery != RECOVERY_NONE) {
-        pipe += unsacked(tcp, active, una, active->rxt.at);
-    }
-    return pipe;
-}
-
-/* RFC2018-11 */
-uint32_t tcp_sack_hole(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
-                       seq_t from, seq_t *at)
-{
-    seq_t left = seq_max(from, tcb->snd.una);
-    for (uint32_t idx = active->sacked; idx != 0; idx = range_at(tcp, idx)->next) {
-        const struct range *range = range_at(tcp, idx);
-        if (seq_lt(left, range->left)) {
-            *at = left;
-            return seq_len(left, range->left);
-        }
-        left = seq_max(left, range->right);
-    }
-    *at = left;
-    return seq_lt(left, tcb->snd.nxt) ? seq_len(left, tcb->snd.nxt) : 0;
+    uint32_t len = next_in_doubt(tcp, tcb, active, at);
+    return len ? len : rescue(tcp, tcb, active, at);
 }

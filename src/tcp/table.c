@@ -3,7 +3,7 @@
  * The table holds (hash, kind and index) of every connection that is not CLOSED.  One id may be in
  * it twice: a connection in TIME-WAIT, and the half-open one that may replace it (RFC 9293 3.6.1).
  */
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb)
 {
@@ -219,7 +219,7 @@ static void free_active(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
     tcp_chunk_free_chain(tcp, active->sq_head);
-    tcp_sack_clear(tcp, active);
+    tcp_sent_clear(tcp, active);
     tcp_free_receive(tcp, active);
     pool_free(&tcp->b->actives, tcp->block, tcb->active);
     tcb->active = 0;
@@ -292,6 +292,10 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     memset(active, 0, sizeof *active);
     active->send.at = tcb->snd.nxt;
     active->rxt.at = tcb->snd.una;
+    active->rack_fack = tcb->snd.una;
+    active->min_rtt_ms = tcp->now_ms;
+    active->reordering = tcp->b->policy.dupthresh;
+    active->reo_mult = 1;
     active->snd_sml = tcb->snd.una;
     active->recover = tcb->snd.una;
     active->cwr_end = tcb->snd.nxt;

@@ -7,6 +7,7 @@
  *     struct extra      attached to those whose application set an option that few set
  *     struct stats      attached with the first text, kept while there are enough: measurements
  *     struct active     attached while octets are in flight or unread, else absent
+ *     struct sent       32  a transmission not acknowledged yet
  *     struct half_open  48  SYN-RECEIVED of a passive open: no handle yet
  *     struct time_wait  48  TIME-WAIT whose handle was released
  *     struct ext6       32  the addresses of an IPv6 connection, for any of the above
@@ -111,6 +112,8 @@ enum {
     M_ECE = 1u << 21,      /* CE came, and no CWR since: our ACKs say ECE                 */
     M_CWR = 1u << 22,      /* the next new text says CWR                                  */
     M_ECN_SEEN = 1u << 23, /* the peer has sent ECT or CE                                 */
+    M_REORDERED = 1u << 3, /* RACK.reordering_seen                                      */
+    M_PROBED = 1u << 4,    /* a loss probe went out, and no round trip was measured since */
 };
 
 #define MODE_CONGESTION(congestion) ((uint32_t)(congestion) << 28)
@@ -232,7 +235,23 @@ struct cursor {
 };
 
 enum { SACK_RECENT = 4 };
-enum recovery { RECOVERY_NONE, RECOVERY_FAST, RECOVERY_RTO };
+/* CWR: the window is being reduced though nothing was lost (ECN). */
+enum recovery { RECOVERY_NONE, RECOVERY_CWR, RECOVERY_FAST, RECOVERY_RTO };
+
+/* What active->rto_at_ms is the deadline of, while active->persist is 0: RFC 8985 8 has one timer
+ * for all three. */
+enum timer_kind { TIMER_RTO, TIMER_RACK, TIMER_TLP };
+
+/* How far RFC 5682 has come, by its steps, and what a loss probe will be. */
+enum frto { FRTO_OFF, FRTO_REPEATED, FRTO_NEW_TEXT };
+enum probe { PROBE_NONE, PROBE_NEW, PROBE_REPEAT };
+
+/* Octets in some state, and the segments they were sent in: all that is out, what of it the peer
+ * holds, what is taken for lost, what was sent again and has not arrived. */
+enum sent_sums { SUM_OUT, SUM_SACKED, SUM_LOST, SUM_AGAIN, SENT_SUMS };
+struct sent_sum {
+    uint32_t bytes, segs;
+};
 
 /* tally.cc_keep */
 enum { KEEP_W_MAX }; /* CUBIC's W_max in octets, 0: not known */
@@ -277,32 +296,22 @@ struct active {
     uint32_t sq_skip;   /* acknowledged octets of sq_head                           */
     uint32_t sq_bytes;  /* text accepted and not acknowledged                       */
     struct cursor send; /* at SND.NXT                                               */
-    struct cursor rxt;  /* RFC 6675 HighRxt, or how far go-back has come            */
+    struct cursor rxt;  /* of what is sent again: where it was last                 */
     seq_t snd_up;       /* SND.UP: octet behind the urgent data; valid: snd_urgent  */
     seq_t snd_sml;      /* Minshall: end of the last small segment                  */
-    /* Loss recovery, RFC 6675 and 6582 */
-    uint32_t sacked; /* ranges that the peer holds, ascending                    */
-    uint32_t sacked_bytes;
-    uint32_t counted; /* SACKed octets that SND.UNA has passed since the last ACK was judged */
-    seq_t recover;    /* RecoveryPoint                                            */
-    seq_t rescue;     /* RescueRxt                                                */
-    seq_t rto_nxt;    /* SND.NXT when the retransmission timer fired              */
-    uint8_t recovery; /* enum recovery                                            */
-    uint8_t dup_acks;
-    uint8_t backoff; /* doublings of the RTO                                     */
-    uint8_t snd_urgent : 1, rescued : 1, rtt_timed : 1, fin_held : 1, dsack : 1, push_now : 1,
-        recovered : 1, no_push : 1; /* recovered: `recover` says something; no_push: the end of
-                                       the text was not pushed (HF_SEND_MORE)          */
-    uint8_t burst; /* segments of a transmit chunk still to go (push.c)                        */
-    uint8_t burst_push; /* ... and the last of them carries PSH */
-    uint8_t resend;     /* the first segment goes again whatever the window says                  */
+    uint8_t backoff;    /* doublings of the RTO                                     */
+    uint8_t snd_urgent : 1, rtt_timed : 1, fin_held : 1, dsack : 1, push_now : 1,
+        no_push : 1;    /* the end of the text was not pushed (HF_SEND_MORE)        */
+    uint8_t burst;      /* segments of a transmit chunk still to go (push.c)                */
+    uint8_t burst_push; /* ... and the last of them carries PSH                             */
     struct growth growth;
     /* RTT by timing one segment, RFC 6298 3 (Karn) */
     seq_t rtt_seq;
     uint32_t rtt_start_us;
     /* Deadlines */
-    uint32_t rto_at_ms; /* retransmission, or zero-window probe when persist is set */
-    uint32_t persist;   /* probes sent to a closed window so far, +1; 0: not probing*/
+    uint32_t rto_at_ms;   /* of `timer`, or zero-window probe when persist is set     */
+    uint32_t rto_from_ms; /* the retransmission timer would fire an RTO after this    */
+    uint32_t persist;     /* probes sent to a closed window so far, +1; 0: not probing*/
     uint32_t delack_at_ms;
     uint32_t unacked_since_ms; /* user timeout: oldest unacknowledged text, 0: none     */
     /* Receive queue: text RCV.NXT - rq_bytes .. RCV.NXT */
@@ -310,7 +319,7 @@ struct active {
     uint32_t rq_skip; /* octets of rq_head read                                   */
     uint32_t rq_bytes;
     uint32_t ooo; /* ranges held ahead of RCV.NXT, ascending                  */
-    uint16_t ooo_n, sacked_n;
+    uint16_t ooo_n;
     uint32_t ooo_bytes;
     seq_t recent[SACK_RECENT]; /* a number in each range, newest first: SACK block order */
     seq_t dsack_left, dsack_right;
@@ -324,10 +333,63 @@ struct active {
     uint8_t cwr_passed; /* SND.UNA is beyond it                                        */
     uint8_t ecn_waits;  /* cwnd is one segment: new text waits for the timer            */
     uint8_t ecn_echo;   /* the ACK under way tells of a mark: cwnd does not grow        */
+    /* Transmissions (sent.c): struct sent from SND.UNA to SND.NXT without a gap */
+    uint32_t sent_first, sent_last;
+    uint32_t sent_oldest, sent_newest; /* those in flight, by time of transmission           */
+    uint32_t sent_sacked;              /* where the last SACK block ended, 0: unknown        */
+    uint32_t sent_lost;                /* nothing that is lost and still to be sent again lies
+                                        * before it, 0: nor anywhere                         */
+    struct sent_sum sum[SENT_SUMS];
+    uint16_t sacked_n; /* separate stretches that are SACKed                       */
+    uint8_t recovery;  /* enum recovery                                            */
+    uint8_t dup_acks;
+    seq_t recover;    /* RFC 6675 RecoveryPoint, RFC 6582 recover                 */
+    seq_t rescue;     /* RFC 6675 RescueRxt; SND.UNA at the last timeout          */
+    uint8_t resend;   /* the first lost segment goes again whatever the window says */
+    uint8_t timer;    /* enum timer_kind                                          */
+    uint8_t frto;     /* enum frto                                                */
+    uint8_t probe;    /* enum probe: owed                                         */
+    uint8_t reo_mult; /* RACK.reo_wnd_mult                                        */
+    uint8_t reo_persist;
+    uint16_t reordering; /* segments that one was overtaken by, at most; DupThresh at least */
+    uint16_t recovered : 1, rescued : 1, rack_any : 1, dsack_round : 1, tlp_out : 1, tlp_again : 1,
+        undo_armed : 1, undo_sent : 1, rtt_anew : 1;
+    /* RFC 8985 RACK.segment, RACK.rtt, RACK.fack; the end of RACK.dsack_round; TLP.end_seq */
+    uint32_t rack_sent_us, rack_rtt_us;
+    seq_t rack_end, rack_fack, rack_round;
+    seq_t tlp_end;
+    uint32_t min_rtt_ms;                         /* when the tally's min_rtt_us was measured */
+    uint32_t prr_delivered, prr_out, prr_flight; /* RFC 9937; the last is RecoverFS */
+    /* What a reduction that proves wrong is undone to (undo.c) */
+    uint32_t undo_cwnd, undo_ssthresh;
+    uint32_t undo_bytes; /* sent again since, and not reported by a DSACK            */
+    uint32_t undo_ms;    /* TSval of the first of them                               */
+    seq_t undo_left;     /* SND.UNA then                                             */
 };
 _Static_assert(sizeof(struct active) <= 448, "the byte table: data in flight");
 
-/* A stretch of sequence numbers: out of order (with its text), or SACKed (without). */
+/* Octets that went out at one time, as segments of mss octets of which the last may be smaller, and
+ * share one fate: not SACKed and not lost, or one of the flags.  A FIN counts as an octet. */
+struct sent {
+    uint32_t next, prev;   /* by sequence number                                       */
+    uint32_t newer, older; /* by time, of those in flight                              */
+    seq_t left, right;
+    uint32_t sent_us; /* the last time                                            */
+    uint16_t mss;
+    uint8_t flags; /* SENT_*                                                   */
+    uint8_t times; /* sent again so often, at most 255                         */
+};
+_Static_assert(sizeof(struct sent) == 32, "the byte table: transmissions");
+
+enum {
+    SENT_SACKED = 1,  /* the peer holds it                                        */
+    SENT_LOST = 2,    /* it was taken for lost                                    */
+    SENT_AGAIN = 4,   /* ... or probed with, and is on its way again              */
+    SENT_TWICE = 8,   /* it was sent more than once: RFC 8985's retransmitted, Karn */
+    SENT_COUNTED = 16 /* was SACKed before a timeout that cleared the mark        */
+};
+
+/* A stretch of sequence numbers held ahead of RCV.NXT, with its text. */
 struct range {
     uint32_t next;
     seq_t left, right;

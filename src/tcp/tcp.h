@@ -31,7 +31,7 @@ struct returned {
  * Pools' offsets count from the block's start. */
 struct tcp_block {
     struct hf_policy policy;
-    struct pool tcbs, actives, exts, extras, stats, halves, waits, listeners, ranges;
+    struct pool tcbs, actives, exts, extras, stats, halves, waits, listeners, ranges, sents;
     struct pool small, large, pieces; /* struct chunk, numbered on from pool to pool       */
     struct pool lents;
     uint64_t tally_offset;
@@ -40,6 +40,7 @@ struct tcp_block {
     uint32_t max_replies;
     uint64_t reply_offset; /* struct tcp_reply[max_replies], a ring                       */
     uint32_t reply_head, reply_n;
+    uint32_t senders; /* active records that have records in sents                        */
     struct flowtab flows;
     struct wheel wheel;
     struct idlist owes;    /* tcbs that owe output something                              */
@@ -63,6 +64,7 @@ struct tcp_block {
     uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped,
         initial_windows_lost;
     uint64_t stats_missed;
+    uint64_t sents_short, undone; /* records of sent.c not had; reductions taken back        */
 };
 
 struct tcp_secret {
@@ -77,6 +79,20 @@ struct lent_text {
     uint64_t offset; /* of text[0] in its region                                           */
 };
 
+/* What the ACK under way has told (octets); all 0 when a timer is under way. */
+struct ack_news {
+    uint32_t acked, sacked; /* SND.UNA has moved; newly SACKed                             */
+    uint32_t delivered;     /* both, each octet once                                       */
+    uint32_t lost;          /* newly taken for lost                                        */
+    uint32_t rtt_us;        /* of the last sent of what has arrived and was sent once; 0: none */
+    uint32_t echo_age_ms;   /* of the timestamp that it echoes; valid: echoed              */
+    uint32_t rack_sent_us;  /* of what has arrived, what was sent last; valid: rack        */
+    seq_t rack_end;
+    seq_t dsack_left, dsack_right; /* valid: dsack                                         */
+    bool echoed, rack, dsack, ece;
+    bool original; /* something arrived that was sent before `recover`, and once only     */
+};
+
 struct tcp {
     struct tcp_block *b;
     void *block; /* the stack's first octet: what pools count from           */
@@ -84,6 +100,7 @@ struct tcp {
     uint32_t now_ms, now_us;
     struct lent_text lent;  /* of the segment under way                                 */
     struct hf_trace before; /* the record under way (trace.c)                           */
+    struct ack_news news;   /* valid while an ACK or a timer is under way               */
     struct tally no_tally;  /* of scratch copies: thrown away */
     struct stats no_stats;  /* of those that have none: the same */
 };
@@ -139,6 +156,11 @@ static inline struct active *active_of(const struct tcp *tcp, const struct tcb *
 static inline struct range *range_at(const struct tcp *tcp, uint32_t idx)
 {
     return pool_at(&tcp->b->ranges, tcp->block, idx);
+}
+
+static inline struct sent *sent_at(const struct tcp *tcp, uint32_t idx)
+{
+    return pool_at(&tcp->b->sents, tcp->block, idx);
 }
 
 static inline struct tcp_secret *secret_of(const struct tcp *tcp)
@@ -340,6 +362,9 @@ void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb);
 bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out);
 /* What tcp_output would find to send: something new or repeated. */
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb);
+/* Is there new text, and does the peer's window take a segment of it? */
+bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb);
+
 /* push.c: 3.9.1.2 */
 /* A transmit chunk begins: `octets` of text may go now. */
 void tcp_begin_burst(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
@@ -462,39 +487,7 @@ uint32_t tcp_returned(struct tcp *tcp, uint64_t *tokens, uint32_t n);
 uint64_t tcp_take_token(struct tcp *tcp); /* 0: max_tokens are out */
 bool tcp_token_done(struct tcp *tcp, uint64_t token);
 
-/* sack.c: the scoreboard, RFC 2018, RFC 6675 4 */
-/* Takes the blocks of an ACK; returns octets newly SACKed. */
-uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
-void tcp_sack_forget_below(struct tcp *tcp, struct active *active, seq_t una);
-void tcp_sack_clear(struct tcp *tcp, struct active *active);
-/* The left edge of the highest stretch above which enough is SACKed: all unsacked octets below it
- * are lost (IsLost).  SND.UNA: none. */
-seq_t tcp_sack_lost_edge(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
-uint32_t tcp_sack_pipe(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
-/* The first unsacked stretch at or above `from`, below SND.NXT: its length up to the next SACKed
- * octet, its start in *at; 0: none. */
-uint32_t tcp_sack_hole(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
-                       seq_t from, seq_t *at);
-
-/* The octet behind the highest SACKed one; SND.UNA: none is. */
-seq_t tcp_sack_high(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
-
-/* recovery.c: RFC 5681 3.2, 6582, 6675 5 */
-/* An ACK arrived: acked octets newly acknowledged (0: duplicate or update), sacked newly SACKed. */
-void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
-                         uint32_t acked, uint32_t sacked, bool duplicate);
-void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb);
-/* Back to SND.UNA without a word to congestion control (a smaller path MTU); on_rto does it too. */
-void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb);
-/* What recovery lets output send again now: its length, from active->rxt.at on; 0: nothing. */
-uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb);
-/* Octets of new text that the congestion window allows now. */
-uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb);
-/* Output has sent again `len` octets from rxt.at. */
-void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len);
-
-/* The window is reduced though nothing was lost (RFC 3168 6.1.2); not while it is being reduced. */
-void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb);
+/* sent.c sack.c rack.c tlp.c prr.c undo.c recovery.c: in recovery.h */
 
 /* ecn.c: RFC 3168 */
 /* M_ECN_SETTINGS of an enum hf_ecn, and back. */
@@ -532,6 +525,9 @@ uint32_t tcp_rto_ms(const struct tcp *tcp, const struct tcb *tcb); /* with its b
 /* Something is in flight: the timer runs; nothing is: it is off. */
 void tcp_rto_start(struct tcp *tcp, struct tcb *tcb);
 void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb);
+/* Until it would fire, 1 at least; it takes the place of the timer that had taken its. */
+uint32_t tcp_rto_left_ms(const struct tcp *tcp, const struct tcb *tcb);
+void tcp_rto_resume(struct tcp *tcp, struct tcb *tcb);
 
 /* isn.c: RFC 6528, RFC 7323 5.4, RFC 6056 */
 seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id);

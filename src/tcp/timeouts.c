@@ -4,7 +4,7 @@
  * A connection has one place in the wheel, at the earliest of its deadlines.  It is moved only when
  * a deadline comes before it; when it fires early, nothing is due and it is filed anew.
  */
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 static uint32_t earlier(uint32_t a, uint32_t b)
 {
@@ -234,7 +234,8 @@ static enum hf_cause due(const struct tcp *tcp, const struct tcb *tcb)
         return HF_TIMER_USER_TIMEOUT;
     }
     if (active && ms_due(active->rto_at_ms, now_ms)) {
-        return active->persist ? HF_TIMER_PERSIST : HF_TIMER_RTO;
+        static const uint8_t causes[] = {HF_TIMER_RTO, HF_TIMER_RACK, HF_TIMER_TLP};
+        return active->persist ? HF_TIMER_PERSIST : causes[active->timer];
     }
     if (active && ms_due(active->delack_at_ms, now_ms)) {
         return HF_TIMER_DELAYED_ACK;
@@ -257,6 +258,13 @@ static void fire(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
         break;
     case HF_TIMER_RTO:
         retransmission_timeout(tcp, tcb, active);
+        break;
+    case HF_TIMER_RACK:
+        tcp_recovery_on_rack_timer(tcp, tcb);
+        tcp_consider_sending(tcp, tcb);
+        break;
+    case HF_TIMER_TLP:
+        tcp_tlp_timeout(tcp, tcb);
         break;
     case HF_TIMER_DELAYED_ACK:
         active->delack_at_ms = 0;

@@ -35,7 +35,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     active->send.at = tcb->snd.nxt;
     active->rxt.at = tcb->snd.una;
     active->snd_sml = tcb->snd.una;
-    active->recover = tcb->snd.una;
+    active->recover = active->rack_fack = tcb->snd.una;
     active->cwr_end = tcb->snd.nxt;
     active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     tcp_set_state(tcb, HF_SYN_SENT);
@@ -85,9 +85,6 @@ static void place_cursor(struct tcb *tcb, struct active *active, uint32_t old_ta
         active->send.at = tcb->snd.nxt;
         active->send.chunk = old_tail ? old_tail : active->sq_head;
         active->send.skip = old_tail ? old_len : active->sq_skip;
-    }
-    if (active->rxt.chunk == 0 && old_tail == 0) {
-        active->rxt = (struct cursor){active->rxt.at, active->sq_head, active->sq_skip};
     }
 }
 

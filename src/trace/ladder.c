@@ -298,7 +298,9 @@ static void draw_segment(struct hf_ladder *ladder, const struct hf_trace *record
     row->text_bytes = record->text_bytes;
     if ((row->marks & ROW_REPEAT) && !(record->marks & HF_MARK_PROBE)) {
         struct text text = {.at = row->label, .room = LABEL_BYTES, .len = strlen(row->label)};
-        trace_add(&text, record->cause == HF_CAUSE_FAST_RETRANSMIT ? " fast repeat" : " repeat");
+        trace_add(&text, record->cause == HF_CAUSE_FAST_RETRANSMIT ? " fast repeat"
+                         : record->cause == HF_TIMER_TLP           ? " probing repeat"
+                                                                   : " repeat");
     }
     if (!(record->marks & HF_MARK_ICMP)) {
         row->right = (int8_t)(out ? peer->presumed : peer->proved);

@@ -42,6 +42,8 @@ static const char *const cause_names[HF_CAUSES] = {
     [HF_TIMER_FRAGMENT] = "reassembly timeout",
     [HF_CAUSE_FAST_RETRANSMIT] = "fast retransmit",
     [HF_TIMER_LINGER] = "linger timeout",
+    [HF_TIMER_RACK] = "reordering timer",
+    [HF_TIMER_TLP] = "loss probe",
 };
 
 /* What a record from elsewhere holds may be any number. */

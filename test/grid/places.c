@@ -210,6 +210,7 @@ static void small_config(struct hf_config *config)
     config->max_udp = config->max_neighbours = config->max_packets = config->max_reassembly = 0;
     config->max_replies = 4;
     config->max_ranges = 8;
+    config->max_sent = 16;
     config->small_chunks = 32;
     config->small_chunk_bytes = 64;
     config->large_chunks = config->lent_chunks = config->max_regions = 0;

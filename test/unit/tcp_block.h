@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 struct block_size {
-    uint32_t small, small_bytes, large, pieces, ranges, tokens, history;
+    uint32_t small, small_bytes, large, pieces, ranges, tokens, history, sents;
 };
 
 /* One call's view, and all it looks at. */
@@ -48,6 +48,7 @@ static inline uint64_t bench_lay_out(struct tcp_block *b, const struct block_siz
     bench_pool(&b->actives, &at, sizeof(struct active), BENCH_RECORDS);
     bench_pool(&b->exts, &at, sizeof(struct ext6), BENCH_RECORDS);
     bench_pool(&b->ranges, &at, sizeof(struct range), size->ranges);
+    bench_pool(&b->sents, &at, sizeof(struct sent), size->sents ? size->sents : 400);
     bench_pool(&b->small, &at, sizeof(struct chunk), size->small);
     bench_pool(&b->large, &at, sizeof(struct chunk), size->large);
     bench_pool(&b->pieces, &at, sizeof(struct chunk), size->pieces);

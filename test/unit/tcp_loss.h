@@ -45,8 +45,10 @@ static inline void sends(struct bench *t, uint32_t n)
         active->send.chunk = active->sq_head;
         active->send.skip = active->sq_skip;
     }
-    t->tcb->snd.nxt = seq_add(t->tcb->snd.nxt, n * M);
+    seq_t left = t->tcb->snd.nxt;
+    t->tcb->snd.nxt = seq_add(left, n * M);
     tcp_cursor_advance(&t->tcp, &active->send, n * M);
+    tcp_sent_new(&t->tcp, t->tcb, left, M);
 }
 
 /* An ACK of all before segment `ack`; SACK blocks first .. last (segments), newest first. */

@@ -23,6 +23,7 @@ static struct hf_config smallest(void)
     c.max_replies = 2;
     c.max_reassembly = 0;
     c.max_ranges = 4;
+    c.max_sent = 8;
     c.small_chunks = 4;
     c.small_chunk_bytes = 64;
     c.large_chunks = 0;

@@ -72,7 +72,7 @@ static void a_timeout_forgets_what_the_peer_said_it_holds(void **state)
     sends(&t, 10);
     acks_block(&t, 1, 2, 3);
     tcp_recovery_on_rto(&t.tcp, t.tcb);
-    assert_int_equal(queue_of(&t)->sacked_bytes, 0);
+    assert_int_equal(queue_of(&t)->sum[SUM_SACKED].bytes, 0);
     repeats(&t, 1);
     t.tcb->cwnd = 5 * M;
     repeats(&t, 2);
@@ -91,10 +91,10 @@ static void a_kept_scoreboard_goes_when_the_peer_has_dropped_what_it_held(void *
     sends(&t, 10);
     acks_block(&t, 1, 3, 5);
     tcp_recovery_on_rto(&t.tcp, t.tcb);
-    assert_int_equal(queue_of(&t)->sacked_bytes, 3 * M);
+    assert_int_equal(queue_of(&t)->sum[SUM_SACKED].bytes, 3 * M);
     acks(&t, 4, 0, NULL); /* 4 and 5 were held, and are not now */
     tcp_recovery_on_rto(&t.tcp, t.tcb);
-    assert_int_equal(queue_of(&t)->sacked_bytes, 0);
+    assert_int_equal(queue_of(&t)->sum[SUM_SACKED].bytes, 0);
     repeats(&t, 4);
     bench_end(&t);
 }
@@ -107,6 +107,7 @@ static void a_fin_is_the_last_thing_sent_again(void **state)
     sends(&t, 2);
     t.tcb->flags |= F_FIN_SENT;
     t.tcb->snd.nxt = seq_add(t.tcb->snd.nxt, 1);
+    tcp_sent_new(&t.tcp, t.tcb, seq_sub(t.tcb->snd.nxt, 1), M);
     t.tcb->state = HF_FIN_WAIT_1;
     tcp_recovery_on_rto(&t.tcp, t.tcb);
     t.tcb->cwnd = 10 * M;

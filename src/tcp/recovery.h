@@ -1,0 +1,93 @@
+/* recovery.h - RFC 8985, 6675, 6582, 9937, 5682: what the files that find and repair losses offer
+ * to each other and to the rest of this folder.
+ */
+#ifndef TCP_RECOVERY_H
+#define TCP_RECOVERY_H
+
+#include "tcp/tcp.h"
+
+/* sent.c: RFC 8985 5.2, what is known of each transmission */
+/* New octets `left` .. SND.NXT have left, in segments of mss (none for a SYN); octets `left` ..
+ * left + len have left again. */
+void tcp_sent_new(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t mss);
+void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t len);
+/* SND.UNA has moved; a SACK block has come, within SND.UNA .. SND.NXT: fills in tcp->news. */
+void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb);
+void tcp_sent_sacked(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right);
+/* A record is lost (it may be gone afterwards: joined with a neighbour); the first segment is. */
+void tcp_sent_lose(struct tcp *tcp, const struct tcb *tcb, uint32_t idx);
+void tcp_sent_lose_first(struct tcp *tcp, const struct tcb *tcb);
+/* After a timeout: what tcp_rack_due says, or all, is lost; SACK marks are kept or cleared. */
+void tcp_sent_go_back(struct tcp *tcp, const struct tcb *tcb, bool keep_sacked, bool all);
+void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb); /* nothing is lost */
+/* The first record that is lost and not sent again, 0: none. */
+uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active);
+uint32_t tcp_sent_pipe(const struct active *active); /* octets thought to be in the network */
+uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent);
+void tcp_sent_clear(struct tcp *tcp, struct active *active);
+
+/* sack.c: RFC 2018, 2883; RFC 6675 4 */
+/* Takes the blocks of an ACK: fills in tcp->news. */
+void tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* The octet behind the highest SACKed one; SND.UNA: none is. */
+seq_t tcp_sack_high(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
+void tcp_sack_lose(struct tcp *tcp, struct tcb *tcb); /* marks what IsLost() says */
+/* NextSeg() (3) and (4): length and place of what goes again though it is not lost; 0: nothing. */
+uint32_t tcp_sack_next(const struct tcp *tcp, const struct tcb *tcb, seq_t *at);
+
+/* rack.c: RFC 8985 6 */
+bool tcp_rack_used(const struct tcp *tcp, const struct tcb *tcb);
+void tcp_rack_min_rtt(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us);
+/* Octets of a record up to `right` have arrived. */
+void tcp_rack_delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent, seq_t right);
+/* recovered: this ACK ends a recovery. */
+void tcp_rack_adapt(struct tcp *tcp, const struct tcb *tcb, bool recovered);
+bool tcp_rack_due(const struct tcp *tcp, const struct tcb *tcb, const struct sent *sent);
+void tcp_rack_detect(struct tcp *tcp, struct tcb *tcb); /* marks what is lost, sets the timer */
+
+/* tlp.c: RFC 8985 7 */
+void tcp_tlp_reset(struct active *active);
+/* Sets the timer for a probe, rto_left_ms at most from now.  False: there is to be none. */
+bool tcp_tlp_arm(struct tcp *tcp, struct tcb *tcb, uint32_t rto_left_ms);
+void tcp_tlp_timeout(struct tcp *tcp, struct tcb *tcb);
+void tcp_tlp_sent(struct tcb *tcb, struct active *active);
+/* The last segment: its length (FIN counted) and place. */
+uint32_t tcp_tlp_segment(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
+                         seq_t *at);
+void tcp_tlp_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, bool duplicate);
+
+/* prr.c: RFC 9937 */
+void tcp_prr_begin(const struct tcp *tcp, const struct tcb *tcb);
+void tcp_prr_on_ack(const struct tcp *tcp, struct tcb *tcb);
+void tcp_prr_sent(struct active *active, uint32_t bytes);
+
+/* undo.c: RFC 5682, 3522, 4015, 3708 */
+void tcp_undo_begin(const struct tcb *tcb, struct active *active); /* before cwnd changes */
+void tcp_undo_forget(struct active *active);
+void tcp_undo_sent(const struct tcp *tcp, struct active *active, uint32_t bytes);
+void tcp_undo_note_dsack(const struct tcp *tcp, struct active *active);
+/* What this ACK proves about the last reduction. */
+bool tcp_undo_by_echo(const struct tcp *tcp, const struct tcb *tcb);
+bool tcp_undo_by_dsack(const struct tcp *tcp, const struct active *active);
+void tcp_undo(struct tcp *tcp, struct tcb *tcb, bool timeout);
+/* again: the timer has fired for the same segment before. */
+void tcp_frto_begin(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
+                    bool again);
+bool tcp_frto_on_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate); /* true: spurious */
+
+/* recovery.c: RFC 5681 3.2, 6582 */
+/* An ACK arrived, tcp->news says with what; duplicate: RFC 5681 2. */
+void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+                         bool duplicate);
+void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb);
+void tcp_recovery_on_rack_timer(struct tcp *tcp, struct tcb *tcb);
+/* Back to SND.UNA without a word to congestion control (a smaller path MTU). */
+void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb);
+/* What recovery lets output send again now: its length, from active->rxt.at on; 0: nothing. */
+uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb);
+/* Octets of new text that the congestion window allows now. */
+uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb);
+/* Output has sent again `len` octets from rxt.at. */
+void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len);
+
+#endif

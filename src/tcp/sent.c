@@ -1,0 +1,553 @@
+/* sent.c - RFC 8985 section 5.2: what is known of each transmission that is not acknowledged yet.
+ *
+ *     SND.UNA [ held ][ lost ][ again ][ held ][ in flight ][ in flight ] SND.NXT    by number
+ *                                [ again ]        [ in flight ][ in flight ]          by time
+ *
+ * Frames that leave at one time share a record, and neighbours become one when their state is the
+ * same: SACKed and lost ones, whose time counts no more, whatever their age.  A record is cut where
+ * a SACK block or a repeat takes a part of it, always between two of its segments: a block that
+ * covers a segment in part says nothing of it.
+ *
+ * The pool holds one record for each connection that may send; the rest is first come, first
+ * served.  Who gets none goes on with coarser records: they say that less has arrived than has, or
+ * that more was sent again than was.  Both only make what is lost be found later.
+ */
+#include "tcp/recovery.h"
+
+enum { STRETCHES_MAX = 1024, TIMES_MAX = 255 }; /* what would be one more counts as not SACKed */
+
+static bool covers_fin(const struct tcb *tcb, const struct sent *sent)
+{
+    return (tcb->flags & F_FIN_SENT) && seq_eq(sent->right, tcb->snd.nxt);
+}
+
+static uint32_t bytes_of(const struct sent *sent)
+{
+    return seq_len(sent->left, sent->right);
+}
+
+uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent)
+{
+    uint32_t text = bytes_of(sent);
+    HF_ASSERT(sent->mss != 0);
+    text -= text > 1 && covers_fin(tcb, sent) ? 1 : 0;
+    return (text + sent->mss - 1) / sent->mss;
+}
+
+static bool is_sacked(const struct tcp *tcp, uint32_t idx)
+{
+    return idx != 0 && (sent_at(tcp, idx)->flags & SENT_SACKED);
+}
+
+static bool in_flight(const struct sent *sent)
+{
+    return !(sent->flags & SENT_SACKED) && (sent->flags & (SENT_LOST | SENT_AGAIN)) != SENT_LOST;
+}
+
+static void add(struct sent_sum *sum, uint32_t bytes, uint32_t segs)
+{
+    sum->bytes += bytes;
+    sum->segs += segs;
+}
+
+static void count_in(const struct tcb *tcb, struct sent_sum *sums, const struct sent *sent)
+{
+    HF_ASSERT(sums != NULL);
+    uint32_t bytes = bytes_of(sent);
+    uint32_t segs = tcp_sent_segments(tcb, sent);
+    add(&sums[SUM_OUT], bytes, segs);
+    if (sent->flags & SENT_SACKED) {
+        add(&sums[SUM_SACKED], bytes, segs);
+    }
+    if (sent->flags & SENT_LOST) {
+        add(&sums[SUM_LOST], bytes, segs);
+    }
+    if (sent->flags & SENT_AGAIN) {
+        add(&sums[SUM_AGAIN], bytes, segs);
+    }
+}
+
+static void count(const struct tcb *tcb, struct active *active, const struct sent *sent)
+{
+    count_in(tcb, active->sum, sent);
+}
+
+static void uncount(const struct tcb *tcb, struct active *active, const struct sent *sent)
+{
+    struct sent_sum sums[SENT_SUMS] = {{0}};
+    count_in(tcb, sums, sent);
+    for (unsigned i = 0; i < SENT_SUMS; i++) {
+        active->sum[i].bytes -= sums[i].bytes;
+        active->sum[i].segs -= sums[i].segs;
+    }
+}
+
+/* Links ---------------------------------------------------------------------------------------- */
+
+static void time_insert(struct tcp *tcp, struct active *active, uint32_t idx, uint32_t older)
+{
+    struct sent *sent = sent_at(tcp, idx);
+    uint32_t newer = older ? sent_at(tcp, older)->newer : active->sent_oldest;
+    sent->older = older;
+    sent->newer = newer;
+    *(older ? &sent_at(tcp, older)->newer : &active->sent_oldest) = idx;
+    *(newer ? &sent_at(tcp, newer)->older : &active->sent_newest) = idx;
+}
+
+static void time_remove(struct tcp *tcp, struct active *active, uint32_t idx)
+{
+    const struct sent *sent = sent_at(tcp, idx);
+    *(sent->older ? &sent_at(tcp, sent->older)->newer : &active->sent_oldest) = sent->newer;
+    *(sent->newer ? &sent_at(tcp, sent->newer)->older : &active->sent_newest) = sent->older;
+}
+
+static void seq_insert(struct tcp *tcp, struct active *active, uint32_t idx, uint32_t prev)
+{
+    struct sent *sent = sent_at(tcp, idx);
+    uint32_t next = prev ? sent_at(tcp, prev)->next : active->sent_first;
+    sent->prev = prev;
+    sent->next = next;
+    *(prev ? &sent_at(tcp, prev)->next : &active->sent_first) = idx;
+    *(next ? &sent_at(tcp, next)->prev : &active->sent_last) = idx;
+}
+
+/* A record for this connection, 0: none is left beside those that others may still need. */
+static uint32_t take(struct tcp *tcp, const struct active *active)
+{
+    struct tcp_block *b = tcp->b;
+    uint32_t promised = b->actives.max - b->senders;
+    if (active->sent_first != 0 && b->sents.max - b->sents.used <= promised) {
+        b->sents_short++;
+        return 0;
+    }
+    uint32_t idx = pool_alloc(&b->sents, tcp->block);
+    HF_ASSERT(idx != 0);
+    b->senders += active->sent_first == 0 ? 1 : 0;
+    return idx;
+}
+
+/* Out of both lists, and freed; it is counted no more. */
+static void forget(struct tcp *tcp, struct active *active, uint32_t idx, bool timed)
+{
+    const struct sent *sent = sent_at(tcp, idx);
+    if (timed) {
+        time_remove(tcp, active, idx);
+    }
+    if (active->sent_sacked == idx) {
+        active->sent_sacked = sent->prev;
+    }
+    if (active->sent_lost == idx) {
+        active->sent_lost = sent->next;
+    }
+    *(sent->prev ? &sent_at(tcp, sent->prev)->next : &active->sent_first) = sent->next;
+    *(sent->next ? &sent_at(tcp, sent->next)->prev : &active->sent_last) = sent->prev;
+    pool_free(&tcp->b->sents, tcp->block, idx);
+    tcp->b->senders -= active->sent_first == 0 ? 1 : 0;
+}
+
+/* Cuts at a number within the record; returns the record of what lies behind, 0: none is left. */
+static uint32_t cut(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx,
+                    seq_t at)
+{
+    uint32_t behind = take(tcp, active);
+    if (behind == 0) {
+        return 0;
+    }
+    struct sent *sent = sent_at(tcp, idx);
+    struct sent *rest = sent_at(tcp, behind);
+    uncount(tcb, active, sent);
+    *rest = *sent;
+    rest->left = sent->right = at;
+    count(tcb, active, sent);
+    count(tcb, active, rest);
+    seq_insert(tcp, active, behind, idx);
+    if (in_flight(sent)) {
+        time_insert(tcp, active, behind, idx);
+    }
+    return behind;
+}
+
+static bool alike(const struct sent *a, const struct sent *b)
+{
+    return a->flags == b->flags && a->mss == b->mss && bytes_of(a) % a->mss == 0 &&
+           (!in_flight(a) || a->sent_us == b->sent_us);
+}
+
+/* Makes one record of idx and the next when nothing tells them apart. */
+static void join_next(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
+{
+    struct sent *sent = sent_at(tcp, idx);
+    uint32_t gone = sent->next;
+    if (gone == 0 || !alike(sent, sent_at(tcp, gone)) ||
+        (bytes_of(sent_at(tcp, gone)) == 1 && covers_fin(tcb, sent_at(tcp, gone)))) {
+        return;
+    }
+    const struct sent *next = sent_at(tcp, gone);
+    uncount(tcb, active, sent);
+    uncount(tcb, active, next);
+    sent->right = next->right;
+    sent->sent_us = next->sent_us;
+    sent->times = (uint8_t)max_u32(sent->times, next->times);
+    if (active->sent_lost == gone) {
+        active->sent_lost = idx;
+    }
+    forget(tcp, active, gone, in_flight(sent));
+    count(tcb, active, sent);
+}
+
+static void join_around(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
+{
+    uint32_t prev = sent_at(tcp, idx)->prev;
+    join_next(tcp, tcb, active, idx);
+    if (prev) {
+        join_next(tcp, tcb, active, prev);
+    }
+}
+
+/* The record that holds number `at`, SND.UNA <= at < SND.NXT.  SACK blocks lie close to those that
+ * came before them. */
+static uint32_t find(const struct tcp *tcp, const struct active *active, seq_t at)
+{
+    uint32_t idx = active->sent_sacked ? active->sent_sacked : active->sent_first;
+    while (idx && seq_gt(sent_at(tcp, idx)->left, at)) {
+        idx = sent_at(tcp, idx)->prev;
+    }
+    while (idx && seq_leq(sent_at(tcp, idx)->right, at)) {
+        idx = sent_at(tcp, idx)->next;
+    }
+    return idx;
+}
+
+/* Sending -------------------------------------------------------------------------------------- */
+
+/* Records are scarce: what left within a sixteenth of a round trip is one (RFC8985-3 wants better
+ * than a quarter), as of its end. */
+static bool near_in_time(struct tcp *tcp, const struct tcb *tcb, const struct sent *last)
+{
+    const struct pool *pool = &tcp->b->sents;
+    return pool->used > pool->max / 4 * 3 && in_flight(last) &&
+           tcp->now_us - last->sent_us <= tally_of(tcp, tcb)->min_rtt_us / 16;
+}
+
+/* No record is left: the last one takes the octets in, as if all of it had left now. */
+static void stretch_last(struct tcp *tcp, const struct tcb *tcb, struct active *active, seq_t right)
+{
+    uint32_t idx = active->sent_last;
+    struct sent *last = sent_at(tcp, idx);
+    uncount(tcb, active, last);
+    if (in_flight(last)) {
+        time_remove(tcp, active, idx);
+    }
+    bool ends = !is_sacked(tcp, last->prev);
+    active->sacked_n -= (last->flags & SENT_SACKED) && ends ? 1 : 0;
+    last->flags = SENT_TWICE | SENT_COUNTED;
+    last->right = right;
+    last->sent_us = tcp->now_us;
+    count(tcb, active, last);
+    time_insert(tcp, active, idx, active->sent_newest);
+}
+
+void tcp_sent_new(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t mss)
+{
+    struct active *active = active_of(tcp, tcb);
+    seq_t right = tcb->snd.nxt;
+    struct sent fresh = {.left = left,
+                         .right = right,
+                         .sent_us = tcp->now_us,
+                         .mss = (uint16_t)min_u32(max_u32(mss, 1), UINT16_MAX)};
+    uint32_t last = active->sent_last;
+    bool fin_alone = (tcb->flags & F_FIN_SENT) && seq_len(left, right) == 1;
+    if (last && near_in_time(tcp, tcb, sent_at(tcp, last))) {
+        sent_at(tcp, last)->sent_us = tcp->now_us;
+    }
+    if (last && alike(sent_at(tcp, last), &fresh) && !fin_alone) {
+        struct sent *sent = sent_at(tcp, last);
+        uncount(tcb, active, sent);
+        sent->right = right;
+        count(tcb, active, sent);
+        return;
+    }
+    uint32_t idx = take(tcp, active);
+    if (idx == 0) {
+        stretch_last(tcp, tcb, active, right);
+        return;
+    }
+    *sent_at(tcp, idx) = fresh;
+    seq_insert(tcp, active, idx, last);
+    time_insert(tcp, active, idx, active->sent_newest);
+    count(tcb, active, sent_at(tcp, idx));
+}
+
+/* All of a record goes again. */
+static void again(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
+{
+    struct sent *sent = sent_at(tcp, idx);
+    if (in_flight(sent)) {
+        time_remove(tcp, active, idx);
+    }
+    uncount(tcb, active, sent);
+    sent->flags |= SENT_AGAIN | SENT_TWICE;
+    sent->sent_us = tcp->now_us;
+    sent->times = (uint8_t)min_u32(sent->times + 1u, TIMES_MAX);
+    count(tcb, active, sent);
+    time_insert(tcp, active, idx, active->sent_newest);
+    if (sent->prev) {
+        join_next(tcp, tcb, active, sent->prev);
+    }
+}
+
+void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t len)
+{
+    struct active *active = active_of(tcp, tcb);
+    seq_t right = seq_add(left, len);
+    uint32_t idx = active->sent_first;
+    if (active->sent_lost && seq_leq(sent_at(tcp, active->sent_lost)->left, left)) {
+        idx = active->sent_lost;
+    } else if (seq_leq(sent_at(tcp, active->sent_last)->left, left)) {
+        idx = active->sent_last;
+    }
+    while (idx && seq_lt(sent_at(tcp, idx)->left, right)) {
+        uint32_t next = sent_at(tcp, idx)->next;
+        if (seq_gt(sent_at(tcp, idx)->right, left) && !is_sacked(tcp, idx)) {
+            if (seq_lt(sent_at(tcp, idx)->left, left)) {
+                uint32_t part = cut(tcp, tcb, active, idx, left);
+                idx = part ? part : idx;
+            }
+            if (seq_gt(sent_at(tcp, idx)->right, right)) {
+                cut(tcp, tcb, active, idx, right);
+            }
+            again(tcp, tcb, active, idx);
+        }
+        idx = next;
+    }
+}
+
+/* Arriving ------------------------------------------------------------------------------------- */
+
+/* Octets of the record have arrived: what that tells of times. */
+static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent, seq_t right)
+{
+    struct ack_news *news = &tcp->news;
+    if (!(sent->flags & SENT_COUNTED)) {
+        news->delivered += seq_len(sent->left, right);
+    }
+    if (!(sent->flags & SENT_TWICE)) {
+        uint32_t rtt_us = max_u32(tcp->now_us - sent->sent_us, 1);
+        news->rtt_us = news->rtt_us ? min_u32(news->rtt_us, rtt_us) : rtt_us;
+        news->original |= seq_leq(right, active_of(tcp, tcb)->recover);
+    }
+    if (tcp_rack_used(tcp, tcb)) {
+        tcp_rack_delivered(tcp, tcb, sent, right);
+    }
+}
+
+void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    seq_t una = tcb->snd.una;
+    uint32_t idx;
+    while ((idx = active->sent_first) != 0 && seq_lt(sent_at(tcp, idx)->left, una)) {
+        struct sent *sent = sent_at(tcp, idx);
+        bool whole = seq_leq(sent->right, una);
+        if (!(sent->flags & SENT_SACKED)) {
+            delivered(tcp, tcb, sent, seq_min(sent->right, una));
+        }
+        uncount(tcb, active, sent);
+        if (whole) {
+            bool ends = !is_sacked(tcp, sent->next);
+            active->sacked_n -= (sent->flags & SENT_SACKED) && ends ? 1 : 0;
+            forget(tcp, active, idx, in_flight(sent));
+        } else {
+            sent->left = una;
+            count(tcb, active, sent);
+        }
+    }
+    if (active->sent_first == 0) {
+        active->rack_any = 0; /* of what leaves from now on nothing left before it */
+    }
+}
+
+/* The part of left .. right that is whole segments of the record; false: none. */
+static bool whole_segments(const struct tcb *tcb, const struct sent *sent, seq_t *left,
+                           seq_t *right)
+{
+    seq_t end = covers_fin(tcb, sent) ? seq_sub(sent->right, 1) : sent->right;
+    if (seq_leq(*left, sent->left)) {
+        *left = sent->left;
+    } else {
+        uint32_t into = seq_len(sent->left, *left) + sent->mss - 1;
+        *left = seq_add(sent->left, into - into % sent->mss);
+    }
+    if (seq_geq(*right, sent->right)) {
+        *right = sent->right;
+    } else if (!seq_eq(*right, end)) {
+        uint32_t into = seq_lt(sent->left, *right) ? seq_len(sent->left, *right) : 0;
+        *right = seq_add(sent->left, into - into % sent->mss);
+    }
+    return seq_lt(*left, *right);
+}
+
+/* Marks the part of a record that the block covers; returns the record to go on behind. */
+static uint32_t sack_part(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t idx,
+                          seq_t left, seq_t right)
+{
+    struct sent *sent = sent_at(tcp, idx);
+    if ((sent->flags & SENT_SACKED) || !whole_segments(tcb, sent, &left, &right)) {
+        return idx;
+    }
+    bool before = seq_eq(left, sent->left) && is_sacked(tcp, sent->prev);
+    bool behind = seq_eq(right, sent->right) && is_sacked(tcp, sent->next);
+    if (!before && !behind && active->sacked_n >= STRETCHES_MAX) {
+        return idx;
+    }
+    if (seq_lt(sent->left, left)) {
+        idx = cut(tcp, tcb, active, idx, left);
+    }
+    if (idx == 0 ||
+        (seq_gt(sent_at(tcp, idx)->right, right) && cut(tcp, tcb, active, idx, right) == 0)) {
+        return idx;
+    }
+    sent = sent_at(tcp, idx);
+    delivered(tcp, tcb, sent, sent->right);
+    tcp->news.sacked += bytes_of(sent);
+    uncount(tcb, active, sent);
+    if (in_flight(sent)) {
+        time_remove(tcp, active, idx);
+    }
+    sent->flags = SENT_SACKED;
+    count(tcb, active, sent);
+    active->sacked_n = (uint16_t)(active->sacked_n + (before ? 0 : 1) - (behind ? 1 : 0));
+    uint32_t prev = before ? sent->prev : 0;
+    join_around(tcp, tcb, active, idx);
+    return before && sent_at(tcp, prev)->next != idx ? prev : idx;
+}
+
+void tcp_sent_sacked(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right)
+{
+    struct active *active = active_of(tcp, tcb);
+    for (uint32_t idx = find(tcp, active, left); idx != 0;) {
+        uint32_t done = sack_part(tcp, tcb, active, idx, left, right);
+        if (done == 0) {
+            return;
+        }
+        active->sent_sacked = done;
+        idx = sent_at(tcp, done)->next;
+        if (idx && seq_geq(sent_at(tcp, idx)->left, right)) {
+            return;
+        }
+    }
+}
+
+/* Losing --------------------------------------------------------------------------------------- */
+
+static void set_lost(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
+{
+    struct sent *sent = sent_at(tcp, idx);
+    if (in_flight(sent)) {
+        time_remove(tcp, active, idx);
+    }
+    uncount(tcb, active, sent);
+    sent->flags = (uint8_t)((sent->flags & ~SENT_AGAIN) | SENT_LOST);
+    count(tcb, active, sent);
+    tcp->news.lost += bytes_of(sent);
+    if (active->sent_lost == 0 || seq_lt(sent->left, sent_at(tcp, active->sent_lost)->left)) {
+        active->sent_lost = idx;
+    }
+}
+
+void tcp_sent_lose(struct tcp *tcp, const struct tcb *tcb, uint32_t idx)
+{
+    struct active *active = active_of(tcp, tcb);
+    set_lost(tcp, tcb, active, idx);
+    join_around(tcp, tcb, active, idx);
+}
+
+void tcp_sent_lose_first(struct tcp *tcp, const struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    uint32_t idx = active->sent_first;
+    if (idx == 0) {
+        return;
+    }
+    seq_t end = seq_add(sent_at(tcp, idx)->left, max_u32(tcb->snd_mss, 1));
+    if (seq_gt(sent_at(tcp, idx)->right, end)) {
+        cut(tcp, tcb, active, idx, end);
+    }
+    set_lost(tcp, tcb, active, idx);
+}
+
+/* After a timeout: does all of it count as lost? */
+static bool lost_by_time(const struct tcp *tcp, const struct tcb *tcb, const struct sent *sent,
+                         bool all)
+{
+    bool first = seq_eq(sent->left, tcb->snd.una);
+    return !(sent->flags & SENT_SACKED) &&
+           (!in_flight(sent) || first || all || tcp_rack_due(tcp, tcb, sent));
+}
+
+void tcp_sent_go_back(struct tcp *tcp, const struct tcb *tcb, bool keep_sacked, bool all)
+{
+    struct active *active = active_of(tcp, tcb);
+    for (uint32_t idx = active->sent_first; idx != 0; idx = sent_at(tcp, idx)->next) {
+        struct sent *sent = sent_at(tcp, idx);
+        uncount(tcb, active, sent);
+        sent->mss = (uint16_t)min_u32(sent->mss, max_u32(tcb->snd_mss, 1));
+        if (!keep_sacked && (sent->flags & SENT_SACKED)) {
+            sent->flags = SENT_LOST | SENT_TWICE | SENT_COUNTED;
+        }
+        count(tcb, active, sent);
+        if (lost_by_time(tcp, tcb, sent, all)) {
+            set_lost(tcp, tcb, active, idx);
+        }
+        uint32_t prev = sent->prev;
+        if (prev) {
+            join_next(tcp, tcb, active, prev);
+            idx = sent_at(tcp, prev)->next == idx ? idx : prev;
+        }
+    }
+    active->sacked_n = keep_sacked ? active->sacked_n : 0;
+}
+
+void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    for (uint32_t idx = active->sent_last; idx != 0; idx = sent_at(tcp, idx)->prev) {
+        struct sent *sent = sent_at(tcp, idx);
+        if (sent->flags & SENT_LOST) {
+            bool timed = in_flight(sent);
+            uncount(tcb, active, sent);
+            sent->flags = (uint8_t)(sent->flags & ~SENT_LOST);
+            count(tcb, active, sent);
+            if (!timed) {
+                time_insert(tcp, active, idx, 0); /* older than what is in flight */
+            }
+        }
+    }
+    active->sent_lost = 0;
+}
+
+uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active)
+{
+    uint32_t idx = active->sent_lost;
+    while (idx && (sent_at(tcp, idx)->flags & (SENT_LOST | SENT_AGAIN)) != SENT_LOST) {
+        idx = sent_at(tcp, idx)->next;
+    }
+    active->sent_lost = idx;
+    return idx;
+}
+
+uint32_t tcp_sent_pipe(const struct active *active)
+{
+    const struct sent_sum *sum = active->sum;
+    return sum[SUM_OUT].bytes - sum[SUM_SACKED].bytes - sum[SUM_LOST].bytes + sum[SUM_AGAIN].bytes;
+}
+
+void tcp_sent_clear(struct tcp *tcp, struct active *active)
+{
+    while (active->sent_first) {
+        forget(tcp, active, active->sent_first, false);
+    }
+    active->sent_oldest = active->sent_newest = active->sent_sacked = active->sent_lost = 0;
+    memset(active->sum, 0, sizeof active->sum);
+    active->sacked_n = 0;
+}
