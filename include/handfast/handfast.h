@@ -156,6 +156,7 @@ struct hf_policy {
     bool slow_start_after_idle;  /* true (RFC 5681 4.1)                                           */
     bool fast_convergence;       /* true (RFC 9438 4.7: false for a path of one's own)            */
     bool abe;                    /* true: an ECN echo reduces by less than a loss (RFC 8511)      */
+    bool pacing;                 /* false: each window is spread over its round trip              */
     bool cubic_strict;           /* false: before the first loss at least 5 % in a round trip     */
     bool tune_buffers;           /* true: receive windows (up to max_receive_window) and send
                                     buffers grow as a round trip needs, unless HF_RECEIVE_WINDOW,
@@ -485,6 +486,8 @@ enum hf_option {
     HF_CORK,               /* 1: small segments are held, for an RTO at most, until it is 0 again */
     HF_MAY_FRAGMENT,       /* 1: IPv4 without DF: who routes it may cut it, and no path MTU is
                               found; 0: DF (RFC 1191).  IPv6 is never cut on its way             */
+    HF_MAX_PACING_RATE, /* octets a second (32 bits): text goes out spread over time, no faster than
+                           this nor than the congestion window a round trip; 0: none             */
     HF_OPTIONS
 };
 int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,

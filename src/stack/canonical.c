@@ -115,6 +115,7 @@ void canon_extra(struct canon *c, uint32_t idx)
     canon_32(c, extra->adv_timeout_ms);
     canon_32(c, extra->peer_timeout_ms);
     canon_32(c, extra->timeout_set);
+    canon_32(c, extra->max_pacing_rate);
 }
 
 static void put_listener(struct canon *c, uint32_t idx)

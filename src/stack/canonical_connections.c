@@ -230,6 +230,9 @@ static void put_receiving(struct canon *c, const struct tcb *tcb, const struct a
     canon_32(c, a->fin_held ? seq_len(tcb->irs, a->fin_seq) : 0);
     canon_32(c, tcb->flags & F_URGENT ? seq_len(tcb->irs, a->rcv_up) : 0);
     canon_at(c, a->delack_at_ms);
+    canon_at(c, a->pace_at_ms);
+    int64_t ahead_ns = a->pace_ns + 1000000 - c->st->s->now_ns; /* a tick is made up for */
+    canon_number(c, a->pace_ns != 0 && ahead_ns > 0 ? (uint64_t)ahead_ns : 0, 8);
     canon_32(c, a->unacked_bytes);
     canon_number(c, a->n_recent, 2);
     canon_number(c, a->dup_owed, 2);

@@ -112,7 +112,7 @@ static bool window_was_used(const struct tcb *tcb, const struct active *active)
 void tcp_slow_start(const struct tcp *tcp, struct tcb *tcb, const struct active *active,
                     uint32_t octets)
 {
-    uint32_t most = tcp->b->policy.slow_start_l * smss(tcb);
+    uint32_t most = tcp_is_paced(tcp, tcb) ? octets : tcp->b->policy.slow_start_l * smss(tcb);
     uint32_t n = min_u32(octets, most) / (active->growth.css ? CSS_DIVISOR : 1);
     uint32_t cwnd = min_u32(tcb->cwnd + n, max_u32(tcb->ssthresh, smss(tcb)));
     tcb->cwnd = min_u32(cwnd, CWND_MAX);

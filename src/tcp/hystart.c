@@ -53,13 +53,14 @@ static void take_sample(struct growth *g)
 
 /* ACKs that come without a gap for half a round trip: as much as fits the pipe is under way.  Paced
  * segments make such trains by themselves: a whole one. */
-static bool train_fills_pipe(const struct tcp *tcp, struct growth *g, uint32_t min_rtt_us)
+static bool train_fills_pipe(const struct tcp *tcp, const struct tcb *tcb, struct growth *g,
+                             uint32_t min_rtt_us)
 {
     if (tcp->now_us - g->last_ack_us > TRAIN_GAP_US) {
         return false;
     }
     g->last_ack_us = tcp->now_us;
-    return tcp->now_us - g->round_start_us > min_rtt_us / 2;
+    return tcp->now_us - g->round_start_us > (tcp_is_paced(tcp, tcb) ? min_rtt_us : min_rtt_us / 2);
 }
 
 static void hybrid(const struct tcp *tcp, struct tcb *tcb, struct growth *g, uint32_t min_rtt_us)
@@ -70,7 +71,7 @@ static void hybrid(const struct tcp *tcp, struct tcb *tcb, struct growth *g, uin
     if (g->rounds == 0 || seq_gt(tcb->snd.una, g->window_end)) {
         begin_round(tcp, tcb, g);
     }
-    bool full = train_fills_pipe(tcp, g, min_rtt_us);
+    bool full = train_fills_pipe(tcp, tcb, g, min_rtt_us);
     take_sample(g);
     bool later = g->samples > SAMPLES && g->round_rtt_us > min_rtt_us + margin_us(min_rtt_us);
     if (full || (g->rtt_us && later)) {

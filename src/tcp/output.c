@@ -114,7 +114,7 @@ static void persist_if_stuck(struct tcp *tcp, struct tcb *tcb, struct active *ac
     bool waiting =
         unsent_text(tcp, tcb, active) || ((tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE);
     if (tcb->state < HF_ESTABLISHED || !waiting || active->persist || active->rto_at_ms ||
-        !seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+        active->pace_at_ms || !seq_eq(tcb->snd.una, tcb->snd.nxt)) {
         return;
     }
     active->persist = 1;
@@ -257,6 +257,7 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     if (seg->ctl & FIN && tcb->state == HF_CLOSE_WAIT) {
         tcp_set_state(tcb, HF_LAST_ACK); /* 3.10.4: once all text is segmentized */
     }
+    tcp_pace_sent(tcp, tcb, out->text_len);
     tcp_trace_segment(tcp, &out->id, seg);
     tcp->before.marks |= marks | (out->gso_size ? HF_MARK_GSO : 0);
     tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
@@ -376,6 +377,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     if (active->burst == 0) {
         tcp_begin_burst(tcp, tcb, active, mss, sendable(tcp, tcb, active, mss, UINT32_MAX));
     }
+    gso_bytes = tcp_pace_chunk(tcp, tcb, mss, gso_bytes);
     uint32_t text = sendable(tcp, tcb, active, mss, gso_bytes);
     bool fin = fin_may_go(tcp, tcb, active, text);
     if (text == 0 && !fin) {
@@ -477,10 +479,13 @@ static bool put_next(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
         put_syn(tcp, tcb, out);
         return true;
     }
-    if ((tcb->owes & HF_OWES_REPEAT) && put_repeat(tcp, tcb, out)) {
+    bool text = tcb->owes & (HF_OWES_REPEAT | HF_OWES_DATA | HF_OWES_FIN);
+    bool waits = text && tcp_pace_waits(tcp, tcb);
+    if ((tcb->owes & HF_OWES_REPEAT) && !waits && put_repeat(tcp, tcb, out)) {
         return true;
     }
-    if ((tcb->owes & (HF_OWES_DATA | HF_OWES_FIN)) && put_text(tcp, tcb, gso_bytes, out)) {
+    if ((tcb->owes & (HF_OWES_DATA | HF_OWES_FIN)) && !waits &&
+        put_text(tcp, tcb, gso_bytes, out)) {
         return true;
     }
     if (tcb->owes & OWES_PROBE) {

@@ -211,6 +211,7 @@ struct extra {
     uint32_t adv_timeout_ms;  /* RFC 5482 ADV_UTO, 0: not ENABLED                           */
     uint32_t peer_timeout_ms; /* REMOTE_UTO, 0: none came                                   */
     uint32_t timeout_set;     /* the application chose user_timeout_ms: not CHANGEABLE      */
+    uint32_t max_pacing_rate; /* octets a second; 0: none                                 */
 };
 
 /* What is measured of a connection that carries text, from its first text on.  It outlasts the
@@ -313,6 +314,8 @@ struct active {
     uint32_t rto_from_ms; /* the retransmission timer would fire an RTO after this    */
     uint32_t persist;     /* probes sent to a closed window so far, +1; 0: not probing*/
     uint32_t delack_at_ms;
+    uint32_t pace_at_ms;       /* pacing lets something go again                          */
+    int64_t pace_ns;           /* pacing: the time of the next octet, on env.now_ns's clock */
     uint32_t unacked_since_ms; /* user timeout: oldest unacknowledged text, 0: none     */
     /* Receive queue: text RCV.NXT - rq_bytes .. RCV.NXT */
     uint32_t rq_head, rq_tail;

@@ -7,8 +7,8 @@
  *     closing.c  timeouts.c  output.c
  *
  * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
- * congestion.h hystart.c cc_cubic.c cc_newreno.c ecn.c tune.c stats.c rto.c isn.c events.c
- * history.c.
+ * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.c tune.c stats.c rto.c isn.c
+ * events.c history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -518,6 +518,16 @@ void tcp_cwnd_begin(const struct tcp *tcp, struct tcb *tcb); /* the initial wind
 void tcp_cwnd_idle(struct tcp *tcp, struct tcb *tcb);
 /* The path takes smaller segments now: as many of them as before. */
 void tcp_cwnd_rescale(struct tcb *tcb, uint16_t old_mss);
+
+/* pacing.c */
+bool tcp_is_paced(const struct tcp *tcp, const struct tcb *tcb);
+/* Octets a second, were it paced; 0: not known yet. */
+uint64_t tcp_pacing_rate(const struct tcp *tcp, const struct tcb *tcb);
+/* Nothing with text may go now: the timer is set. */
+bool tcp_pace_waits(struct tcp *tcp, struct tcb *tcb);
+/* Text of one frame, of `most`. */
+uint32_t tcp_pace_chunk(const struct tcp *tcp, const struct tcb *tcb, uint32_t mss, uint32_t most);
+void tcp_pace_sent(struct tcp *tcp, struct tcb *tcb, uint32_t octets);
 
 /* rto.c: RFC 6298.  tcp_rearm is the caller's. */
 void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us);

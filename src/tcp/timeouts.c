@@ -33,6 +33,7 @@ static uint32_t earliest(const struct tcp *tcp, const struct tcb *tcb)
     if (active) {
         at_ms = earlier(at_ms, active->rto_at_ms);
         at_ms = earlier(at_ms, active->delack_at_ms);
+        at_ms = earlier(at_ms, active->pace_at_ms);
         at_ms = earlier(at_ms, user_timeout_at(tcp, tcb, active));
     }
     return at_ms;
@@ -279,6 +280,11 @@ static void fire(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
 static void expire(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t generation = tcb->generation;
+    struct active *active = active_of(tcp, tcb);
+    if (active && ms_due(active->pace_at_ms, tcp->now_ms)) {
+        active->pace_at_ms = 0; /* no event of the connection's: not traced */
+        tcp_consider_sending(tcp, tcb);
+    }
     for (enum hf_cause cause = due(tcp, tcb); cause != HF_CAUSE_NONE; cause = due(tcp, tcb)) {
         tcp_trace_begin(tcp, tcb, HF_TRACE_TIMER, cause);
         fire(tcp, tcb, cause);

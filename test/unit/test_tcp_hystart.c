@@ -158,6 +158,27 @@ static void a_train_of_acks_of_half_a_round_trip_ends_slow_start(void **state)
     bench_end(&t);
 }
 
+/* RFC 9406 4.2, 4.3: paced segments make trains by themselves; and L has no limit. */
+static void of_paced_segments_the_train_is_a_whole_round_trip(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_start(&t, 100, HF_HYSTART_HYBRID);
+    t.b->policy.pacing = true;
+    t.tcb->srtt_us = MIN_RTT_US;
+    sends_window(&t);
+    acks_each(&t, 1, 0, 0);
+    acks_each(&t, 50, 2000, 0);
+    assert_true(in_slow_start(&t));
+    acks_each(&t, 1, 1000, 0);
+    assert_false(in_slow_start(&t));
+    t.tcb->ssthresh = UINT32_MAX;
+    uint32_t before = cwnd(&t);
+    tcp_slow_start(&t.tcp, t.tcb, queue_of(&t), 20 * M);
+    assert_int_equal(cwnd(&t), before + 20);
+    bench_end(&t);
+}
+
 static void a_gap_ends_the_train_for_the_round(void **state)
 {
     (void)state;
@@ -269,6 +290,7 @@ int main(void)
         cmocka_unit_test(each_round_samples_anew),
         cmocka_unit_test(small_windows_are_left_alone),
         cmocka_unit_test(a_train_of_acks_of_half_a_round_trip_ends_slow_start),
+        cmocka_unit_test(of_paced_segments_the_train_is_a_whole_round_trip),
         cmocka_unit_test(a_gap_ends_the_train_for_the_round),
         cmocka_unit_test(switched_off_and_with_newreno_slow_start_goes_on_until_a_loss),
         cmocka_unit_test(a_later_round_begins_conservative_slow_start_for_five_rounds),

@@ -1,0 +1,71 @@
+/* pacing.c - segments of a window spread over the round trip instead of sent in bursts (RFC
+ * 7661 4.4.2, RFC 9406 4.3, RFC 9438 have a use for it, none says how).
+ *
+ *     rate = cwnd / SRTT, twice that in slow start, 1.2 times it later; at most HF_MAX_PACING_RATE
+ *
+ * What has been sent moves pace_ns, the time that belongs to the next octet, on by its length over
+ * the rate.  Something may go as long as pace_ns is no more than a tick (1 ms, the wheel's) ahead
+ * of the clock, and no more than a tick that was not used is made up for: at 1 Gbit/s 125,000
+ * octets go in a millisecond, at 1 Mbit/s a segment each 12 ms, and the mean is exact though the
+ * timer is coarse.
+ *
+ * It is off unless policy.pacing or HF_MAX_PACING_RATE ask for it: deployed stacks send a window at
+ * once where no queueing discipline paces for them, and what checks them expects that.
+ */
+#include "tcp/congestion.h"
+
+enum { TICK_NS = 1000000, SECOND_NS = 1000000000, CHUNKS_IN_SECOND = 1024, LEAST_CHUNK = 2 };
+
+uint64_t tcp_pacing_rate(const struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t most = tcp_extra(tcp, tcb->extra)->max_pacing_rate;
+    if (tcb->srtt_us == 0) {
+        return most;
+    }
+    uint64_t rate = (uint64_t)tcb->cwnd * 1000000 / tcb->srtt_us;
+    rate = tcb->cwnd < tcb->ssthresh / 2 ? rate * 2 : rate * 6 / 5;
+    rate = max_u64(rate, 1);
+    return most ? min_u64(rate, most) : rate;
+}
+
+bool tcp_is_paced(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return (tcp->b->policy.pacing && tcb->srtt_us) || tcp_extra(tcp, tcb->extra)->max_pacing_rate;
+}
+
+bool tcp_pace_waits(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active == NULL || !tcp_is_paced(tcp, tcb)) {
+        return false;
+    }
+    int64_t ahead_ns = active->pace_ns - tcp->env->now_ns;
+    if (ahead_ns <= TICK_NS) {
+        return false;
+    }
+    uint64_t ticks = (uint64_t)(ahead_ns - 1) / TICK_NS; /* until it is one ahead */
+    active->pace_at_ms = ms_after(tcp->now_ms, (uint32_t)min_u64(ticks, INT32_MAX));
+    tcp_rearm(tcp, tcb);
+    return true;
+}
+
+/* What a millisecond carries, two segments at least: as much in one frame. */
+uint32_t tcp_pace_chunk(const struct tcp *tcp, const struct tcb *tcb, uint32_t mss, uint32_t most)
+{
+    if (!tcp_is_paced(tcp, tcb)) {
+        return most;
+    }
+    uint64_t octets = tcp_pacing_rate(tcp, tcb) / CHUNKS_IN_SECOND;
+    return (uint32_t)min_u64(max_u64(octets, LEAST_CHUNK * (uint64_t)mss), most);
+}
+
+void tcp_pace_sent(struct tcp *tcp, struct tcb *tcb, uint32_t octets)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active && octets && tcp_is_paced(tcp, tcb)) {
+        int64_t least_ns = tcp->env->now_ns - TICK_NS;
+        uint64_t takes_ns = (uint64_t)octets * SECOND_NS / tcp_pacing_rate(tcp, tcb);
+        active->pace_ns = active->pace_ns > least_ns ? active->pace_ns : least_ns;
+        active->pace_ns += (int64_t)takes_ns;
+    }
+}
