@@ -3,7 +3,7 @@
   negate      if (c)         -> if (!(c))           both      &&  <->  ||
   compare     < <= > >=      shifted by one, == turned, also seq_lt <-> seq_leq, seq_gt <-> seq_geq
   drop        a statement on a line of its own goes
-  one         a number is one more, + becomes -, ++ becomes --
+  one         a number that counts is one more, + becomes -, ++ becomes --
 """
 
 import collections
@@ -23,6 +23,7 @@ DROPPED = re.compile(r"\s+[a-z_][\w>.\[\]*()-]*(?: [-+|&^]?= .*|\(.*\)|\+\+|--);
 DECLARED = re.compile(r"\s+(?:const |struct |enum |static |unsigned |bool |u?int\w* |seq_t |size_t "
                       r"|return\b|goto |case |default|break|continue|HF_ASSERT|_Static)")
 OPERAND, KEYWORD = re.compile(r"[\w)\]]$"), re.compile(r"\b(?:return|case)$")
+COUNTING = r"\b(?:seq_add|seq_sub|min_u32|max_u32|min_u64|max_u64|ms_after)"
 ASSERTED = re.compile(r"\s*(?:HF_ASSERT|_Static_assert)\b")
 
 
@@ -52,6 +53,13 @@ def closing(text, at):
     return -1
 
 
+def counts(line, start, end):
+    """Is the number in an expression that counts: beside an operator, or handed to such a function?"""
+    if re.search(r"(?:[-+*/%<>]|[<>]=) ?$", line[:start]) or re.match(r" ?[-+*/%<>]", line[end:]):
+        return True
+    return re.search(COUNTING + r"\((?:[^()]|\([^()]*\))*$", line[:start]) is not None
+
+
 def token_changes(line):
     """(operator, column, old, new) for each token that has another form."""
     tokens = list(TOKEN.finditer(line))
@@ -68,7 +76,7 @@ def token_changes(line):
             yield "one", at, token, "-" if token == "+" else "+"
         elif token in ("+=", "-="):
             yield "one", at, token, "-=" if token == "+=" else "+="
-        elif re.fullmatch(r"\d+u?", token) and (i == 0 or tokens[i - 1].group() != "."):
+        elif re.fullmatch(r"\d+u?", token) and counts(line, at, match.end()):
             number = int(token.rstrip("u"))
             yield "one", at, token, str(number + 1) + ("u" if token.endswith("u") else "")
 
