@@ -1,0 +1,187 @@
+/* Rules of the stack room that are easily bent: what is asked before it is answered, which of
+ * several listeners, sockets and addresses is meant, what is handed on.
+ */
+#include "common/peer.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+enum { ETH = 14, PORT = 7000 };
+
+static void answers_arp(struct peer *p)
+{
+    uint8_t frame[ETH + WIRE_ARP_BYTES];
+    struct wire_eth eth = {.type = WIRE_ETH_ARP};
+    struct wire_arp arp = {.op = 2};
+    memcpy(eth.dst, p->stack_mac, 6);
+    memcpy(eth.src, p->peer_mac, 6);
+    memcpy(arp.sha, p->peer_mac, 6);
+    memcpy(arp.spa, p->peer_ip + 12, 4);
+    memcpy(arp.tpa, p->stack_ip + 12, 4);
+    memcpy(arp.tha, p->stack_mac, 6);
+    wire_put_eth(frame, &eth);
+    wire_put_arp(frame + ETH, &arp);
+    peer_frame(p, frame, sizeof frame);
+}
+
+TEST(a_reset_waits_for_the_neighbour_and_is_whole_then)
+{
+    p->ethernet = p->ask = true;
+    starts();
+    sends(SYN, .seq = IRS);
+    struct seen *seen = peer_take(p, 0); /* who has ... */
+    holds(seen != NULL);
+    peer_taken(p, seen);
+    expects_silence();
+    answers_arp(p);
+    expects(RST | ACK, .seq = ZERO, .ack = IRS + 1);
+}
+
+/* An ICMP error for one of our addresses about what another of them sent. */
+TEST(an_error_that_came_to_another_address_than_the_quoted_one_is_ignored)
+{
+    uint8_t second[16], first[16];
+    opens();
+    expects(SYN);
+    memcpy(first, p->stack_ip, 16);
+    memcpy(second, p->stack_ip, 16);
+    second[15] = 77;
+    calls(hf_address_add(p->stack, &p->env, (uint32_t)p->iface, second, p->v6 ? 64 : 24));
+    uint8_t message[8 + 40 + 20] = {0};
+    struct wire_icmp icmp = {.version = p->v6 ? 6 : 4,
+                             .type = p->v6 ? ICMP6_UNREACHABLE : ICMP4_UNREACHABLE,
+                             .code = p->v6 ? 4 : 3};
+    struct wire_ip quoted = {.version = icmp.version, .proto = WIRE_PROTO_TCP, .ttl = 60};
+    quoted.total_len = p->v6 ? 60 : 40;
+    memcpy(quoted.src, first, 16);
+    memcpy(quoted.dst, p->peer_ip, 16);
+    size_t at = wire_put_icmp(message, &icmp);
+    at += wire_put_ip(message + at, &quoted);
+    struct segment seg = {.ctl = SYN, .sport = p->c->stack_port, .dport = p->c->peer_port};
+    seg.seq = seq(peer_number(p, ISS));
+    at += wire_put_tcp(message + at, &seg);
+    for (int i = 0; i < 2; i++) {
+        struct wire_ip ip = {.version = icmp.version};
+        memcpy(p->stack_ip, i ? first : second, 16);
+        memcpy(ip.src, p->peer_ip, 16);
+        memcpy(ip.dst, p->stack_ip, 16);
+        wire_set_icmp_checksum(message, at, &ip);
+        peer_ip(p, p->v6 ? WIRE_PROTO_ICMPV6 : WIRE_PROTO_ICMP, message, (uint32_t)at);
+        if (i == 0)
+            expects_state(HF_SYN_SENT);
+    }
+    expects_closed(HF_ERR_PORT_UNREACHABLE);
+}
+
+TEST(an_option_that_a_listener_took_back_is_not_handed_on)
+{
+    int64_t value = 1;
+    listens();
+    hf_handle listener = p->listener;
+    static const int options[] = {HF_KEEPALIVE, HF_NODELAY, HF_QUICK_ACK};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        calls(hf_set_option(p->stack, &p->env, listener, (enum hf_option)options[i], 1));
+        calls(hf_set_option(p->stack, &p->env, listener, (enum hf_option)options[i], 0));
+        calls(hf_option(p->stack, listener, (enum hf_option)options[i], &value));
+        holds_equal(value, 0);
+    }
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        calls(hf_option(p->stack, p->c->handle, (enum hf_option)options[i], &value));
+        holds_equal(value, 0);
+    }
+}
+
+/* Two links with the same link-local addresses. */
+static void two_links(struct peer *p, uint8_t ours[16], uint8_t theirs[16])
+{
+    struct hf_interface iface = {.struct_size = sizeof iface, .link = HF_LINK_IP, .mtu = 1500};
+    memset(ours, 0, 16);
+    ours[0] = 0xfe, ours[1] = 0x80, ours[15] = 1;
+    memcpy(theirs, ours, 16);
+    theirs[15] = 2;
+    p->wild = true;
+    starts();
+    holds_equal(hf_interface_add(p->stack, &p->env, &iface), 2);
+    calls(hf_address_add(p->stack, &p->env, 1, ours, 64));
+    calls(hf_address_add(p->stack, &p->env, 2, ours, 64));
+}
+
+/* RFC 4007: a socket of one link is another one than that of the other link. */
+TEST(one_port_may_be_taken_once_on_each_link)
+{
+    uint8_t ours[16], theirs[16];
+    hf_handle socket;
+    two_links(p, ours, theirs);
+    struct hf_endpoint local = {.port = PORT, .iface = 1};
+    memcpy(local.ip, ours, 16);
+    calls(hf_udp_open(p->stack, &p->env, &local, &socket));
+    refuses(HF_ERR_EXISTS, hf_udp_open(p->stack, &p->env, &local, &socket));
+    local.iface = 2;
+    calls(hf_udp_open(p->stack, &p->env, &local, &socket));
+    refuses(HF_ERR_EXISTS, hf_udp_open(p->stack, &p->env, &local, &socket));
+}
+
+TEST(a_listener_of_one_link_goes_before_one_of_all)
+{
+    uint8_t ours[16], theirs[16];
+    hf_handle all, one, handle;
+    two_links(p, ours, theirs);
+    struct hf_listen listen = {.struct_size = sizeof listen, .backlog = 4, .local.port = PORT};
+    memcpy(listen.local.ip, ours, 16);
+    listen.local.iface = 1;
+    calls(hf_listen(p->stack, &p->env, &listen, &one));
+    listen.local.iface = 0;
+    memset(listen.local.ip, 0, 16);
+    calls(hf_listen(p->stack, &p->env, &listen, &all));
+    memcpy(p->stack_ip, ours, 16);
+    memcpy(p->peer_ip, theirs, 16);
+    p->c->stack_port = PORT;
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, all, &handle, NULL));
+    calls(hf_accept(p->stack, &p->env, one, &handle, NULL));
+}
+
+/* RFC 791 3.2: what tells one datagram's fragments from another's. */
+TEST(datagrams_in_fragments_have_numbers_of_their_own)
+{
+    static uint8_t text[4000];
+    hf_handle socket;
+    uint32_t idents[2] = {0};
+    struct hf_endpoint to = {.port = 9};
+    starts();
+    struct hf_endpoint any = {.port = PORT};
+    calls(hf_udp_open(p->stack, &p->env, &any, &socket));
+    memcpy(to.ip, p->peer_ip, 16);
+    for (int i = 0; i < 2; i++) {
+        calls(hf_udp_send(p->stack, &p->env, socket, NULL, &to, text, sizeof text));
+        peer_pump(p);
+        struct seen *seen;
+        for (int n = 0; (seen = peer_take(p, WIRE_PROTO_UDP)) != NULL; n++) {
+            holds(seen->ip.fragment);
+            holds(n == 0 || seen->ip.ident == idents[i]);
+            idents[i] = seen->ip.ident;
+            peer_taken(p, seen);
+        }
+    }
+    holds(idents[0] != 0 && idents[0] != idents[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        V4(a_reset_waits_for_the_neighbour_and_is_whole_then),
+        BOTH(an_error_that_came_to_another_address_than_the_quoted_one_is_ignored),
+        V4(an_option_that_a_listener_took_back_is_not_handed_on),
+        V6(one_port_may_be_taken_once_on_each_link),
+        V6(a_listener_of_one_link_goes_before_one_of_all),
+        V4(datagrams_in_fragments_have_numbers_of_their_own),
+    };
+    return cmocka_run_group_tests_name("small rules", tests, NULL, NULL);
+}
