@@ -62,16 +62,22 @@ static void measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
         if (seq_geq(seg->ack, active->rtt_seq)) {
             uint32_t rtt_us = max_u32(tcp->now_us - active->rtt_start_us, 1);
             active->rtt_timed = 0;
+            active->rtt_seq = tcb->snd.nxt;
             tcp_rtt_sample(tcp, tcb, rtt_us);
             tcp_rack_min_rtt(tcp, tcb, rtt_us);
         }
         return;
     }
-    bool backed_off = active && active->backoff;
-    if ((tcb->flags & F_TS) && (seg->opt.present & OPT_TS) && seg->opt.ts_ecr && !backed_off) {
+    if (active && (active->backoff || seq_leq(seg->ack, active->rtt_seq))) {
+        return; /* RFC7323-31: one a round trip, so that no weights need be changed */
+    }
+    if ((tcb->flags & F_TS) && (seg->opt.present & OPT_TS) && seg->opt.ts_ecr) {
         uint32_t rtt_ms = tcp->now_ms + tcb->ts_offset - seg->opt.ts_ecr;
         if (rtt_ms < 600000) { /* else not an echo of ours */
             tcp_rtt_sample(tcp, tcb, max_u32(rtt_ms * 1000, 500));
+            if (active) {
+                active->rtt_seq = tcb->snd.nxt;
+            }
         }
     }
 }

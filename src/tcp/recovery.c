@@ -332,6 +332,18 @@ static void seek(const struct tcp *tcp, const struct tcb *tcb, struct active *ac
     tcp_cursor_advance(tcp, &active->rxt, seq_len(active->rxt.at, at));
 }
 
+/* RFC 7323 2.4 (4), (5): what was in the window when it left goes again once, whatever has become
+ * of the window (RFC7323-17, MAY-7); later, as much as the window takes, and of a closed one the
+ * first segment, which asks the peer (RFC7323-18). */
+static uint32_t repeat_room(const struct tcb *tcb, const struct sent *sent)
+{
+    seq_t edge = seq_add(tcb->snd.una, tcb->snd.wnd);
+    if ((sent->flags & SENT_TWICE) == 0 || (tcb->snd.wnd == 0 && seq_leq(sent->left, edge))) {
+        return UINT32_MAX;
+    }
+    return seq_lt(sent->left, edge) ? seq_len(sent->left, edge) : 0;
+}
+
 /* RFC8985-33: cwnd - pipe must have room for it; the first segment after a timeout, and those of
  * RFC 6582, go in any case. */
 static uint32_t next_lost(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
@@ -344,6 +356,7 @@ static uint32_t next_lost(const struct tcp *tcp, const struct tcb *tcb, struct a
     const struct sent *sent = sent_at(tcp, idx);
     uint32_t len = min_u32(seq_len(sent->left, sent->right), min_u32(sent->mss, smss(tcb)));
     *at = sent->left;
+    len = min_u32(len, repeat_room(tcb, sent));
     bool fits = tcp_sent_pipe(active) + len <= tcb->cwnd;
     return fits || active->resend ? len : 0;
 }

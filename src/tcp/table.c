@@ -298,6 +298,7 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     active->reo_mult = 1;
     active->snd_sml = tcb->snd.una;
     active->recover = tcb->snd.una;
+    active->rtt_seq = tcb->snd.una;
     active->cwr_end = tcb->snd.nxt;
     active->backoff = (uint8_t)((tcb->modes & M_BACKOFF) >> M_BACKOFF_SHIFT);
     tcb->modes &= ~(uint32_t)M_BACKOFF;

@@ -334,6 +334,56 @@ TEST(the_echo_of_a_duplicate_is_no_round_trip)
     holds(status_of(srtt_us) > before + 10000);
 }
 
+/* RFC7323-31: nine ACKs more of one flight are no nine round trips more. */
+TEST(a_flight_is_measured_once_however_many_acks_it_brings)
+{
+    p->with.tsval = 1000;
+    establish_active();
+    writes(14480);
+    for (int i = 0; i < 10; i++)
+        expects(ACK, .len = 1448);
+    uint32_t before = status_of(srtt_us), sent = p->c->ts_echo;
+    after(100);
+    for (int i = 1; i <= 10; i++) {
+        sends(ACK, .ack = ISS + 1 + 1448 * i, .tsval = 1000 + i, .tsecr = PEER_NUMBER(0) + sent);
+        after(10);
+    }
+    holds(status_of(srtt_us) >= (7 * before + 99000) / 8);
+    holds(status_of(srtt_us) <= (7 * before + 101000) / 8);
+}
+
+/* RFC7323-30: the echo tells of the round trip where Karn's rule leaves no segment to time. */
+TEST(the_echo_measures_what_was_sent_again)
+{
+    p->with.tsval = 1000;
+    establish_active();
+    writes(14480);
+    for (int i = 0; i < 10; i++)
+        expects(ACK, .len = 1448);
+    uint32_t before = status_of(srtt_us);
+    for (int i = 0; i < 3; i++)
+        sends(ACK, .ack = ISS + 1, .tsval = 1001);
+    expects(ACK, .seq = ISS + 1, .len = 1448);
+    after(80);
+    sends(ACK, .ack = ISS + 14481, .tsval = 1002);
+    holds(status_of(srtt_us) >= (7 * before + 79000) / 8);
+    holds(status_of(srtt_us) <= (7 * before + 82000) / 8);
+}
+
+/* RFC7323-17, RFC7323-18, MAY-7 */
+TEST(beyond_a_window_that_has_shrunk_text_is_repeated_once_and_then_as_far_as_it_fits)
+{
+    p->with.mss = 1000;
+    establish_active();
+    writes(1000);
+    expects(ACK, .len = 1000);
+    sends(ACK, .ack = ISS + 1, .wnd = 400);
+    expects_after(100, 300, ACK, .seq = ISS + 1, .len = 1000); /* it was in the window once */
+    expects_after(300, 600, ACK, .seq = ISS + 1, .len = 400);
+    sends(ACK, .ack = ISS + 401, .wnd = 600);
+    expects(ACK, .seq = ISS + 401, .len = 600);
+}
+
 /* RFC6298-20: nothing but a new measurement makes the RTO small again. */
 TEST(a_backed_off_rto_stays_until_new_text_was_measured)
 {
@@ -439,6 +489,9 @@ int main(void)
         V4(a_timestamp_counts_only_when_window_and_ack_are_right),
         V4(after_23_days_an_old_timestamp_is_still_old_and_a_taken_one_is_compared_again),
         V4(the_echo_of_a_duplicate_is_no_round_trip),
+        V4(a_flight_is_measured_once_however_many_acks_it_brings),
+        V4(the_echo_measures_what_was_sent_again),
+        V4(beyond_a_window_that_has_shrunk_text_is_repeated_once_and_then_as_far_as_it_fits),
         V4(a_backed_off_rto_stays_until_new_text_was_measured),
         V4(of_a_segment_that_is_old_in_part_that_part_is_reported_once),
         V4(what_is_dropped_for_its_timestamp_is_no_duplicate_to_report),
