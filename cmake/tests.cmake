@@ -15,7 +15,7 @@
 set(HF_TEST_PREFIX "" CACHE STRING "Put before each test's name, to tell builds apart")
 option(HF_LONG_TESTS "The long tests too, and HF_LONG=1 for all" OFF)
 option(HF_SYSTEM_TESTS "The tests with programs, devices and namespaces" ON)
-set(test_folders unit tcp grid stack trace conformance sim explore attack)
+set(test_folders unit tcp grid peers stack trace conformance sim explore attack)
 if(CMAKE_CROSSCOMPILING)
     set(HF_SYSTEM_TESTS OFF) # qemu-user has neither namespaces nor TUN
 endif()
