@@ -224,6 +224,7 @@ void epoll_edge(struct adapter *a, int fd, uint32_t bits);
 void epoll_forget(struct adapter *a, int fd);
 
 /* pipe.c */
+ssize_t pipe_sendfile(struct adapter *a, int out, int in, off_t *at, size_t n);
 int pipe_splice(struct adapter *a, int in, loff_t *in_at, int out, loff_t *out_at, size_t n,
                 unsigned int flags);
 

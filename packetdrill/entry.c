@@ -1,13 +1,14 @@
-/* entry.c - the 32 functions of interface.h, each under the lock; and libc's close and getsockopt.
+/* entry.c - the 32 functions of interface.h, each under the lock; and three of libc's.
  *
- * packetdrill calls libc's close on what a script leaves open, and libc's getsockopt for its %{ }%
- * code.  Loaded once more with LD_PRELOAD, this object serves both for its own descriptors and
- * passes the rest to the kernel.
+ * packetdrill calls libc's close on what a script leaves open, libc's getsockopt for its %{ }% code
+ * and libc's sendfile.  Loaded once more with LD_PRELOAD, this object serves them for its own
+ * descriptors and passes the rest to the kernel.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -405,4 +406,14 @@ EXPORTED int getsockopt(int fd, int level, int name, void *restrict value, sockl
         return on_getsockopt(&the_adapter, fd, level, name, value, len);
     }
     return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
+}
+
+EXPORTED ssize_t sendfile(int out, int in, off_t *at, size_t n)
+{
+    struct adapter *a = &the_adapter;
+    if (out < FD_FIRST || out >= FD_FIRST + FD_COUNT || a->stack == NULL) {
+        return syscall(SYS_sendfile, out, in, at, n);
+    }
+    enter(a);
+    return leave(a, pipe_sendfile(a, out, in, at, n));
 }

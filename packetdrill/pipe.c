@@ -1,4 +1,4 @@
-/* pipe.c - splice between a socket of ours and a pipe of the kernel's, by copying. */
+/* pipe.c - splice between a socket of ours and a pipe of the kernel's, and sendfile, by copying. */
 #include <unistd.h>
 
 #include "adapter.h"
@@ -43,4 +43,32 @@ int pipe_splice(struct adapter *a, int in, loff_t *in_at, int out, loff_t *out_a
     }
     return fd_sock(a, out) ? (int)out_of_pipe(a, in, out, n, how | (flags & MORE ? MSG_MORE : 0))
                            : -EINVAL;
+}
+
+ssize_t pipe_sendfile(struct adapter *a, int out, int in, off_t *at, size_t n)
+{
+    uint8_t octets[PIECE_MAX];
+    size_t done = 0;
+    while (done < n) {
+        size_t most = n - done < PIECE_MAX ? n - done : PIECE_MAX;
+        ssize_t got = at ? pread(in, octets, most, *at) : read(in, octets, most);
+        if (got <= 0) {
+            return done || got == 0 ? (ssize_t)done : -errno;
+        }
+        struct iovec iov = {.iov_base = octets, .iov_len = (size_t)got};
+        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+        ssize_t sent = send_message(a, out, &msg, 0);
+        if (sent < 0) {
+            return done ? (ssize_t)done : sent;
+        }
+        done += (size_t)sent;
+        if (at) {
+            *at += sent;
+        }
+        if (sent < got) {
+            lseek(in, at ? 0 : sent - got, SEEK_CUR); /* what was not sent is read again */
+            break;
+        }
+    }
+    return (ssize_t)done;
 }
