@@ -35,7 +35,7 @@ enum { FD_FIRST = 700, FD_COUNT = 256, PACKET_MAX = 65535 };
 struct sysctls {
     int64_t timestamps, sack, window_scaling, slow_start_after_idle, syn_retries, synack_retries;
     int64_t retries2, fin_timeout, abort_on_overflow, rfc1337, default_ttl, reordering;
-    int64_t min_tso_segs, ecn;
+    int64_t min_tso_segs, ecn, early_retrans, recovery, frto, moderate_rcvbuf;
     int64_t rmem_default, rmem_max, wmem_default, wmem_max, notsent_lowat;
 };
 

@@ -48,6 +48,10 @@ void sysctl_read(struct sysctls *s)
         .fin_timeout = 60,
         .default_ttl = 64,
         .min_tso_segs = 2,
+        .early_retrans = 3,
+        .recovery = 1,
+        .frto = 2,
+        .moderate_rcvbuf = 1,
         .reordering = 3,
         .rmem_default = 540000,
         .rmem_max = 15 << 20,
@@ -72,6 +76,10 @@ void sysctl_read(struct sysctls *s)
         {"ip_default_ttl", &s->default_ttl},
         {"tcp_reordering", &s->reordering},
         {"tcp_ecn", &s->ecn},
+        {"tcp_early_retrans", &s->early_retrans},
+        {"tcp_recovery", &s->recovery},
+        {"tcp_frto", &s->frto},
+        {"tcp_moderate_rcvbuf", &s->moderate_rcvbuf},
         {"tcp_min_tso_segs", &s->min_tso_segs},
         {"tcp_notsent_lowat", &s->notsent_lowat},
     };
@@ -108,6 +116,10 @@ void sysctl_apply(const struct sysctls *s, struct hf_policy *policy)
     policy->receive_window = within(1024, s->rmem_default / 2, policy->max_receive_window);
     policy->send_buffer = within(4096, s->wmem_default, 1 << 30);
     policy->slow_start_l = UINT16_MAX; /* an ACK counts for all that it acknowledges */
+    policy->tlp = s->early_retrans != 0;
+    policy->rack = (s->recovery & 1) != 0;
+    policy->frto = s->frto != 0;
+    policy->tune_buffers = s->moderate_rcvbuf != 0;
     static const uint8_t ecn[] = {HF_ECN_OFF, HF_ECN_ASK, HF_ECN_ACCEPT};
     policy->ecn = ecn[within(0, s->ecn, 2)];
     policy->ts_tolerate_missing = true; /* scripts leave them out at will */

@@ -14,14 +14,14 @@ enum { CHUNK_MAX = 65536, SLOW_START_GAIN = 2 };
  * less than 16 ms more, up to 64 KiB below 512 us: there a burst does no harm. */
 static uint64_t chunk_octets(const struct tcp *tcp, const struct tcb *tcb)
 {
-    uint32_t srtt_us = tcb->srtt_us;
-    if (srtt_us == 0) {
+    uint32_t rtt_us = max_u32(tcb->srtt_us, active_of(tcp, tcb)->rack_rtt_us);
+    if (rtt_us == 0) {
         return CHUNK_MAX;
     }
-    uint64_t rate = (uint64_t)tcb->cwnd * 1000 / srtt_us;
+    uint64_t rate = (uint64_t)tcb->cwnd * 1000 / rtt_us;
     rate = tcb->cwnd < tcb->ssthresh / 2 ? rate * SLOW_START_GAIN : rate * 6 / 5;
     uint32_t min_us = tally_at(tcp, tcb_index(tcp, tcb))->min_rtt_us;
-    uint32_t shift = (min_us ? min_us : srtt_us) >> 9;
+    uint32_t shift = (min_us ? min_us : rtt_us) >> 9;
     return rate + (shift < 32 ? CHUNK_MAX >> shift : 0);
 }
 
