@@ -128,6 +128,7 @@ static void put_growth(struct canon *c, const struct tcb *tcb, const struct grow
     canon_32(c, g->stage.t_epoch_ms ? tcp->now_ms - g->grown_ms : 0);
     canon_32(c, g->limited ? tcp->now_ms - g->limited_ms : 0);
     canon_number(c, g->limited, 1);
+    canon_32(c, g->full ? seq_len(tcb->iss, g->full_end) : 0);
     canon_number(c, g->rounds, 1);
     canon_number(c, g->samples, 1);
     canon_number(c, g->css, 1);

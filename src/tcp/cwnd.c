@@ -85,26 +85,30 @@ void tcp_cwnd_congested(struct tcp *tcp, struct tcb *tcb, struct active *active,
     tcb->ssthresh = tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight, sign);
 }
 
-/* Only what was used says that more would do (RFC 5681 3.1, RFC 7661): slow start while less than
- * twice the largest flight of the round, congestion avoidance while the window was full. */
+/* Only what was used says that more would do (RFC 5681 3.1, RFC 7661): all ACKs of a round in which
+ * the flight has filled the window; in slow start also while the window is less than twice the
+ * round's largest flight. */
 
 void tcp_cwnd_note_flight(const struct tcb *tcb, struct active *active, uint32_t acked)
 {
+    struct growth *g = &active->growth;
     uint32_t flight = flight_of(tcb) + acked;
     seq_t first = seq_sub(tcb->snd.una, acked);
-    if (active->growth.max_flight < flight || seq_geq(first, active->growth.round_end)) {
-        active->growth.max_flight = flight;
-        active->growth.round_end = tcb->snd.nxt;
+    if (g->max_flight < flight || seq_geq(first, g->round_end)) {
+        g->max_flight = flight;
+        g->round_end = tcb->snd.nxt;
+    }
+    if (flight + smss(tcb) > tcb->cwnd) {
+        g->full = 1;
+        g->full_end = tcb->snd.nxt;
+    } else if (g->full && seq_geq(first, g->full_end)) {
+        g->full = 0;
     }
 }
 
-static bool window_was_used(const struct tcb *tcb, const struct active *active)
+static bool window_was_used(const struct tcb *tcb, const struct growth *g)
 {
-    uint32_t most = active->growth.max_flight;
-    if (tcb->cwnd < tcb->ssthresh) {
-        return tcb->cwnd / 2 < most;
-    }
-    return most + smss(tcb) > tcb->cwnd;
+    return g->full || (tcb->cwnd < tcb->ssthresh && tcb->cwnd / 2 < g->max_flight);
 }
 
 /* Up to L segments' worth of each ACK (RFC 9406 4.2 without pacing: 8) instead of the one of
@@ -152,7 +156,7 @@ void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint
     if (echo) {
         return;
     }
-    if (active->recovery == RECOVERY_RTO || window_was_used(tcb, active)) {
+    if (active->recovery == RECOVERY_RTO || window_was_used(tcb, &active->growth)) {
         control->on_ack(tcp, tcb, active, delivered);
         active->growth.limited = 0;
     } else {

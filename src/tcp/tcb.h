@@ -270,8 +270,9 @@ struct cubic_stage {
 struct growth {
     uint32_t max_flight; /* octets in flight at most in this round ...                   */
     seq_t round_end;     /* ... which ends when this number is acknowledged              */
-    uint32_t counted;    /* octets acknowledged towards the next SMSS                    */
-    uint32_t rtt_us;     /* sample of the ACK under way, 0: none                         */
+    seq_t full_end;
+    uint32_t counted; /* octets acknowledged towards the next SMSS                       */
+    uint32_t rtt_us;  /* sample of the ACK under way, 0: none                         */
     struct cubic_stage stage, undo_stage;
     uint32_t undo_w_max;
     uint32_t w_est_acked;   /* octets acknowledged towards W_est's next SMSS             */
@@ -281,6 +282,7 @@ struct growth {
     uint32_t grown_ms;      /* the last ACK that was allowed to let it grow              */
     uint32_t limited_ms;    /* limited: since when not all of the window was used        */
     uint8_t limited;
+    uint8_t full; /* the flight has filled the window, until full_end is acknowledged    */
     /* Slow start: this round of it */
     uint8_t rounds;  /* begun, 255 at most; 0: none                                      */
     uint8_t samples; /* of the round-trip time                                           */
