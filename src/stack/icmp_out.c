@@ -127,6 +127,7 @@ static bool quote(struct stack *st, struct stack_packet *packet, const struct ar
            append(st, packet, payload, min_u32(payload_len, most - len));
 }
 
+/* RFC6633-1, RFC4861-7 */
 void stack_icmp_error(struct stack *st, const struct arrival *a, uint8_t type, uint8_t code,
                       uint32_t rest)
 {

@@ -147,7 +147,7 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
 
 /* second: check the RST bit.  RFC 5961 3.2: exactly at RCV.NXT, else in the window a challenge ACK.
  * SEG.SEQ alone counts, also where text makes the segment reach into the window.  SHLD-2,
- * RFC5961-1, RFC5961-2, RFC5961-3, X-39, RFC5961-5, RFC5961-15, RFC1337-1 */
+ * RFC5961-1, RFC5961-2, RFC5961-3, X-39, RFC5961-5, RFC5961-15, RFC1337-1.  RFC1337-2 */
 static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(seg->ctl & RST)) {

@@ -118,7 +118,8 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 }
 
 /* RFC 6429 4: a peer that answers probes and keeps its window closed keeps the connection, but not
- * for ever one that no application holds any more: that is this host's memory. */
+ * for ever one that no application holds any more: that is this host's memory.
+ * RFC6429-1, RFC6429-2 */
 static bool orphan_waits_too_long(const struct tcp *tcp, const struct tcb *tcb,
                                   const struct active *active)
 {

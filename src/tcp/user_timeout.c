@@ -23,7 +23,8 @@ static uint32_t option_ms(uint16_t option)
 }
 
 /* Section 3.1: USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)), and L_LIMIT is above
- * the RTO (RFC5482-6, RFC5482-9 .. RFC5482-11). */
+ * the RTO (RFC5482-6, RFC5482-9, RFC5482-10,
+ * RFC5482-11, RFC5482-17). */
 static uint32_t adopted_ms(const struct tcp *tcp, const struct tcb *tcb, const struct extra *extra)
 {
     const struct hf_policy *policy = &tcp->b->policy;
@@ -33,7 +34,7 @@ static uint32_t adopted_ms(const struct tcp *tcp, const struct tcb *tcb, const s
 }
 
 /* An acceptable segment's option, in a synchronised state (RFC5482-13).  Without ADV_UTO it is
- * ignored (RFC5482-5), and so is the reserved value 0 (RFC5482-15). */
+ * ignored (RFC5482-2, RFC5482-5), and so is the reserved value 0 (RFC5482-15). */
 void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     if (!(seg->opt.present & OPT_UTO) || tcp_extra(tcp, tcb->extra)->adv_timeout_ms == 0 ||

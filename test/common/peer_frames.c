@@ -282,6 +282,18 @@ static void note_tcp(struct peer *p, struct seen *seen)
         check_rules(p, c, seg);
 }
 
+/* RFC6633-1, RFC4861-7: neither source quenches nor redirects. */
+static void check_icmp(struct peer *p, const struct seen *seen)
+{
+    const struct wire_ip *ip = &seen->ip;
+    uint8_t type = seen->bytes[seen->ip_offset + ip->header_len];
+    bool quench =
+        ip->proto == WIRE_PROTO_ICMP && (type == ICMP4_SOURCE_QUENCH || type == ICMP4_REDIRECT);
+    bool redirect = ip->proto == WIRE_PROTO_ICMPV6 && type == 137;
+    if (ip->frag_offset == 0 && (quench || redirect))
+        peer_fail(p, "an ICMP message of type %u, which no host sends", type);
+}
+
 static void check_ip(struct peer *p, const struct seen *seen)
 {
     const struct wire_ip *ip = &seen->ip;
@@ -289,6 +301,7 @@ static void check_ip(struct peer *p, const struct seen *seen)
         peer_fail(p, "a frame of %u octets holds an IP packet of %u", seen->len, ip->total_len);
     if (seen->len > p->mtu + seen->ip_offset)
         peer_fail(p, "a frame of %u octets, the MTU is %u", seen->len, p->mtu);
+    check_icmp(p, seen);
     if (p->wild)
         return;
     if (memcmp(ip->src, p->stack_ip, 16) != 0)
