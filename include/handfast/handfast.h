@@ -100,6 +100,15 @@ enum hf_hystart {
     HF_HYSTART_PLUSPLUS, /* HyStart++ (RFC 9406)                                               */
 };
 
+/* hf_policy.mtu_probing: search for path MTUs by larger segments (RFC 4821).  OFF: packets shrink
+ * by ICMP alone and are full again after ten minutes; BLACK_HOLE: they shrink also when full
+ * segments time out, and probes search the way up; ALWAYS: they begin with base_mtu. */
+enum hf_mtu_probing {
+    HF_MTU_PROBING_OFF,
+    HF_MTU_PROBING_BLACK_HOLE,
+    HF_MTU_PROBING_ALWAYS,
+};
+
 /* hf_policy.ecn and HF_ECN: Explicit Congestion Notification (RFC 3168). */
 enum hf_ecn {
     HF_ECN_OFF,
@@ -135,11 +144,14 @@ struct hf_policy {
     uint32_t send_buffer;        /* 262,144 octets: default of HF_SEND_BUFFER                     */
     uint32_t max_receive_window; /* 15 MiB: sets the window scale; at most 1 GiB                  */
     uint32_t max_send_buffer;    /* 4 MiB: what tune_buffers may make of a send buffer            */
+    uint16_t min_pmtu;           /* 552: a smaller path MTU is taken as this; 68 .. (RFC 1191 3)  */
+    uint16_t base_mtu;           /* 1064: packets in a black hole (search_low of RFC 4821 7.2)    */
     uint16_t port_first;         /* 32768: local ports of active opens, first ...                 */
     uint16_t port_last;          /* 60999: ... and last                                           */
     uint8_t ttl;                 /* 64                                                            */
     uint8_t chunk_segments;      /* 2: a transmit chunk, which ends with PSH, is no smaller when it
                                     can be; at most 255, 0 as 1 (push.c)                          */
+    uint8_t mtu_probing;         /* enum hf_mtu_probing: HF_MTU_PROBING_BLACK_HOLE                */
     uint8_t dupthresh;           /* 3 (RFC 5681 3.2, RFC 6675)                                    */
     uint8_t syn_cookies;         /* enum hf_cookies: HF_COOKIES_FULL, when a listener's backlog or
                                     max_half_open is full (RFC 4987 3.6)                          */

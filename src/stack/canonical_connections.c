@@ -217,6 +217,8 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
     canon_32(c, a->timer != TIMER_RTO ? c->st->tcp.now_ms - a->rto_from_ms : 0);
     canon_32(c, a->persist);
     canon_at(c, a->unacked_since_ms);
+    canon_number(c, a->ptb_mtu, 2);
+    canon_32(c, a->ptb_mtu ? seq_len(tcb->iss, a->ptb_seq) : 0);
 }
 
 static void put_receiving(struct canon *c, const struct tcb *tcb, const struct active *a)
@@ -288,6 +290,29 @@ static void put_tuning(struct canon *c, const struct tcb *tcb)
     }
 }
 
+static void canon_until(struct canon *c, uint32_t at_ms)
+{
+    canon_at(c, ms_due(at_ms, c->st->tcp.now_ms) ? 0 : at_ms);
+}
+
+/* The search for the path's MTU, once something has been found. */
+static void put_path(struct canon *c, const struct tcb *tcb)
+{
+    const struct stats *stats = tcp_stats_seen(&c->st->tcp, tcb);
+    canon_number(c, stats->link_mtu, 2);
+    canon_number(c, stats->search_low, 2);
+    canon_number(c, stats->search_high, 2);
+    canon_number(c, stats->halving, 1);
+    canon_until(c, stats->wait_ms);
+    canon_until(c, stats->reset_ms);
+    canon_number(c, stats->probe_mtu, 2);
+    canon_32(c, stats->probe_mtu ? seq_len(tcb->iss, stats->probe_left) : 0);
+    canon_number(c, stats->full_mtu, 2);
+    canon_32(c, stats->full_mtu ? seq_len(tcb->iss, stats->full_end) : 0);
+    canon_number(c, stats->raised_from, 2);
+    canon_32(c, stats->raised_from ? stats->raised_segs << 16 | stats->raised_lost : 0);
+}
+
 static void put_tcb(struct canon *c, uint32_t idx)
 {
     const struct hf_policy *policy = &c->st->tcp.b->policy;
@@ -325,6 +350,7 @@ static void put_tcb(struct canon *c, uint32_t idx)
         put_receiving(c, tcb, active);
     }
     put_tuning(c, tcb);
+    put_path(c, tcb);
 }
 
 static void put_half_open(struct canon *c, const struct half_open *half)

@@ -34,10 +34,13 @@ static const struct hf_policy default_policy = {
     .send_buffer = 262144,
     .max_receive_window = 15 << 20,
     .max_send_buffer = 4 << 20,
+    .min_pmtu = 552,
+    .base_mtu = 1064,
     .port_first = 32768,
     .port_last = 60999,
     .ttl = 64,
     .chunk_segments = 2,
+    .mtu_probing = HF_MTU_PROBING_BLACK_HOLE,
     .dupthresh = 3,
     .syn_cookies = HF_COOKIES_FULL,
     .congestion = HF_CUBIC,
@@ -149,9 +152,11 @@ bool stack_policy_ok(const struct hf_policy *p)
            in(1, p->slow_start_l, UINT16_MAX) && in(1, p->min_mss, UINT16_MAX) &&
            in(1, p->max_receive_window, MAX_WINDOW) &&
            in(1, p->receive_window, p->max_receive_window) && in(1, p->send_buffer, MAX_WINDOW) &&
-           in(1, p->max_send_buffer, MAX_WINDOW) && in(1, p->port_first, p->port_last) &&
-           p->ttl != 0 && p->dupthresh != 0 && p->congestion < HF_CONGESTIONS &&
-           p->hystart <= HF_HYSTART_PLUSPLUS && p->ecn <= HF_ECN_ASK;
+           in(1, p->max_send_buffer, MAX_WINDOW) && in(68, p->min_pmtu, UINT16_MAX) &&
+           in(68, p->base_mtu, UINT16_MAX) && p->mtu_probing <= HF_MTU_PROBING_ALWAYS &&
+           in(1, p->port_first, p->port_last) && p->ttl != 0 && p->dupthresh != 0 &&
+           p->congestion < HF_CONGESTIONS && p->hystart <= HF_HYSTART_PLUSPLUS &&
+           p->ecn <= HF_ECN_ASK;
 }
 
 const struct hf_policy *hf_policy(const struct hf_stack *stack)

@@ -7,14 +7,14 @@
  */
 #include "stack/stack.h"
 
-/* What an error means: HF_OK: nothing to us. */
+/* What an error means: HF_OK: nothing to us (RFC6633-2, RFC5927-3: source quench). */
 struct meaning {
     int error;
     bool hard;
     uint32_t mtu; /* of the path, 0: none is told */
 };
 
-/* RFC 1191 7.1: the next lower plateau, for routers that do not say. */
+/* RFC1191-4: the next lower plateau of RFC 1191 7.1, for routers that do not say. */
 static uint32_t plateau_below(uint32_t len)
 {
     static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296};

@@ -219,6 +219,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
         tcp_ecn_respond(tcp, tcb);
     }
     if (acked) {
+        tcp_pmtu_acked(tcp, tcb);
         tcp_tune_on_ack(tcp, tcb, acked);
         tcp_tell_writable(tcp, tcb);
     }

@@ -130,6 +130,7 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     tcb->owes &= (uint16_t)~HF_OWES_SYN; /* one more was due when the answer came */
     tcb->retries = 0;
     tcb->long_at_ms = 0;
+    tcp_pmtu_begin(tcp, tcb);
     tcp_cwnd_begin(tcp, tcb);
     if (tcb->flags & F_UNACCEPTED) {
         uint32_t idx = tcb_index(tcp, tcb);

@@ -28,36 +28,6 @@ bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int erro
     return true;
 }
 
-/* RFC 1191 6.3, RFC 8201 4: smaller segments from now on, and what is in flight again, with the
- * congestion window as it is.  An IPv4 path below 552 octets is not believed (RFC 5927 7.2). */
-bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu)
-{
-    if (tcb->state < HF_SYN_SENT || tcb->state == HF_TIME_WAIT || !in_flight(tcb, quoted_seq)) {
-        return false;
-    }
-    if (tcb->flags & F_V6) {
-        if (mtu < 1280) {
-            return false;
-        }
-    } else {
-        mtu = max_u32(mtu, 552);
-    }
-    if (mtu >= tcb->pmtu) {
-        return false;
-    }
-    tcb->pmtu = (uint16_t)mtu;
-    uint16_t old_mss = tcb->snd_mss;
-    tcb->snd_mss = tcp_effective_mss(tcp, tcb);
-    tcp_cwnd_rescale(tcb, old_mss);
-    struct active *active = active_of(tcp, tcb);
-    if (tcb->state >= HF_ESTABLISHED && active) {
-        tcp_recovery_go_back(tcp, tcb);
-        tcp_consider_sending(tcp, tcb);
-        tcp_settle(tcp, tcb);
-    }
-    return true;
-}
-
 /* ARP or neighbour discovery gave up: as a soft error from this very host. */
 void tcp_unreachable(struct tcp *tcp, struct tcb *tcb)
 {

@@ -329,6 +329,7 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
         return false;
     }
     seq_t from = active->rxt.at;
+    tcp_pmtu_repeats(tcp, tcb, from, len);
     begin_segment(tcp, tcb, out, from, ACK);
     len = min_u32(len, segment_limit(tcb, &out->seg));
     seq_t end = text_end(tcp, tcb, active);
@@ -369,6 +370,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
         return false;
     }
     tcp_cwnd_idle(tcp, tcb);
+    tcp_pmtu_age(tcp, tcb);
     begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
     uint32_t mss = segment_limit(tcb, &out->seg);
     if ((active->snd_urgent && seq_gt(active->snd_up, tcb->snd.nxt)) || (tcb->modes & M_CWR)) {
@@ -378,9 +380,13 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
         tcp_begin_burst(tcp, tcb, active, mss, sendable(tcp, tcb, active, mss, UINT32_MAX));
     }
     gso_bytes = tcp_pace_chunk(tcp, tcb, mss, gso_bytes);
-    uint32_t text = sendable(tcp, tcb, active, mss, gso_bytes);
+    bool wait;
+    uint32_t unsent = mss == tcb->snd_mss ? unsent_text(tcp, tcb, active) : 0;
+    uint32_t probe = tcp_pmtu_probe(tcp, tcb, unsent, usable_window(tcb), &wait);
+    mss = probe ? probe : mss;
+    uint32_t text = probe ? probe : sendable(tcp, tcb, active, mss, gso_bytes);
     bool fin = fin_may_go(tcp, tcb, active, text);
-    if (text == 0 && !fin) {
+    if ((text == 0 && !fin) || wait) {
         return false;
     }
     out->n_slices = HF_SLICES_MAX;
@@ -403,6 +409,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     if (got % mss) {
         active->snd_sml = behind;
     }
+    tcp_pmtu_sent(tcp, tcb, out->seg.seq, got, mss);
     if (got % mss || last) {
         active->push_now = 0;
     }

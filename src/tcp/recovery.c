@@ -50,6 +50,20 @@ static void no_probe(struct tcp *tcp, struct tcb *tcb, struct active *active)
     }
 }
 
+/* RFC4821-1: recovery without a reduction, for as long as nothing else is lost. */
+static bool spare_window(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    active->spared =
+        has_sack(tcb) && tcp_pmtu_probe_lost(tcp, tcb, active->sum[SUM_LOST].bytes) ? 1 : 0;
+    if (active->spared) {
+        tcp_undo_forget(active);
+        active->recover = tcb->snd.nxt;
+        active->recovered = 1;
+    }
+    return active->spared;
+}
+
 /* RFC 6675 5 (4), RFC 6582 3.2 (2).  When the window is coming down already, for another reason,
  * that is enough. */
 static void enter_fast(struct tcp *tcp, struct tcb *tcb)
@@ -57,7 +71,7 @@ static void enter_fast(struct tcp *tcp, struct tcb *tcb)
     struct active *active = active_of(tcp, tcb);
     if (active->recovery == RECOVERY_CWR) {
         active->recover = tcb->snd.nxt;
-    } else {
+    } else if (!spare_window(tcp, tcb)) {
         reduce(tcp, tcb, flight_of(tcb), CC_LOSS);
     }
     active->recovery = RECOVERY_FAST;
@@ -79,6 +93,7 @@ static void leave(struct active *active)
     active->dup_acks = 0;
     active->resend = 0;
     active->rescued = 0;
+    active->spared = 0;
     active->frto = FRTO_OFF;
 }
 
@@ -130,8 +145,8 @@ static bool fast_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
         }
         return false;
     } else if (has_sack(tcb)) {
-        tcb->cwnd = tcb->ssthresh; /* RFC9937-11 */
-    } else {                       /* no burst: RFC 6582 3.2 (3), first option */
+        tcb->cwnd = active->spared ? tcb->cwnd : tcb->ssthresh; /* RFC9937-11 */
+    } else { /* no burst: RFC 6582 3.2 (3), first option */
         uint32_t flight = max_u32(flight_of(tcb), smss(tcb));
         tcb->cwnd = min_u32(tcb->ssthresh, flight + smss(tcb));
     }
@@ -197,6 +212,16 @@ static void look_for_loss(struct tcp *tcp, struct tcb *tcb)
     }
     if (enough && active->recovery < RECOVERY_FAST) {
         enter_fast(tcp, tcb);
+    } else if (active->spared && tcp->news.lost) {
+        active->spared = 0;
+        reduce(tcp, tcb, flight_of(tcb), CC_LOSS);
+    }
+}
+
+static void prr(const struct tcp *tcp, struct tcb *tcb)
+{
+    if (!active_of(tcp, tcb)->spared) {
+        tcp_prr_on_ack(tcp, tcb);
     }
 }
 
@@ -206,7 +231,7 @@ static void set_window(struct tcp *tcp, struct tcb *tcb, uint32_t dup_acks, bool
     struct active *active = active_of(tcp, tcb);
     const struct ack_news *news = &tcp->news;
     if (active->recovery == RECOVERY_CWR || (active->recovery == RECOVERY_FAST && has_sack(tcb))) {
-        tcp_prr_on_ack(tcp, tcb);
+        prr(tcp, tcb);
     } else if (active->recovery != RECOVERY_FAST && !ended &&
                (news->acked || (news->sacked && (tcb->modes & M_REORDERED)))) {
         uint32_t delivered = news->delivered;
@@ -258,7 +283,7 @@ void tcp_recovery_on_rack_timer(struct tcp *tcp, struct tcb *tcb)
     tcp_rto_resume(tcp, tcb);
     look_for_loss(tcp, tcb);
     if (active->recovery == RECOVERY_FAST && has_sack(tcb)) {
-        tcp_prr_on_ack(tcp, tcb);
+        prr(tcp, tcb);
     }
 }
 
@@ -279,6 +304,7 @@ static void go_back(struct tcp *tcp, struct tcb *tcb, bool all)
     active->recovered = 1;
     active->rescue = tcb->snd.una;
     active->rescued = 0;
+    active->spared = 0;
     active->resend = 1;
     active->dup_acks = 0;
     active->rtt_timed = 0;

@@ -18,7 +18,11 @@ static struct stats *make(struct tcp *tcp, struct tcb *tcb, uint32_t *idx)
         return NULL;
     }
     struct stats *stats = pool_at(&tcp->b->stats, tcp->block, *idx);
-    *stats = (struct stats){.round_seq = tcb->rcv.nxt, .round_us = tcp->now_us};
+    *stats = (struct stats){
+        .round_seq = tcb->rcv.nxt,
+        .round_us = tcp->now_us,
+        .link_mtu = tcb->pmtu,
+    };
     return stats;
 }
 

@@ -225,6 +225,16 @@ struct stats {
     uint32_t rcv_space;    /* the most octets read in a round trip                          */
     seq_t round_seq;       /* the first octet not read when this round began ...            */
     uint32_t round_us;     /* ... then                                                      */
+    /* pmtu.c: sizes of IP packets */
+    uint16_t link_mtu;                /* the path's when the record was made: the link's       */
+    uint16_t search_low, search_high; /* the largest that arrived; more does not; 0: not known */
+    uint16_t probe_mtu, probe_text;   /* a probe is out; 0: none                               */
+    uint16_t full_mtu;                /* a full one is out that is larger than search_low ...  */
+    uint16_t raised_from;             /* packets have grown, from this: is it good?  0: yes    */
+    uint16_t raised_segs, raised_lost;
+    seq_t probe_left, full_end; /* ... and ends here                                     */
+    uint32_t wait_ms, reset_ms; /* no probe before; search_high is forgotten then        */
+    uint8_t halving;            /* the search's first probe has failed                   */
     uint8_t rtt_timed;
 };
 
@@ -333,6 +343,9 @@ struct active {
     uint32_t unacked_bytes; /* received since the last ACK left                         */
     uint16_t n_recent;
     uint16_t dup_owed; /* duplicate ACKs owed, one a held segment (no SACK)        */
+    /* RFC 5927 7.2: "packet too big" about ptb_seq, which is believed when that goes again */
+    seq_t ptb_seq;
+    uint16_t ptb_mtu; /* what it said, 0: none                                    */
     /* RFC 3168 6.1.2 */
     seq_t cwr_end;      /* SND.NXT at the last reduction: marks up to it are answered  */
     uint8_t cwr_passed; /* SND.UNA is beyond it                                        */
@@ -358,7 +371,8 @@ struct active {
     uint8_t reo_persist;
     uint16_t reordering; /* segments that one was overtaken by, at most; DupThresh at least */
     uint16_t recovered : 1, rescued : 1, rack_any : 1, dsack_round : 1, tlp_out : 1, tlp_again : 1,
-        undo_armed : 1, undo_sent : 1, rtt_anew : 1;
+        undo_armed : 1, undo_sent : 1, rtt_anew : 1,
+        spared : 1; /* spared: cwnd stays, a probe was lost */
     /* RFC 8985 RACK.segment, RACK.rtt, RACK.fack; the end of RACK.dsack_round; TLP.end_seq */
     uint32_t rack_sent_us, rack_rtt_us;
     seq_t rack_end, rack_fack, rack_round;

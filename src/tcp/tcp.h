@@ -7,7 +7,7 @@
  *     closing.c  timeouts.c  output.c
  *
  * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
- * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.c tune.c stats.c rto.c isn.c
+ * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.c pmtu.c tune.c stats.c rto.c isn.c
  * events.c history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
@@ -202,6 +202,29 @@ void tcp_tune_on_read(struct tcp *tcp, struct tcb *tcb);
 /* SND.UNA has moved by `acked`. */
 void tcp_tune_on_ack(const struct tcp *tcp, struct tcb *tcb, uint32_t acked);
 
+/* pmtu.c: RFC 1191, 8201, 4821 */
+/* A router says that the path takes no packets larger than mtu.  False: not taken, as
+ * tcp_icmp_error. */
+bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu);
+/* Established: where packets begin small (HF_MTU_PROBING_ALWAYS). */
+void tcp_pmtu_begin(struct tcp *tcp, struct tcb *tcb);
+/* Before new text: what a router said long ago is forgotten. */
+void tcp_pmtu_age(struct tcp *tcp, struct tcb *tcb);
+/* Text of a probe that may go now, of so much unsent that the peer's window takes; 0: none.  wait:
+ * it would, but for the congestion window, which is to be left for it. */
+uint32_t tcp_pmtu_probe(struct tcp *tcp, struct tcb *tcb, uint32_t unsent, uint32_t window,
+                        bool *wait);
+/* New text has gone, in segments of mss. */
+void tcp_pmtu_sent(struct tcp *tcp, struct tcb *tcb, seq_t left, uint32_t text, uint32_t mss);
+/* These numbers are to be sent again: the MSS may shrink. */
+void tcp_pmtu_repeats(struct tcp *tcp, struct tcb *tcb, seq_t at, uint32_t len);
+void tcp_pmtu_acked(struct tcp *tcp, struct tcb *tcb); /* SND.UNA has moved */
+/* The retransmission timer fired; tcb->retries counts it. */
+void tcp_pmtu_on_rto(struct tcp *tcp, struct tcb *tcb);
+/* SND.UNA is lost, lost_bytes in all: is that a probe, and nothing else?  Then it has failed, which
+ * is no sign of congestion. */
+bool tcp_pmtu_probe_lost(struct tcp *tcp, struct tcb *tcb, uint32_t lost_bytes);
+
 /* state.c: 3.3.2 */
 void tcp_set_state(struct tcb *tcb, enum hf_state state);
 static inline bool tcp_synchronized(const struct tcb *tcb)
@@ -234,7 +257,6 @@ uint32_t tcp_queued(const struct tcp *tcp, const struct tcb *tcb);
 /* An ICMP error about a segment of ours: soft, hard, or the path's new MTU.  False: not taken, the
  * quoted number is not in flight (RFC 5927 4). */
 bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int error, bool hard);
-bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu);
 /* Nothing on the link answered for the next hop. */
 void tcp_unreachable(struct tcp *tcp, struct tcb *tcb);
 

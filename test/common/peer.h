@@ -113,6 +113,7 @@ struct peer {
     struct hf_config config;
     bool v6;
     bool ethernet;        /* an Ethernet link; the peer's MAC is known beforehand unless ask   */
+    uint32_t quoted_len;  /* of the packets that ICMP errors quote; 0: no more than headers    */
     bool ask;             /* ... the stack has to ask for it                                   */
     uint32_t mtu;         /* 1500 (1520 with IPv6, so that the MSS is 1460 too)                */
     uint32_t offload;     /* HF_OFFLOAD_*                                                      */

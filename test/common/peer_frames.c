@@ -202,7 +202,7 @@ void peer_icmp_error(struct peer *p, const uint8_t from[16], uint8_t type, uint8
     memcpy(quoted.src, p->stack_ip, 16);
     memcpy(quoted.dst, p->peer_ip, 16);
     quoted.df = true;
-    quoted.total_len = p->v6 ? 60 : 40;
+    quoted.total_len = p->quoted_len ? p->quoted_len : p->v6 ? 60 : 40;
     size_t at = wire_put_icmp(message, &icmp);
     at += wire_put_ip(message + at, &quoted);
     struct segment seg = {.ctl = ACK, .sport = p->c->stack_port, .dport = p->c->peer_port};

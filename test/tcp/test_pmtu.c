@@ -1,0 +1,285 @@
+/* RFC 1191, RFC 8201, RFC 5927: "packet too big", and what is believed of it. */
+#include "common/peer.h"
+
+#include <string.h>
+
+enum { MINUTE = 60000 };
+
+static void too_big(struct peer *p, uint32_t mtu, int64_t number)
+{
+    uint8_t router[16];
+    memcpy(router, p->peer_ip, 16);
+    router[15] = 99;
+    peer_icmp_error(p, router, p->v6 ? ICMP6_TOO_BIG : ICMP4_UNREACHABLE, p->v6 ? 0 : 4, mtu,
+                    number);
+}
+
+static uint32_t headers(const struct peer *p)
+{
+    return p->v6 ? 60 : 40;
+}
+
+/* Text in full segments is acknowledged: the path has taken them. */
+static void full_segments_arrive(struct peer *p)
+{
+    uint32_t una = status_of(snd_una) - p->c->iss;
+    uint32_t mss = status_of(snd_mss);
+    writes(2 * mss);
+    expects(ACK, .len = mss);
+    expects(ACK, .len = mss);
+    sends(ACK, .ack = ISS + una + 2 * mss);
+    expects_silence();
+}
+
+/* RFC1191-1, RFC1191-2, RFC1191-7, RFC8201-3, RFC8201-4 */
+TEST(five_messages_about_a_flight_make_it_go_again_once_and_what_follows_fits)
+{
+    establish_active();
+    writes(5 * 1460);
+    for (int i = 0; i < 5; i++) {
+        expects(ACK, .len = 1460);
+    }
+    batch_begins();
+    for (int i = 0; i < 5; i++) {
+        too_big(p, 1400, ISS + 1 + 1460 * i);
+    }
+    batch_ends();
+    uint32_t text = 1400 - headers(p), sent = 0;
+    while (sent < 5 * 1460) {
+        uint32_t n = 5 * 1460 - sent < text ? 5 * 1460 - sent : text;
+        expects(ACK, .seq = ISS + 1 + sent, .len = n);
+        sent += n;
+    }
+    expects_silence();
+    holds_equal(status_of(cwnd), 10 * text);
+    sends(ACK, .ack = ISS + 1 + 5 * 1460);
+    writes(2 * text);
+    expects(ACK, .len = text);
+    expects(ACK, .len = text);
+}
+
+/* RFC1191-4 */
+TEST(a_router_that_does_not_tell_a_size_means_the_next_plateau)
+{
+    establish_active();
+    writes(1460);
+    expects(ACK, .len = 1460);
+    p->quoted_len = 1500;
+    too_big(p, 0, ISS + 1);
+    expects(ACK, .len = 1492 - 40);
+    expects(ACK, .len = 8);
+    p->quoted_len = 1492;
+    too_big(p, 0, ISS + 1);
+    expects(ACK, .len = 1006 - 40);
+}
+
+/* RFC1191-5, RFC5927-5 */
+TEST(an_absurdly_small_size_is_taken_as_552)
+{
+    establish_active();
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 40, ISS + 1);
+    expects(ACK, .len = 512);
+    too_big(p, 100, ISS + 1);
+    holds_equal(status_of(snd_mss), 512);
+}
+
+/* RFC1191-5 */
+TEST(the_floor_can_be_as_low_as_68)
+{
+    p->config.policy.min_pmtu = 68;
+    establish_active();
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 40, ISS + 1);
+    expects(ACK, .len = 28);
+}
+
+/* RFC8201-1, RFC5927-5 */
+TEST(below_1280_a_message_is_no_message)
+{
+    establish_active();
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1279, ISS + 1);
+    expects_silence();
+    holds_equal(status_of(snd_mss), 1460);
+    too_big(p, 1280, ISS + 1);
+    expects(ACK, .len = 1220);
+}
+
+/* RFC5927-1, RFC8899-2 */
+TEST(only_a_message_about_what_is_in_flight_counts)
+{
+    establish_active();
+    full_segments_arrive(p);
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 2920);
+    too_big(p, 1300, ISS + 2921 + 1460);
+    after(300);
+    expects(ACK, .seq = ISS + 2921, .len = 1460);
+}
+
+/* RFC1191-6, RFC8201-2 */
+TEST(no_message_makes_packets_larger)
+{
+    establish_active();
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 1);
+    expects(ACK, .len = 1300 - headers(p));
+    expects(ACK, .len = ANY);
+    too_big(p, 1400, ISS + 1);
+    expects_silence();
+    holds_equal(status_of(snd_mss), 1300 - headers(p));
+}
+
+/* RFC5927-4 */
+TEST(when_larger_segments_have_arrived_a_message_waits_for_the_timeout)
+{
+    establish_active();
+    full_segments_arrive(p);
+    writes(2920);
+    expects(ACK, .len = 1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 2921);
+    expects_silence();
+    holds_equal(status_of(snd_mss), 1460);
+    after(300);
+    expects(ACK, .seq = ISS + 2921, .len = 1300 - headers(p));
+}
+
+/* RFC5927-4 */
+TEST(progress_proves_a_message_false)
+{
+    establish_active();
+    full_segments_arrive(p);
+    writes(2920);
+    expects(ACK, .len = 1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 2921);
+    sends(ACK, .ack = ISS + 2921 + 1460);
+    after(300);
+    expects(ACK, .seq = ISS + 2921 + 1460, .len = 1460);
+}
+
+/* RFC5927-4 */
+TEST(small_segments_that_have_arrived_prove_nothing)
+{
+    establish_active();
+    writes(100);
+    expects(ACK, .len = 100);
+    sends(ACK, .ack = ISS + 101);
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 101);
+    expects(ACK, .seq = ISS + 101, .len = 1300 - headers(p));
+}
+
+/* RFC5927-4 */
+TEST(without_a_statistics_record_every_message_waits_for_the_timeout)
+{
+    p->config.max_stats = 0;
+    establish_active();
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 1);
+    expects_silence();
+    after(300);
+    expects(ACK, .seq = ISS + 1, .len = 1300 - headers(p));
+}
+
+static void shrinks(struct peer *p)
+{
+    establish_active();
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 1);
+    expects(ACK, .len = ANY);
+    expects(ACK, .len = ANY);
+    sends(ACK, .ack = ISS + 1461);
+}
+
+/* RFC8201-5, RFC1191-3, RFC8201-2 */
+TEST(after_ten_minutes_a_larger_segment_is_tried)
+{
+    p->with.sackok = true;
+    shrinks(p);
+    uint32_t text = 1300 - headers(p);
+    after(10 * MINUTE - 1000);
+    writes(8 * text);
+    for (int i = 0; i < 8; i++) {
+        expects(ACK, .len = text);
+    }
+    sends(ACK, .ack = ISS + 1461 + 8 * text);
+    after(1000);
+    writes(8 * text);
+    expects(ACK, .len = 1460);
+    expects(ACK, .len = text);
+}
+
+/* RFC8201-5 */
+TEST(where_probing_is_off_packets_are_full_again_after_ten_minutes)
+{
+    p->with.sackok = true;
+    p->config.policy.mtu_probing = HF_MTU_PROBING_OFF;
+    shrinks(p);
+    after(10 * MINUTE - 1000);
+    writes(1460);
+    expects(ACK, .len = 1300 - headers(p));
+    expects(ACK, .len = ANY);
+    sends(ACK, .ack = ISS + 2921);
+    after(1000);
+    writes(1460);
+    expects(ACK, .len = 1460);
+}
+
+/* RFC8201-5 */
+TEST(without_sack_packets_are_full_again_after_ten_minutes)
+{
+    shrinks(p);
+    after(10 * MINUTE);
+    writes(1460);
+    expects(ACK, .len = 1460);
+}
+
+/* RFC6633-2, RFC5927-3 */
+TEST(source_quench_does_not_slow_a_sender)
+{
+    establish_active();
+    writes(2920);
+    expects(ACK, .len = 1460);
+    expects(ACK, .len = 1460);
+    uint32_t cwnd = status_of(cwnd);
+    peer_icmp_error(p, p->peer_ip, ICMP4_SOURCE_QUENCH, 0, 0, ISS + 1);
+    expects_silence();
+    holds_equal(status_of(cwnd), cwnd);
+    expects_no_event(HF_ERROR_REPORT);
+    sends(ACK, .ack = ISS + 2921);
+    writes(1460);
+    expects(ACK, .len = 1460);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(five_messages_about_a_flight_make_it_go_again_once_and_what_follows_fits),
+        V4(a_router_that_does_not_tell_a_size_means_the_next_plateau),
+        V4(an_absurdly_small_size_is_taken_as_552),
+        V4(the_floor_can_be_as_low_as_68),
+        V6(below_1280_a_message_is_no_message),
+        BOTH(only_a_message_about_what_is_in_flight_counts),
+        BOTH(no_message_makes_packets_larger),
+        BOTH(when_larger_segments_have_arrived_a_message_waits_for_the_timeout),
+        BOTH(progress_proves_a_message_false),
+        BOTH(small_segments_that_have_arrived_prove_nothing),
+        BOTH(without_a_statistics_record_every_message_waits_for_the_timeout),
+        BOTH(after_ten_minutes_a_larger_segment_is_tried),
+        BOTH(where_probing_is_off_packets_are_full_again_after_ten_minutes),
+        BOTH(without_sack_packets_are_full_again_after_ten_minutes),
+        V4(source_quench_does_not_slow_a_sender),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
