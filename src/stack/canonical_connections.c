@@ -162,6 +162,7 @@ static void put_sent(struct canon *c, const struct tcb *tcb, const struct active
 static void put_recovery(struct canon *c, const struct tcb *tcb, const struct active *a)
 {
     canon_number(c, a->resend, 1);
+    canon_32(c, a->unpushed);
     canon_number(c, a->timer, 1);
     canon_number(c, a->frto, 1);
     canon_number(c, a->probe, 1);

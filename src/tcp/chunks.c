@@ -70,7 +70,7 @@ uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx)
     uint32_t local;
     const struct pool *pool = pool_of(tcp, idx, &local);
     const struct chunk *chunk = pool_at(pool, tcp->block, local);
-    uint32_t bytes = chunk->end ? 0 : capacity(tcp, pool);
+    uint32_t bytes = chunk->end || chunk->push ? 0 : capacity(tcp, pool);
     return bytes ? bytes - chunk->start - chunk->len : 0;
 }
 
@@ -239,16 +239,22 @@ uint32_t tcp_chunk_slices(const struct tcp *tcp, const struct cursor *from, uint
     return done;
 }
 
-bool tcp_chunk_ends_record(const struct tcp *tcp, const struct cursor *from, uint32_t len)
+bool tcp_chunk_pushes(const struct tcp *tcp, const struct cursor *from, uint32_t len)
 {
-    uint32_t idx = from->chunk;
-    uint32_t left = idx ? tcp_chunk(tcp, idx)->len - from->skip : 0;
-    while (idx && (left < len || left == 0)) {
+    uint32_t skip = from->skip;
+    for (uint32_t idx = from->chunk; idx != 0 && len != 0; idx = tcp_chunk(tcp, idx)->next) {
+        const struct chunk *chunk = tcp_chunk(tcp, idx);
+        uint32_t left = chunk->len - skip;
+        if (left > len) {
+            return false;
+        }
+        if (left && (chunk->end || chunk->push)) {
+            return true;
+        }
         len -= left;
-        idx = tcp_chunk(tcp, idx)->next;
-        left = idx ? tcp_chunk(tcp, idx)->len : 0;
+        skip = 0;
     }
-    return idx && left == len && tcp_chunk(tcp, idx)->end;
+    return false;
 }
 
 /* A FIN has a number but no octet: the cursor's number moves on, its place does not. */

@@ -342,8 +342,8 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
         out->seg.ctl |= FIN;
         len++;
     }
-    bool record = out->text_len && tcp_chunk_ends_record(tcp, &active->rxt, out->text_len);
-    out->seg.ctl |= (seq_eq(behind, end) && out->text_len) || record ? PSH : 0;
+    bool marked = tcp_chunk_pushes(tcp, &active->rxt, out->text_len);
+    out->seg.ctl |= (seq_eq(behind, end) && out->text_len) || marked ? PSH : 0;
     mark_urgent(active, &out->seg);
     enum hf_cause cause = active->probe == PROBE_REPEAT       ? HF_TIMER_TLP
                           : active->recovery == RECOVERY_FAST ? HF_CAUSE_FAST_RETRANSMIT
@@ -396,9 +396,9 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     out->gso_size = got > mss ? (uint16_t)mss : 0;
     seq_t behind = seq_add(tcb->snd.nxt, got);
     bool last = seq_eq(behind, text_end(tcp, tcb, active));
-    bool record = got && tcp_chunk_ends_record(tcp, &active->send, got);
+    bool marked = tcp_chunk_pushes(tcp, &active->send, got);
     /* MUST-61 */
-    bool push = tcp_push_here(active, record, last) || got > mss;
+    bool push = tcp_push_here(active, marked, last) || got > mss;
     out->seg.ctl |= (fin ? FIN : 0) | (got && push ? PSH : 0);
     mark_urgent(active, &out->seg);
     mark_ecn(tcb, out);

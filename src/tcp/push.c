@@ -1,7 +1,9 @@
 /* push.c - RFC 9293 section 3.9.1.2: where PSH goes.
  *
  * MUST-60, MUST-61: on the last segment of what a SEND without HF_SEND_MORE has queued, and at the
- * end of a record (HF_SEND_END).  Beyond that on the last segment of every transmit chunk of two or
+ * end of a record (HF_SEND_END); in a long text sent with HF_SEND_MORE, whenever more than half of
+ * the peer's largest window has been queued: it must not wait for a window that it keeps closed
+ * itself.  Beyond that on the last segment of every transmit chunk of two or
  * more, in mid-stream too, as stacks with segmentation offload set it: a receiver that joins
  * segments gives them on at a PSH.  A chunk is what one millisecond at the present rate carries,
  * and at most half the congestion window.
@@ -35,9 +37,18 @@ void tcp_begin_burst(const struct tcp *tcp, const struct tcb *tcb, struct active
     active->burst_push = active->burst > 1;
 }
 
-bool tcp_push_here(struct active *active, bool record, bool last)
+bool tcp_push_here(struct active *active, bool marked, bool last)
 {
     active->burst -= active->burst ? 1 : 0;
     bool chunk = active->burst == 0 && active->burst_push;
-    return record || chunk || (last && !active->no_push);
+    return marked || chunk || (last && !active->no_push);
+}
+
+void tcp_push_mark(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t len)
+{
+    active->unpushed = active->no_push ? active->unpushed + len : 0;
+    if (active->unpushed > tcb->max_snd_wnd / 2) {
+        active->unpushed = 0;
+        tcp_chunk(tcp, active->sq_tail)->push = 1;
+    }
 }

@@ -315,6 +315,7 @@ struct active {
     uint8_t backoff;    /* doublings of the RTO                                     */
     uint8_t snd_urgent : 1, rtt_timed : 1, fin_held : 1, dsack : 1, push_now : 1,
         no_push : 1;    /* the end of the text was not pushed (HF_SEND_MORE)        */
+    uint32_t unpushed;  /* octets queued since the last that was pushed                         */
     uint8_t burst;      /* segments of a transmit chunk still to go (push.c)                */
     uint8_t burst_push; /* ... and the last of them carries PSH                             */
     struct growth growth;
@@ -420,7 +421,8 @@ struct chunk {
     uint32_t next;
     uint32_t start; /* first octet used in the chunk; in limbo: the tag                */
     uint32_t len;
-    uint32_t lent : 31; /* struct lent, 0: the block's own                              */
+    uint32_t lent : 30; /* struct lent, 0: the block's own                              */
+    uint32_t push : 1;  /* its last octet is pushed, and nothing is put behind it               */
     uint32_t end : 1;   /* HF_SEND_END: no segment goes on behind it                    */
     uint64_t offset;    /* in the region                                                   */
 };

@@ -391,8 +391,11 @@ bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb);
 /* A transmit chunk begins: `octets` of text may go now. */
 void tcp_begin_burst(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
                      uint32_t mss, uint32_t octets);
-/* PSH on the segment that goes now?  record: a record ends with it; last: all text has gone. */
-bool tcp_push_here(struct active *active, bool record, bool last);
+/* PSH on the segment that goes now?  marked: some of it was to be pushed; last: all text has gone.
+ */
+bool tcp_push_here(struct active *active, bool marked, bool last);
+/* So many octets more are queued: where, of a long text sent with HF_SEND_MORE, it is pushed. */
+void tcp_push_mark(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t len);
 /* Timers and measurements after new text or a FIN has gone out. */
 void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text);
 /* Window as it goes into a header that carries an ACK; records what was promised. */
@@ -492,8 +495,8 @@ uint64_t tcp_chunk_append(struct tcp *tcp, uint32_t *head, uint32_t *tail, const
  * end of a record (HF_SEND_END); returns octets. */
 uint32_t tcp_chunk_slices(const struct tcp *tcp, const struct cursor *from, uint32_t len,
                           struct hf_slice *slices, uint32_t *n);
-/* Does a record (HF_SEND_END) end with the len octets, at least one, from a cursor on? */
-bool tcp_chunk_ends_record(const struct tcp *tcp, const struct cursor *from, uint32_t len);
+/* Is any of the len octets from a cursor on pushed: the end of a record, or marked? */
+bool tcp_chunk_pushes(const struct tcp *tcp, const struct cursor *from, uint32_t len);
 /* At the end of the last chunk the cursor stays there, so that text appended later is found. */
 void tcp_cursor_advance(const struct tcp *tcp, struct cursor *cursor, uint32_t len);
 /* Finds `at` in the send queue, whose first octet that is not skipped has number `una`.  Whoever

@@ -113,6 +113,7 @@ static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint
     tcp_chunk(tcp, active->sq_tail)->end = (flags & HF_SEND_END) != 0;
     note_urgent(tcp, tcb, active, flags);
     note_more(tcb, active, flags & HF_SEND_MORE);
+    tcp_push_mark(tcp, tcb, active, len);
     if (active->unacked_since_ms == 0) {
         active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     }

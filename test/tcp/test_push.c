@@ -98,6 +98,24 @@ TEST(with_more_and_an_idle_line_the_retransmission_time_lets_it_go_pushed)
     expects_after(205, 215, ACK | PSH, .len = 40);
 }
 
+TEST(a_long_text_sent_with_more_is_pushed_at_each_half_of_the_peers_window)
+{
+    p->config.policy.initial_cwnd = 3; /* no chunks of two */
+    opens();
+    expects(SYN);
+    after(100);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1000, .wnd = 6000);
+    expects(ACK);
+    p->c->wnd = 6000;
+    for (int i = 0; i < 6; i++) {
+        writes_with(1000, HF_SEND_MORE);
+    }
+    expects_run(p, 0, 3, 0);
+    sends(ACK, .ack = ISS + 1001);
+    expects_run(p, 3, 2, 1u << 0 | 1u << 1); /* 4000: more than half of 6000; a chunk of two */
+    expects_silence();
+}
+
 TEST(a_send_of_nothing_lets_go_what_more_held)
 {
     establish_slowly(p, 10);
@@ -214,6 +232,7 @@ int main(void)
         BOTH(text_sent_with_more_is_not_pushed_and_a_small_segment_waits_for_what_follows),
         BOTH(with_more_an_ack_lets_a_small_segment_go_unpushed),
         BOTH(with_more_and_an_idle_line_the_retransmission_time_lets_it_go_pushed),
+        BOTH(a_long_text_sent_with_more_is_pushed_at_each_half_of_the_peers_window),
         BOTH(a_send_of_nothing_lets_go_what_more_held),
         BOTH(a_cork_holds_small_segments_until_it_is_drawn),
         BOTH(a_cork_holds_for_a_retransmission_time_at_most),
