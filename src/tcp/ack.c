@@ -23,7 +23,7 @@ static bool take_window(struct tcb *tcb, const struct segment *seg)
 }
 
 /* Frees what is acknowledged of the send queue: whole chunks, and a part of the first.  RFC2018-19:
- * the cumulative ACK alone frees text */
+ * the cumulative ACK alone frees text; RFC6675-2 */
 static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t text)
 {
     uint32_t head = active->sq_head;
@@ -203,7 +203,8 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
         return;
     }
     tcp_sack_update(tcp, tcb, seg);
-    /* RFC 5681 2 (a) .. (e); RFC 6675 2: with SACK, one that carries news of held octets. */
+    /* RFC 5681 2 (a) .. (e); RFC 6675 2: with SACK, one that carries news of held octets.
+     * RFC5681-20, RFC5681-23, RFC3042-3 */
     bool duplicate = again && (tcb->flags & F_SACK ? tcp->news.sacked != 0 : !window_changed);
     if (duplicate) {
         tally_of(tcp, tcb)->dup_acks++;

@@ -3,7 +3,8 @@
 
 enum { CWND_MAX = 1 << 30 };
 
-/* SMSS for each cwnd of octets acknowledged (RFC 5681 3.1, RFC 3465 2.1). */
+/* SMSS for each cwnd of octets acknowledged (RFC 5681 3.1, RFC 3465 2.1).  RFC5681-11, RFC5681-12,
+ * RFC5681-13 */
 static void on_ack(struct tcp *tcp, struct tcb *tcb, struct active *active, uint32_t octets)
 {
     uint32_t *counted = &active->growth.counted;

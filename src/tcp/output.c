@@ -75,7 +75,8 @@ static bool small_may_go(const struct tcb *tcb, const struct active *active, uin
     return !all && n >= tcb->max_snd_wnd / 2;
 }
 
-/* Octets of new text that may go now in one frame of up to `most`.  mss: text of one segment. */
+/* Octets of new text that may go now in one frame of up to `most`.  mss: text of one segment.
+ * RFC5681-1 */
 static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
                          uint32_t mss, uint32_t most)
 {
@@ -222,7 +223,7 @@ static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out,
     fill_options(tcp, tcb, &out->seg);
 }
 
-/* The ACK owed has gone with this segment. */
+/* The ACK owed has gone with this segment.  RFC5681-32 */
 static void ack_has_gone(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);

@@ -202,6 +202,7 @@ static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *activ
     active->unacked_bytes += advanced;
     learn_mss(tcp, tcb, piece->len);
     tcp_event(tcp, tcb, HF_READABLE);
+    /* RFC5681-18, RFC6582-11 */
     if (gap) {
         tcp_owe_ack(tcp, tcb); /* it fills all or part of a gap */
     } else {

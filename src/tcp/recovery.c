@@ -28,7 +28,7 @@ static bool has_sack(const struct tcb *tcb)
  */
 
 /* RFC 5681 3.1, RFC 6675 5 (4.2): segments of Limited Transmit do not count as flight, they lie
- * beyond cwnd. */
+ * beyond cwnd.  RFC5681-24, RFC2018-14 */
 static void reduce(struct tcp *tcp, struct tcb *tcb, uint32_t flight, enum congestion_sign sign)
 {
     struct active *active = active_of(tcp, tcb);
@@ -65,7 +65,7 @@ static bool spare_window(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* RFC 6675 5 (4), RFC 6582 3.2 (2).  When the window is coming down already, for another reason,
- * that is enough. */
+ * that is enough.  RFC5681-34 */
 static void enter_fast(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
@@ -77,7 +77,7 @@ static void enter_fast(struct tcp *tcp, struct tcb *tcb)
     active->recovery = RECOVERY_FAST;
     active->rescued = 0;
     active->resend = !has_sack(tcb);
-    if (!has_sack(tcb)) { /* as many have left the network */
+    if (!has_sack(tcb)) { /* as many have left the network; RFC5681-25 */
         tcb->cwnd = tcb->ssthresh + tcp->b->policy.dupthresh * smss(tcb);
     }
     if (active->sum[SUM_LOST].bytes == 0) {
@@ -87,6 +87,7 @@ static void enter_fast(struct tcp *tcp, struct tcb *tcb)
     no_probe(tcp, tcb, active);
 }
 
+/* RFC6675-19, RFC6675-20: marks of what is above stay */
 static void leave(struct active *active)
 {
     active->recovery = RECOVERY_NONE;
@@ -119,7 +120,8 @@ void tcp_recovery_end_cwr(const struct tcp *tcp, struct tcb *tcb)
     }
 }
 
-/* RFC 6582 3.2 (3): full and partial acknowledgments; (4) duplicates inflate the window. */
+/* RFC 6582 3.2 (3): full and partial acknowledgments; (4) duplicates inflate the window.
+ * RFC5681-26, RFC6582-5, RFC6582-6, RFC6582-7 */
 static void newreno_ack(struct tcp *tcp, struct tcb *tcb, uint32_t acked, bool duplicate)
 {
     if (acked) {
@@ -132,7 +134,7 @@ static void newreno_ack(struct tcp *tcp, struct tcb *tcb, uint32_t acked, bool d
     }
 }
 
-/* True: fast recovery is over. */
+/* True: fast recovery is over.  RFC5681-28, RFC6582-3, RFC6582-4 */
 static bool fast_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
 {
     struct active *active = active_of(tcp, tcb);
@@ -196,7 +198,8 @@ static bool follow_state(struct tcp *tcp, struct tcb *tcb, bool duplicate)
 }
 
 /* RFC 8985 6.2; RFC 6675 5 (1), (2); RFC 6582: without SACK duplicates may be echoes of what was
- * sent twice, as long as SND.UNA is not beyond `recover`. */
+ * sent twice, as long as SND.UNA is not beyond `recover`.  RFC5681-19, RFC6582-2, RFC6675-13,
+ * RFC6675-14, RFC6675-24 */
 static void look_for_loss(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
@@ -267,6 +270,7 @@ void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment 
     bool ended = follow_state(tcp, tcb, duplicate);
     tcp_rack_adapt(tcp, tcb, ended);
     if (active->recovered && seq_gt(tcb->snd.una, active->recover)) {
+        /* RFC6582-13: `recover` says nothing any more */
         active->recovered = 0;
     }
     if (flight_of(tcb)) {
@@ -299,6 +303,7 @@ static void go_back(struct tcp *tcp, struct tcb *tcb, bool all)
     struct active *active = active_of(tcp, tcb);
     bool keep = tcp->b->policy.sack_keep_on_rto && !peer_reneged(tcp, active);
     tcp_sent_go_back(tcp, tcb, keep, all);
+    /* RFC6582-9, RFC6675-24 */
     active->recovery = RECOVERY_RTO;
     active->recover = tcb->snd.nxt;
     active->recovered = 1;
@@ -330,6 +335,7 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     tcp->news = (struct ack_news){0};
+    /* RFC5681-16 */
     bool again = active->recovery == RECOVERY_RTO && seq_eq(active->rescue, tcb->snd.una);
     tcp_frto_begin(tcp, tcb, active, again);
     if (!again) {
@@ -340,6 +346,7 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
         }
         tcp_cwnd_congested(tcp, tcb, active, flight_of(tcb), CC_TIMEOUT);
     }
+    /* RFC5681-15, RFC6928-6 */
     tcb->cwnd = smss(tcb);
     tcp_ecn_reduced(tcb, active);
     go_back(tcp, tcb, !tcp_rack_used(tcp, tcb));
@@ -371,7 +378,7 @@ static uint32_t repeat_room(const struct tcb *tcb, const struct sent *sent)
 }
 
 /* RFC8985-33: cwnd - pipe must have room for it; the first segment after a timeout, and those of
- * RFC 6582, go in any case. */
+ * RFC 6582, go in any case.  RFC6675-5, RFC6675-9 */
 static uint32_t next_lost(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
                           seq_t *at)
 {
@@ -432,7 +439,7 @@ static uint32_t room(uint32_t window, uint32_t used)
     return window > used ? window - used : 0;
 }
 
-/* RFC 5682 3.1 (2b): two segments. */
+/* RFC 5682 3.1 (2b): two segments.  RFC6675-25 */
 static uint32_t rto_allows(const struct tcp *tcp, const struct tcb *tcb, struct active *active)
 {
     uint32_t pipe = tcp_sent_pipe(active);
@@ -442,6 +449,8 @@ static uint32_t rto_allows(const struct tcp *tcp, const struct tcb *tcb, struct 
     return tcp_sent_next_lost(tcp, active) ? 0 : room(tcb->cwnd, pipe);
 }
 
+/* RFC5681-1, RFC5681-2, RFC5681-21, RFC5681-22, RFC5681-27, RFC3042-1, RFC3042-2, RFC6582-7,
+ * RFC6675-15, RFC6675-22 */
 uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);

@@ -98,6 +98,7 @@ static seq_t lost_edge(const struct tcp *tcp, const struct tcb *tcb, const struc
     return tcb->snd.una;
 }
 
+/* RFC6675-1 */
 void tcp_sack_lose(struct tcp *tcp, struct tcb *tcb)
 {
     const struct active *active = active_of(tcp, tcb);
@@ -115,7 +116,7 @@ void tcp_sack_lose(struct tcp *tcp, struct tcb *tcb)
     }
 }
 
-/* NextSeg() (2): new text that a full segment could carry comes before (3) and (4). */
+/* NextSeg() (2): new text that a full segment could carry comes before (3) and (4).  RFC6675-6 */
 static bool new_text_waits(const struct tcb *tcb, const struct active *active)
 {
     uint32_t flight = seq_len(tcb->snd.una, tcb->snd.nxt);

@@ -259,7 +259,7 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     if (seq_gt(seg->ack, tcb->snd.nxt)) {
         tcp_owe_answer(tcp, tcb, seg);
-        /* X-13, RFC5961-10 */
+        /* X-13, RFC5961-10, RFC5681-35 */
         return HF_V_DROP_ACK_OF_UNSENT;
     }
     /* RFC7323-52: behind the checks of window and ACK */

@@ -296,6 +296,7 @@ static void again(struct tcp *tcp, const struct tcb *tcb, struct active *active,
     }
 }
 
+/* RFC6675-23 */
 void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t len)
 {
     struct active *active = active_of(tcp, tcb);
@@ -536,6 +537,7 @@ uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active)
     return idx;
 }
 
+/* RFC6675-4, RFC6675-21 */
 uint32_t tcp_sent_pipe(const struct active *active)
 {
     const struct sent_sum *sum = active->sum;

@@ -297,6 +297,7 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     active->reordering = tcp->b->policy.dupthresh;
     active->reo_mult = 1;
     active->snd_sml = tcb->snd.una;
+    /* RFC6582-1 */
     active->recover = tcb->snd.una;
     active->rtt_seq = tcb->snd.una;
     active->cwr_end = tcb->snd.nxt;

@@ -246,7 +246,8 @@ struct cursor {
 };
 
 enum { SACK_RECENT = 4 };
-/* CWR: the window is being reduced though nothing was lost (ECN). */
+/* CWR: the window is being reduced though nothing was lost (ECN).  RFC6582-12: not the number of
+ * duplicates */
 enum recovery { RECOVERY_NONE, RECOVERY_CWR, RECOVERY_FAST, RECOVERY_RTO };
 
 /* What active->rto_at_ms is the deadline of, while active->persist is 0: RFC 8985 8 has one timer

@@ -3,7 +3,7 @@
  */
 #include "common/peer.h"
 
-/* MUST-58, MUST-59 */
+/* MUST-58, MUST-59, RFC5681-32 */
 TEST(segments_that_come_together_are_acknowledged_together)
 {
     establish_active();

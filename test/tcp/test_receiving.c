@@ -65,6 +65,7 @@ TEST(text_ahead_of_a_gap_is_acknowledged_at_once_each_time)
     reads(400);
 }
 
+/* RFC5681-32 */
 TEST(one_ack_for_each_segment_held_also_when_they_come_together)
 {
     establish_active();

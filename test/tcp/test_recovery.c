@@ -100,7 +100,7 @@ TEST(a_segment_sent_twice_gives_no_round_trip_time)
     holds_equal(status_of(srtt_us), (7 * srtt + 20000) / 8);
 }
 
-/* RFC6298-12, RFC6298-14, RFC6298-15, RFC6928-8 */
+/* RFC6298-12, RFC6298-14, RFC6298-15, RFC6928-8, RFC6675-26 */
 TEST(an_ack_of_new_text_starts_the_timer_anew_and_the_last_one_stops_it)
 {
     sends_ten(p, 10000);
@@ -142,6 +142,7 @@ TEST(after_a_timeout_one_segment_goes_and_slow_start_begins_again)
     expects_silence();
 }
 
+/* RFC5681-16 */
 TEST(a_second_timeout_of_the_same_segment_leaves_ssthresh_alone)
 {
     sends_ten(p, 10000);
@@ -151,6 +152,8 @@ TEST(a_second_timeout_of_the_same_segment_leaves_ssthresh_alone)
     holds_equal(status_of(cwnd), 1000);
 }
 
+/* RFC5681-19, RFC5681-21, RFC5681-24, RFC5681-25, RFC5681-26, RFC5681-27, RFC5681-28, RFC3042-1,
+ * RFC6582-1, RFC6582-3, RFC6582-4 */
 TEST(two_duplicate_acks_let_new_segments_go_and_the_third_repeats_the_lost_one)
 {
     sends_ten(p, 15000);
@@ -174,6 +177,7 @@ TEST(two_duplicate_acks_let_new_segments_go_and_the_third_repeats_the_lost_one)
     holds(status_of(cwnd) <= 5000);
 }
 
+/* RFC6582-5 */
 TEST(a_partial_ack_repeats_the_next_lost_segment_at_once)
 {
     sends_ten(p, 10000);
@@ -189,6 +193,7 @@ TEST(a_partial_ack_repeats_the_next_lost_segment_at_once)
     holds(!status_of(in_recovery));
 }
 
+/* RFC5681-20 */
 TEST(acks_with_text_or_another_window_are_no_duplicates)
 {
     sends_ten(p, 10000);
@@ -203,6 +208,7 @@ TEST(acks_with_text_or_another_window_are_no_duplicates)
     holds(!status_of(in_recovery));
 }
 
+/* RFC6582-2 */
 TEST(duplicates_after_a_recovery_do_not_begin_another)
 {
     sends_ten(p, 10000);
@@ -221,7 +227,7 @@ TEST(duplicates_after_a_recovery_do_not_begin_another)
         SEGMENT(from), SEGMENT(to)                                                                 \
     }
 
-/* RFC2018-10, RFC2018-11, RFC2018-14 */
+/* RFC2018-10, RFC2018-11, RFC2018-14, RFC6675-15, RFC6675-22 */
 TEST(with_sack_only_what_is_missing_goes_again_as_the_pipe_empties)
 {
     p->with.sackok = true;

@@ -221,7 +221,7 @@ TEST(a_syn_on_an_open_connection_earns_a_challenge_ack_whatever_its_number)
     expects(ACK, .ack = IRS + 11);
 }
 
-/* X-13, RFC5961-10 */
+/* X-13, RFC5961-10, RFC5681-35 */
 TEST(an_ack_of_data_never_sent_is_answered_and_dropped)
 {
     establish_active();

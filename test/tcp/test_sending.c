@@ -71,7 +71,7 @@ TEST(timestamps_take_12_octets_of_each_segment)
     sends_segments_of(p, 1000, 988);
 }
 
-/* MUST-19, RFC5681-3, RFC6928-1 */
+/* MUST-19, RFC5681-3, RFC6928-1, RFC5681-1, RFC5681-2, RFC5681-10 */
 TEST(ten_segments_start_and_slow_start_adds_one_for_each_acknowledged)
 {
     p->with.mss = 1000;
@@ -134,6 +134,7 @@ TEST(after_a_pause_the_congestion_window_starts_anew)
     expects_silence();
 }
 
+/* RFC5681-1 */
 TEST(no_more_is_sent_than_the_peers_window_takes)
 {
     p->with.wnd = p->c->wnd = 3000;

@@ -3,6 +3,7 @@
 
 /* Timeouts ------------------------------------------------------------------------------------- */
 
+/* RFC5681-14, RFC6582-9 */
 static void a_timeout_goes_back_and_starts_slowly(void **state)
 {
     (void)state;
@@ -81,7 +82,7 @@ static void a_timeout_forgets_what_the_peer_said_it_holds(void **state)
     bench_end(&t);
 }
 
-/* RFC2018-19 */
+/* RFC2018-19, RFC6675-2 */
 static void a_kept_scoreboard_goes_when_the_peer_has_dropped_what_it_held(void **state)
 {
     (void)state;
@@ -163,7 +164,7 @@ static void one_ack_is_worth_at_most_l_segments(void **state)
     bench_end(&t);
 }
 
-/* RFC 5681 3.1: about one SMSS a round trip. */
+/* RFC 5681 3.1: about one SMSS a round trip.  RFC5681-11, RFC5681-12, RFC5681-13 */
 static void congestion_avoidance_adds_a_segment_for_each_window(void **state)
 {
     (void)state;

@@ -206,6 +206,7 @@ static void the_first_segments_are_acknowledged_at_once(void **state)
     bench_end(&t);
 }
 
+/* RFC5681-18 */
 static void text_ahead_of_a_gap_and_what_fills_it_is_acknowledged_at_once(void **state)
 {
     (void)state;

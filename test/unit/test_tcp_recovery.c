@@ -3,6 +3,7 @@
 
 /* RFC 6675 5 ----------------------------------------------------------------------------------- */
 
+/* RFC6675-3, RFC6675-14, RFC6675-18, RFC6675-22 */
 static void three_sacked_segments_start_recovery(void **state)
 {
     (void)state;
@@ -34,6 +35,7 @@ static void three_sacked_segments_start_recovery(void **state)
     bench_end(&t);
 }
 
+/* RFC6675-3, RFC6675-12, RFC6675-14 */
 static void more_than_two_segments_of_sacked_octets_start_recovery_at_once(void **state)
 {
     (void)state;
@@ -47,7 +49,7 @@ static void more_than_two_segments_of_sacked_octets_start_recovery_at_once(void 
 }
 
 /* NextSeg() (1): lost holes in order; (3): holes that are not lost yet, when there is nothing new.
- */
+; RFC6675-5, RFC6675-9, RFC6675-23 */
 static void holes_are_sent_again_in_order_and_each_once(void **state)
 {
     (void)state;
@@ -73,6 +75,7 @@ static void holes_are_sent_again_in_order_and_each_once(void **state)
     bench_end(&t);
 }
 
+/* RFC6675-6, RFC6675-7 */
 static void a_hole_not_lost_is_sent_again_only_without_new_text(void **state)
 {
     (void)state;
@@ -94,6 +97,7 @@ static void a_hole_not_lost_is_sent_again_only_without_new_text(void **state)
     }
 }
 
+/* RFC6675-8 */
 static void the_end_is_sent_again_once_when_nothing_else_tells(void **state)
 {
     (void)state;
@@ -110,6 +114,7 @@ static void the_end_is_sent_again_once_when_nothing_else_tells(void **state)
     bench_end(&t);
 }
 
+/* RFC5681-34, RFC6675-16, RFC6675-21 */
 static void a_loss_beyond_the_recovery_point_is_a_new_one(void **state)
 {
     (void)state;
@@ -131,6 +136,7 @@ static void a_loss_beyond_the_recovery_point_is_a_new_one(void **state)
 
 /* RFC 6582 ------------------------------------------------------------------------------------- */
 
+/* RFC5681-24, RFC5681-25, RFC5681-26, RFC6582-1, RFC6582-6, RFC6582-7 */
 static void three_duplicates_start_recovery_without_sack(void **state)
 {
     (void)state;
@@ -164,6 +170,7 @@ static void three_duplicates_start_recovery_without_sack(void **state)
     bench_end(&t);
 }
 
+/* RFC6582-2, RFC6582-13 */
 static void duplicates_of_what_was_sent_twice_start_no_second_recovery(void **state)
 {
     (void)state;

@@ -204,6 +204,7 @@ static void one_step(struct bench *t, struct model *m, uint32_t *seed)
     }
 }
 
+/* RFC6675-1, RFC6675-4, RFC6675-23 */
 static void records_are_what_a_model_of_octets_says(void **state)
 {
     (void)state;
