@@ -18,6 +18,7 @@ static const struct tcp_congestion *const congestions[HF_CONGESTIONS] = {
     [HF_CUBIC] = &tcp_cubic,
 };
 
+/* MAY-18 */
 const struct tcp_congestion *tcp_control(const struct tcp *tcp, const struct tcb *tcb)
 {
     (void)tcp;

@@ -161,7 +161,7 @@ TEST(an_error_with_a_bad_checksum_or_for_another_connection_is_ignored)
     expects_silence();
 }
 
-/* RFC7323-48 */
+/* RFC7323-48, RFC5681-8 */
 TEST(packet_too_big_makes_segments_smaller_and_sends_what_was_lost_again)
 {
     p->with.wnd = 65535;
