@@ -113,7 +113,7 @@ static bool window_was_used(const struct tcb *tcb, const struct growth *g)
 }
 
 /* Up to L segments' worth of each ACK (RFC 9406 4.2 without pacing: 8) instead of the one of
- * RFC 5681, for peers and devices that acknowledge many segments at once. */
+ * RFC 5681, for peers and devices that acknowledge many segments at once.  RFC5681-10 */
 void tcp_slow_start(const struct tcp *tcp, struct tcb *tcb, const struct active *active,
                     uint32_t octets)
 {

@@ -42,7 +42,8 @@ static bool is_news(const struct tcb *tcb, const struct sack_block *block)
            seq_leq(block->right, tcb->snd.nxt);
 }
 
-/* RFC6675-10.  In ascending order, so that one ACK for several does not look like reordering. */
+/* RFC6675-10.  In ascending order, so that one ACK for several does not look like reordering.
+ * RFC2018-10 */
 void tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     struct active *active = active_of(tcp, tcb);

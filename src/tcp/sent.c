@@ -527,6 +527,7 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb)
     active->sent_lost = 0;
 }
 
+/* RFC2018-11 */
 uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active)
 {
     uint32_t idx = active->sent_lost;

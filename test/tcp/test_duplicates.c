@@ -163,6 +163,36 @@ TEST(recovery_ends_at_its_point_and_keeps_what_is_sacked_above)
     holds(!status_of(in_recovery));
 }
 
+static void repeats_one_for_nothing(struct peer *p)
+{
+    p->with.sackok = true;
+    sends_ten(p, 10000);
+    for (int i = 3; i <= 5; i++)
+        sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, i)});
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+    holds(status_of(ssthresh) < 10000);
+}
+
+/* RFC2883-6 */
+TEST(a_duplicate_that_the_peer_reports_takes_the_reduction_back)
+{
+    repeats_one_for_nothing(p);
+    sends(ACK, .ack = SEGMENT(11), .sack = {SACKED(1, 2)});
+    holds(status_of(cwnd) >= 10000);
+    holds(!status_of(in_recovery));
+}
+
+/* RFC2883-7: its own ACK field says whether a block is a duplicate, not SND.UNA. */
+TEST(an_old_ack_that_was_overtaken_reports_no_duplicate)
+{
+    repeats_one_for_nothing(p);
+    sends(ACK, .ack = SEGMENT(11));
+    uint32_t cwnd = status_of(cwnd);
+    holds(cwnd < 10000);
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, 3)});
+    holds_equal(status_of(cwnd), cwnd);
+}
+
 /* RFC2018-16, RFC2018-17, RFC2018-18: a receiver out of memory gives up what it held farthest
  * ahead, and reports it no more; what came last is what is reported. */
 TEST(text_given_up_for_want_of_memory_is_reported_no_more)
@@ -211,6 +241,8 @@ int main(void)
         V4(after_a_timeout_in_recovery_duplicates_below_its_end_start_none),
         V4(after_a_timeout_what_is_sacked_anew_is_not_sent_again),
         V4(recovery_ends_at_its_point_and_keeps_what_is_sacked_above),
+        V4(a_duplicate_that_the_peer_reports_takes_the_reduction_back),
+        V4(an_old_ack_that_was_overtaken_reports_no_duplicate),
         V4(text_given_up_for_want_of_memory_is_reported_no_more),
     };
     return cmocka_run_group_tests_name("duplicates", tests, NULL, NULL);

@@ -153,7 +153,7 @@ TEST(a_second_timeout_of_the_same_segment_leaves_ssthresh_alone)
 }
 
 /* RFC5681-19, RFC5681-21, RFC5681-24, RFC5681-25, RFC5681-26, RFC5681-27, RFC5681-28, RFC3042-1,
- * RFC6582-1, RFC6582-3, RFC6582-4; MAY-18 */
+ * RFC6582-1, RFC6582-3, RFC6582-4; MAY-18; RFC6582-14 */
 TEST(two_duplicate_acks_let_new_segments_go_and_the_third_repeats_the_lost_one)
 {
     sends_ten(p, 15000);
