@@ -164,28 +164,30 @@ struct hf_policy {
     bool rack;                   /* true (RFC 8985); false: RFC 6675 finds losses                 */
     bool tlp;                    /* true (RFC 8985 7): probes for losses at the end of a flight   */
     bool frto;                   /* true (RFC 5682): finds out timeouts that were none            */
-    bool undo;                   /* true (RFC 3522, 3708): ... and repeats that were for nothing  */
-    bool slow_start_after_idle;  /* true (RFC 5681 4.1)                                           */
-    bool fast_convergence;       /* true (RFC 9438 4.7: false for a path of one's own)            */
-    bool abe;                    /* true: an ECN echo reduces by less than a loss (RFC 8511)      */
-    bool pacing;                 /* false: each window is spread over its round trip              */
-    bool cubic_strict;           /* false: before the first loss at least 5 % in a round trip     */
-    bool tune_buffers;           /* true: receive windows (up to max_receive_window) and send
-                                    buffers grow as a round trip needs, unless HF_RECEIVE_WINDOW,
-                                    HF_SEND_BUFFER were set; while half of the payload memory that
-                                    is free would hold them                                       */
-    bool syn_soft_abort;         /* false: a soft ICMP error ends SYN-SENT (RFC 5461 4)           */
-    bool icmp_hard_abort;        /* false: hard ICMP errors end open connections too              */
-    bool drop_synfin;            /* false: SYN with FIN is dropped                                */
-    bool abort_on_overflow;      /* false: a full accept queue resets                             */
-    bool tw_ignore_rst;          /* false: RFC 1337 F1                                            */
-    bool tw_syn_ack;             /* false: a refused SYN in TIME-WAIT gets an ACK                 */
-    bool ts_tolerate_missing;    /* false: segments without the agreed timestamp are taken        */
-    bool rst_ts;                 /* false: timestamps in resets without a connection              */
-    bool sack_keep_on_rto;       /* false                                                         */
-    bool zwp_octet;              /* false: zero-window probes carry one octet                     */
-    bool answer_echo;            /* true: ICMP echo                                               */
-    bool answer_closed;          /* true: resets and port unreachable for what nobody wants       */
+    bool rtt_per_ack;           /* false: a flight is measured once (RFC 7323 4.2); true: each ACK's
+                                   sample counts in full, as in Linux                            */
+    bool undo;                  /* true (RFC 3522, 3708): ... and repeats that were for nothing  */
+    bool slow_start_after_idle; /* true (RFC 5681 4.1)                                           */
+    bool fast_convergence;      /* true (RFC 9438 4.7: false for a path of one's own)            */
+    bool abe;                   /* true: an ECN echo reduces by less than a loss (RFC 8511)      */
+    bool pacing;                /* false: each window is spread over its round trip              */
+    bool cubic_strict;          /* false: before the first loss at least 5 % in a round trip     */
+    bool tune_buffers;          /* true: receive windows (up to max_receive_window) and send
+                                   buffers grow as a round trip needs, unless HF_RECEIVE_WINDOW,
+                                   HF_SEND_BUFFER were set; while half of the payload memory that
+                                   is free would hold them                                       */
+    bool syn_soft_abort;        /* false: a soft ICMP error ends SYN-SENT (RFC 5461 4)           */
+    bool icmp_hard_abort;       /* false: hard ICMP errors end open connections too              */
+    bool drop_synfin;           /* false: SYN with FIN is dropped                                */
+    bool abort_on_overflow;     /* false: a full accept queue resets                             */
+    bool tw_ignore_rst;         /* false: RFC 1337 F1                                            */
+    bool tw_syn_ack;            /* false: a refused SYN in TIME-WAIT gets an ACK                 */
+    bool ts_tolerate_missing;   /* false: segments without the agreed timestamp are taken        */
+    bool rst_ts;                /* false: timestamps in resets without a connection              */
+    bool sack_keep_on_rto;      /* false                                                         */
+    bool zwp_octet;             /* false: zero-window probes carry one octet                     */
+    bool answer_echo;           /* true: ICMP echo                                               */
+    bool answer_closed;         /* true: resets and port unreachable for what nobody wants       */
 };
 
 struct hf_config {

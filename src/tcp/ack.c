@@ -47,39 +47,48 @@ static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t t
     }
 }
 
-/* RFC 6298 3, Karn; RFC 7323 4: a timed segment if none of the flight was sent again, else the
- * echoed timestamp - but not after a timeout: when ACKs were lost, the peer echoes the first copy
- * that arrived, and the back-off itself would count as round-trip time.  MUST-18, RFC6298-9,
- * RFC6298-10, RFC7323-30; RFC7323-21 */
-static void measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+/* The round trip of what this ACK acknowledges, 0: it cannot be told.  Of text that was sent once
+ * the oldest, if nothing of it was sent twice (Karn); of the SYN by its own clock; else by the
+ * echoed timestamp (RFC 7323 4) - but not after a timeout: when ACKs were lost, the peer echoes the
+ * first copy that arrived, and the back-off itself would count as round-trip time. */
+static uint32_t round_trip_us(struct tcp *tcp, struct tcb *tcb, struct active *active)
+{
+    const struct ack_news *news = &tcp->news;
+    if (active && active->rtt_timed && seq_geq(tcb->snd.una, active->rtt_seq)) {
+        active->rtt_seq = seq_sub(tcb->snd.una, 1);
+        uint32_t rtt_us = max_u32(tcp->now_us - active->rtt_start_us, 1);
+        active->rtt_timed = 0;
+        tcp_rack_min_rtt(tcp, tcb, rtt_us);
+        return rtt_us;
+    }
+    if (news->oldest_us && !news->twice) {
+        return news->oldest_us;
+    }
+    bool backed_off = active && active->backoff;
+    if (news->echoed && !backed_off && news->echo_age_ms < 600000) { /* else no echo of ours */
+        return max_u32(news->echo_age_ms * 1000, 500);
+    }
+    return 0;
+}
+
+/* RFC7323-31: one a round trip, so that no weights need be changed - unless policy wants each ACK
+ * to count.  MUST-18, RFC6298-9, RFC6298-10, RFC7323-30; RFC7323-21 */
+static void measure(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active && active->rtt_anew && seq_gt(seg->ack, active->recover)) {
+    uint32_t rtt_us = round_trip_us(tcp, tcb, active);
+    bool next = active == NULL || seq_gt(tcb->snd.una, active->rtt_seq);
+    if (rtt_us == 0 || !(next || tcp->b->policy.rtt_per_ack)) {
+        return;
+    }
+    if (next && active) {
+        active->rtt_seq = tcb->snd.nxt;
+    }
+    if (active && active->rtt_anew && seq_gt(tcb->snd.una, active->recover)) {
         active->rtt_anew = 0; /* RFC 4015 (11): a delay has come to stay, perhaps */
         tcb->srtt_us = 0;
     }
-    if (active && active->rtt_timed) {
-        if (seq_geq(seg->ack, active->rtt_seq)) {
-            uint32_t rtt_us = max_u32(tcp->now_us - active->rtt_start_us, 1);
-            active->rtt_timed = 0;
-            active->rtt_seq = tcb->snd.nxt;
-            tcp_rtt_sample(tcp, tcb, rtt_us);
-            tcp_rack_min_rtt(tcp, tcb, rtt_us);
-        }
-        return;
-    }
-    if (active && (active->backoff || seq_leq(seg->ack, active->rtt_seq))) {
-        return; /* RFC7323-31: one a round trip, so that no weights need be changed */
-    }
-    if ((tcb->flags & F_TS) && (seg->opt.present & OPT_TS) && seg->opt.ts_ecr) {
-        uint32_t rtt_ms = tcp->now_ms + tcb->ts_offset - seg->opt.ts_ecr;
-        if (rtt_ms < 600000) { /* else not an echo of ours */
-            tcp_rtt_sample(tcp, tcb, max_u32(rtt_ms * 1000, 500));
-            if (active) {
-                active->rtt_seq = tcb->snd.nxt;
-            }
-        }
-    }
+    tcp_rtt_sample(tcp, tcb, rtt_us);
 }
 
 /* The positions in the send queue that lie below SND.UNA now, or in freed chunks. */
@@ -110,7 +119,6 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
         text -= 1;
         tcb->flags |= F_FIN_ACKED;
     }
-    measure(tcp, tcb, seg);
     if (seq_len(tcb->iss, seg->ack) < seq_len(tcb->iss, tcb->snd.una)) {
         tally_of(tcp, tcb)->una_wraps++;
     }
@@ -121,6 +129,7 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
             drop_acknowledged(tcp, active, text);
         }
         tcp_sent_acked(tcp, tcb);
+        measure(tcp, tcb);
         fix_cursors(tcb, active);
         if (syn) { /* RFC 6298 5.7; else the backoff stays until a measurement (section 5);
                       RFC6298-20 */

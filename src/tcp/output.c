@@ -425,11 +425,6 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
 void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
 {
     struct active *active = active_of(tcp, tcb);
-    if (!active->rtt_timed && active->recovery == RECOVERY_NONE) {
-        active->rtt_timed = 1;
-        active->rtt_seq = tcb->snd.nxt;
-        active->rtt_start_us = tcp->now_us;
-    }
     if (active->unacked_since_ms == 0) {
         active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     }

@@ -312,7 +312,6 @@ static void go_back(struct tcp *tcp, struct tcb *tcb, bool all)
     active->spared = 0;
     active->resend = 1;
     active->dup_acks = 0;
-    active->rtt_timed = 0;
     tcp_tlp_reset(active);
 }
 
@@ -418,7 +417,6 @@ void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len)
     struct active *active = active_of(tcp, tcb);
     tcp_sent_again(tcp, tcb, active->rxt.at, len);
     tcp_cursor_advance(tcp, &active->rxt, len);
-    active->rtt_timed = 0; /* Karn */
     if (active->probe == PROBE_REPEAT) {
         tcp_tlp_sent(tcb, active);
         return;

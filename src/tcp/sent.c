@@ -342,6 +342,17 @@ static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent,
     }
 }
 
+/* RFC 6298 3, Karn: what can be a sample.  One whole segment at least. */
+static void note_age(struct tcp *tcp, const struct sent *sent, seq_t una)
+{
+    struct ack_news *news = &tcp->news;
+    if (sent->flags & SENT_TWICE) {
+        news->twice = true;
+    } else if (seq_geq(una, seq_min(seq_add(sent->left, sent->mss), sent->right))) {
+        news->oldest_us = max_u32(news->oldest_us, max_u32(tcp->now_us - sent->sent_us, 1));
+    }
+}
+
 void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
@@ -351,6 +362,7 @@ void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb)
         struct sent *sent = sent_at(tcp, idx);
         bool whole = seq_leq(sent->right, una);
         if (!(sent->flags & SENT_SACKED)) {
+            note_age(tcp, sent, una);
             delivered(tcp, tcb, sent, seq_min(sent->right, una));
         }
         uncount(tcb, active, sent);

@@ -320,7 +320,7 @@ struct active {
     uint8_t burst;      /* segments of a transmit chunk still to go (push.c)                */
     uint8_t burst_push; /* ... and the last of them carries PSH                             */
     struct growth growth;
-    /* RTT by timing one segment, RFC 6298 3 (Karn) */
+    /* RFC 6298 3: where the next round trip begins; our SYN has its own clock (rtt_timed) */
     seq_t rtt_seq;
     uint32_t rtt_start_us;
     /* Deadlines */

@@ -186,7 +186,6 @@ static void retransmission_timeout(struct tcp *tcp, struct tcb *tcb, struct acti
     }
     count_retry(tcp, tcb);
     active->backoff += active->backoff < UINT8_MAX ? 1 : 0;
-    active->rtt_timed = 0;
     tcp_pmtu_on_rto(tcp, tcb);
     tcp_recovery_on_rto(tcp, tcb);
     tcp_owe(tcp, tcb, HF_OWES_REPEAT);
