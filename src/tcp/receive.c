@@ -402,7 +402,7 @@ uint32_t tcp_update_window(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* An ACK of its own for the window only when the peer may be waiting for it: it has doubled, by two
- * segments at least, or was too small for a segment. */
+ * segments at least, or was too small for a segment.  Not while it is whole, as the SYN had it. */
 void tcp_window_opened(struct tcp *tcp, struct tcb *tcb)
 {
     if (!tcp_synchronized(tcb) || (tcb->flags & F_FIN_RECEIVED)) {
@@ -410,7 +410,7 @@ void tcp_window_opened(struct tcp *tcp, struct tcb *tcb)
     }
     uint32_t wnd = possible_window(tcp, tcb);
     uint32_t now = announced_window(tcb);
-    if (!worth_raising(tcb, wnd)) {
+    if (!worth_raising(tcb, wnd) || tcb->rcv.wnd == UINT16_MAX) {
         return;
     }
     uint32_t mss = tcb->rcv_mss ? tcb->rcv_mss : tcb->snd_mss;

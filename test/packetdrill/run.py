@@ -41,24 +41,39 @@ PREPARE = ("set -e; mount --make-rprivate /; mount -t sysfs sysfs /sys 2>/dev/nu
            "ulimit -l unlimited 2>/dev/null || true; exec \"$@\"")
 
 
-def variants_of(script, wanted):
-    """As google's run_all.py picks them: names that end in v4 or v6 are for one family."""
+def own_addresses(path):
+    """The addresses that a script names itself (its cookies depend on them)."""
+    with open(path, encoding="utf-8") as lines:
+        return [line.strip() for line in lines if re.match(r"--(local|remote)_ip=", line)]
+
+
+def variants_of(path, wanted):
+    """As google's run_all.py picks them: names that end in v4 or v6 are for one family; so are
+    scripts with addresses of their own."""
+    own = own_addresses(path)
     for name in VARIANTS:
-        if wanted and name not in wanted:
-            continue
-        if (name == "ipv6" and script.endswith("v4.pkt")) or \
-                (name != "ipv6" and script.endswith("v6.pkt")):
+        four = name != "ipv6"
+        other = "v6.pkt" if four else "v4.pkt"
+        if (wanted and name not in wanted) or path.endswith(other) or \
+                any((":" in address) == four for address in own):
             continue
         yield name
+
+
+def options_of(path, variant):
+    """What a script says of its addresses goes before what the variant says."""
+    names = [address.split("=")[0] for address in own_addresses(path)]
+    return [o for o in VARIANTS[variant] if o.split("=")[0] not in names]
 
 
 def play(job):
     """One script in one variant: (passed, first line of the error)."""
     paths, script, variant, verbose = job
-    folder, name = os.path.split(os.path.join(paths["scripts"], script))
+    path = os.path.join(paths["scripts"], script)
+    folder, name = os.path.split(path)
     command = ["unshare", "--net", "--mount", "bash", "-c", PREPARE, "packetdrill",
                "env", "LD_PRELOAD=" + paths["adapter"],
-               paths["packetdrill"], "--send_omit_free", *VARIANTS[variant],
+               paths["packetdrill"], "--send_omit_free", *options_of(path, variant),
                "--so_filename=" + paths["adapter"], "--so_flags=" + FLAGS, name]
     if verbose:
         command.insert(-1, "-v")
@@ -124,7 +139,7 @@ def main():
     paths = find_paths()
     lists = chosen(args)
     jobs = [(paths, script, variant, args.v) for scripts in lists.values() for script in scripts
-            for variant in variants_of(script, args.variant)]
+            for variant in variants_of(os.path.join(paths["scripts"], script), args.variant)]
     with concurrent.futures.ThreadPoolExecutor(args.j) as pool:
         results = dict(zip([job[1:3] for job in jobs], pool.map(play, jobs)))
     whole = {}

@@ -310,6 +310,16 @@ TEST(a_super_segment_from_the_device_counts_as_its_segments)
     expects_after(38, 43, ACK); /* the MSS was not taken for 14600 */
 }
 
+TEST(a_window_that_stands_as_the_syn_had_it_is_raised_with_the_next_ack)
+{
+    p->with.wscale = SHIFT(7);
+    establish_passive();
+    sets(HF_RECEIVE_WINDOW, 500000);
+    expects_silence();
+    sends(ACK, .len = 1000);
+    expects(ACK, .ack = IRS + 1001, .window = (500000 - 1000) / 256 * 256);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +343,7 @@ int main(void)
         V4(the_window_is_announced_with_the_scale_agreed_upon),
         V4(readable_is_told_once_and_is_true),
         BOTH(a_super_segment_from_the_device_counts_as_its_segments),
+        BOTH(a_window_that_stands_as_the_syn_had_it_is_raised_with_the_next_ack),
     };
     return cmocka_run_group_tests_name("receiving", tests, NULL, NULL);
 }
