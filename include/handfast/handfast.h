@@ -147,6 +147,7 @@ struct hf_policy {
     uint16_t min_pmtu;           /* 552: a smaller path MTU is taken as this; 68 .. (RFC 1191 3)  */
     uint16_t base_mtu;           /* 1064: packets in a black hole (search_low of RFC 4821 7.2)    */
     uint16_t port_first;         /* 32768: local ports of active opens, first ...                 */
+    uint16_t fast_open;          /* CLIENT | SERVER: what HF_FAST_OPEN may ask for (fast_open.h) */
     uint16_t port_last;          /* 60999: ... and last                                           */
     uint8_t ttl;                 /* 64                                                            */
     uint8_t chunk_segments;      /* 2: a transmit chunk, which ends with PSH, is no smaller when it
@@ -484,7 +485,8 @@ enum hf_option {
     HF_QUICK_ACK,          /* 1: no delayed ACKs                                                  */
     HF_KEEPALIVE,          /* 0, 1: an idle peer is asked whether it is there (RFC 9293 3.8.4);
                               unanswered: a reset, HF_ERR_TIMED_OUT                               */
-    HF_FAST_OPEN,          /* HF_ERR_UNSUPPORTED in this version                                  */
+    HF_FAST_OPEN,          /* listener: SYNs with a cookie open a connection at once, so many at
+                              most whose handshake has not ended; 0: none (fast_open.h)          */
     HF_ECN,                /* enum hf_ecn: on a listener, or before the SYN is sent (RFC 3168)    */
     HF_CONGESTION_CONTROL, /* enum hf_congestion; at any time                                     */
     HF_KEEPALIVE_IDLE,     /* ms without anything from the peer before the first probe: 7,200,000 */
@@ -536,6 +538,7 @@ struct hf_status {
     uint32_t waiting;               /* listener: connections that hf_accept would give     */
     uint8_t ecn; /* enum hf_ecn_mode: what was agreed upon                                 */
     uint8_t ecn_seen, ecn_idle; /* the peer sent ECT or CE; agreed, but we send no ECT     */
+    uint8_t fast_open;          /* HF_FO_*                                             */
 };
 int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
               struct hf_status *status);
@@ -589,6 +592,7 @@ uint32_t hf_history(const struct hf_stack *stack, hf_handle handle, struct hf_tr
 }
 #endif
 
+#include "handfast/fast_open.h"
 #include "handfast/memory.h"
 #include "handfast/udp.h"
 

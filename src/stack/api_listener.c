@@ -91,6 +91,27 @@ void stack_close_listening(struct stack *st, uint32_t idx, enum hf_cause cause)
     stack_listener_close(st, idx);
 }
 
+int hf_fast_open_keys(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
+                      const uint8_t primary[16], const uint8_t *backup)
+{
+    struct stack st;
+    int error = primary != NULL ? stack_enter(&st, stack, env) : HF_ERR_INVALID;
+    if (error != HF_OK) {
+        return error;
+    }
+    uint32_t idx = listener != 0 ? stack_listener_of(&st, listener) : 0;
+    if (listener == 0) {
+        tcp_set_fast_keys(&secret_of(&st.tcp)->fast, primary, backup);
+    } else if (idx != 0) {
+        tcp_set_fast_keys(tcp_listener_fast_keys(&st.tcp, idx), primary, backup);
+        listener_at(&st.tcp, idx)->own_fast_keys = true;
+    } else {
+        error = HF_ERR_STALE_HANDLE;
+    }
+    stack_leave(&st);
+    return error;
+}
+
 /* Takes the oldest tcb out of one of a listener's queues; NULL: it is empty. */
 static struct tcb *take(struct stack *st, struct idlist *queue)
 {
@@ -101,7 +122,8 @@ static struct tcb *take(struct stack *st, struct idlist *queue)
     }
     struct tcb *tcb = tcb_at(&st->tcp, idx);
     tcb->flags &= ~(uint32_t)F_UNACCEPTED;
-    tcb->listener = 0;
+    tcb->listener =
+        tcp_fast_open_pends(&st->tcp, tcb) ? tcp_fast_open_origin(&st->tcp, tcb->listener) : 0;
     tcp_event(&st->tcp, tcb, 0); /* what happened meanwhile can be told now */
     return tcb;
 }

@@ -64,6 +64,15 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
         }
         l->max_segment = (uint16_t)value;
         return HF_OK;
+    case HF_FAST_OPEN:
+        if (!between(0, value, UINT16_MAX)) {
+            return HF_ERR_INVALID;
+        }
+        if (value != 0 && !(policy->fast_open & HF_FAST_OPEN_SERVER)) {
+            return HF_ERR_UNSUPPORTED;
+        }
+        l->fast_open = (uint16_t)value;
+        return HF_OK;
     case HF_TTL:
         if (!between(1, value, UINT8_MAX)) {
             return HF_ERR_INVALID;
@@ -144,6 +153,9 @@ static int listener_option(const struct tcp *tcp, const struct listener *l, enum
         return HF_OK;
     case HF_MAX_SEGMENT:
         *value = l->max_segment;
+        return HF_OK;
+    case HF_FAST_OPEN:
+        *value = l->fast_open;
         return HF_OK;
     case HF_TTL:
         *value = l->ttl;

@@ -135,6 +135,10 @@ static void put_listener(struct canon *c, uint32_t idx)
     canon_32(c, l->inherit);
     canon_32(c, l->inherit_modes);
     canon_extra(c, l->extra);
+    canon_number(c, l->fast_open, 2);
+    canon_number(c, l->fast_pending, 2);
+    canon_number(c, l->fast_resets, 2);
+    canon_age(c, l->fast_resets ? l->fast_reset_ms : c->st->tcp.now_ms, 60000);
     canon_number(c, l->cookies_out, 1);
     canon_age(c, l->cookie_ms, l->cookies_out ? 2 * c->st->tcp.b->policy.cookie_slot_ms : 0);
     put_tcbs(c, &l->accept, offsetof(struct tcb, event_link));

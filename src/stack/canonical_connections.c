@@ -239,6 +239,7 @@ static void put_receiving(struct canon *c, const struct tcb *tcb, const struct a
     canon_number(c, a->pace_ns != 0 && ahead_ns > 0 ? (uint64_t)ahead_ns : 0, 8);
     canon_32(c, a->unacked_bytes);
     canon_number(c, a->n_recent, 2);
+    canon_number(c, a->fast, 1);
     canon_number(c, a->dup_owed, 2);
 }
 

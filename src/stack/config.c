@@ -6,6 +6,8 @@ enum {
     MAX_HALF_OPEN = 1 << 24,
     MAX_WINDOW = 1 << 30, /* RFC 7323 2.3: 65535 << 14 */
     MAX_TIME_MS = 1 << 30,
+    FAST_OPEN_BITS = HF_FAST_OPEN_CLIENT | HF_FAST_OPEN_SERVER | HF_FAST_OPEN_CLIENT_NO_COOKIE |
+                     HF_FAST_OPEN_KIND_254 | HF_FAST_OPEN_SERVER_NO_COOKIE,
 };
 
 static const struct hf_policy default_policy = {
@@ -37,6 +39,7 @@ static const struct hf_policy default_policy = {
     .min_pmtu = 552,
     .base_mtu = 1064,
     .port_first = 32768,
+    .fast_open = HF_FAST_OPEN_CLIENT | HF_FAST_OPEN_SERVER,
     .port_last = 60999,
     .ttl = 64,
     .chunk_segments = 2,
@@ -144,9 +147,9 @@ static bool times_ok(const struct hf_policy *p)
 bool stack_policy_ok(const struct hf_policy *p)
 {
     return times_ok(p) && p->quick_acks <= UINT8_MAX && p->syn_retries < UINT8_MAX &&
-           p->syn_cookies <= HF_COOKIES_ALWAYS && p->synack_retries < HALF_LISTS &&
-           p->data_retries < UINT8_MAX && p->orphan_retries < UINT8_MAX &&
-           in(1, p->warn_retries, UINT8_MAX) &&
+           p->syn_cookies <= HF_COOKIES_ALWAYS && (p->fast_open & ~FAST_OPEN_BITS) == 0 &&
+           p->synack_retries < HALF_LISTS && p->data_retries < UINT8_MAX &&
+           p->orphan_retries < UINT8_MAX && in(1, p->warn_retries, UINT8_MAX) &&
            in(1, p->user_timeout_least_ms, p->user_timeout_most_ms) &&
            p->user_timeout_most_ms <= MAX_TIME_MS && in(1, p->initial_cwnd, UINT16_MAX) &&
            in(1, p->slow_start_l, UINT16_MAX) && in(1, p->min_mss, UINT16_MAX) &&

@@ -114,6 +114,8 @@ uint32_t hf_extents(const struct hf_stack *stack, struct hf_extent *extents, uin
                 sizeof(struct history_event), history, b->history_size);
     add(&list, "keys", HF_RANGE_SECRET, b->secret_offset, sizeof(struct tcp_secret),
         sizeof(struct tcp_secret));
+    add_records(&list, "listener keys", HF_RANGE_SECRET, b->fast_keys_offset,
+                sizeof(struct fast_keys), b->listeners.top, b->listeners.max);
     add_records(&list, "small payload", HF_RANGE_SECRET, b->small_offset, b->small_bytes,
                 b->small.top, b->small.max);
     add_records(&list, "large payload", HF_RANGE_SECRET, b->large_offset, STACK_LARGE_BYTES,

@@ -42,6 +42,7 @@ static uint32_t build_hash(void)
         sizeof(struct tcp_reply),
         sizeof(struct history_event),
         sizeof(struct tcp_secret),
+        sizeof(struct fast_keys),
         sizeof(struct stack_interface),
         sizeof(struct stack_address),
         sizeof(struct stack_route),
@@ -150,6 +151,7 @@ static uint64_t lay_out(struct hf_stack *s, const struct hf_config *c)
     b->history_offset =
         place(&at, sizeof(struct history_event) * (uint64_t)c->history_events, WORD);
     b->secret_offset = place(&at, sizeof(struct tcp_secret), WORD);
+    b->fast_keys_offset = place(&at, sizeof(struct fast_keys) * (uint64_t)c->max_listeners, WORD);
     b->small_bytes = c->small_chunk_bytes;
     b->small_offset = place(&at, (uint64_t)c->small_chunk_bytes * c->small_chunks, WORD);
     b->large_offset = place(&at, (uint64_t)STACK_LARGE_BYTES * c->large_chunks,
@@ -187,12 +189,14 @@ static void make_keys(struct tcp_secret *secret, const uint8_t seed[16])
 {
     memset(secret, 0, sizeof *secret);
     rng_seed(&secret->rng, seed);
-    struct sip_key *const keys[] = {&secret->table, &secret->isn,    &secret->port,
-                                    &secret->ts,    &secret->cookie, &secret->cookie_mac};
+    struct sip_key *const keys[] = {&secret->table,      &secret->isn,    &secret->port,
+                                    &secret->ts,         &secret->cookie, &secret->cookie_mac,
+                                    &secret->fast.key[0]};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         keys[i]->k0 = rng_u64(&secret->rng);
         keys[i]->k1 = rng_u64(&secret->rng);
     }
+    secret->fast.n = 1;
 }
 
 int hf_init(struct hf_stack *block, uint64_t bytes, const struct hf_config *config,
@@ -309,6 +313,7 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
     st->tcp.now_ms = ms_of(now_ns);
     st->tcp.now_us = us_of(now_ns);
     st->tcp.lent = (struct lent_text){0, 0};
+    st->tcp.no_fast = 0;
     st->s = s;
     st->env = env;
 }

@@ -115,6 +115,9 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
     uint32_t text = acked;
     bool syn = tcp_syn_is_out(tcp, tcb);
     text -= syn ? 1 : 0;
+    if (syn) {
+        tcp_fast_open_done(tcp, tcb);
+    }
     if ((tcb->flags & F_FIN_SENT) && seq_eq(seg->ack, tcb->snd.nxt)) {
         text -= 1;
         tcb->flags |= F_FIN_ACKED;

@@ -100,6 +100,13 @@ static void drop_unsent(struct tcp *tcp, struct tcb *tcb)
     tcb->snd.una = tcb->snd.nxt;
 }
 
+/* Text for whoever accepts the connection: it stays in the queue, closed, with its error. */
+static bool text_waits(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const struct active *active = active_of(tcp, tcb);
+    return active && active->rq_bytes;
+}
+
 void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause,
                 enum hf_verdict verdict)
 {
@@ -114,11 +121,12 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
         return; /* compact.c sees the state */
     }
     tcp_owe_nothing(tcp, tcb);
+    tcp_fast_open_done(tcp, tcb);
     drop_unsent(tcp, tcb);
     tcp_unfile(tcp, tcb);
     tcp_set_state(tcb, HF_CLOSED);
-    if (tcb->flags & (F_RELEASED | F_UNACCEPTED)) {
-        tcp_delete(tcp, tcb); /* nobody has the handle */
+    if ((tcb->flags & F_RELEASED) || ((tcb->flags & F_UNACCEPTED) && !text_waits(tcp, tcb))) {
+        tcp_delete(tcp, tcb); /* nobody has the handle, or will ask for it */
         return;
     }
     tcp_event(tcp, tcb, HF_CLOSED_EVENT | HF_READABLE);

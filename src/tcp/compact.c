@@ -523,7 +523,7 @@ static void reset_queue(struct tcp *tcp, struct idlist *queue)
 {
     for (uint32_t idx = idlist_head(queue); idx != 0; idx = idlist_head(queue)) {
         struct tcb *tcb = tcb_at(tcp, idx);
-        if (tcb->state != HF_LISTEN) {
+        if (tcb->state != HF_LISTEN && tcb->state != HF_CLOSED) {
             tcp_reply_abort(tcp, tcb);
         }
         tcp_delete(tcp, tcb);

@@ -122,6 +122,15 @@ void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
     }
 }
 
+void tcp_offer(struct tcp *tcp, struct tcb *tcb)
+{
+    struct listener *listener = listener_at(tcp, tcb->listener);
+    struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
+    idlist_push_tail(&listener->accept, &links, tcb_index(tcp, tcb));
+    listener->accept_n++;
+    tcp_listener_event(tcp, tcb->listener, HF_ACCEPTED);
+}
+
 /* Our SYN is acknowledged.  The caller has set SND.WND, SND.WL1, SND.WL2. */
 void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
 {
@@ -131,17 +140,15 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     tcb->retries = 0;
     tcb->long_at_ms = 0;
     tcp_pmtu_begin(tcp, tcb);
-    tcp_cwnd_begin(tcp, tcb);
-    if (tcb->flags & F_UNACCEPTED) {
-        uint32_t idx = tcb_index(tcp, tcb);
-        struct listener *listener = listener_at(tcp, tcb->listener);
-        struct links links =
-            pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
-        idlist_push_tail(&listener->accept, &links, idx);
-        listener->accept_n++;
-        tcp_listener_event(tcp, tcb->listener, HF_ACCEPTED);
-    } else {
-        tcp_event(tcp, tcb, HF_CONNECTED | HF_WRITABLE);
+    if (!(tcb->modes & M_FO_CHILD) || (tcb->modes & M_SYN_LOST)) { /* else it began with the SYN */
+        tcp_cwnd_begin(tcp, tcb);
+    }
+    if (!(tcb->modes & M_FO_CHILD)) {
+        if (tcb->flags & F_UNACCEPTED) {
+            tcp_offer(tcp, tcb);
+        } else {
+            tcp_event(tcp, tcb, HF_CONNECTED | HF_WRITABLE);
+        }
     }
     if (tcp_extra(tcp, tcb->extra)->adv_timeout_ms) {
         tcb->modes |= M_TELL_TIMEOUT;
@@ -268,16 +275,21 @@ static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const st
     return HF_V_SYN_HELD;
 }
 
+void tcp_take_iss(struct tcb *tcb, seq_t iss)
+{
+    tcb->iss = tcb->snd.una = tcb->snd.wl2 = iss;
+    tcb->snd.nxt = seq_add(iss, 1);
+}
+
 /* A record of SYN-RECEIVED and its SYN,ACK; false: no room. */
 static bool keep_half_open(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
                            struct tcb *scratch, const seq_t *iss_above)
 {
-    scratch->iss = tcp_choose_iss(tcp, id);
+    seq_t iss = tcp_choose_iss(tcp, id);
     if (iss_above) {
-        scratch->iss = tcp_iss_above(scratch->iss, *iss_above);
+        iss = tcp_iss_above(iss, *iss_above);
     }
-    scratch->snd.una = scratch->snd.wl2 = scratch->iss;
-    scratch->snd.nxt = seq_add(scratch->iss, 1);
+    tcp_take_iss(scratch, iss);
     if (tcp_new_half_open(tcp, scratch, id, listener_idx) == 0) {
         return false;
     }
@@ -312,6 +324,10 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     tcp->no_tally = (struct tally){.max_segment = listener->max_segment};
     tcp_take_syn(tcp, &scratch, seg);
     tcp_ecn_take_syn(&scratch, seg);
+    scratch.listener = listener_idx;
+    if (!cookie && !iss_above && tcp_fast_open_syn(tcp, listener_idx, id, seg, &scratch)) {
+        return HF_V_FAST_OPEN;
+    }
     if (!cookie && keep_half_open(tcp, listener_idx, id, &scratch, iss_above)) {
         return iss_above ? HF_V_TIME_WAIT_REUSED : HF_V_HANDSHAKE;
     }

@@ -279,6 +279,8 @@ void tcp_status(struct tcp *tcp, const struct tcb *tcb, struct hf_status *status
         .snd_wscale = tcb->snd_wscale,
         .rcv_wscale = tcb->rcv_wscale,
         .retries = tcb->retries,
+        .fast_open = (uint8_t)((tcb->modes & M_FO_SYN_DATA ? HF_FO_SYN_DATA : 0) |
+                               (tcb->modes & M_FO_CHILD ? HF_FO_CHILD : 0)),
         .peer_user_timeout_ms = tcp_extra(tcp, tcb->extra)->peer_timeout_ms,
         .ecn = tcb->modes & M_CLASSIC ? HF_ECN_CLASSIC : HF_ECN_NONE,
         .ecn_seen = (tcb->modes & M_ECN_SEEN) != 0,

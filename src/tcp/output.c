@@ -43,6 +43,13 @@ static uint32_t unsent_text(const struct tcp *tcp, const struct tcb *tcb,
     return tcb->flags & F_FIN_SENT ? 0 : seq_len(tcb->snd.nxt, text_end(tcp, tcb, active));
 }
 
+/* May text go, and a FIN?  Once our SYN is acknowledged, or with Fast Open's SYN,ACK
+ * (RFC7413-20). */
+static bool may_speak(const struct tcb *tcb)
+{
+    return tcb->state >= HF_ESTABLISHED || tcp_fast_open_speaks(tcb);
+}
+
 /* Octets that the peer's window still takes.  MUST-34, SHLD-15, RFC7323-16, RFC7323-13: it may have
  * shrunk below what is out */
 static uint32_t usable_window(const struct tcb *tcb)
@@ -80,12 +87,13 @@ static bool small_may_go(const struct tcb *tcb, const struct active *active, uin
 static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
                          uint32_t mss, uint32_t most)
 {
-    if (tcb->state < HF_ESTABLISHED || tcp_syn_is_out(tcp, tcb) || active->ecn_waits) {
+    bool syn_out = tcp_syn_is_out(tcp, tcb);
+    if (!may_speak(tcb) || (syn_out && !(tcb->modes & M_FO_CHILD)) || active->ecn_waits) {
         return 0;
     }
     uint32_t unsent = unsent_text(tcp, tcb, active);
     uint32_t window = min_u32(unsent, usable_window(tcb));
-    uint32_t allowed = tcp_recovery_allows(tcp, tcb);
+    uint32_t allowed = tcp_recovery_allows(tcp, tcb) + syn_out; /* a SYN is no text */
     if (window == 0 || allowed < min_u32(window, mss)) {
         return 0;
     }
@@ -135,7 +143,7 @@ static bool fin_may_go(const struct tcp *tcp, const struct tcb *tcb, const struc
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || tcb->state < HF_ESTABLISHED) {
+    if (active == NULL || !may_speak(tcb)) {
         return;
     }
     if (tcp_recovery_next(tcp, tcb)) {
@@ -154,6 +162,11 @@ void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
 uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn)
 {
     uint32_t wnd = syn ? tcb->rcv.wnd : tcp_update_window(tcp, tcb) >> tcb->rcv_wscale;
+    if (!syn && tcp_fast_open_speaks(tcb)) { /* a SYN's window is no multiple: it must not shrink */
+        uint32_t unit = 1u << tcb->rcv_wscale;
+        wnd = (tcb->rcv.wnd + unit - 1) >> tcb->rcv_wscale;
+        tcb->rcv.wnd = max_u32(tcb->rcv.wnd, min_u32(wnd, 65535) << tcb->rcv_wscale);
+    }
     return (uint16_t)min_u32(wnd, 65535);
 }
 
@@ -185,6 +198,13 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
         if (tcb->flags & (first ? F_SACK_SENT : F_SACK)) {
             seg->opt.present |= OPT_SACK_OK;
         }
+    }
+    struct active *active = active_of(tcp, tcb);
+    if (syn && active && (active->fast & FAST_OPTION)) {
+        struct conn_id id;
+        tcp_id(tcp, tcb, &id);
+        tcp_fast_open_cookie(tcp, tcb->listener & 0xffff, &id, active->fast, &seg->opt);
+        active->fast &= (uint8_t)~FAST_OPTION; /* RFC7413-22: once */
     }
     fill_user_timeout(tcp, tcb, seg);
     /* RFC7323-23 */
@@ -367,7 +387,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
 {
     struct active *active = active_of(tcp, tcb);
     tcb->owes &= (uint16_t) ~(HF_OWES_DATA | HF_OWES_FIN);
-    if (active == NULL || tcb->state < HF_ESTABLISHED) {
+    if (active == NULL || !may_speak(tcb)) {
         return false;
     }
     tcp_cwnd_idle(tcp, tcb);

@@ -82,7 +82,8 @@ void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* RFC7323-4, RFC7323-5 */
-static void put_syn_options(struct tcp *tcp, const struct tcb *scratch, struct tcp_reply *reply)
+static void put_syn_options(struct tcp *tcp, const struct tcb *scratch, const struct conn_id *id,
+                            struct tcp_reply *reply)
 {
     reply->options = OPT_MSS;
     uint16_t own = tcp->no_tally.max_segment;
@@ -93,6 +94,13 @@ static void put_syn_options(struct tcp *tcp, const struct tcb *scratch, struct t
     }
     if (scratch->flags & F_SACK) {
         reply->options |= OPT_SACK_OK;
+    }
+    if (tcp->no_fast & FAST_OPTION) {
+        struct tcp_options opt = {0};
+        tcp_fast_open_cookie(tcp, scratch->listener, id, tcp->no_fast, &opt);
+        tcp->no_fast = 0;
+        reply->options |= (uint8_t)opt.present;
+        memcpy(reply->fo_cookie, opt.fo_cookie, sizeof reply->fo_cookie);
     }
     uint32_t timeout_ms = tcp_extra(tcp, scratch->extra)->adv_timeout_ms;
     if (timeout_ms) {
@@ -121,7 +129,7 @@ void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *
     uint32_t wnd = syn ? scratch->rcv.wnd : scratch->rcv.wnd >> scratch->rcv_wscale;
     reply->wnd = (uint16_t)min_u32(wnd, 65535);
     if (syn) {
-        put_syn_options(tcp, scratch, reply);
+        put_syn_options(tcp, scratch, id, reply);
     }
     put_timestamp(tcp, scratch, reply);
 }
@@ -167,8 +175,10 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
                 .wscale = reply->wscale,
                 .uto = reply->uto,
                 .ts_val = reply->ts_val,
-                .ts_ecr = reply->ts_ecr},
+                .ts_ecr = reply->ts_ecr,
+                .fo_len = sizeof reply->fo_cookie},
     };
+    memcpy(out->seg.opt.fo_cookie, reply->fo_cookie, sizeof reply->fo_cookie);
     uint8_t state = reply->state;
     tcp_drop_reply(tcp);
     tcp_trace_begin(tcp, NULL, HF_TRACE_OUT, HF_CAUSE_NONE);

@@ -443,6 +443,10 @@ enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t va
         verdict = listener ? tcp_arrives_listen(tcp, listener, id, seg, NULL)
                            : tcp_arrives_closed(tcp, id, seg);
     }
+    if (verdict == HF_V_FAST_OPEN) { /* the listener's SYN has a tcb already */
+        tcb = tcb_at(tcp, FLOW_IDX(tcp_find(tcp, id)));
+        generation = tcb->generation;
+    }
     bool alive = tcb && tcb->generation == generation;
     tcp_trace_end(tcp, alive ? tcb : NULL, verdict);
     if (alive) {

@@ -101,6 +101,8 @@ enum {
     M_SYN_LOST = 1u << 26,    /* our SYN or SYN,ACK was sent three times: it was lost        */
     M_WINDOW_LOST = 1u << 27, /* something was lost in the initial window                    */
     M_CONGESTION = 3u << 28,  /* enum hf_congestion: MODE_CONGESTION                         */
+    M_FO_CHILD = 1u << 5,     /* RFC 7413: opened by a SYN with a cookie                     */
+    M_FO_SYN_DATA = 1u << 6,  /* text on a SYN was taken, the peer's or ours                 */
     /* RFC 3168.  Settings, which a listener hands on: */
     M_ECN_ACCEPT = 1u << 16, /* agreed to when the peer asks                              */
     M_ECN_ASK = 1u << 17,    /* asked for by our SYN, too                                 */
@@ -304,6 +306,13 @@ struct growth {
     uint32_t baseline_us;               /* RFC 9406 cssBaselineMinRtt                    */
 };
 
+/* active.fast, RFC 7413: while our SYN is out. */
+enum {
+    FAST_PENDING = 1u << 0, /* a child whose handshake has not ended: counts at its listener */
+    FAST_OPTION = 1u << 1,  /* our SYN or SYN,ACK carries the option                         */
+    FAST_EXP = 1u << 2,     /* ... as kind 254                                               */
+};
+
 struct active {
     /* Send queue: text SND.UNA .. snd_end, as chunks; those acknowledged are freed. */
     uint32_t sq_head, sq_tail;
@@ -344,6 +353,7 @@ struct active {
     seq_t rcv_up;           /* RCV.UP; valid: F_URGENT                                  */
     uint32_t unacked_bytes; /* received since the last ACK left                         */
     uint16_t n_recent;
+    uint8_t fast;      /* FAST_*                                                        */
     uint16_t dup_owed; /* duplicate ACKs owed, one a held segment (no SACK)        */
     /* RFC 5927 7.2: "packet too big" about ptb_seq, which is believed when that goes again */
     seq_t ptb_seq;
@@ -498,7 +508,11 @@ struct listener {
     uint32_t inherit_modes; /* those of M_* that a listener's connections begin with */
     uint32_t extra;         /* struct extra, 0: none: copied to each      */
     uint32_t cookie_ms;     /* RFC 4987: the last SYN cookie; valid: cookies_out */
+    uint32_t fast_reset_ms; /* RFC 7413 5.1: when the last pending one was reset          */
+    uint16_t fast_open;     /* HF_FAST_OPEN: pending ones at most, 0: off                 */
+    uint16_t fast_pending, fast_resets;
     bool cookies_out;
+    bool own_fast_keys;
 };
 
 /* What is sent without a record: resets, answers of half-open and waiting connections. */
@@ -514,7 +528,8 @@ struct tcp_reply {
     uint16_t mss;
     uint8_t options; /* OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_TS | OPT_UTO */
     uint8_t wscale;
-    uint16_t uto; /* RFC 5482 */
+    uint16_t uto;         /* RFC 5482 */
+    uint8_t fo_cookie[8]; /* RFC 7413 */
 };
 
 /* One event of the history ring. */

@@ -55,8 +55,9 @@ struct tcp_block {
     uint64_t next_token, done_token; /* both start at 1; those below done_token are done   */
     uint64_t done_offset; /* bitmap of max_tokens                                        */
     uint32_t max_tokens;
-    struct returned limbo;  /* chunks, by chunk.next                                       */
-    uint64_t secret_offset; /* struct tcp_secret                                          */
+    struct returned limbo;     /* chunks, by chunk.next                                       */
+    uint64_t secret_offset;    /* struct tcp_secret                                          */
+    uint64_t fast_keys_offset; /* struct fast_keys of each listener                            */
     /* Bookkeeping, from here on to the end */
     _Alignas(8) uint64_t history_offset;
     uint32_t history_size, history_serial;
@@ -67,10 +68,17 @@ struct tcp_block {
     uint64_t sents_short, undone; /* records of sent.c not had; reductions taken back        */
 };
 
+/* RFC 7413 4.1.2: what Fast Open cookies are made with (the first) and taken of (both). */
+struct fast_keys {
+    struct sip_key key[2];
+    uint32_t n;
+};
+
 struct tcp_secret {
     struct sip_key table, isn, port, ts, cookie, cookie_mac;
     uint32_t port_count[16]; /* RFC 6056 3.3.4 */
     struct rng rng;
+    struct fast_keys fast;
 };
 
 /* Where a segment's text may be kept instead of being copied. */
@@ -104,6 +112,7 @@ struct tcp {
     struct hf_trace before; /* the record under way (trace.c)                           */
     struct ack_news news;   /* valid while an ACK or a timer is under way               */
     struct tally no_tally;  /* of scratch copies: thrown away */
+    uint8_t no_fast;        /* ... FAST_OPTION, FAST_EXP: of the SYN,ACK to come */
     struct stats no_stats;  /* of those that have none: the same */
 };
 
@@ -280,23 +289,11 @@ uint8_t tcp_receive_wscale(const struct tcp *tcp);
 /* F_TS_SENT, F_SACK_SENT, F_WSCALE_SENT: what our SYN offers. */
 uint32_t tcp_offered_options(const struct tcp *tcp);
 void tcp_enter_established(struct tcp *tcp, struct tcb *tcb);
+void tcp_offer(struct tcp *tcp, struct tcb *tcb); /* into its listener's accept queue */
+void tcp_take_iss(struct tcb *tcb, seq_t iss);    /* SND.UNA, SND.NXT: a SYN of ours is out */
 
 /* What a listener's connections inherit. */
 void tcp_inherit(struct tcb *tcb, const struct listener *listener);
-
-/* syn_cookie.c: RFC 4987 3.6 */
-/* Is this SYN to be answered with a cookie?  full: there is no room for a record. */
-bool tcp_cookie_wanted(const struct tcp *tcp, const struct listener *listener, bool full);
-void tcp_cookie_send(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
-                     struct tcb *scratch);
-/* Could this segment bring one back?  And does it?  Then scratch is in SYN-RECEIVED. */
-bool tcp_cookie_awaited(const struct tcp *tcp, struct listener *listener,
-                        const struct segment *seg);
-bool tcp_cookie_read(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
-                     const struct segment *seg, struct tcb *scratch);
-/* One that could: counted, traced. */
-enum hf_verdict tcp_arrives_cookie(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
-                                   struct segment *seg);
 
 /* segment_arrives.c: 3.10.7 */
 /* value: what tcp_find gave, 0: no connection; listener: 0: nobody listens.  Counts, traces. */
@@ -566,14 +563,6 @@ void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb);
 uint32_t tcp_rto_left_ms(const struct tcp *tcp, const struct tcb *tcb);
 void tcp_rto_resume(struct tcp *tcp, struct tcb *tcb);
 
-/* isn.c: RFC 6528, RFC 7323 5.4, RFC 6056 */
-seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id);
-seq_t tcp_iss_above(seq_t iss, seq_t nxt); /* iss, or one above SND.NXT of the one it replaces */
-uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id);
-uint64_t tcp_cookie_base(const struct tcp *tcp, const struct conn_id *id); /* F() of syn_cookie.c */
-/* A free local port for id (whose lport is set); 0: none in a bounded number of tries. */
-uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id);
-
 /* events.c: the ready list */
 /* A tcb in its listener's queue (F_UNACCEPTED) keeps its events until tcp_event(.., 0) after it. */
 void tcp_event(struct tcp *tcp, struct tcb *tcb, uint16_t bits);
@@ -598,5 +587,7 @@ void tcp_history_add(struct tcp *tcp, struct tcb *tcb, const struct hf_trace *re
 uint32_t tcp_history_read(const struct tcp *tcp, const struct tcb *tcb, struct hf_trace *records,
                           uint32_t n);
 hf_handle tcp_handle(const struct tcp *tcp, const struct tcb *tcb); /* 0 when released */
+
+#include "tcp/opening.h"
 
 #endif

@@ -145,6 +145,7 @@ static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint32_t *tail, uint32
 {
     int error = may_send(tcb);
     if (error) {
+        tcb->flags |= tcb->state == HF_CLOSED ? F_ERROR_READ : 0; /* it is told, once is enough */
         return error;
     }
     if (send_room(tcp, tcb) == 0) {

@@ -126,6 +126,7 @@ static bool trusted(unsigned verdict)
     switch (verdict) {
     case HF_V_DROP_CLOSED:
     case HF_V_DROP_BACKLOG:
+    case HF_V_FAST_OPEN:
     case HF_V_COOKIE_SENT:
     case HF_V_COOKIE_ACCEPTED:
     case HF_V_DROP_ACCEPT_FULL:

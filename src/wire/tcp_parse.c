@@ -29,7 +29,7 @@ static void take_sack(const struct option *o, struct tcp_options *opt)
     }
 }
 
-/* RFC 7413 section 4.1.1: an even number of octets, 4 to 16; none asks for a cookie. */
+/* RFC 7413 section 4.1.1, RFC7413-2: an even number of octets, 4 to 16; none asks for a cookie. */
 static void take_cookie(const uint8_t *cookie, unsigned len, uint32_t present,
                         struct tcp_options *opt)
 {
@@ -159,7 +159,7 @@ void wire_parse_tcp_options(const uint8_t *p, size_t len, struct tcp_options *op
 }
 
 /* MSS, window scale, SACK-permitted and Fast Open mean something only with a SYN, SACK blocks only
- * without one: elsewhere they are as good as absent.  MUST-65, RFC7323-6, RFC2018-1 */
+ * without one: elsewhere they are as good as absent (RFC7413-3).  MUST-65, RFC7323-6, RFC2018-1 */
 static uint32_t out_of_place(uint16_t ctl)
 {
     if ((ctl & CTL_SYN) != 0) {

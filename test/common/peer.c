@@ -176,19 +176,32 @@ void peer_holds_equal(struct peer *p, int64_t got, int64_t want, const char *tex
 
 /* Expecting ------------------------------------------------------------------------------------ */
 
+/* RFC 7413: "FO" or "FOEXP", and the cookie. */
+static void put_fast_open(const uint8_t *option, uint8_t len, char *text, size_t *at)
+{
+    uint32_t head = option[0] == 34 ? 2 : 4;
+    *at -= 1; /* the question mark */
+    *at += (size_t)sprintf(text + *at, head == 2 ? "FO" : "FOEXP");
+    *at += (size_t)sprintf(text + *at, len > head ? " " : "");
+    for (uint32_t i = head; i < len; i++)
+        *at += (size_t)sprintf(text + *at, "%02x", option[i]);
+}
+
 char *peer_option_text(const uint8_t *header, uint32_t header_len, char *text, size_t room)
 {
     static const char *const names[] = {"eol",  "nop", "mss", "wscale", "sackOK",
                                         "sack", "?",   "?",   "TS"};
     size_t at = 0;
     text[0] = 0;
-    for (uint32_t i = 20; i < header_len && at + 24 < room;) {
+    for (uint32_t i = 20; i < header_len && at + 60 < room;) {
         uint8_t kind = header[i];
         uint8_t len = kind < 2 || i + 1 >= header_len ? 1 : header[i + 1];
         at += (size_t)snprintf(text + at, room - at, "%s%s", at ? "," : "",
                                kind < 9 ? names[kind] : "?");
         if (kind == 2 && len == 4)
             at += (size_t)snprintf(text + at, room - at, " %u", header[i + 2] << 8 | header[i + 3]);
+        if (kind == 34 || (kind == 254 && len >= 4))
+            put_fast_open(header + i, len, text, &at);
         if (kind == 3 && len == 3)
             at += (size_t)snprintf(text + at, room - at, " %u", header[i + 2]);
         i += len ? len : 1;

@@ -60,6 +60,8 @@ struct seg_spec {
     bool sackok;
     int64_t uto; /* user timeout option (RFC 5482), sends: 0: none; expects: ZERO: none     */
     int64_t tsval, tsecr; /* sends: a peer that agreed upon them sends them itself   */
+    const char *fo;       /* sends: Fast Open option, its cookie in hex, "" asks for one;
+                             "EXP" before it: as kind 254                            */
     bool no_ts;           /* sends: does not, this time; expects: there are none     */
     int64_t sack[4][2];   /* expects: these and no others                            */
     bool no_sack;         /* expects: no SACK option                                 */

@@ -104,6 +104,17 @@ void peer_ip(struct peer *p, uint8_t proto, const void *payload, uint32_t len)
     free(frame);
 }
 
+static void put_spec_cookie(const char *text, struct tcp_options *opt)
+{
+    opt->present |= OPT_FASTOPEN;
+    if (strncmp(text, "EXP", 3) == 0) {
+        opt->present |= OPT_FASTOPEN_EXP;
+        text += 3;
+    }
+    for (unsigned octet; opt->fo_len < 16 && sscanf(text, "%2x", &octet) == 1; text += 2)
+        opt->fo_cookie[opt->fo_len++] = (uint8_t)octet;
+}
+
 static void put_spec_options(struct peer *p, const struct seg_spec *spec, struct tcp_options *opt)
 {
     struct peer_conn *c = p->c;
@@ -119,6 +130,8 @@ static void put_spec_options(struct peer *p, const struct seg_spec *spec, struct
         opt->present |= OPT_UTO;
         opt->uto = (uint16_t)peer_number(p, spec->uto);
     }
+    if (spec->fo)
+        put_spec_cookie(spec->fo, opt);
     if (spec->sackok)
         opt->present |= OPT_SACK_OK;
     if (spec->tsval || spec->tsecr || (c->ts && !spec->no_ts && !(spec->ctl & RST))) {

@@ -351,11 +351,6 @@ static void options_are_done_or_refused(void **state)
             assert_int_equal(hf_option(p.a.stack, handles[h], rows[i].option, &value), HF_OK);
             assert_int_equal(value, rows[i].good);
         }
-        for (int option = HF_FAST_OPEN; option <= HF_FAST_OPEN; option++) {
-            assert_int_equal(
-                hf_set_option(p.a.stack, &p.a.env, handles[h], (enum hf_option)option, 1),
-                HF_ERR_UNSUPPORTED);
-        }
         assert_int_equal(hf_set_option(p.a.stack, &p.a.env, handles[h], HF_OPTIONS, 0),
                          HF_ERR_INVALID);
     }

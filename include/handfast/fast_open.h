@@ -1,0 +1,43 @@
+/* fast_open.h - TCP Fast Open (RFC 7413): text on a SYN.  Included by handfast.h.
+ *
+ * Off unless an application asks for it with HF_FAST_OPEN.  A SYN that the network repeats after
+ * the connection's end is delivered once more (section 6.1): only for requests that may be answered
+ * twice.  Who opens many connections to one server does better to keep one (section 6.2:
+ * RFC7413-28).
+ */
+#ifndef HANDFAST_FAST_OPEN_H
+#define HANDFAST_FAST_OPEN_H
+
+#include "handfast/handfast.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* hf_policy.fast_open, RFC 7413: what applications may ask for; Linux's numbers.  Without a cookie
+ * a spoofed SYN is believed: for networks where that cannot be. */
+enum {
+    HF_FAST_OPEN_CLIENT = 1u << 0,
+    HF_FAST_OPEN_SERVER = 1u << 1,
+    HF_FAST_OPEN_CLIENT_NO_COOKIE = 1u << 2, /* text goes on every SYN that asks for Fast Open    */
+    HF_FAST_OPEN_KIND_254 = 1u << 3, /* the experimental option of before RFC 7413, too         */
+    HF_FAST_OPEN_SERVER_NO_COOKIE = 1u << 9, /* any text on a SYN is taken, by such listeners     */
+};
+
+/* hf_status.fast_open, RFC 7413. */
+enum {
+    HF_FO_SYN_DATA = 1u << 0, /* text on the SYN was taken; ours: all of it                       */
+    HF_FO_CHILD = 1u << 1,    /* opened by a SYN with a cookie                                    */
+};
+
+/* Keys for the cookies of Fast Open (RFC 7413 4.1.2), 16 octets each: of one listener, or with
+ * handle 0 of all that have none of their own.  Cookies are made with primary and taken of both:
+ * keys are changed by giving the old one as backup for a while.  backup may be NULL.  In the
+ * beginning there is one of the seed's. */
+int hf_fast_open_keys(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
+                      const uint8_t primary[16], const uint8_t *backup);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
