@@ -72,11 +72,11 @@ void tcp_rack_delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sen
     if ((sent->flags & SENT_TWICE) && ambiguous(tcp, tcb, rtt_us)) {
         return;
     }
+    active->rack_rtt_us = rtt_us;
     if (!news->rack || sent_after(sent->sent_us, right, news->rack_sent_us, news->rack_end)) {
         news->rack = true;
         news->rack_sent_us = sent->sent_us;
         news->rack_end = right;
-        active->rack_rtt_us = rtt_us;
     }
     if (!active->rack_any ||
         sent_after(sent->sent_us, right, active->rack_sent_us, active->rack_end)) {
