@@ -124,13 +124,14 @@ void tcp_recovery_end_cwr(const struct tcp *tcp, struct tcb *tcb)
  * RFC5681-26, RFC6582-5, RFC6582-6, RFC6582-7 */
 static void newreno_ack(struct tcp *tcp, struct tcb *tcb, uint32_t acked, bool duplicate)
 {
+    struct active *active = active_of(tcp, tcb);
     if (acked) {
         tcb->cwnd -= min_u32(acked, tcb->cwnd);
         tcb->cwnd = max_u32(tcb->cwnd + (acked >= smss(tcb) ? smss(tcb) : 0), smss(tcb));
-        active_of(tcp, tcb)->resend = 1;
+        active->resend = 1;
         tcp_sent_lose_first(tcp, tcb);
-    } else if (duplicate) {
-        tcb->cwnd += smss(tcb);
+    } else if (duplicate && tcb->cwnd < tcb->ssthresh + seq_len(tcb->snd.una, active->recover)) {
+        tcb->cwnd += smss(tcb); /* RFC5681-26; RFC5681-35: for no more than were out */
     }
 }
 
