@@ -5,7 +5,8 @@
  *     network.c   the stack, its addresses, packets in and out
  *     sysctl.c    net.ipv4.* of this network namespace, as a policy
  *     socket.c    socket bind listen accept connect shutdown close
- *     send.c receive.c option.c info.c poll.c epoll.c pipe.c zero_copy.c   the rest of the calls
+ *     fastopen.c send.c receive.c option.c info.c poll.c epoll.c pipe.c zero_copy.c   the rest of
+ * the calls
  *
  * Time passes only in usleep, in netdev_receive with nothing to give, by a microsecond in
  * gettimeofday, and in a call of the script's thread that waits.  A call in another thread (a
@@ -35,6 +36,9 @@ enum { FD_FIRST = 700, FD_COUNT = 256, PACKET_MAX = 65535 };
 struct sysctls {
     int64_t timestamps, sack, window_scaling, slow_start_after_idle, syn_retries, synack_retries;
     int64_t retries2, fin_timeout, abort_on_overflow, rfc1337, default_ttl, reordering;
+    int64_t fastopen;
+    uint8_t fastopen_keys[2][16];
+    int fastopen_key_count;
     int64_t min_tso_segs, ecn, early_retrans, recovery, frto, moderate_rcvbuf;
     int64_t rmem_default, rmem_max, wmem_default, wmem_max, notsent_lowat;
 };
@@ -66,6 +70,9 @@ struct options {
     int send_buffer, receive_buffer; /* as read back; 0: not set                                 */
     int64_t receive_timeout_ns, send_timeout_ns; /* NEVER: none                                  */
     uint32_t notsent_low;                        /* 0: the sysctl's                              */
+    int fastopen_queue;                          /* TCP_FASTOPEN                                 */
+    uint8_t fastopen_keys[2][16];                /* TCP_FASTOPEN_KEY                             */
+    int fastopen_key_count;
 };
 
 /* MSG_ZEROCOPY: sends whose octets are not all acknowledged, then those that are done, numbered. */
@@ -204,6 +211,13 @@ int option_set(struct adapter *a, struct sock *s, int level, int name, const voi
 int option_get(struct adapter *a, struct sock *s, int level, int name, void *value, socklen_t *len);
 int option_fcntl(struct sock *s, int cmd, int arg);
 int option_ioctl(struct adapter *a, struct sock *s, unsigned long request, int *value);
+
+/* fastopen.c: TCP_FASTOPEN and its kin */
+void fastopen_listens(struct adapter *a, const struct sock *s, int backlog);
+void fastopen_refresh(struct adapter *a);
+int fastopen_set_key(struct adapter *a, struct sock *s, const void *value, socklen_t len);
+int fastopen_get_key(const struct adapter *a, const struct sock *s, void *value, socklen_t *len);
+int fastopen_set_queue(struct adapter *a, struct sock *s, int number);
 
 /* info.c */
 int info_get(struct adapter *a, struct sock *s, void *value, socklen_t *len);

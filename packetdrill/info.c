@@ -31,7 +31,9 @@ static void fill(const struct hf_status *st, struct linux_tcp_info *info)
     info->backoff = st->retries;
     info->options = (uint8_t)((st->options & HF_OPT_TS ? LINUX_TCPI_TIMESTAMPS : 0) |
                               (st->options & HF_OPT_SACK_OK ? LINUX_TCPI_SACK : 0) |
-                              (st->options & HF_OPT_WSCALE ? LINUX_TCPI_WSCALE : 0));
+                              (st->options & HF_OPT_WSCALE ? LINUX_TCPI_WSCALE : 0) |
+                              (st->fast_open & HF_FO_SYN_DATA ? LINUX_TCPI_SYN_DATA : 0) |
+                              (st->fast_open & HF_FO_CHILD ? LINUX_TCPI_TFO_CHILD : 0));
     info->snd_wscale = st->snd_wscale & 15;
     info->rcv_wscale = st->rcv_wscale & 15;
     info->rto = st->rto_ms * 1000;

@@ -40,6 +40,7 @@ enum {
     LINUX_TCPI_ECN = 8,
     LINUX_TCPI_ECN_SEEN = 16,
     LINUX_TCPI_SYN_DATA = 32,
+    LINUX_TCPI_TFO_CHILD = 128,
 };
 
 /* tcpi_ca_state */

@@ -147,11 +147,13 @@ void network_refresh(struct adapter *a)
             fprintf(stderr, "packetdrill adapter: no stack: out of memory, or a bad policy\n");
             abort();
         }
+        fastopen_refresh(a);
         return;
     }
     struct hf_policy policy = *hf_policy(a->stack);
     sysctl_apply(&a->sysctls, &policy);
     hf_set_policy(a->stack, &a->env, &policy);
+    fastopen_refresh(a);
 }
 
 int network_own(struct adapter *a, const uint8_t ip[16])

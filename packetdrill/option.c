@@ -221,6 +221,8 @@ static int set_tcp(struct adapter *a, struct sock *s, int name, int number)
     case LINUX_TCP_NOTSENT_LOWAT:
         s->options.notsent_low = (uint32_t)number;
         return 0;
+    case LINUX_TCP_FASTOPEN:
+        return fastopen_set_queue(a, s, number);
     case LINUX_TCP_INQ:
         if (number < 0 || number > 1) {
             return -EINVAL;
@@ -264,6 +266,9 @@ static int get_tcp(struct adapter *a, struct sock *s, int name, int *number)
         break;
     case LINUX_TCP_NOTSENT_LOWAT:
         value = s->options.notsent_low;
+        break;
+    case LINUX_TCP_FASTOPEN:
+        value = s->options.fastopen_queue;
         break;
     case LINUX_TCP_INQ:
         value = s->options.inq;
@@ -347,6 +352,9 @@ int option_set(struct adapter *a, struct sock *s, int level, int name, const voi
     if (value == NULL) {
         return -EFAULT;
     }
+    if (level == IPPROTO_TCP && name == LINUX_TCP_FASTOPEN_KEY) {
+        return fastopen_set_key(a, s, value, len);
+    }
     int number = 0;
     if (len >= sizeof number) {
         memcpy(&number, value, sizeof number);
@@ -382,6 +390,9 @@ int option_get(struct adapter *a, struct sock *s, int level, int name, void *val
     if (level == IPPROTO_TCP) {
         if (name == LINUX_TCP_INFO) {
             return info_get(a, s, value, len);
+        }
+        if (name == LINUX_TCP_FASTOPEN_KEY) {
+            return fastopen_get_key(a, s, value, len);
         }
         if (name == LINUX_TCP_CC_INFO) {
             *len = 0; /* CUBIC and NewReno tell nothing here */

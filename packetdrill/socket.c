@@ -276,6 +276,7 @@ int socket_listen(struct adapter *a, int fd, struct sock *s, int backlog)
     }
     s->listening = true;
     socket_apply_options(a, s);
+    fastopen_listens(a, s, backlog);
     return 0;
 }
 

@@ -9,29 +9,56 @@
 
 #include "adapter.h"
 
-/* Up to n numbers of a file of net.ipv4. */
-static void read_numbers(const char *name, int64_t *numbers[], int n)
+static bool read_text(const char *name, char *text, size_t room)
 {
     char path[128];
-    char text[256];
     snprintf(path, sizeof path, "/proc/sys/net/ipv4/%s", name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return;
+        return false;
     }
-    ssize_t len = read(fd, text, sizeof text - 1);
+    ssize_t len = read(fd, text, room - 1);
     close(fd);
     text[len > 0 ? len : 0] = 0;
+    return len > 0;
+}
+
+/* Up to n numbers of a file of net.ipv4. */
+static void read_numbers(const char *name, int64_t *numbers[], int n)
+{
+    char text[256];
+    if (!read_text(name, text, sizeof text)) {
+        return;
+    }
     char *at = text;
     for (int i = 0; i < n; i++) {
         char *end;
-        long long number = strtoll(at, &end, 10);
+        long long number = strtoll(at, &end, 0);
         if (end == at) {
             return;
         }
         at = end;
         if (numbers[i]) {
             *numbers[i] = number;
+        }
+    }
+}
+
+/* Four numbers each; the octets of each stand in the order of the machine's. */
+static void read_fastopen_keys(struct sysctls *s)
+{
+    char text[256];
+    unsigned n[8];
+    s->fastopen_key_count = 0;
+    if (!read_text("tcp_fastopen_key", text, sizeof text)) {
+        return;
+    }
+    int got = sscanf(text, "%x-%x-%x-%x,%x-%x-%x-%x", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5],
+                     &n[6], &n[7]);
+    s->fastopen_key_count = got / 4;
+    for (int i = 0; i < got / 4 * 4; i++) {
+        for (int j = 0; j < 4; j++) {
+            s->fastopen_keys[i / 4][i % 4 * 4 + j] = (uint8_t)(n[i] >> 8 * j);
         }
     }
 }
@@ -76,6 +103,7 @@ void sysctl_read(struct sysctls *s)
         {"ip_default_ttl", &s->default_ttl},
         {"tcp_reordering", &s->reordering},
         {"tcp_ecn", &s->ecn},
+        {"tcp_fastopen", &s->fastopen},
         {"tcp_early_retrans", &s->early_retrans},
         {"tcp_recovery", &s->recovery},
         {"tcp_frto", &s->frto},
@@ -87,6 +115,7 @@ void sysctl_read(struct sysctls *s)
         int64_t *one[] = {ones[i].number};
         read_numbers(ones[i].name, one, 1);
     }
+    read_fastopen_keys(s);
     read_numbers("tcp_rmem", (int64_t *[]){NULL, &s->rmem_default, &s->rmem_max}, 3);
     read_numbers("tcp_wmem", (int64_t *[]){NULL, &s->wmem_default, &s->wmem_max}, 3);
 }
@@ -116,6 +145,9 @@ void sysctl_apply(const struct sysctls *s, struct hf_policy *policy)
     policy->receive_window = within(1024, s->rmem_default / 2, policy->max_receive_window);
     policy->send_buffer = within(4096, s->wmem_default, 1 << 30);
     policy->slow_start_l = UINT16_MAX; /* an ACK counts for all that it acknowledges */
+    uint32_t known = HF_FAST_OPEN_CLIENT | HF_FAST_OPEN_SERVER | HF_FAST_OPEN_CLIENT_NO_COOKIE |
+                     HF_FAST_OPEN_SERVER_NO_COOKIE;
+    policy->fast_open = (uint16_t)((s->fastopen & known) | HF_FAST_OPEN_KIND_254);
     policy->tlp = s->early_retrans != 0;
     policy->rack = (s->recovery & 1) != 0;
     policy->frto = s->frto != 0;

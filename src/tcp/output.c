@@ -52,9 +52,10 @@ static bool may_speak(const struct tcb *tcb)
 
 /* Octets that the peer's window still takes.  MUST-34, SHLD-15, RFC7323-16, RFC7323-13: it may have
  * shrunk below what is out */
-static uint32_t usable_window(const struct tcb *tcb)
+static uint32_t usable_window(const struct tcp *tcp, const struct tcb *tcb)
 {
-    uint32_t out = seq_len(tcb->snd.una, tcb->snd.nxt);
+    seq_t una = tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
+    uint32_t out = seq_len(una, tcb->snd.nxt);
     return tcb->snd.wnd > out ? tcb->snd.wnd - out : 0;
 }
 
@@ -92,7 +93,7 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const str
         return 0;
     }
     uint32_t unsent = unsent_text(tcp, tcb, active);
-    uint32_t window = min_u32(unsent, usable_window(tcb));
+    uint32_t window = min_u32(unsent, usable_window(tcp, tcb));
     uint32_t allowed = tcp_recovery_allows(tcp, tcb) + syn_out; /* a SYN is no text */
     if (window == 0 || allowed < min_u32(window, mss)) {
         return 0;
@@ -113,7 +114,7 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const str
 bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb)
 {
     uint32_t unsent = unsent_text(tcp, tcb, active_of(tcp, tcb));
-    return unsent && usable_window(tcb) >= min_u32(unsent, tcb->snd_mss);
+    return unsent && usable_window(tcp, tcb) >= min_u32(unsent, tcb->snd_mss);
 }
 
 /* 3.8.6.1: the window is closed, or too small to be worth a segment, and nothing is in flight that
@@ -137,7 +138,7 @@ static bool fin_may_go(const struct tcp *tcp, const struct tcb *tcb, const struc
 {
     bool opened = tcb->state >= HF_ESTABLISHED;
     return opened && (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE &&
-           unsent_text(tcp, tcb, active) == text && usable_window(tcb) > text;
+           unsent_text(tcp, tcb, active) == text && usable_window(tcp, tcb) > text;
 }
 
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
@@ -403,7 +404,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     gso_bytes = tcp_pace_chunk(tcp, tcb, mss, gso_bytes);
     bool wait;
     uint32_t unsent = mss == tcb->snd_mss ? unsent_text(tcp, tcb, active) : 0;
-    uint32_t probe = tcp_pmtu_probe(tcp, tcb, unsent, usable_window(tcb), &wait);
+    uint32_t probe = tcp_pmtu_probe(tcp, tcb, unsent, usable_window(tcp, tcb), &wait);
     mss = probe ? probe : mss;
     uint32_t text = probe ? probe : sendable(tcp, tcb, active, mss, gso_bytes);
     bool fin = fin_may_go(tcp, tcb, active, text);

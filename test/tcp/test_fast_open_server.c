@@ -55,7 +55,7 @@ TEST(text_goes_out_behind_the_syn_ack_up_to_the_initial_window)
 TEST(text_behind_the_syn_ack_keeps_within_the_window_of_the_syn)
 {
     listens_fast(p);
-    sends(SYN, .seq = IRS, .mss = 1000, .len = 10, .wnd = 2500, .wscale = SHIFT(7),
+    sends(SYN, .seq = IRS, .mss = 1000, .len = 10, .wnd = 2000, .wscale = SHIFT(7),
           .fo = cookie_of(p));
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 11);
     accepts();

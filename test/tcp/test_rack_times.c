@@ -1,12 +1,12 @@
-/* RFC 8985 section 6.2, step 2: RACK.rtt is of whatever arrived last in the order of numbers, also of
- * what left before RACK.segment. */
+/* RFC 8985 section 6.2, step 2: RACK.rtt is of whatever arrived last in the order of numbers, also
+ * of what left before RACK.segment. */
 #include "common/peer.h"
 
-#define AT(n) (ISS + 1 + (n) * 1000)
+#define AT(n) (ISS + 1 + (n)*1000)
 
 /* 0, 4 and 7 of ten seem lost; 3 was only late.  Its round trip is the longest, and by it 9, which
- * left with it, is not late yet when the repeat of 0 has arrived: three segments may go, and none of
- * them is 9. */
+ * left with it, is not late yet when the repeat of 0 has arrived: three segments may go, and none
+ * of them is 9. */
 TEST(a_late_arrival_says_how_late_others_may_be)
 {
     opens();
