@@ -264,6 +264,8 @@ static void set_up(void)
     config.small_chunk_bytes = 256;
     config.large_chunks = 4;
     config.max_tokens = 64;
+    config.max_sent = 64;
+    config.max_ranges = 128;
     config.history_events = 64;
     block_bytes = hf_size(&config);
     if (block_bytes == 0 || block_bytes > ROOM) {
