@@ -12,9 +12,9 @@
 #include "tcp/tcp.h"
 
 enum {
-    HELD_RANGES_MAX = 512, /* slow start into a full queue loses every second segment, hundreds of
+    HELD_RANGES_MAX = 1024, /* slow start into a full queue loses every second segment, hundreds of
                               them; a walk along all takes under three microseconds            */
-    KEEP_MIN = 256,        /* below it copying is cheaper than lending                         */
+    KEEP_MIN = 256,         /* below it copying is cheaper than lending                         */
 };
 
 struct piece {
@@ -213,11 +213,13 @@ static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *activ
 
 /* Ahead of a gap ------------------------------------------------------------------------------- */
 
-/* The last range that begins at or before `at`; 0: none. */
-static uint32_t range_before(const struct tcp *tcp, const struct active *active, seq_t at)
+/* The last range that begins at or before `at`, looked for from range `found` on, which does (0:
+ * from the first); 0: none. */
+static uint32_t range_before(const struct tcp *tcp, const struct active *active, uint32_t found,
+                             seq_t at)
 {
-    uint32_t found = 0;
-    for (uint32_t idx = active->ooo; idx != 0 && seq_leq(range_at(tcp, idx)->left, at);
+    uint32_t first = found ? found : active->ooo;
+    for (uint32_t idx = first; idx != 0 && seq_leq(range_at(tcp, idx)->left, at);
          idx = range_at(tcp, idx)->next) {
         found = idx;
     }
@@ -226,9 +228,9 @@ static uint32_t range_before(const struct tcp *tcp, const struct active *active,
 
 /* Puts `at` in front of the numbers that tell in which order ranges are reported (RFC 2018 4), and
  * takes out others of the same range. */
-static void note_recent(const struct tcp *tcp, struct active *active, seq_t at)
+static void note_recent(const struct tcp *tcp, struct active *active, uint32_t before, seq_t at)
 {
-    const struct range *range = range_at(tcp, range_before(tcp, active, at));
+    const struct range *range = range_at(tcp, range_before(tcp, active, before, at));
     seq_t kept[SACK_RECENT] = {at};
     unsigned n = 1;
     for (unsigned i = 0; i < active->n_recent && n < SACK_RECENT; i++) {
@@ -289,8 +291,9 @@ static bool hold(struct tcp *tcp, struct tcb *tcb, struct active *active, struct
 {
     seq_t first = piece.at;
     uint32_t held = 0;
+    uint32_t before = range_before(tcp, active, 0, first);
     while (piece.len) {
-        uint32_t prev = range_before(tcp, active, piece.at);
+        uint32_t prev = range_before(tcp, active, before, piece.at);
         if (prev && seq_lt(piece.at, range_at(tcp, prev)->right)) {
             uint32_t again = min_u32(seq_len(piece.at, range_at(tcp, prev)->right), piece.len);
             tcp_note_dsack(tcp, tcb, piece.at, seq_add(piece.at, again));
@@ -313,7 +316,7 @@ static bool hold(struct tcp *tcp, struct tcb *tcb, struct active *active, struct
         }
         skip_octets(&piece, n);
     }
-    note_recent(tcp, active, first);
+    note_recent(tcp, active, before, first);
     tcp_owe_ack(tcp, tcb);
     if (!(tcb->flags & F_SACK) && active->dup_owed < UINT16_MAX) {
         active->dup_owed++; /* RFC 5681 4.2: the sender counts them */
@@ -451,7 +454,7 @@ void tcp_fill_sack(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt)
     }
     unsigned first = opt->n_sack;
     for (unsigned i = 0; i < active->n_recent && active->ooo; i++) {
-        uint32_t idx = range_before(tcp, active, active->recent[i]);
+        uint32_t idx = range_before(tcp, active, 0, active->recent[i]);
         const struct range *range = idx ? range_at(tcp, idx) : NULL;
         if (range && seq_lt(active->recent[i], range->right)) {
             add_block(opt, first, range->left, range->right, most);

@@ -86,7 +86,10 @@ void tcp_undo(struct tcp *tcp, struct tcb *tcb, bool timeout)
         tcb->ssthresh = max_u32(tcb->ssthresh, active->undo_ssthresh);
     }
     active->undo_armed = 0;
-    if (timeout) {
+    if (!timeout) { /* what was overtaken had been sent again when it arrived: RACK, which looks at
+                       what was sent once, would never learn of it                               */
+        tcb->modes |= M_REORDERED;
+    } else {
         active->backoff = 0;
         active->rtt_anew = 1; /* RFC 4015 (11): the next sample of text sent from now on */
     }

@@ -277,6 +277,21 @@ TEST(two_segments_sacked_are_not_enough)
 }
 
 /* RFC2018-12, RFC2018-13, RFC2018-15 */
+/* RFC 8985 3.3.2, RFC 3708: the original arrives, then its repeat, which the peer reports.  Two
+ * quarters of the least round trip: the DSACK has made the window larger. */
+TEST(once_a_recovery_was_a_mistake_what_is_overtaken_is_waited_for)
+{
+    p->with.sackok = true;
+    sends_ten(p, 10000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(1), .sack = {{SEGMENT(2), SEGMENT(5)}});
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(5));
+    sends(ACK, .ack = SEGMENT(5), .sack = {{SEGMENT(1), SEGMENT(2)}});
+    sends(ACK, .ack = SEGMENT(5), .sack = {{SEGMENT(6), SEGMENT(9)}});
+    expects_after(45, 60, ACK, .seq = SEGMENT(5), .len = 1000);
+}
+
 TEST(after_a_timeout_sack_marks_are_forgotten)
 {
     p->with.sackok = true;
@@ -366,6 +381,7 @@ int main(void)
         BOTH(with_sack_only_what_is_missing_goes_again_as_the_pipe_empties),
         V4(three_segments_sacked_at_once_are_enough_to_call_the_hole_lost),
         V4(two_segments_sacked_are_not_enough),
+        V4(once_a_recovery_was_a_mistake_what_is_overtaken_is_waited_for),
         V4(after_a_timeout_sack_marks_are_forgotten),
         V4(sack_blocks_that_cannot_be_are_ignored),
         V4(a_fin_lost_behind_text_is_repeated_with_it),

@@ -138,7 +138,7 @@ static struct result middle(const struct path_case *which)
 {
     double mbit[SEEDS], again[SEEDS], spurious[SEEDS];
     const struct path_how *how = &which->how;
-    int n = how->lose || how->burst_from ? SEEDS : 1;
+    int n = how->lose || how->burst_from || how->late ? SEEDS : 1;
     for (int i = 0; i < n; i++) {
         struct result result = run(which, usual_seconds(), (uint64_t)i + 1);
         mbit[i] = result.mbit;
@@ -167,7 +167,7 @@ static void a_queue_that_overflows_costs_little_of_the_link(void **state)
 {
     (void)state;
     /* kernel 94.2 */
-    holds(CLEAN, (struct result){.mbit = 84.8, .again = 1.5, .spurious = 1});
+    holds(CLEAN, (struct result){.mbit = 84.8, .again = 0.1, .spurious = 0.01});
 }
 
 static void loss_at_random_is_repaired_and_nothing_else_is_sent_again(void **state)
@@ -176,7 +176,7 @@ static void loss_at_random_is_repaired_and_nothing_else_is_sent_again(void **sta
     /* kernel 5.96, 1.24, 0.654 */
     holds(LOSS_01, (struct result){.mbit = 5.36, .again = 0.15, .spurious = 0.01});
     holds(LOSS_1, (struct result){.mbit = 1.11, .again = 1.3, .spurious = 0.1});
-    holds(LOSS_3, (struct result){.mbit = 0.589, .again = 4, .spurious = 0.5});
+    holds(LOSS_3, (struct result){.mbit = 0.589, .again = 4, .spurious = 0.1});
 }
 
 static void bursts_of_losses_are_repaired(void **state)
@@ -186,11 +186,19 @@ static void bursts_of_losses_are_repaired(void **state)
     holds(BURSTS, (struct result){.mbit = 9.77, .again = 0.8, .spurious = 0.01});
 }
 
+/* RFC 8985 3.3.2. */
+static void what_is_overtaken_is_hardly_ever_sent_again(void **state)
+{
+    (void)state;
+    /* kernel 36.6, spurious 0.6 % */
+    holds(REORDER, (struct result){.mbit = 33, .again = 2, .spurious = 1});
+}
+
 static void a_link_that_is_dead_for_three_seconds_is_used_again(void **state)
 {
     (void)state;
     /* kernel 89.4 */
-    holds(DEAD, (struct result){.mbit = 80.5, .again = 2, .spurious = 1});
+    holds(DEAD, (struct result){.mbit = 80.5, .again = 0.3, .spurious = 0.02});
 }
 
 /* RFC 3168: once slow start is over (it overshoots before the first echo), nothing is lost any
@@ -198,7 +206,7 @@ static void a_link_that_is_dead_for_three_seconds_is_used_again(void **state)
 static void a_queue_that_marks_keeps_the_link_busy_and_loses_next_to_nothing(void **state)
 {
     (void)state;
-    holds(MARKS, (struct result){.mbit = 90, .again = 0.3, .spurious = 0.1});
+    holds(MARKS, (struct result){.mbit = 90, .again = 0.05, .spurious = 0.01});
 }
 
 static void print(int64_t seconds, uint64_t seed)
@@ -216,6 +224,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_queue_that_overflows_costs_little_of_the_link),
         cmocka_unit_test(loss_at_random_is_repaired_and_nothing_else_is_sent_again),
         cmocka_unit_test(bursts_of_losses_are_repaired),
+        cmocka_unit_test(what_is_overtaken_is_hardly_ever_sent_again),
         cmocka_unit_test(a_link_that_is_dead_for_three_seconds_is_used_again),
         cmocka_unit_test(a_queue_that_marks_keeps_the_link_busy_and_loses_next_to_nothing),
     };
