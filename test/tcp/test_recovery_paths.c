@@ -198,7 +198,7 @@ static void a_link_that_is_dead_for_three_seconds_is_used_again(void **state)
 {
     (void)state;
     /* kernel 89.4 */
-    holds(DEAD, (struct result){.mbit = 80.5, .again = 0.3, .spurious = 0.02});
+    holds(DEAD, (struct result){.mbit = 80.5, .again = 0.5, .spurious = 0.02});
 }
 
 /* RFC 3168: once slow start is over (it overshoots before the first echo), nothing is lost any
