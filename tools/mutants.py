@@ -54,7 +54,7 @@ def closing(text, at):
 
 
 def counts(line, start, end):
-    """Is the number in an expression that counts: beside an operator, or handed to such a function?"""
+    """Is the number in an expression that counts: beside an operator, or handed to such a one?"""
     if re.search(r"(?:[-+*/%<>]|[<>]=) ?$", line[:start]) or re.match(r" ?[-+*/%<>]", line[end:]):
         return True
     return re.search(COUNTING + r"\((?:[^()]|\([^()]*\))*$", line[:start]) is not None
