@@ -57,7 +57,8 @@ def segments(path):
                "total": total, "ecn": ecn, "flags": tcp[13], "ae": tcp[12] & 1,
                "ports": tuple(sorted(struct.unpack_from(">HH", tcp))),
                "window": struct.unpack_from(">H", tcp, 14)[0],
-               "seq": struct.unpack_from(">I", tcp, 4)[0], "text": len(tcp) - offset,
+               "seq": struct.unpack_from(">I", tcp, 4)[0],
+               "ack": struct.unpack_from(">I", tcp, 8)[0], "text": len(tcp) - offset,
                "options": options_of(tcp[20:offset])}
 
 

@@ -219,6 +219,32 @@ def check_httpd(row, ours, directory):
     check_kernel(found, row | {"opens": "kernel"})
 
 
+def check_fast_open(on, path, stamped, directory):
+    """RFC 7413: the kernel opens twice to Handfast's echo; with its first cookie the second SYN
+    carries text, which is answered for in the SYN,ACK."""
+    files = {name: os.path.join(directory, name) for name in ("spec", "result", "pcap", "up")}
+    spec = {"role": "connect", "family": path[0], "port": PORT, "fast_open": True,
+            "sysctl": {"tcp_fastopen": 3}, "send": files["up"], "receive": files["up"],
+            "result": files["result"], "connections": 2}
+    with open(files["spec"], "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+    command = [HANDFAST, "listen", f"-{path[0]}", "--mtu", str(path[1]), "--pcap", files["pcap"],
+               "--keep", "--echo", "-w", "20", "--set", f"fast_open_option={16 if on else 0}",
+               "--set", f"timestamps={'on' if stamped else 'off'}", str(PORT), "--private", "--",
+               sys.executable, "-S", "-E", os.path.join(HERE, "helper_kernel.py"), files["spec"]]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, check=False)
+    must(done.returncode == 0, f"Fast Open: status {done.returncode}: {done.stderr.strip()}")
+    with open(files["result"], encoding="utf-8") as file:
+        must(all(found["equal"] for found in json.load(file)), "Fast Open: other octets came back")
+    first, second = wire.connections(files["pcap"])
+    must(first[0]["options"].get(wire.FAST_OPEN) == b"", "the kernel asks for no cookie")
+    must((wire.FAST_OPEN in first[1]["options"]) == on, "a cookie comes when, and only when, it may")
+    text = second[0]["text"]
+    must((text > 0) == on, f"the second SYN carries {text} octets")
+    must(second[1]["ack"] == (second[0]["seq"] + 1 + text) % 2**32, "the SYN's text has its ACK")
+
+
 def main():
     probe = subprocess.run([HANDFAST, "listen", "-w", "5", "9", "--private", "--", "true"],
                            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
@@ -242,6 +268,13 @@ def main():
             except (AssertionError, OSError, subprocess.TimeoutExpired, ValueError) as error:
                 wrong += 1
                 print(f"{row}\n    {error}", flush=True)
+        for i, path in enumerate(PATH["path"] if "fast_open_option" in here else []):
+            for on in (True, False):
+                try:
+                    check_fast_open(on, path, (i + on) % 2 == 0, directory)
+                except (AssertionError, OSError, subprocess.TimeoutExpired, ValueError) as error:
+                    wrong += 1
+                    print(f"Fast Open {on}, {path}\n    {error}", flush=True)
     print(f"{len(rows)} rows, {wrong} wrong")
     sys.exit(1 if wrong else 0)
 
