@@ -212,6 +212,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     }
     struct active *active = active_of(tcp, tcb);
     if (active == NULL) {
+        tcp_tlp_on_idle_ack(tcb, seg);
         return;
     }
     tcp_sack_update(tcp, tcb, seg);

@@ -2,7 +2,7 @@
  *
  *     inflight > ssthresh:  in proportion, ssthresh octets out for RecoverFS delivered
  *     else:                 what was delivered, and one segment more for an ACK that shows progress
- *                           and no further loss (SafeACK), up to ssthresh
+ *                           and no further loss (SafeACK), up to ssthresh: RFC9937-12
  *
  * The text of RFC 9937 was not at hand: this follows its algorithm as implementations and the draft
  * tell it, and RFC 6937.  cwnd is inflight + SndCnt after each ACK, ssthresh in the end.

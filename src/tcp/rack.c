@@ -16,7 +16,8 @@ enum { TIMER_SLACK_MS = 2 };
 
 bool tcp_rack_used(const struct tcp *tcp, const struct tcb *tcb)
 {
-    return (tcb->flags & F_SACK) && tcp->b->policy.rack; /* RFC8985-2, RFC8985-32: never both */
+    return (tcb->flags & F_SACK) &&
+           tcp->b->policy.rack; /* RFC8985-1, RFC8985-2, RFC8985-32: never both */
 }
 
 /* Step 1, RFC8985-6: the least round trip of the last five minutes. */

@@ -157,17 +157,21 @@ static bool fast_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
     return true;
 }
 
-/* RFC 5682, RFC 3522: perhaps nothing was lost.  Else go-back goes on to `recover`. */
-static void rto_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
+/* RFC 5682, RFC 3522: perhaps nothing was lost; true: so it is, and cwnd is what it shall be (RFC
+ * 4015 3.4).  Else go-back goes on to `recover`. */
+static bool rto_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
 {
     struct active *active = active_of(tcp, tcb);
     bool spurious = tcp_undo_by_echo(tcp, tcb);
     if (spurious || tcp_frto_on_ack(tcp, tcb, duplicate)) {
         tcp_undo(tcp, tcb, true);
         leave(active);
-    } else if (seq_geq(tcb->snd.una, active->recover)) {
+        return true;
+    }
+    if (seq_geq(tcb->snd.una, active->recover)) {
         leave(active);
     }
+    return false;
 }
 
 /* What the ACK means in the state there is; true: a reduction of the window has ended. */
@@ -178,8 +182,7 @@ static bool follow_state(struct tcp *tcp, struct tcb *tcb, bool duplicate)
     case RECOVERY_FAST:
         return fast_ack(tcp, tcb, duplicate);
     case RECOVERY_RTO:
-        rto_ack(tcp, tcb, duplicate);
-        return false;
+        return rto_ack(tcp, tcb, duplicate);
     case RECOVERY_CWR:
         if (seq_geq(tcb->snd.una, active->recover)) {
             tcp_recovery_end_cwr(tcp, tcb);
@@ -229,7 +232,8 @@ static void prr(const struct tcp *tcp, struct tcb *tcb)
     }
 }
 
-/* cwnd for what has arrived.  ended: it was set by the end of a reduction (RFC6582-14). */
+/* cwnd for what has arrived, by PRR while it comes down (RFC8985-34).  ended: it was set by the end
+ * of a reduction (RFC6582-14). */
 static void set_window(struct tcp *tcp, struct tcb *tcb, uint32_t dup_acks, bool ended)
 {
     struct active *active = active_of(tcp, tcb);

@@ -29,6 +29,7 @@ void tcp_sent_clear(struct tcp *tcp, struct active *active);
 /* sack.c: RFC 2018, 2883; RFC 6675 4 */
 /* Takes the blocks of an ACK: fills in tcp->news. */
 void tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+bool tcp_sack_is_dsack(const struct segment *seg);
 /* The octet behind the highest SACKed one; SND.UNA: none is. */
 seq_t tcp_sack_high(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
 void tcp_sack_lose(struct tcp *tcp, struct tcb *tcb); /* marks what IsLost() says */
@@ -51,6 +52,10 @@ void tcp_tlp_reset(struct active *active);
 bool tcp_tlp_arm(struct tcp *tcp, struct tcb *tcb, uint32_t rto_left_ms);
 void tcp_tlp_timeout(struct tcp *tcp, struct tcb *tcb);
 void tcp_tlp_sent(struct tcb *tcb, struct active *active);
+/* An episode outlasts the active record: until SND.UNA moves beyond it, or this ACK tells more. */
+void tcp_tlp_detach(struct tcb *tcb, const struct active *active);
+void tcp_tlp_attach(struct tcb *tcb, struct active *active);
+void tcp_tlp_on_idle_ack(struct tcb *tcb, const struct segment *seg);
 /* The last segment: its length (FIN counted) and place. */
 uint32_t tcp_tlp_segment(const struct tcp *tcp, const struct tcb *tcb, const struct active *active,
                          seq_t *at);

@@ -7,7 +7,7 @@
 #include "tcp/congestion.h"
 
 /* RFC2883-6, RFC2883-7: judged by the ACK field beside it, since ACKs may overtake each other. */
-static bool is_dsack(const struct segment *seg)
+bool tcp_sack_is_dsack(const struct segment *seg)
 {
     const struct sack_block *first = &seg->opt.sack[0];
     const struct sack_block *second = &seg->opt.sack[1];
@@ -22,7 +22,7 @@ static bool is_dsack(const struct segment *seg)
 /* One of our repetitions was for nothing - if there was any, and it may have been in flight. */
 static bool take_dsack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
-    if (!is_dsack(seg)) {
+    if (!tcp_sack_is_dsack(seg)) {
         return false;
     }
     const struct sack_block *first = &seg->opt.sack[0];

@@ -278,7 +278,7 @@ void tcp_sent_new(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t m
     count(tcb, active, sent_at(tcp, idx));
 }
 
-/* All of a record goes again. */
+/* All of a record goes again.  RFC8985-5, RFC8985-25 */
 static void again(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
 {
     struct sent *sent = sent_at(tcp, idx);

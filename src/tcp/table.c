@@ -300,6 +300,7 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     /* RFC6582-1 */
     active->recover = tcb->snd.una;
     active->rtt_seq = tcb->snd.una;
+    tcp_tlp_attach(tcb, active);
     active->cwr_end = tcb->snd.nxt;
     active->backoff = (uint8_t)((tcb->modes & M_BACKOFF) >> M_BACKOFF_SHIFT);
     tcb->modes &= ~(uint32_t)M_BACKOFF;
@@ -316,5 +317,6 @@ void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     tcb->modes |= min_u32(active->backoff, M_BACKOFF >> M_BACKOFF_SHIFT) << M_BACKOFF_SHIFT;
+    tcp_tlp_detach(tcb, active);
     free_active(tcp, tcb);
 }

@@ -108,14 +108,15 @@ enum {
     M_ECN_ASK = 1u << 17,    /* asked for by our SYN, too                                 */
     M_ECN_SETTINGS = M_ECN_ACCEPT | M_ECN_ASK,
     /* ... and what has become of them */
-    M_ECN_SENT = 1u << 18, /* our SYN has asked                                           */
-    M_CLASSIC = 1u << 19,  /* agreed                                                      */
-    M_NO_ECT = 1u << 20,   /* but a SYN or SYN,ACK without it was seen: nothing of ours is ECT */
-    M_ECE = 1u << 21,      /* CE came, and no CWR since: our ACKs say ECE                 */
-    M_CWR = 1u << 22,      /* the next new text says CWR                                  */
-    M_ECN_SEEN = 1u << 23, /* the peer has sent ECT or CE                                 */
-    M_REORDERED = 1u << 3, /* RACK.reordering_seen                                      */
-    M_PROBED = 1u << 4,    /* a loss probe went out, and no round trip was measured since */
+    M_ECN_SENT = 1u << 18,  /* our SYN has asked                                           */
+    M_CLASSIC = 1u << 19,   /* agreed                                                      */
+    M_NO_ECT = 1u << 20,    /* but a SYN or SYN,ACK without it was seen: nothing of ours is ECT */
+    M_ECE = 1u << 21,       /* CE came, and no CWR since: our ACKs say ECE                 */
+    M_CWR = 1u << 22,       /* the next new text says CWR                                  */
+    M_ECN_SEEN = 1u << 23,  /* the peer has sent ECT or CE                                 */
+    M_REORDERED = 1u << 3,  /* RACK.reordering_seen                                      */
+    M_PROBED = 1u << 4,     /* a loss probe went out, and no round trip was measured since */
+    M_PROBE_OPEN = 1u << 5, /* all is acknowledged, and one probe may have repaired a loss */
 };
 
 #define MODE_CONGESTION(congestion) ((uint32_t)(congestion) << 28)
@@ -546,5 +547,21 @@ struct history_event {
     uint16_t segments; /* folded into this one */
 };
 _Static_assert(sizeof(struct history_event) == 32, "the byte table: history");
+
+/* What the ACK under way has told (octets); all 0 when a timer is under way. */
+struct ack_news {
+    uint32_t acked, sacked; /* SND.UNA has moved; newly SACKed                             */
+    uint32_t delivered;     /* both, each octet once                                       */
+    uint32_t lost;          /* newly taken for lost                                        */
+    uint32_t oldest_us;     /* since what SND.UNA has passed was sent, if once; 0: none such */
+    uint32_t rtt_us;        /* of the last sent of what has arrived and was sent once; 0: none */
+    uint32_t echo_age_ms;   /* of the timestamp that it echoes; valid: echoed              */
+    uint32_t rack_sent_us;  /* of what has arrived, what was sent last; valid: rack        */
+    seq_t rack_end;
+    seq_t dsack_left, dsack_right; /* valid: dsack                                         */
+    bool echoed, rack, dsack, ece;
+    bool twice;    /* SND.UNA has passed something that was sent more than once            */
+    bool original; /* something arrived that was sent before `recover`, and once only     */
+};
 
 #endif

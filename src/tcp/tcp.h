@@ -87,22 +87,6 @@ struct lent_text {
     uint64_t offset; /* of text[0] in its region                                           */
 };
 
-/* What the ACK under way has told (octets); all 0 when a timer is under way. */
-struct ack_news {
-    uint32_t acked, sacked; /* SND.UNA has moved; newly SACKed                             */
-    uint32_t delivered;     /* both, each octet once                                       */
-    uint32_t lost;          /* newly taken for lost                                        */
-    uint32_t oldest_us;     /* since what SND.UNA has passed was sent, if once; 0: none such */
-    uint32_t rtt_us;        /* of the last sent of what has arrived and was sent once; 0: none */
-    uint32_t echo_age_ms;   /* of the timestamp that it echoes; valid: echoed              */
-    uint32_t rack_sent_us;  /* of what has arrived, what was sent last; valid: rack        */
-    seq_t rack_end;
-    seq_t dsack_left, dsack_right; /* valid: dsack                                         */
-    bool echoed, rack, dsack, ece;
-    bool twice;    /* SND.UNA has passed something that was sent more than once            */
-    bool original; /* something arrived that was sent before `recover`, and once only     */
-};
-
 struct tcp {
     struct tcp_block *b;
     void *block; /* the stack's first octet: what pools count from           */

@@ -3,7 +3,7 @@
  * Two round trips after the last new text, sooner than any retransmission timeout, one segment goes
  * out: new text if there is any, beyond cwnd if need be, else the last segment once more.  Its ACK
  * tells RACK what else is missing; when nothing is, section 7.4.2 tells whether the probe itself
- * has repaired a loss.
+ * has repaired a loss.  RFC8985-27
  */
 #include "tcp/congestion.h"
 
@@ -13,6 +13,30 @@ void tcp_tlp_reset(struct active *active)
 {
     active->tlp_out = active->tlp_again = 0; /* RFC8985-18 */
     active->probe = PROBE_NONE;
+}
+
+void tcp_tlp_detach(struct tcb *tcb, const struct active *active)
+{
+    tcb->modes |= active->tlp_out && active->tlp_again ? M_PROBE_OPEN : 0;
+}
+
+void tcp_tlp_attach(struct tcb *tcb, struct active *active)
+{
+    if (tcb->modes & M_PROBE_OPEN) {
+        tcb->modes &= ~(uint32_t)M_PROBE_OPEN;
+        active->tlp_out = active->tlp_again = 1;
+        active->tlp_end = tcb->snd.una;
+    }
+}
+
+/* RFC8985-30, while there is no record: a DSACK or a duplicate without SACK. */
+void tcp_tlp_on_idle_ack(struct tcb *tcb, const struct segment *seg)
+{
+    bool tells = !(seg->opt.present & OPT_SACK) ||
+                 (tcp_sack_is_dsack(seg) && seq_eq(seg->opt.sack[0].right, tcb->snd.una));
+    if (seg->text_len == 0 && tells && seq_eq(seg->ack, tcb->snd.una)) {
+        tcb->modes &= ~(uint32_t)M_PROBE_OPEN;
+    }
 }
 
 /* RFC8985-19, RFC8985-37: not in recovery, not while anything is SACKed. */

@@ -67,8 +67,8 @@ bool tcp_undo_by_dsack(const struct tcp *tcp, const struct active *active)
            active->undo_bytes == 0;
 }
 
-/* RFC 4015 (9): not when the ACK tells of congestion.  After a timeout no burst: FlightSize and
- * what one ACK may release, the rest by slow start. */
+/* RFC 4015 (9), RFC9438-20: not when the ACK tells of congestion.  After a timeout no burst:
+ * FlightSize and what one ACK may release, the rest by slow start. */
 void tcp_undo(struct tcp *tcp, struct tcb *tcb, bool timeout)
 {
     struct active *active = active_of(tcp, tcb);

@@ -1,35 +1,10 @@
 /* RFC 6298, 5681, 6582, 6675, 3042; RFC 9293 section 3.8.3: what is sent again, when, and how the
  * congestion window follows. */
-#include "common/peer.h"
-
-/* A handshake of 100 ms, so that RTO is 300 ms.  NewReno: its numbers are those of the RFCs here.
- */
-static void establish_slowly(struct peer *p)
-{
-    p->config.policy.congestion = HF_NEWRENO;
-    opens();
-    expects(SYN);
-    after(100);
-    struct seg_spec spec = p->with;
-    spec.ctl = SYN | ACK;
-    spec.seq = IRS;
-    spec.ack = ISS + 1;
-    peer_sends(p, &spec);
-    expects(ACK);
-    expects_event(HF_CONNECTED);
-}
-
-/* Segment n (from 1) of 1000 octets. */
-#define SEGMENT(n) (ISS + 1 + 1000 * ((int64_t)(n)-1))
+#include "common/loss.h"
 
 static void sends_ten(struct peer *p, uint32_t queued)
 {
-    p->with.mss = 1000;
-    establish_slowly(p);
-    writes(queued);
-    for (int i = 1; i <= 10; i++)
-        expects(ACK, .seq = SEGMENT(i), .len = 1000);
-    expects_silence();
+    sends_segments(p, 10, queued);
 }
 
 /* MUST-19, RFC6298-17, RFC6298-18 */
@@ -220,12 +195,6 @@ TEST(duplicates_after_a_recovery_do_not_begin_another)
     expects_silence();
     holds_equal(status_of(queued_bytes), 0);
 }
-
-/* With SACK: segments from..to-1 have arrived. */
-#define SACKED(from, to)                                                                           \
-    {                                                                                              \
-        SEGMENT(from), SEGMENT(to)                                                                 \
-    }
 
 /* RFC2018-10, RFC2018-11, RFC2018-14, RFC6675-15, RFC6675-22 */
 TEST(with_sack_only_what_is_missing_goes_again_as_the_pipe_empties)

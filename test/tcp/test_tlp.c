@@ -1,0 +1,175 @@
+/* RFC 8985 section 7: probes where the end of a flight may be lost. */
+#include "common/loss.h"
+
+static void sends_tail(struct peer *p, int n)
+{
+    p->with.sackok = true;
+    sends_segments(p, n, (uint32_t)n * 1000);
+}
+
+/* RFC8985-19, RFC8985-20, RFC8985-24: two round trips and two ticks, where the timeout is 300 ms.
+ */
+TEST(the_last_of_several_segments_is_sent_again_after_two_round_trips)
+{
+    sends_tail(p, 3);
+    expects_after(200, 206, ACK, .seq = SEGMENT(3), .len = 1000);
+    expects_silence();
+}
+
+/* RFC8985-27, RFC8985-25: its SACK tells what else is missing. */
+TEST(the_ack_of_the_probe_brings_back_the_rest_of_the_tail)
+{
+    sends_tail(p, 3);
+    expects_after(200, 206, ACK, .seq = SEGMENT(3), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(3, 4)});
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(2), .sack = {SACKED(3, 4)});
+    expects(ACK, .seq = SEGMENT(2), .len = 1000);
+    sends(ACK, .ack = SEGMENT(4));
+    expects_silence();
+    holds_equal(status_of(retries), 0); /* no timeout */
+}
+
+/* RFC8985-20: 200 ms more for an ACK that may be delayed, but not later than the timeout. */
+TEST(a_lone_segment_is_given_time_for_a_delayed_ack)
+{
+    p->with.sackok = true;
+    p->with.mss = 1000;
+    p->config.policy.rto_min_ms = 1000;
+    establish_slowly(p);
+    writes(1000);
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+    expects_after(398, 404, ACK, .seq = SEGMENT(1), .len = 1000);
+}
+
+/* RFC8985-20, RFC8985-26 */
+TEST(a_probe_comes_no_later_than_the_timeout_and_the_timeout_counts_from_it)
+{
+    sends_tail(p, 1);
+    expects_after(298, 304, ACK, .seq = SEGMENT(1), .len = 1000);
+    expects_after(298, 304, ACK, .seq = SEGMENT(1), .len = 1000);
+    expects_after(598, 604, ACK, .seq = SEGMENT(1), .len = 1000);
+}
+
+/* RFC8985-23 */
+TEST(new_text_is_the_better_probe_even_beyond_the_congestion_window)
+{
+    p->with.sackok = true;
+    sends_segments(p, 10, 15000);
+    expects_after(200, 206, ACK, .seq = SEGMENT(11), .len = 1000);
+    expects_silence();
+    holds_equal(status_of(retransmitted_segs), 0);
+}
+
+/* RFC8985-24: a FIN is part of the last segment. */
+TEST(a_fin_is_probed_with)
+{
+    sends_tail(p, 2);
+    closes();
+    expects(FIN | ACK, .seq = SEGMENT(3));
+    expects_after(200, 206, FIN | ACK, .seq = SEGMENT(3));
+    after(100);
+    sends(ACK, .ack = SEGMENT(1), .sack = {{SEGMENT(3), SEGMENT(3) + 1}});
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+}
+
+/* RFC8985-21, RFC8985-22: then it is the turn of the timeout, from the first segment on. */
+TEST(there_is_no_second_probe_before_an_answer_to_the_first)
+{
+    sends_tail(p, 3);
+    expects_after(200, 206, ACK, .seq = SEGMENT(3), .len = 1000);
+    expects_after(296, 306, ACK, .seq = SEGMENT(1), .len = 1000);
+    expects_silence();
+}
+
+/* RFC8985-21: one in a round-trip sample: the ACK of what was sent twice is none. */
+TEST(there_is_no_second_probe_before_a_round_trip_was_measured)
+{
+    sends_tail(p, 1);
+    expects_after(298, 304, ACK, .seq = SEGMENT(1), .len = 1000);
+    after(10);
+    sends(ACK, .ack = SEGMENT(2));
+    writes(2000);
+    expects(ACK, .seq = SEGMENT(2), .len = 1000);
+    expects(ACK, .seq = SEGMENT(3), .len = 1000);
+    after(210);
+    expects_silence(); /* RFC8985-22 */
+    expects_after(200, 400, ACK, .seq = SEGMENT(2), .len = 1000);
+}
+
+/* RFC8985-28, RFC8985-29: the probe has repaired the one loss there was. */
+TEST(a_loss_that_a_probe_has_repaired_counts_as_congestion_once)
+{
+    sends_tail(p, 10);
+    expects_after(200, 206, ACK, .seq = SEGMENT(10), .len = 1000);
+    after(50);
+    sends(ACK, .ack = SEGMENT(11));
+    holds_equal(status_of(ssthresh), UINT32_MAX); /* it may still be the first copy */
+    writes(1000);
+    expects(ACK, .seq = SEGMENT(11), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(12));
+    holds(status_of(ssthresh) < UINT32_MAX);
+    holds(status_of(cwnd) <= status_of(ssthresh));
+    holds(!status_of(in_recovery));
+    uint32_t ssthresh = status_of(ssthresh);
+    writes(1000);
+    expects(ACK, .seq = SEGMENT(12), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(13));
+    holds_equal(status_of(ssthresh), ssthresh);
+}
+
+/* RFC8985-30, cases 1 and 2: both copies have arrived, nothing was lost. */
+TEST(a_probe_that_was_not_needed_costs_nothing)
+{
+    sends_tail(p, 10);
+    expects_after(200, 206, ACK, .seq = SEGMENT(10), .len = 1000);
+    after(50);
+    sends(ACK, .ack = SEGMENT(11));
+    sends(ACK, .ack = SEGMENT(11), .sack = {SACKED(10, 11)}); /* DSACK */
+    writes(1000);
+    expects(ACK, .seq = SEGMENT(11), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(12));
+    holds_equal(status_of(ssthresh), UINT32_MAX);
+}
+
+/* RFC8985-19, RFC8985-37: what is SACKED is RACK's affair. */
+TEST(nothing_is_probed_while_something_is_sacked)
+{
+    p->config.policy.rack = true;
+    sends_tail(p, 3);
+    after(100);
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, 3)});
+    expects_after(20, 30, ACK, .seq = SEGMENT(1), .len = 1000); /* RACK */
+    after(250);
+    expects_silence(); /* a probe would have come after 200 ms */
+}
+
+TEST(policy_and_peers_without_sack_have_no_probes)
+{
+    p->config.policy.tlp = false;
+    sends_tail(p, 3);
+    expects_after(296, 304, ACK, .seq = SEGMENT(1), .len = 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(the_last_of_several_segments_is_sent_again_after_two_round_trips),
+        V4(the_ack_of_the_probe_brings_back_the_rest_of_the_tail),
+        V4(a_lone_segment_is_given_time_for_a_delayed_ack),
+        V4(a_probe_comes_no_later_than_the_timeout_and_the_timeout_counts_from_it),
+        V4(new_text_is_the_better_probe_even_beyond_the_congestion_window),
+        V4(a_fin_is_probed_with),
+        V4(there_is_no_second_probe_before_an_answer_to_the_first),
+        V4(there_is_no_second_probe_before_a_round_trip_was_measured),
+        V4(a_loss_that_a_probe_has_repaired_counts_as_congestion_once),
+        V4(a_probe_that_was_not_needed_costs_nothing),
+        V4(nothing_is_probed_while_something_is_sacked),
+        V4(policy_and_peers_without_sack_have_no_probes),
+    };
+    return cmocka_run_group_tests_name("loss probes", tests, NULL, NULL);
+}

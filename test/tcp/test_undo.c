@@ -1,0 +1,217 @@
+/* RFC 5682, RFC 3522 and RFC 4015, RFC 3708: what is taken back when nothing was lost. */
+#include "common/loss.h"
+
+static uint32_t clock_now(struct peer *p)
+{
+    return p->c->ts_echo; /* TSval of the newest segment that the peer has seen */
+}
+
+/* RFC5682-1: two new segments after the first ACK, then an ACK for what left before the timeout. */
+TEST(a_timeout_is_taken_back_when_what_left_before_it_arrives_after_all)
+{
+    p->with.sackok = true;
+    p->config.policy.tlp = false;
+    sends_segments(p, 10, 30000);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    after(10);
+    sends(ACK, .ack = SEGMENT(2));
+    expects(ACK, .seq = SEGMENT(11), .len = 1000); /* (2b) instead of segment 2 */
+    expects(ACK, .seq = SEGMENT(12), .len = 1000);
+    expects_silence();
+    sends(ACK, .ack = SEGMENT(3)); /* (3b) */
+    holds(!status_of(in_recovery));
+    holds(status_of(ssthresh) >= 10000); /* RFC 4015: pipe_prev */
+    holds(status_of(cwnd) >= 10000);
+    int64_t next = 13;
+    while (p->n_seen != 0)
+        expects(ACK, .seq = SEGMENT(next++), .len = 1000); /* nothing of 2 .. 10 again */
+    holds_equal(status_of(retransmitted_segs), 1);
+}
+
+/* RFC5682-1, (3a): duplicates only: it was a loss. */
+TEST(a_timeout_stands_when_only_what_left_after_it_arrives)
+{
+    p->with.sackok = true;
+    p->config.policy.tlp = false;
+    sends_segments(p, 10, 30000);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(2));
+    expects(ACK, .seq = SEGMENT(11), .len = 1000);
+    expects(ACK, .seq = SEGMENT(12), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(2), .sack = {SACKED(11, 12)});
+    holds(status_of(in_recovery));
+    holds_equal(status_of(ssthresh), 5000);
+    expects(ACK, .seq = SEGMENT(2), .len = 1000);
+}
+
+/* RFC5682-1, (1): no new text where a recovery was under way. */
+TEST(a_timeout_within_a_recovery_is_not_doubted)
+{
+    p->with.sackok = true;
+    sends_segments(p, 10, 10000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, 5)});
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+    writes(20000);
+    peer_forget(p);
+    expects_after(250, 400, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(2));
+    expects(ACK, .seq = SEGMENT(2), .len = 1000);
+}
+
+/* RFC 5682 2.1, RFC5682-1: the same without SACK. */
+TEST(a_timeout_is_taken_back_without_sack_too)
+{
+    sends_segments(p, 10, 30000);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(2));
+    expects(ACK, .seq = SEGMENT(11), .len = 1000);
+    expects(ACK, .seq = SEGMENT(12), .len = 1000);
+    sends(ACK, .ack = SEGMENT(3));
+    holds(!status_of(in_recovery));
+    holds(status_of(cwnd) >= 10000);
+}
+
+TEST(policy_may_leave_timeouts_as_they_are)
+{
+    p->config.policy.frto = false;
+    sends_segments(p, 10, 30000);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(2));
+    expects(ACK, .seq = SEGMENT(2), .len = 1000);
+}
+
+/* With timestamps, ten segments of 988 octets in flight, and a timeout. */
+static void times_out_with_timestamps(struct peer *p)
+{
+    p->with.sackok = true;
+    p->with.tsval = 1000;
+    p->with.mss = 1012;
+    p->config.policy.tlp = false;
+    establish_slowly(p);
+    writes(10000);
+    for (int i = 1; i <= 10; i++)
+        expects(ACK, .seq = SEGMENT(i), .len = 1000);
+}
+
+/* RFC 3522 3.2, RFC 4015: the first ACK echoes what left before the repetition.  RFC9438-20 */
+TEST(an_echo_of_the_first_copy_takes_the_timeout_back_at_once)
+{
+    times_out_with_timestamps(p);
+    uint32_t first = clock_now(p);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    holds_equal(status_of(cwnd), 1000);
+    sends(ACK, .ack = SEGMENT(2), .tsval = 1300, .tsecr = PEER_NUMBER(0) + first);
+    holds(!status_of(in_recovery));
+    holds_equal(status_of(cwnd), 10000); /* FlightSize and what was acknowledged */
+    holds(status_of(ssthresh) >= 10000);
+    expects_silence(); /* and nothing is sent again */
+}
+
+/* RFC 3522 3.2 (4): no other timestamp does. */
+TEST(an_echo_of_the_repetition_leaves_the_timeout)
+{
+    times_out_with_timestamps(p);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(2), .tsval = 1300, .tsecr = PEER_NUMBER(0) + clock_now(p));
+    holds(status_of(in_recovery));
+    holds_equal(status_of(ssthresh), 5000);
+}
+
+/* RFC 3522 3.2 (5): the first copy had come, and all ACKs of the flight were lost. */
+TEST(a_dsack_beside_the_echo_says_that_acks_were_lost)
+{
+    times_out_with_timestamps(p);
+    uint32_t first = clock_now(p);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(6), .tsval = 1300, .tsecr = PEER_NUMBER(0) + first,
+          .sack = {SACKED(1, 2)});
+    holds_equal(status_of(ssthresh), 5000);
+    holds(status_of(cwnd) < 10000);
+}
+
+/* RFC 4015 3.4: "MUST refrain". */
+TEST(an_echo_of_congestion_forbids_to_take_anything_back)
+{
+    p->config.policy.ecn = HF_ECN_ASK;
+    p->config.policy.tlp = false;
+    p->with.mss = 1012;
+    opens();
+    expects(SYN | ECE | CWR);
+    after(100);
+    sends(SYN | ACK | ECE, .seq = IRS, .ack = ISS + 1, .mss = 1012, .sackok = true, .tsval = 1000);
+    expects(ACK);
+    writes(10000);
+    for (int i = 1; i <= 10; i++)
+        expects(ACK, .seq = SEGMENT(i), .len = 1000);
+    uint32_t first = clock_now(p);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK | ECE, .ack = SEGMENT(2), .tsval = 1300, .tsecr = PEER_NUMBER(0) + first);
+    holds(status_of(cwnd) < 10000);
+}
+
+static void repeats_one_for_nothing(struct peer *p)
+{
+    p->with.sackok = true;
+    sends_segments(p, 10, 20000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, 5)});
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+    holds_equal(status_of(ssthresh), 5000);
+}
+
+/* RFC 3708: what was sent again is reported as having come twice. */
+TEST(a_dsack_for_all_that_was_repeated_restores_the_window)
+{
+    repeats_one_for_nothing(p);
+    after(5);
+    sends(ACK, .ack = SEGMENT(11)); /* it was late */
+    holds_equal(status_of(cwnd), 5000);
+    peer_forget(p); /* new text */
+    after(95);
+    sends(ACK, .ack = SEGMENT(11), .sack = {SACKED(1, 2)});
+    holds_equal(status_of(cwnd), 10000);
+    holds_equal(status_of(ssthresh), UINT32_MAX);
+    peer_forget(p);
+}
+
+/* RFC2883-7: below SND.UNA, but not below its own ACK field: an ACK that was overtaken. */
+TEST(an_old_ack_with_sack_blocks_is_no_dsack)
+{
+    repeats_one_for_nothing(p);
+    sends(ACK, .ack = SEGMENT(11));
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, 4)});
+    holds_equal(status_of(cwnd), 5000);
+    peer_forget(p);
+}
+
+TEST(policy_may_leave_reductions_as_they_are)
+{
+    p->config.policy.undo = false;
+    repeats_one_for_nothing(p);
+    sends(ACK, .ack = SEGMENT(11));
+    sends(ACK, .ack = SEGMENT(11), .sack = {SACKED(1, 2)});
+    holds_equal(status_of(cwnd), 5000);
+    peer_forget(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(a_timeout_is_taken_back_when_what_left_before_it_arrives_after_all),
+        V4(a_timeout_stands_when_only_what_left_after_it_arrives),
+        V4(a_timeout_within_a_recovery_is_not_doubted),
+        V4(a_timeout_is_taken_back_without_sack_too),
+        V4(policy_may_leave_timeouts_as_they_are),
+        BOTH(an_echo_of_the_first_copy_takes_the_timeout_back_at_once),
+        V4(an_echo_of_the_repetition_leaves_the_timeout),
+        V4(a_dsack_beside_the_echo_says_that_acks_were_lost),
+        V4(an_echo_of_congestion_forbids_to_take_anything_back),
+        V4(a_dsack_for_all_that_was_repeated_restores_the_window),
+        V4(an_old_ack_with_sack_blocks_is_no_dsack),
+        V4(policy_may_leave_reductions_as_they_are),
+    };
+    return cmocka_run_group_tests_name("undo", tests, NULL, NULL);
+}

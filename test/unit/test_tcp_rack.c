@@ -1,0 +1,378 @@
+/* RFC 8985 section 6: what RACK knows, what it takes for lost, and when. */
+#include "tcp_loss.h"
+
+enum { RTT_MS = 100, RTT_US = 100000 };
+
+/* A connection that uses RACK, with a round trip of 100 ms. */
+static void begin_rack(struct bench *t)
+{
+    begin(t, F_SACK);
+    t->b->policy.rack = t->b->policy.tlp = true;
+    t->tcb->srtt_us = RTT_US;
+    t->tcb->rttvar_us = RTT_US / 2;
+    tally_of(&t->tcp, t->tcb)->min_rtt_us = RTT_US;
+}
+
+static void wait(struct bench *t, uint32_t ms)
+{
+    bench_time(t, t->tcp.now_ms + ms);
+}
+
+static uint32_t lost(struct bench *t)
+{
+    return queue_of(t)->sum[SUM_LOST].segs;
+}
+
+/* What the timer would find now. */
+static uint32_t lost_by_now(struct bench *t)
+{
+    tcp_recovery_on_rack_timer(&t->tcp, t->tcb);
+    return lost(t);
+}
+
+/* RFC8985-1, RFC8985-2, RFC8985-32: with SACK, where policy does not prefer RFC 6675; never both.
+ */
+static void rack_is_for_peers_with_sack(void **state)
+{
+    (void)state;
+    struct bench t;
+    struct hf_config config;
+    hf_config_default(&config, 1);
+    assert_true(config.policy.rack);
+    begin_rack(&t);
+    assert_true(tcp_rack_used(&t.tcp, t.tcb));
+    t.tcb->flags = 0;
+    assert_false(tcp_rack_used(&t.tcp, t.tcb));
+    bench_end(&t);
+    for (uint32_t rack = 0; rack < 2; rack++) { /* three stretches: enough for RFC 6675 alone */
+        begin_rack(&t);
+        t.b->policy.rack = rack;
+        t.tcb->modes |= M_REORDERED; /* so that RACK takes its time */
+        sends(&t, 20);
+        wait(&t, RTT_MS);
+        acks(&t, 1, 3, (const uint32_t[][2]){{6, 6}, {4, 4}, {2, 2}});
+        assert_int_equal(lost(&t), rack ? 0 : 1);
+        bench_end(&t);
+    }
+}
+
+/* RFC8985-3, RFC8985-5, RFC8985-25 */
+static void a_record_knows_when_it_left_last_and_whether_twice(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 1);
+    t.tcp.now_us += 10;
+    sends(&t, 1);
+    const struct sent *first = sent_at(&t.tcp, queue_of(&t)->sent_first);
+    const struct sent *second = sent_at(&t.tcp, queue_of(&t)->sent_last);
+    assert_ptr_not_equal(first, second);
+    assert_int_equal(second->sent_us - first->sent_us, 10);
+    assert_int_equal(first->flags, 0);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 2);
+    wait(&t, RTT_MS);
+    assert_int_equal(lost_by_now(&t), 1);
+    assert_int_equal(first->flags, SENT_LOST);
+    wait(&t, 1);
+    repeats(&t, 1);
+    assert_int_equal(first->flags, SENT_LOST | SENT_AGAIN | SENT_TWICE);
+    assert_int_equal(first->sent_us, t.tcp.now_us);
+    assert_int_equal(first->times, 1);
+    bench_end(&t);
+}
+
+/* RFC8985-8, RFC8985-11, RFC8985-14, RFC8985-15: of ten sent at one time the fifth has arrived; a
+ * quarter of the round trip later the four before it are lost, and not a tick before that. */
+static void what_left_before_what_arrived_is_lost_when_the_window_has_passed(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 5, 5);
+    assert_int_equal(lost(&t), 0);
+    assert_int_equal(queue_of(&t)->timer, TIMER_RACK);
+    assert_int_equal(queue_of(&t)->rto_at_ms, t.tcp.now_ms + 27); /* 25 ms and two ticks */
+    wait(&t, 24);
+    assert_int_equal(lost_by_now(&t), 0);
+    wait(&t, 1);
+    assert_int_equal(lost_by_now(&t), 4);
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_FAST);
+    assert_int_equal(queue_of(&t)->timer, TIMER_RTO); /* RFC8985-31: it has its place again */
+    bench_end(&t);
+}
+
+/* RFC8985-10: three SACKed segments are enough, but only where nothing was ever out of order. */
+static void three_sacked_segments_end_the_waiting_unless_there_is_reordering(void **state)
+{
+    (void)state;
+    struct bench t;
+    for (uint32_t reordered = 0; reordered < 2; reordered++) {
+        begin_rack(&t);
+        t.tcb->modes |= reordered ? M_REORDERED : 0;
+        sends(&t, 10);
+        wait(&t, RTT_MS);
+        acks_block(&t, 1, 2, 3);
+        assert_int_equal(lost(&t), 0);
+        acks_block(&t, 1, 2, 4);
+        assert_int_equal(lost(&t), reordered ? 0 : 1);
+        acks(&t, 1, 2, (const uint32_t[][2]){{6, 6}, {2, 4}}); /* and within recovery */
+        assert_int_equal(lost(&t), reordered ? 0 : 2);
+        bench_end(&t);
+    }
+}
+
+/* RFC8985-36 */
+static void without_a_round_trip_there_is_no_waiting(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 3);
+    tally_of(&t.tcp, t.tcb)->min_rtt_us = 0;
+    t.tcb->srtt_us = 0;
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 2);
+    assert_int_equal(lost(&t), 1);
+    bench_end(&t);
+}
+
+/* RFC8985-9: what was sent once and arrives below what has arrived; not what was sent again. */
+static void segments_that_were_overtaken_are_remembered(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 6, 6);
+    assert_false(t.tcb->modes & M_REORDERED);
+    acks(&t, 1, 2, (const uint32_t[][2]){{2, 2}, {6, 6}});
+    assert_true(t.tcb->modes & M_REORDERED);
+    assert_int_equal(queue_of(&t)->reordering, 5); /* segments, 2 .. 6 */
+    bench_end(&t);
+    begin_rack(&t);
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 4);
+    repeats(&t, 1);
+    wait(&t, RTT_MS);
+    acks(&t, 5, 0, NULL);
+    assert_false(t.tcb->modes & M_REORDERED);
+    /* One ACK that tells of two stretches at once tells nothing of their order. */
+    acks(&t, 5, 2, (const uint32_t[][2]){{9, 9}, {7, 7}});
+    assert_false(t.tcb->modes & M_REORDERED);
+    bench_end(&t);
+}
+
+static void dsack_round(struct bench *t, bool dsack, bool recovered)
+{
+    t->tcp.news = (struct ack_news){.dsack = dsack};
+    tcp_rack_adapt(&t->tcp, t->tcb, recovered);
+}
+
+/* RFC8985-4, RFC8985-13 */
+static void
+the_window_grows_by_rounds_with_a_dsack_and_shrinks_after_sixteen_recoveries(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    const struct active *active = queue_of(&t);
+    for (uint32_t round = 2; round <= 4; round++) {
+        sends(&t, 1);
+        dsack_round(&t, true, false);
+        assert_int_equal(active->reo_mult, round);
+        dsack_round(&t, true, false); /* in the same round */
+        assert_int_equal(active->reo_mult, round);
+        acks(&t, round, 0, NULL);
+    }
+    for (uint32_t i = 0; i < 15; i++) {
+        dsack_round(&t, false, true);
+        dsack_round(&t, false, false);
+        assert_int_equal(active->reo_mult, 4);
+    }
+    dsack_round(&t, false, true);
+    assert_int_equal(active->reo_mult, 1);
+    bench_end(&t);
+}
+
+/* RFC8985-12: up to SRTT. */
+static void the_window_is_never_longer_than_the_smoothed_round_trip(void **state)
+{
+    (void)state;
+    static const uint32_t cases[][2] = {{1, 25}, {3, 75}, {4, 100}, {200, 100}};
+    for (uint32_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench t;
+        begin_rack(&t);
+        t.tcb->modes |= M_REORDERED;
+        queue_of(&t)->reo_mult = (uint8_t)cases[i][0];
+        sends(&t, 2);
+        wait(&t, RTT_MS);
+        acks_block(&t, 1, 2, 2);
+        wait(&t, cases[i][1] - 1);
+        assert_int_equal(lost_by_now(&t), 0);
+        wait(&t, 1);
+        assert_int_equal(lost_by_now(&t), 1);
+        bench_end(&t);
+    }
+}
+
+/* RFC8985-6 */
+static void the_least_round_trip_is_that_of_the_last_five_minutes(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    const uint32_t *min_rtt_us = &tally_of(&t.tcp, t.tcb)->min_rtt_us;
+    tcp_rack_min_rtt(&t.tcp, t.tcb, 10000);
+    tcp_rack_min_rtt(&t.tcp, t.tcb, 110000);
+    assert_int_equal(*min_rtt_us, 10000);
+    wait(&t, 300000);
+    tcp_rack_min_rtt(&t.tcp, t.tcb, 110000);
+    assert_int_equal(*min_rtt_us, 10000);
+    wait(&t, 1);
+    tcp_rack_min_rtt(&t.tcp, t.tcb, 110000);
+    assert_int_equal(*min_rtt_us, 110000);
+    bench_end(&t);
+}
+
+/* RFC8985-7: an ACK sooner than any round trip, or with an older echo, is for the first copy. */
+static void the_arrival_of_an_earlier_copy_says_nothing_of_the_later_one(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct bench t;
+        begin_rack(&t);
+        sends(&t, 10);
+        wait(&t, RTT_MS);
+        acks_block(&t, 1, 2, 4);
+        repeats(&t, 1);
+        uint32_t rtt_us = queue_of(&t)->rack_rtt_us;
+        wait(&t, i == 0 ? 1 : RTT_MS + 10);
+        struct segment seg = {.seq = t.tcb->rcv.nxt,
+                              .ack = seq(segment(5)),
+                              .ctl = ACK,
+                              .wnd = t.tcb->snd.wnd,
+                              .opt = {.present = i == 1 ? OPT_TS : 0}};
+        seg.opt.ts_ecr = t.tcp.now_ms - RTT_MS - 12;
+        t.tcb->flags |= F_TS;
+        tcp_take_ack(&t.tcp, t.tcb, &seg, true);
+        bool taken = queue_of(&t)->rack_rtt_us != rtt_us;
+        assert_int_equal(taken, i == 2);
+        bench_end(&t);
+    }
+}
+
+/* RFC8985-16: new text that left after the repetition has arrived, the repetition has not. */
+static void a_repetition_that_is_lost_is_found_without_a_timeout(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 4);
+    repeats(&t, 1);
+    wait(&t, 1);
+    sends(&t, 1);
+    acks_block(&t, 1, 2, 10); /* what left before the repetition proves nothing */
+    repeats_nothing(&t);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 11);
+    repeats(&t, 1);
+    assert_int_equal(sent_at(&t.tcp, queue_of(&t)->sent_first)->times, 2);
+    bench_end(&t);
+}
+
+/* RFC8985-17 */
+static void a_timeout_leaves_alone_what_left_just_before_it(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 1);
+    wait(&t, RTT_MS);
+    acks(&t, 2, 0, NULL); /* RACK.rtt: 100 ms */
+    sends(&t, 4);
+    wait(&t, 299);
+    sends(&t, 3);
+    wait(&t, 1);
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    assert_int_equal(lost(&t), 4);
+    assert_int_equal(tcp_sent_pipe(queue_of(&t)), 3 * M);
+    repeats(&t, 2); /* the first goes in any case */
+    bench_end(&t);
+}
+
+/* RFC8985-33 */
+static void what_is_lost_waits_until_the_window_has_room(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 8, 10); /* seven are lost at once */
+    assert_int_equal(lost(&t), 7);
+    repeats(&t, 1);
+    t.tcb->cwnd = M; /* as PRR might have it */
+    repeats_nothing(&t);
+    t.tcb->cwnd = 2 * M;
+    repeats(&t, 2);
+    repeats_nothing(&t);
+    bench_end(&t);
+}
+
+/* RFC8985-18, RFC8985-31, RFC8985-37: one timer; no probe while something is SACKed or in recovery.
+ */
+static void there_is_one_timer_and_no_probe_where_rack_is_at_work(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    const struct active *active = queue_of(&t);
+    sends(&t, 10);
+    tcp_text_was_sent(&t.tcp, t.tcb, M);
+    assert_int_equal(active->timer, TIMER_TLP);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 2);
+    assert_int_equal(active->timer, TIMER_RACK);
+    sends(&t, 1);
+    tcp_text_was_sent(&t.tcp, t.tcb, M); /* with something SACKed */
+    assert_int_equal(active->timer, TIMER_RACK);
+    queue_of(&t)->tlp_out = 1;
+    acks_block(&t, 1, 2, 4);
+    assert_int_equal(active->recovery, RECOVERY_FAST);
+    assert_int_equal(active->tlp_out, 0);
+    assert_int_equal(active->timer, TIMER_RTO);
+    sends(&t, 1);
+    tcp_text_was_sent(&t.tcp, t.tcb, M); /* in recovery */
+    assert_int_equal(active->timer, TIMER_RTO);
+    bench_end(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rack_is_for_peers_with_sack),
+        cmocka_unit_test(a_record_knows_when_it_left_last_and_whether_twice),
+        cmocka_unit_test(what_left_before_what_arrived_is_lost_when_the_window_has_passed),
+        cmocka_unit_test(three_sacked_segments_end_the_waiting_unless_there_is_reordering),
+        cmocka_unit_test(without_a_round_trip_there_is_no_waiting),
+        cmocka_unit_test(segments_that_were_overtaken_are_remembered),
+        cmocka_unit_test(
+            the_window_grows_by_rounds_with_a_dsack_and_shrinks_after_sixteen_recoveries),
+        cmocka_unit_test(the_window_is_never_longer_than_the_smoothed_round_trip),
+        cmocka_unit_test(the_least_round_trip_is_that_of_the_last_five_minutes),
+        cmocka_unit_test(the_arrival_of_an_earlier_copy_says_nothing_of_the_later_one),
+        cmocka_unit_test(a_repetition_that_is_lost_is_found_without_a_timeout),
+        cmocka_unit_test(a_timeout_leaves_alone_what_left_just_before_it),
+        cmocka_unit_test(what_is_lost_waits_until_the_window_has_room),
+        cmocka_unit_test(there_is_one_timer_and_no_probe_where_rack_is_at_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
