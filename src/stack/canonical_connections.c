@@ -210,7 +210,7 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
                  1);
     put_recovery(c, tcb, a);
     put_growth(c, tcb, &a->growth);
-    canon_32(c, a->rtt_timed ? seq_len(tcb->iss, a->rtt_seq) : 0);
+    canon_32(c, seq_len(tcb->iss, seq_max(a->rtt_seq, tcb->snd.una)));
     canon_32(c, a->rtt_timed ? c->st->tcp.now_us - a->rtt_start_us : 0);
     canon_32(c, a->cwr_passed ? 0 : seq_len(tcb->iss, a->cwr_end));
     canon_number(c, (unsigned)a->cwr_passed | (unsigned)a->ecn_waits << 1, 1);

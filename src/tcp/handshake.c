@@ -411,6 +411,7 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
         active_of(tcp, tcb)->send.at = tcb->snd.nxt;
         active_of(tcp, tcb)->rxt.at = active_of(tcp, tcb)->rack_fack = tcb->snd.una;
         active_of(tcp, tcb)->cwr_end = tcb->snd.nxt;
+        active_of(tcp, tcb)->rtt_seq = tcb->snd.una;
         tcp_set_state(tcb, HF_SYN_RECEIVED);
         tcp_owe(tcp, tcb, HF_OWES_SYN);
         tcp_rto_start(tcp, tcb);

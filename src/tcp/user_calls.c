@@ -35,7 +35,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     active->send.at = tcb->snd.nxt;
     active->rxt.at = tcb->snd.una;
     active->snd_sml = tcb->snd.una;
-    active->recover = active->rack_fack = tcb->snd.una;
+    active->recover = active->rack_fack = active->rtt_seq = tcb->snd.una;
     active->cwr_end = tcb->snd.nxt;
     active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     tcp_set_state(tcb, HF_SYN_SENT);

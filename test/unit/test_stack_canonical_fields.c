@@ -1,0 +1,261 @@
+/* hf_canonical, field by field: whatever a connection goes by changes the octets. */
+#include "unit/stack_pair.h"
+
+#include "stack/stack.h"
+
+enum { ROOM = 32768 };
+
+struct form {
+    uint64_t len;
+    uint8_t octets[ROOM];
+};
+
+static struct form first, now;
+static struct pair pair;
+
+static void take(struct form *form)
+{
+    form->len = hf_canonical(pair.a.stack, &pair.a.env, form->octets, ROOM);
+    assert_in_range(form->len, 1, ROOM);
+}
+
+/* After a change of what `name` calls. */
+static void differs(const char *name)
+{
+    take(&now);
+    if (now.len == first.len && memcmp(now.octets, first.octets, now.len) == 0) {
+        fail_msg("%s has changed, and the octets have not", name);
+    }
+}
+
+/* One more in a number, and back. */
+#define DIFFERS(record, field)                                                                     \
+    do {                                                                                           \
+        (record)->field++;                                                                         \
+        differs(#record " " #field);                                                               \
+        (record)->field--;                                                                         \
+    } while (0)
+
+#define TURNED(record, bit)                                                                        \
+    do {                                                                                           \
+        (record)->bit = !(record)->bit;                                                            \
+        differs(#record " " #bit);                                                                 \
+        (record)->bit = !(record)->bit;                                                            \
+    } while (0)
+
+/* A connection with text both ways that has not been read, and everything that may be said of it
+ * set, so that each field means something. */
+static void begin(struct stack *st, struct tcb **tcb)
+{
+    struct hf_config config;
+    static const uint8_t text[8000];
+    hf_config_default(&config, 4);
+    pair_begin_with(&pair, &config, 3, 5000000000);
+    connect_pair(&pair);
+    assert_true(hf_send(pair.b.stack, &pair.b.env, pair.client, text, 3000, 0) == 3000);
+    exchange(&pair);
+    assert_true(hf_send(pair.a.stack, &pair.a.env, pair.server, text, 8000, 0) == 8000);
+    stack_look(st, pair.a.stack, &pair.a.env);
+    *tcb = stack_tcb_of(st, pair.server);
+    assert_non_null(*tcb);
+    struct active *active = active_of(&st->tcp, *tcb);
+    assert_non_null(active);
+    (*tcb)->flags |= F_TS | F_URGENT | F_CHALLENGED;
+    (*tcb)->challenge_ms = st->tcp.now_ms - 10;
+    (*tcb)->last_snd_ms = st->tcp.now_ms - 10;
+    (*tcb)->long_at_ms = st->tcp.now_ms + 1000;
+    tally_of(&st->tcp, *tcb)->last_ack_ms = st->tcp.now_ms - 10;
+    active->recovery = RECOVERY_FAST;
+    active->timer = TIMER_TLP;
+    active->snd_urgent = active->rtt_timed = active->fin_held = active->dsack = 1;
+    active->recovered = active->rack_any = active->dsack_round = active->tlp_out = 1;
+    active->undo_armed = active->undo_sent = 1;
+    active->ptb_mtu = 600;
+    active->rtt_seq = seq_add((*tcb)->snd.una, 10);
+    active->rto_at_ms = active->delack_at_ms = st->tcp.now_ms + 1000;
+    active->pace_at_ms = active->unacked_since_ms = st->tcp.now_ms + 1000;
+    struct growth *growth = &active->growth;
+    growth->max_flight = growth->computed_cwnd = 1000;
+    growth->stage.t_epoch_ms = growth->undo_stage.t_epoch_ms = st->tcp.now_ms;
+    growth->rounds = growth->limited = growth->full = 1;
+}
+
+static void numbers_of_the_connection(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct tally *tally = tally_of(&st.tcp, tcb);
+    take(&first);
+    DIFFERS(tcb, rcv.nxt.v);
+    DIFFERS(tcb, rcv.wnd);
+    DIFFERS(tcb, snd.una.v);
+    DIFFERS(tcb, snd.nxt.v);
+    DIFFERS(tcb, snd.wnd);
+    DIFFERS(tcb, snd.wl1.v);
+    DIFFERS(tcb, snd.wl2.v);
+    DIFFERS(tcb, max_snd_wnd);
+    DIFFERS(tcb, ts_recent);
+    DIFFERS(tcb, last_ack_sent.v);
+    DIFFERS(tcb, srtt_us);
+    DIFFERS(tcb, rttvar_us);
+    DIFFERS(tcb, cwnd);
+    DIFFERS(tcb, ssthresh);
+    DIFFERS(tcb, rcv_buf);
+    DIFFERS(tcb, snd_buf);
+    DIFFERS(tcb, ttl);
+    DIFFERS(tcb, tos);
+    tcb->flags ^= F_NODELAY;
+    differs("tcb flags");
+    tcb->flags ^= F_NODELAY;
+    DIFFERS(tcb, modes);
+    DIFFERS(tcb, owes);
+    DIFFERS(tcb, events);
+    DIFFERS(tcb, last_snd_ms);
+    DIFFERS(tcb, snd_mss);
+    DIFFERS(tcb, peer_mss);
+    DIFFERS(tcb, pmtu);
+    DIFFERS(tcb, rcv_mss);
+    DIFFERS(tcb, quick_acks);
+    DIFFERS(tcb, retries);
+    DIFFERS(tcb, error);
+    DIFFERS(tcb, long_at_ms);
+    DIFFERS(tcb, challenge_ms);
+    DIFFERS(tally, min_rtt_us);
+    DIFFERS(tally, cc_keep[0]);
+    DIFFERS(tally, last_ack_ms);
+    DIFFERS(tally, max_segment);
+    TURNED(tcb, snd_wscale);
+    TURNED(tcb, rcv_wscale);
+    pair_end(&pair);
+}
+
+static void numbers_of_what_is_under_way(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct active *active = active_of(&st.tcp, tcb);
+    take(&first);
+    DIFFERS(active, send.at.v);
+    DIFFERS(active, snd_up.v);
+    DIFFERS(active, snd_sml.v);
+    DIFFERS(active, recover.v);
+    DIFFERS(active, rescue.v);
+    DIFFERS(active, recovery);
+    DIFFERS(active, dup_acks);
+    DIFFERS(active, backoff);
+    DIFFERS(active, unpushed);
+    DIFFERS(active, timer);
+    DIFFERS(active, frto);
+    DIFFERS(active, probe);
+    DIFFERS(active, reo_mult);
+    DIFFERS(active, reo_persist);
+    DIFFERS(active, reordering);
+    DIFFERS(active, rack_sent_us);
+    DIFFERS(active, rack_end.v);
+    DIFFERS(active, rack_rtt_us);
+    DIFFERS(active, rack_fack.v);
+    DIFFERS(active, rack_round.v);
+    DIFFERS(active, tlp_end.v);
+    DIFFERS(active, prr_delivered);
+    DIFFERS(active, prr_out);
+    DIFFERS(active, prr_flight);
+    DIFFERS(active, undo_cwnd);
+    DIFFERS(active, undo_ssthresh);
+    DIFFERS(active, undo_bytes);
+    DIFFERS(active, undo_ms);
+    DIFFERS(active, undo_left.v);
+    DIFFERS(active, rtt_seq.v);
+    DIFFERS(active, rtt_start_us);
+    DIFFERS(active, cwr_end.v);
+    DIFFERS(active, rto_at_ms);
+    DIFFERS(active, rto_from_ms);
+    DIFFERS(active, persist);
+    DIFFERS(active, unacked_since_ms);
+    DIFFERS(active, ptb_mtu);
+    DIFFERS(active, ptb_seq.v);
+    DIFFERS(active, dsack_left.v);
+    DIFFERS(active, dsack_right.v);
+    DIFFERS(active, fin_seq.v);
+    DIFFERS(active, rcv_up.v);
+    DIFFERS(active, delack_at_ms);
+    DIFFERS(active, pace_at_ms);
+    DIFFERS(active, unacked_bytes);
+    DIFFERS(active, dup_owed);
+    DIFFERS(active, sq_skip);
+    DIFFERS(active, rq_skip);
+    DIFFERS(active, resend);
+    TURNED(active, snd_urgent);
+    TURNED(active, rtt_timed);
+    TURNED(active, fin_held);
+    TURNED(active, dsack);
+    TURNED(active, push_now);
+    TURNED(active, no_push);
+    TURNED(active, recovered);
+    TURNED(active, rescued);
+    TURNED(active, rack_any);
+    TURNED(active, dsack_round);
+    TURNED(active, tlp_out);
+    TURNED(active, tlp_again);
+    TURNED(active, undo_armed);
+    TURNED(active, undo_sent);
+    TURNED(active, rtt_anew);
+    TURNED(active, cwr_passed);
+    TURNED(active, ecn_waits);
+    pair_end(&pair);
+}
+
+static void numbers_of_congestion_control(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct growth *growth = &active_of(&st.tcp, tcb)->growth;
+    take(&first);
+    DIFFERS(growth, max_flight);
+    DIFFERS(growth, round_end.v);
+    DIFFERS(growth, counted);
+    DIFFERS(growth, stage.t_epoch_ms);
+    DIFFERS(growth, stage.k_ms);
+    DIFFERS(growth, stage.origin);
+    DIFFERS(growth, stage.w_est);
+    DIFFERS(growth, stage.cwnd_prior);
+    DIFFERS(growth, undo_stage.t_epoch_ms);
+    DIFFERS(growth, undo_stage.k_ms);
+    DIFFERS(growth, undo_stage.origin);
+    DIFFERS(growth, undo_stage.w_est);
+    DIFFERS(growth, undo_stage.cwnd_prior);
+    DIFFERS(growth, undo_w_max);
+    DIFFERS(growth, w_est_acked);
+    DIFFERS(growth, per_smss);
+    DIFFERS(growth, computed_cwnd);
+    DIFFERS(growth, computed_ms);
+    DIFFERS(growth, grown_ms);
+    DIFFERS(growth, limited_ms);
+    DIFFERS(growth, limited);
+    DIFFERS(growth, full_end.v);
+    DIFFERS(growth, rounds);
+    DIFFERS(growth, samples);
+    DIFFERS(growth, css);
+    DIFFERS(growth, window_end.v);
+    DIFFERS(growth, round_start_us);
+    DIFFERS(growth, last_ack_us);
+    DIFFERS(growth, round_rtt_us);
+    DIFFERS(growth, last_rtt_us);
+    DIFFERS(growth, baseline_us);
+    pair_end(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_of_the_connection),
+        cmocka_unit_test(numbers_of_what_is_under_way),
+        cmocka_unit_test(numbers_of_congestion_control),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
