@@ -173,6 +173,127 @@ TEST(datagrams_in_fragments_have_numbers_of_their_own)
     holds(idents[0] != 0 && idents[0] != idents[1]);
 }
 
+/* RFC 5227 3: an announcement with another link address is at most a reason to ask. */
+TEST(an_announced_change_of_a_link_address_is_asked_about)
+{
+    static const uint8_t other[6] = {2, 0, 0, 0, 0, 77};
+    uint8_t frame[ETH + WIRE_ARP_BYTES];
+    p->ethernet = p->ask = true;
+    opens();
+    peer_taken(p, peer_take(p, 0));
+    answers_arp(p);
+    expects(SYN);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1);
+    expects(ACK);
+    for (int changed = 0; changed < 2; changed++) {
+        struct wire_eth eth = {.type = WIRE_ETH_ARP};
+        struct wire_arp arp = {.op = 1};
+        memset(eth.dst, 0xff, 6);
+        memcpy(eth.src, changed ? other : p->peer_mac, 6);
+        memcpy(arp.sha, changed ? other : p->peer_mac, 6);
+        memcpy(arp.spa, p->peer_ip + 12, 4);
+        memcpy(arp.tpa, p->peer_ip + 12, 4);
+        wire_put_eth(frame, &eth);
+        wire_put_arp(frame + ETH, &arp);
+        peer_frame(p, frame, sizeof frame);
+        writes(10);
+        expects(ACK, .len = 10);
+        sends(ACK);
+        struct seen *seen = peer_take(p, 0);
+        holds((seen != NULL) == changed);
+        if (seen) { /* the one that is known, not the one that claims */
+            holds(memcmp(seen->bytes, p->peer_mac, 6) == 0);
+            peer_taken(p, seen);
+        }
+    }
+}
+
+/* A question for somebody else says nothing of those who are known. */
+TEST(a_question_for_somebody_else_is_none_of_ours)
+{
+    static const uint8_t other[6] = {2, 0, 0, 0, 0, 77};
+    uint8_t frame[ETH + WIRE_ARP_BYTES];
+    p->ethernet = p->ask = true;
+    opens();
+    peer_taken(p, peer_take(p, 0));
+    answers_arp(p);
+    expects(SYN);
+    struct wire_eth eth = {.type = WIRE_ETH_ARP};
+    struct wire_arp arp = {.op = 1};
+    memset(eth.dst, 0xff, 6);
+    memcpy(eth.src, other, 6);
+    memcpy(arp.sha, other, 6);
+    memcpy(arp.spa, p->peer_ip + 12, 4);
+    memcpy(arp.tpa, p->peer_ip + 12, 4);
+    arp.tpa[3] = 99;
+    wire_put_eth(frame, &eth);
+    wire_put_arp(frame + ETH, &arp);
+    peer_frame(p, frame, sizeof frame);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1);
+    expects(ACK);
+    expects_silence();
+}
+
+TEST(a_neighbour_that_cannot_be_is_refused)
+{
+    static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 1};
+    struct hf_interface iface = {.struct_size = sizeof iface, .link = HF_LINK_IP, .mtu = 1500};
+    uint8_t any[16];
+    p->ethernet = true;
+    starts();
+    holds_equal(hf_interface_add(p->stack, &p->env, &iface), 2);
+    memcpy(any, p->peer_ip, 16);
+    memset(any + 12, 0, 4);
+    calls(hf_neighbour_add(p->stack, &p->env, 1, p->peer_ip, p->peer_mac));
+    refuses(HF_ERR_INVALID, hf_neighbour_add(p->stack, &p->env, 0, p->peer_ip, p->peer_mac));
+    refuses(HF_ERR_INVALID, hf_neighbour_add(p->stack, &p->env, 2, p->peer_ip, p->peer_mac));
+    refuses(HF_ERR_INVALID, hf_neighbour_add(p->stack, &p->env, 3, p->peer_ip, p->peer_mac));
+    refuses(HF_ERR_INVALID, hf_neighbour_add(p->stack, &p->env, 1, NULL, p->peer_mac));
+    refuses(HF_ERR_INVALID, hf_neighbour_add(p->stack, &p->env, 1, p->peer_ip, NULL));
+    refuses(HF_ERR_INVALID, hf_neighbour_add(p->stack, &p->env, 1, p->peer_ip, group));
+    refuses(HF_ERR_INVALID, hf_neighbour_add(p->stack, &p->env, 1, any, p->peer_mac));
+}
+
+/* RFC 4443 2.4 (f): a hundred at once, at one or two a piece. */
+TEST(errors_are_sent_until_their_budget_is_spent)
+{
+    uint8_t payload[8] = {0};
+    int errors = 0;
+    starts();
+    for (int i = 0; i < 300; i++) {
+        struct seen *seen;
+        peer_ip(p, 200, payload, sizeof payload);
+        while ((seen = peer_any(p)) != NULL) {
+            errors++;
+            peer_taken(p, seen);
+        }
+    }
+    holds(errors > 55 && errors <= 100);
+    after(10000);
+    peer_ip(p, 200, payload, sizeof payload);
+    holds(peer_any(p) != NULL);
+    peer_forget(p);
+}
+
+/* Connections take turns, a frame each. */
+TEST(two_connections_that_have_much_to_say_take_turns)
+{
+    static const uint8_t text[8000];
+    p->wild = true;
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        establish_active();
+    }
+    for (int i = 0; i < 2; i++)
+        holds_equal(hf_send(p->stack, &p->env, p->conn[i].handle, text, sizeof text, 0),
+                    sizeof text);
+    peer_pump(p);
+    holds(p->n_seen >= 10);
+    for (int i = 1; i < 10; i++)
+        holds(p->seen[i]->seg.dport != p->seen[i - 1]->seg.dport);
+    peer_forget(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +302,11 @@ int main(void)
         V4(an_option_that_a_listener_took_back_is_not_handed_on),
         V6(one_port_may_be_taken_once_on_each_link),
         V6(a_listener_of_one_link_goes_before_one_of_all),
+        V4(an_announced_change_of_a_link_address_is_asked_about),
+        V4(a_question_for_somebody_else_is_none_of_ours),
+        V4(a_neighbour_that_cannot_be_is_refused),
+        BOTH(errors_are_sent_until_their_budget_is_spent),
+        V4(two_connections_that_have_much_to_say_take_turns),
         V4(datagrams_in_fragments_have_numbers_of_their_own),
     };
     return cmocka_run_group_tests_name("small rules", tests, NULL, NULL);

@@ -1,0 +1,142 @@
+/* Rules of the tcp room that are easily bent by one: steps of the window, ranges that come and go,
+ * whose patience counts from when.
+ */
+#include "common/peer.h"
+
+/* RFC 9293 3.8.6.2.2: half the buffer where that is less than a segment. */
+TEST(a_small_buffer_opens_by_half_of_it)
+{
+    p->config.policy.receive_window = 1500;
+    p->config.policy.tune_buffers = false;
+    establish_active();
+    sends(ACK, .len = 1000);
+    sends(ACK, .len = 500);
+    peer_forget(p);
+    holds_equal(status_of(rcv_wnd), 0);
+    reads(500);
+    expects_silence();
+    reads(249);
+    expects_silence();
+    reads(1);
+    expects(ACK, .wnd = 750);
+}
+
+/* An update of its own: the window has doubled, by half the buffer or two segments. */
+TEST(a_window_that_has_doubled_by_two_segments_is_told)
+{
+    p->config.policy.receive_window = 8000;
+    p->with.mss = 1000;
+    p->config.policy.tune_buffers = false;
+    establish_active();
+    for (int i = 0; i < 6; i++)
+        sends(ACK, .len = 1000);
+    peer_forget(p);
+    holds_equal(status_of(rcv_wnd), 2000);
+    reads(1999);
+    expects_silence();
+    reads(1);
+    expects(ACK, .wnd = 4000);
+}
+
+TEST(a_window_that_has_doubled_by_half_a_buffer_is_told)
+{
+    p->config.policy.receive_window = 3000;
+    p->with.mss = 1000;
+    p->config.policy.tune_buffers = false;
+    establish_active();
+    sends(ACK, .len = 1000);
+    sends(ACK, .len = 1000);
+    peer_forget(p);
+    holds_equal(status_of(rcv_wnd), 1000);
+    reads(1000);
+    expects_silence();
+    reads(499);
+    expects_silence();
+    reads(1);
+    expects(ACK, .wnd = 2500);
+}
+
+TEST(ranges_ahead_of_a_gap_can_be_held_again_and_again)
+{
+    p->with.sackok = true;
+    establish_active();
+    for (uint32_t i = 0; i < 600; i++) {
+        sends(ACK, .seq = IRS + 11 + 20 * i, .len = 10);
+        sends(ACK, .seq = IRS + 1 + 20 * i, .len = 10);
+        peer_forget(p);
+        reads(20);
+    }
+    for (uint32_t i = 0; i < 100; i++)
+        sends(ACK, .seq = IRS + 12011 + 20 * i, .len = 10);
+    peer_forget(p);
+    holds_equal(status_of(out_of_order_bytes), 1000);
+}
+
+/* RFC 9293 3.9.1.1: from the oldest text that is not acknowledged. */
+TEST(more_text_does_not_begin_the_user_timeout_anew)
+{
+    establish_active();
+    sets(HF_USER_TIMEOUT, 5000);
+    writes(100);
+    expects(ACK, .len = 100);
+    after(4000);
+    peer_forget(p);
+    writes(100);
+    peer_forget(p);
+    after(990);
+    peer_forget(p);
+    expects_state(HF_ESTABLISHED);
+    after(20);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+TEST(an_acknowledgment_of_a_part_begins_the_user_timeout_anew)
+{
+    establish_active();
+    sets(HF_USER_TIMEOUT, 5000);
+    writes(100);
+    expects(ACK, .len = 100);
+    after(4000);
+    peer_forget(p);
+    sends(ACK, .ack = ISS + 51);
+    after(4900);
+    peer_forget(p);
+    expects_state(HF_ESTABLISHED);
+    after(200);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+TEST(a_largest_segment_set_before_the_syn_is_read_back_at_once)
+{
+    int64_t value;
+    struct hf_endpoint there;
+    starts();
+    there = peer_there(p, 4000);
+    hf_handle handle;
+    holds_equal(hf_open(p->stack, &p->env, NULL, &there, 0, &handle), HF_OK);
+    static const int64_t values[][2] = {{600, HF_OK},          {-1, HF_ERR_INVALID},
+                                        {215, HF_ERR_INVALID}, {65536, HF_ERR_INVALID},
+                                        {65535, HF_OK},        {216, HF_OK}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        holds_equal(hf_set_option(p->stack, &p->env, handle, HF_MAX_SEGMENT, values[i][0]),
+                    values[i][1]);
+    holds_equal(hf_option(p->stack, handle, HF_MAX_SEGMENT, &value), HF_OK);
+    holds_equal(value, 216);
+    holds_equal(hf_set_option(p->stack, &p->env, handle, HF_MAX_SEGMENT, 0), HF_OK);
+    holds_equal(hf_option(p->stack, handle, HF_MAX_SEGMENT, &value), HF_OK);
+    holds(value > 1400);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        V4(a_small_buffer_opens_by_half_of_it),
+        V4(a_window_that_has_doubled_by_two_segments_is_told),
+        V4(a_window_that_has_doubled_by_half_a_buffer_is_told),
+        V4(ranges_ahead_of_a_gap_can_be_held_again_and_again),
+        V4(more_text_does_not_begin_the_user_timeout_anew),
+        V4(an_acknowledgment_of_a_part_begins_the_user_timeout_anew),
+        V4(a_largest_segment_set_before_the_syn_is_read_back_at_once),
+    };
+    return cmocka_run_group_tests_name("small rules", tests, NULL, NULL);
+}
