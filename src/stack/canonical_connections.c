@@ -260,6 +260,7 @@ static void put_variables(struct canon *c, const struct tcb *tcb, const struct t
     canon_32(c, tcb->rttvar_us);
     canon_32(c, tally->min_rtt_us);
     canon_32(c, tally->cc_keep[KEEP_W_MAX]);
+    canon_32(c, tally->cc_keep[KEEP_PRIOR]);
     canon_32(c, tcb->cwnd);
     canon_32(c, tcb->ssthresh);
     canon_32(c, tcb->rcv_buf);

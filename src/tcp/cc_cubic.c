@@ -39,6 +39,11 @@ static uint32_t *w_max_of(struct tcp *tcp, const struct tcb *tcb)
     return &tally_of(tcp, tcb)->cc_keep[KEEP_W_MAX];
 }
 
+static uint32_t *prior_of(struct tcp *tcp, const struct tcb *tcb)
+{
+    return &tally_of(tcp, tcb)->cc_keep[KEEP_PRIOR];
+}
+
 /* The largest whole number whose cube is not above x, bit by bit. */
 static uint32_t cube_root(uint64_t x)
 {
@@ -89,9 +94,11 @@ static void begin_stage(struct tcp *tcp, const struct tcb *tcb, struct growth *g
         stage->k_ms = cube_root((w_max - tcb->cwnd) / smss(tcb) * MS3_PER_SEGMENT);
         stage->origin = w_max;
     }
-    if (stage->cwnd_prior == 0) { /* forgotten while idle */
-        stage->cwnd_prior = stage->origin;
+    uint32_t *prior = prior_of(tcp, tcb);
+    if (*prior == 0) { /* slow start ended without a loss */
+        *prior = stage->origin;
     }
+    stage->cwnd_prior = *prior;
 }
 
 /* Figure 4 with alpha_cubic = 3 (1 - beta) / (1 + beta), and 1 once W_est has come to cwnd_prior.
@@ -187,7 +194,7 @@ static uint32_t ssthresh(struct tcp *tcp, struct tcb *tcb, struct active *active
     } else {
         *w_max = cwnd;
     }
-    g->stage.cwnd_prior = cwnd;
+    g->stage.cwnd_prior = *prior_of(tcp, tcb) = cwnd;
     g->stage.t_epoch_ms = 0;
     g->counted = 0;
     g->rounds = g->css = 0;
@@ -201,6 +208,7 @@ static void undo(struct tcp *tcp, struct tcb *tcb, struct active *active)
     struct growth *g = &active->growth;
     if (tcb->cwnd < g->stage.cwnd_prior) {
         g->stage = g->undo_stage;
+        *prior_of(tcp, tcb) = g->stage.cwnd_prior;
         g->computed_cwnd = 0;
         *w_max_of(tcp, tcb) = g->undo_w_max;
     }

@@ -269,7 +269,7 @@ struct sent_sum {
 };
 
 /* tally.cc_keep */
-enum { KEEP_W_MAX }; /* CUBIC's W_max in octets, 0: not known */
+enum { KEEP_W_MAX, KEEP_PRIOR }; /* CUBIC's W_max, cwnd_prior in octets, 0: not known */
 
 /* A congestion avoidance stage, RFC 9438 4.1.2; windows in octets. */
 struct cubic_stage {

@@ -344,6 +344,21 @@ a_loss_that_was_none_is_not_forgotten_once_the_window_is_larger_than_before(void
     bench_end(&t);
 }
 
+/* After a timeout there is no W_max, but W_est still has to come to where cwnd was. */
+static void cwnd_prior_outlasts_the_record_of_what_is_in_flight(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_cubic(&t, 100, 0);
+    t.tcb->cwnd = t.tcb->ssthresh = reduces(&t, CC_TIMEOUT) * M;
+    tcp_detach_if_idle(&t.tcp, t.tcb);
+    assert_null(queue_of(&t));
+    tcp_attach(&t.tcp, t.tcb);
+    acks_one(&t, 1000);
+    assert_int_equal(growth_of(&t)->stage.cwnd_prior, 100 * M);
+    bench_end(&t);
+}
+
 /* What the record of an idle connection keeps is enough to go on along the same curve. */
 static void w_max_outlasts_the_record_of_what_is_in_flight(void **state)
 {
@@ -393,6 +408,7 @@ int main(void)
         cmocka_unit_test(
             a_loss_that_was_none_is_not_forgotten_once_the_window_is_larger_than_before),
         cmocka_unit_test(w_max_outlasts_the_record_of_what_is_in_flight),
+        cmocka_unit_test(cwnd_prior_outlasts_the_record_of_what_is_in_flight),
         cmocka_unit_test(
             a_timeout_in_a_recovery_counts_from_the_window_without_what_duplicates_added),
     };
