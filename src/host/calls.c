@@ -117,6 +117,12 @@ int hf_host_open(struct hf_host *host, const struct hf_endpoint *local,
     return open_one(host, local, remote, &patience, handle);
 }
 
+int hf_host_wait_open(struct hf_host *host, hf_handle handle, int timeout_ms)
+{
+    struct patience patience = patience_of(host, timeout_ms);
+    return wait_open(host, handle, &patience);
+}
+
 int hf_host_connect(struct hf_host *host, const char *name, const char *port, int timeout_ms,
                     hf_handle *handle)
 {

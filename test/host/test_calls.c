@@ -65,6 +65,30 @@ static void open_both(const char *name, hf_handle *c, hf_handle *s)
     assert_int_equal(hf_host_release(server, listener), 0);
 }
 
+/* Opened by the core's call, with an option that goes with the SYN. */
+static void an_open_in_two_steps_waits_for_the_second(void **state)
+{
+    (void)state;
+    hf_handle listener, c, s;
+    struct hf_endpoint peer, remote;
+    int64_t mss;
+    assert_int_equal(hf_host_listen(server, NULL, "80", 5, &listener), 0);
+    assert_int_equal(hf_host_resolve(client, "192.0.2.2", "80", 4, &remote, 1), 1);
+    assert_int_equal(hf_open(hf_host_stack(client), hf_host_env(client), NULL, &remote, 0, &c), 0);
+    assert_int_equal(
+        hf_set_option(hf_host_stack(client), hf_host_env(client), c, HF_MAX_SEGMENT, 700), 0);
+    assert_int_equal(hf_host_wait_open(client, c, 0), -EAGAIN);
+    assert_int_equal(hf_host_wait_open(client, c, LONG_MS), 0);
+    assert_int_equal(hf_host_accept(server, listener, LONG_MS, &s, &peer), 0);
+    assert_int_equal(hf_option(hf_host_stack(server), s, HF_MAX_SEGMENT, &mss), 0);
+    assert_in_range(mss, 600, 700);
+    /* Nobody listens. */
+    remote.port = 81;
+    assert_int_equal(hf_open(hf_host_stack(client), hf_host_env(client), NULL, &remote, 0, &c), 0);
+    assert_int_equal(hf_host_wait_open(client, c, LONG_MS), -ECONNREFUSED);
+    assert_int_equal(hf_host_release(client, c), 0);
+}
+
 static void speak(const char *name)
 {
     hf_handle c, s;
@@ -337,6 +361,8 @@ static void two_hosts_in_two_threads_echo_three_megabytes_over_a_short_cable(voi
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_open_in_two_steps_waits_for_the_second, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_connection_opens_carries_half_closes_and_closes, set_up,
                                         tear_down),
         cmocka_unit_test(on_ethernet_neighbours_find_each_other),
