@@ -68,7 +68,7 @@ void tcp_cwnd_rescale(struct tcb *tcb, uint16_t old_mss)
     }
 }
 
-/* RFC6928-10: who runs with a large initial window can see what it costs. */
+/* RFC6928-10: who runs with a large initial window can see what it costs.  RFC6928-9 */
 static void note_initial_loss(struct tcp *tcp, struct tcb *tcb)
 {
     bool begun = tally_of(tcp, tcb)->una_wraps == 0;

@@ -129,10 +129,15 @@ void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     if (tcb->cwnd > tcb->snd_mss) {
+        bool two = tcb->cwnd <= 2u * tcb->snd_mss;
         tcp_recovery_enter_cwr(tcp, tcb, CC_ECN); /* RFC3168-2 */
+        if (two) { /* RFC9438-14: ssthresh stays at two segments, cwnd comes down to one */
+            tcb->cwnd = active->undo_cwnd = tcb->snd_mss;
+        }
         return;
     }
-    /* RFC3168-18: the window cannot become smaller, so the time between segments becomes longer. */
+    /* RFC3168-18, RFC9438-15: the window cannot become smaller, so the time between segments
+     * becomes longer. */
     tcp_ecn_reduced(tcb, active);
     active->ecn_waits = 1;
     active->timer = TIMER_RTO;

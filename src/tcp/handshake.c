@@ -41,7 +41,7 @@ static uint32_t ip_tcp_header(const struct tcb *tcb)
     return tcb->flags & F_V6 ? 60 : 40;
 }
 
-/* MUST-67, SHLD-6: the MTU is the interface's, or less */
+/* MUST-67, SHLD-6: the MTU is the interface's, or less; RFC1191-8 */
 uint16_t tcp_announced_mss(const struct tcb *tcb, uint16_t max_segment)
 {
     uint32_t mss = tcb->pmtu - ip_tcp_header(tcb);

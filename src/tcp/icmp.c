@@ -11,7 +11,7 @@ static bool in_flight(const struct tcb *tcb, seq_t quoted_seq)
     return seq_leq(tcb->snd.una, quoted_seq) && seq_lt(quoted_seq, tcb->snd.nxt);
 }
 
-/* RFC5461-1, MUST-47, MUST-56, SHLD-25, SHLD-26, RFC1122-10 */
+/* RFC5461-1, MUST-47, MUST-56, SHLD-25, SHLD-26, RFC1122-10, RFC5927-2 */
 bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int error, bool hard)
 {
     if (tcb->state < HF_SYN_SENT || tcb->state == HF_TIME_WAIT || !in_flight(tcb, quoted_seq)) {

@@ -80,6 +80,7 @@ static void shrink(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
 
 /* Messages ------------------------------------------------------------------------------------- */
 
+/* RFC1191-2, RFC8201-3 */
 static void believe(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
 {
     shrink(tcp, tcb, mtu);
@@ -140,7 +141,7 @@ bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t m
 
 /* What was in flight goes again --------------------------------------------------------------- */
 
-/* RFC 4821 7.8: is it lost more often than before the packets grew? */
+/* RFC 4821 7.8: is it lost more often than before the packets grew?; RFC4821-8 */
 static void verify_raise(struct tcp *tcp, struct tcb *tcb, struct stats *stats)
 {
     stats->raised_lost++;
@@ -178,7 +179,7 @@ void tcp_pmtu_repeats(struct tcp *tcp, struct tcb *tcb, seq_t at, uint32_t len)
 }
 
 /* RFC 4821 7.7.  Only where the segment that times out is larger than what will be sent instead: a
- * small one would have come through. */
+ * small one would have come through.  RFC4821-7, RFC8899-1 */
 static void black_hole(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t size = full_packet(tcb);

@@ -49,7 +49,7 @@ static void expects_syn_by(struct peer *p, int iface, const uint8_t from[16], in
     peer_taken(p, seen);
 }
 
-/* MUST-44, MUST-67, SHLD-6: each interface has one MTU, and the MSS is made of it. */
+/* MUST-44, MUST-67, SHLD-6: each interface has one MTU, and the MSS is made of it.  RFC1191-8 */
 TEST(an_open_takes_address_and_mss_from_the_interface_that_the_route_names)
 {
     uint8_t ours[16], there[16];

@@ -170,6 +170,7 @@ TEST(small_segments_that_time_out_stay_as_they_are)
     holds_equal(status_of(snd_mss), 1460);
 }
 
+/* RFC8899-1 */
 TEST(with_probing_off_black_holes_swallow)
 {
     p->config.policy.mtu_probing = HF_MTU_PROBING_OFF;

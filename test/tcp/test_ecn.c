@@ -465,7 +465,22 @@ TEST(window_probes_are_neither_ect_nor_say_cwr)
     peer_forget(p);
 }
 
-/* RFC3168-18 */
+/* RFC9438-14 */
+TEST(an_echo_at_two_segments_leaves_a_window_of_one)
+{
+    p->config.policy.initial_cwnd = 2;
+    agree_active(p);
+    writes(9000);
+    expects(ACK, .seq = ISS + 1, .len = 1460);
+    expects(ACK, .seq = ISS + 1461, .len = 1460);
+    after(100);
+    sends(ACK | ECE, .ack = ISS + 2921);
+    expects(ACK | CWR, .seq = ISS + 2921, .len = 1460);
+    expects_silence();
+    holds_equal(status_of(cwnd), 1460);
+}
+
+/* RFC3168-18, RFC9438-15 */
 TEST(at_a_window_of_one_segment_an_echo_holds_new_text_until_the_timer)
 {
     p->config.policy.initial_cwnd = 1;
@@ -551,6 +566,7 @@ int main(void)
         BOTH(after_a_fast_retransmit_the_next_new_text_says_cwr_and_what_is_sent_again_is_not_ect),
         BOTH(after_a_timeout_too),
         BOTH(window_probes_are_neither_ect_nor_say_cwr),
+        V4(an_echo_at_two_segments_leaves_a_window_of_one),
         BOTH(at_a_window_of_one_segment_an_echo_holds_new_text_until_the_timer),
         BOTH(text_that_says_cwr_is_a_frame_of_its_own),
         BOTH(a_mark_on_a_super_segment_counts_as_on_any_other),

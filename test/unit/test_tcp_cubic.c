@@ -98,7 +98,8 @@ static double follows(struct bench *t, struct reference *r, uint32_t seconds)
 }
 
 /* RFC9438-1, RFC9438-2, RFC9438-8, RFC9438-9, RFC9438-27: from 70 back to 100, K = 4.217 s, and on
- * beyond it; then ten times as large.  cwnd moves by whole segments, hence the distance. */
+ * beyond it; then ten times as large.  cwnd moves by whole segments, hence the distance. RFC9438-26
+ */
 static void the_window_comes_back_to_w_max_along_the_cubic_and_goes_beyond(void **state)
 {
     (void)state;

@@ -56,7 +56,8 @@ static void a_smaller_path_mtu_leaves_as_many_segments(void **state)
     bench_end(&t);
 }
 
-/* RFC6928-10, RFC6928-7: counted once, and the restart window is RFC 3390's from then on. */
+/* RFC6928-10, RFC6928-7: counted once, and the restart window is RFC 3390's from then on. RFC6928-9
+ */
 static void a_loss_in_the_initial_window_is_counted_and_remembered(void **state)
 {
     (void)state;
