@@ -30,6 +30,24 @@ enum {
     HF_FO_CHILD = 1u << 1,    /* opened by a SYN with a cookie                                    */
 };
 
+/* HF_FAST_OPEN of a listener: SYNs with a cookie open a connection at once, so many at most whose
+ * handshake has not ended; 0: none.
+ *
+ * HF_FAST_OPEN of a connection, between hf_open and the hf_output that sends its SYN; afterwards
+ * HF_ERR_NOT_CONNECTED.  Text that hf_send takes before that goes with the SYN as far as
+ * hf_fast_open_room says, the rest once the connection is open. */
+enum {
+    HF_FAST_OPEN_OFF,
+    HF_FAST_OPEN_ON,
+    HF_FAST_OPEN_DEFER, /* when the SYN can carry text, it waits for hf_send (or for ON) */
+};
+
+/* Octets that the SYN of this connection, not sent yet, can carry; 0: none, no cookie of the server
+ * is known: the SYN asks for one.  HF_ERR_STALE_HANDLE. */
+int64_t hf_fast_open_room(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
+/* Forgets what servers have told: cookies, sizes, losses. */
+int hf_fast_open_forget(struct hf_stack *stack, const struct hf_env *env);
+
 /* Keys for the cookies of Fast Open (RFC 7413 4.1.2), 16 octets each: of one listener, or with
  * handle 0 of all that have none of their own.  Cookies are made with primary and taken of both:
  * keys are changed by giving the old one as backup for a while.  backup may be NULL.  In the

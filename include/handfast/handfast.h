@@ -219,7 +219,9 @@ struct hf_config {
     uint32_t max_regions;       /* registered regions                                             */
     uint32_t history_events;    /* the history ring; 0: no history                                */
     uint32_t max_tokens;        /* frames of hf_output, from the oldest not done on, at most      */
-    uint8_t seed[16];           /* secret and random: keys, ISS, ports come from it               */
+    uint32_t
+        max_fast_open_peers; /* servers whose cookies are kept, a multiple of 4 (fast_open.h) */
+    uint8_t seed[16];        /* secret and random: keys, ISS, ports come from it               */
     struct hf_policy policy;
 };
 
@@ -485,8 +487,7 @@ enum hf_option {
     HF_QUICK_ACK,          /* 1: no delayed ACKs                                                  */
     HF_KEEPALIVE,          /* 0, 1: an idle peer is asked whether it is there (RFC 9293 3.8.4);
                               unanswered: a reset, HF_ERR_TIMED_OUT                               */
-    HF_FAST_OPEN,          /* listener: SYNs with a cookie open a connection at once, so many at
-                              most whose handshake has not ended; 0: none (fast_open.h)          */
+    HF_FAST_OPEN,          /* RFC 7413: see fast_open.h                                           */
     HF_ECN,                /* enum hf_ecn: on a listener, or before the SYN is sent (RFC 3168)    */
     HF_CONGESTION_CONTROL, /* enum hf_congestion; at any time                                     */
     HF_KEEPALIVE_IDLE,     /* ms without anything from the peer before the first probe: 7,200,000 */

@@ -106,6 +106,31 @@ int hf_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_en
     return error;
 }
 
+/* RFC 7413 */
+
+int64_t hf_fast_open_room(struct hf_stack *stack, const struct hf_env *env, hf_handle handle)
+{
+    struct stack st;
+    struct tcb *tcb;
+    int64_t room = begin(&st, stack, env, handle, &tcb);
+    if (room == HF_OK) {
+        room = tcp_fast_open_room(&st.tcp, tcb);
+        stack_leave(&st);
+    }
+    return room;
+}
+
+int hf_fast_open_forget(struct hf_stack *stack, const struct hf_env *env)
+{
+    struct stack st;
+    int error = stack_enter(&st, stack, env);
+    if (error == HF_OK) {
+        tcp_fast_open_forget(&st.tcp);
+        stack_leave(&st);
+    }
+    return error;
+}
+
 /* RFC 9293 3.9.1.2 */
 
 int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,

@@ -287,6 +287,22 @@ static void put_fragments(struct canon *c)
     }
 }
 
+/* In the table's order, which decides nothing but who makes room first. */
+static void put_fast_peers(struct canon *c)
+{
+    const struct tcp_block *b = c->st->tcp.b;
+    const struct fast_peer *peers = stack_at(c->st, b->fast_peers_offset);
+    for (uint32_t i = 0; i < b->max_fast_peers; i++) {
+        canon_number(c, peers[i].used, 1);
+        if (peers[i].used) {
+            canon_octets(c, &peers[i], offsetof(struct fast_peer, used_ms));
+            canon_age(c, peers[i].used_ms, INT32_MAX);
+            canon_age(c, peers[i].losses ? peers[i].lost_ms : c->st->tcp.now_ms, INT32_MAX);
+            canon_octets(c, &peers[i].mss, sizeof *peers - offsetof(struct fast_peer, mss));
+        }
+    }
+}
+
 /* What is left of each kind of memory, frames that are out, memory to be returned. */
 static void put_limits(struct canon *c)
 {
@@ -330,6 +346,7 @@ uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, vo
     put_packets(&c, &stack->packet_waiting);
     put_udps(&c);
     put_fragments(&c);
+    put_fast_peers(&c);
     put_limits(&c);
     return c.len;
 }

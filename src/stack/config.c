@@ -100,6 +100,7 @@ void hf_config_default(struct hf_config *config, uint32_t n)
         .max_regions = 16,
         .history_events = between(256, (uint64_t)n * 64, 65536),
         .max_tokens = 4096,
+        .max_fast_open_peers = between(4, n / 4 * 4, 256),
         .policy = default_policy,
     };
 }
@@ -132,7 +133,8 @@ bool stack_config_ok(const struct hf_config *c)
            in(1, c->max_routes, UINT16_MAX) && c->max_neighbours <= UINT16_MAX &&
            c->max_packets <= MAX_RECORDS && in(1, c->max_replies, MAX_RECORDS) &&
            c->max_reassembly <= UINT16_MAX && c->max_regions <= UINT16_MAX &&
-           in(1, c->max_tokens, 1 << 24) && stack_policy_ok(&c->policy);
+           in(1, c->max_tokens, 1 << 24) && c->max_fast_open_peers <= UINT16_MAX &&
+           c->max_fast_open_peers % 4 == 0 && stack_policy_ok(&c->policy);
 }
 
 static bool times_ok(const struct hf_policy *p)

@@ -91,6 +91,8 @@ static void add_arrays(struct list *list, const struct hf_stack *s)
     add_array(list, "regions", s->region_offset, s->max_regions);
     add_array(list, "listen ports", s->listen_offset, buckets);
     add_array(list, "udp ports", s->udp_offset, buckets);
+    add_array(list, "fast open", b->fast_peers_offset,
+              sizeof(struct fast_peer) * (uint64_t)b->max_fast_peers);
     add_array(list, "timing wheel", b->wheel.slot_offset, WHEEL_BYTES(b->wheel.bits));
     add_array(list, "tokens", b->done_offset, sizeof(uint64_t) * done_words);
     add_array(list, "replies", b->reply_offset,

@@ -43,6 +43,7 @@ static uint32_t build_hash(void)
         sizeof(struct history_event),
         sizeof(struct tcp_secret),
         sizeof(struct fast_keys),
+        sizeof(struct fast_peer),
         sizeof(struct stack_interface),
         sizeof(struct stack_address),
         sizeof(struct stack_route),
@@ -132,6 +133,9 @@ static void place_arrays(struct hf_stack *s, const struct hf_config *c, uint64_t
     s->region_offset = place(at, c->max_regions, WORD);
     s->listen_offset = place(at, buckets, WORD);
     s->udp_offset = place(at, buckets, WORD);
+    s->tcp.max_fast_peers = c->max_fast_open_peers;
+    s->tcp.fast_peers_offset =
+        place(at, sizeof(struct fast_peer) * (uint64_t)c->max_fast_open_peers, WORD);
     s->tcp.wheel.bits = c->max_connections < FEW ? WHEEL_BITS_FEW : WHEEL_BITS_MAX;
     s->tcp.wheel.slot_offset = place(at, WHEEL_BYTES(s->tcp.wheel.bits), WORD);
     s->tcp.done_offset = place(at, done_words * sizeof(uint64_t), WORD);
@@ -255,6 +259,7 @@ void stack_config_of(const struct hf_stack *s, struct hf_config *c)
         .max_regions = s->max_regions,
         .history_events = b->history_size,
         .max_tokens = b->max_tokens,
+        .max_fast_open_peers = b->max_fast_peers,
         .policy = b->policy,
     };
 }

@@ -164,6 +164,7 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
 {
     tcp_take_syn(tcp, tcb, seg);
     tcp_ecn_take_syn(tcb, seg);
+    tcp_fast_open_answered(tcp, tcb, seg);
     tcp_owe_ack(tcp, tcb);
     seg->seq = tcb->rcv.nxt; /* the SYN is taken; what is left begins here */
     seg->ctl &= (uint16_t)~SYN;
@@ -172,6 +173,7 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
     tcp_enter_established(tcp, tcb);
     tcp_take_user_timeout(tcp, tcb, seg);
     tcp_take_ack(tcp, tcb, seg, true);
+    tcp_fast_open_resume(tcp, tcb);
     enum hf_verdict verdict = HF_V_ACCEPTED;
     /* */
     if (seg->len || (seg->ctl & URG)) {

@@ -51,4 +51,18 @@ bool tcp_fast_open_speaks(const struct tcb *tcb);
 /* backup may be NULL. */
 void tcp_set_fast_keys(struct fast_keys *keys, const uint8_t primary[16], const uint8_t *backup);
 
+/* fastopen_client.c: RFC 7413, the client */
+/* Octets of text that our SYN, not sent yet, can carry. */
+uint32_t tcp_fast_open_room(struct tcp *tcp, const struct tcb *tcb);
+/* The option of our first SYN. */
+void tcp_fast_open_ask(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt);
+/* A SYN,ACK: what it tells is kept; and, once its ACK is taken, what it left is sent again. */
+void tcp_fast_open_answered(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+void tcp_fast_open_resume(struct tcp *tcp, struct tcb *tcb);
+void tcp_fast_open_gave_up(struct tcp *tcp, const struct tcb *tcb); /* nobody answered */
+int tcp_set_fast_open(struct tcp *tcp, struct tcb *tcb, int64_t value);
+int64_t tcp_fast_open_option(const struct tcp *tcp, const struct tcb *tcb);
+void tcp_fast_open_go(struct tcp *tcp, struct tcb *tcb); /* the SYN waits no more */
+void tcp_fast_open_forget(struct tcp *tcp);
+
 #endif

@@ -152,7 +152,7 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
     case HF_KEEPALIVE:
         return set_keepalive(tcp, tcb, value);
     case HF_FAST_OPEN:
-        return HF_ERR_UNSUPPORTED;
+        return tcp_set_fast_open(tcp, tcb, value);
     case HF_ECN: /* it goes with the SYN */
         return tcb->state == HF_SYN_SENT && tcb->last_snd_ms == 0 ? tcp_set_ecn(&tcb->modes, value)
                                                                   : HF_ERR_NOT_CONNECTED;
@@ -212,7 +212,8 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         *value = (tcb->modes & M_KEEPALIVE) != 0;
         return HF_OK;
     case HF_FAST_OPEN:
-        return HF_ERR_UNSUPPORTED;
+        *value = tcp_fast_open_option(tcp, tcb);
+        return HF_OK;
     case HF_ECN:
         *value = tcp_ecn_setting(tcb->modes);
         return HF_OK;

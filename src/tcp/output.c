@@ -207,6 +207,9 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
         tcp_fast_open_cookie(tcp, tcb->listener & 0xffff, &id, active->fast, &seg->opt);
         active->fast &= (uint8_t)~FAST_OPTION; /* RFC7413-22: once */
     }
+    if (first) {
+        tcp_fast_open_ask(tcp, tcb, &seg->opt);
+    }
     fill_user_timeout(tcp, tcb, seg);
     /* RFC7323-23 */
     if (tcb->flags & (first ? F_TS_SENT : F_TS)) {
@@ -292,19 +295,42 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     }
 }
 
+/* RFC 7413 4.2.2: text on our first SYN, as far as it lies in one piece.  RFC7413-16: its options,
+ * 20 octets and a cookie's 20 at most, always have room. */
+static void put_syn_text(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, uint32_t room)
+{
+    struct active *active = active_of(tcp, tcb);
+    uint32_t text = min_u32(room, active->sq_bytes);
+    if (text == 0) {
+        return;
+    }
+    active->send = (struct cursor){tcb->snd.nxt, active->sq_head, active->sq_skip};
+    out->n_slices = 1;
+    out->text_len = tcp_chunk_slices(tcp, &active->send, text, out->slice, &out->n_slices);
+    tcp_cursor_advance(tcp, &active->send, out->text_len);
+    tcb->snd.nxt = seq_add(tcb->snd.nxt, out->text_len);
+    active->send.at = tcb->snd.nxt;
+    active->fast |= FAST_TEXT;
+    tcp_sent_new(tcp, tcb, seq_add(tcb->iss, 1), room);
+}
+
 static void put_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
     bool passive = tcb->state != HF_SYN_SENT;
+    uint32_t room = passive ? 0 : tcp_fast_open_room(tcp, tcb);
     begin_segment(tcp, tcb, out, tcb->iss, passive ? SYN | ACK : SYN);
     tcb->owes &= (uint16_t)~HF_OWES_SYN;
     struct active *active = active_of(tcp, tcb);
-    bool again = tcb->last_snd_ms != 0;
+    bool again = tcb->last_snd_ms != 0; /* RFC7413-14: plain from now on */
     if (!again && active) {
         active->rtt_timed = 1;
         active->rtt_seq = seq_add(tcb->iss, 1);
         active->rtt_start_us = tcp->now_us;
     } else if (active) {
         active->rtt_timed = 0;
+    }
+    if (room) {
+        put_syn_text(tcp, tcb, out, room);
     }
     tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
     finish_segment(tcp, tcb, out, again ? HF_MARK_REPEAT : 0, HF_CAUSE_NONE);

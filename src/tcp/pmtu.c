@@ -131,6 +131,11 @@ bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t m
         return true;
     }
     believe(tcp, tcb, mtu);
+    if (tcb->state == HF_SYN_SENT && active && (active->fast & FAST_TEXT)) {
+        tcp_owe(tcp, tcb, HF_OWES_SYN); /* RFC 7413 4.2.2: without the text */
+        tcp_rto_restart(tcp, tcb);
+        tcp_settle(tcp, tcb);
+    }
     if (tcb->state >= HF_ESTABLISHED && active) { /* RFC1191-1 */
         tcp_recovery_go_back(tcp, tcb);
         tcp_consider_sending(tcp, tcb);

@@ -312,6 +312,10 @@ enum {
     FAST_PENDING = 1u << 0, /* a child whose handshake has not ended: counts at its listener */
     FAST_OPTION = 1u << 1,  /* our SYN or SYN,ACK carries the option                         */
     FAST_EXP = 1u << 2,     /* ... as kind 254                                               */
+    FAST_ASKED = 1u << 3,   /* HF_FAST_OPEN: the application wants it                        */
+    FAST_DEFER = 1u << 4,   /* ... and our SYN waits for text                                */
+    FAST_CARRIED = 1u << 5, /* our first SYN carried the option                              */
+    FAST_TEXT = 1u << 6,    /* ... text                                                      */
 };
 
 struct active {
@@ -514,6 +518,19 @@ struct listener {
     uint16_t fast_pending, fast_resets;
     bool cookies_out;
     bool own_fast_keys;
+};
+
+/* What a server has told by Fast Open, RFC 7413 4.1.3. */
+struct fast_peer {
+    uint8_t local[16], remote[16];
+    uint8_t cookie[16];
+    uint32_t used_ms, lost_ms;
+    uint16_t mss;
+    uint8_t len;    /* of the cookie, 0: none                                               */
+    uint8_t losses; /* connections in a row whose SYN was lost with its text                */
+    bool used;
+    bool old_kind;                     /* the cookie came as kind 254 */
+    bool try_old_kind, tried_old_kind; /* when asking                 */
 };
 
 /* What is sent without a record: resets, answers of half-open and waiting connections. */

@@ -55,9 +55,11 @@ struct tcp_block {
     uint64_t next_token, done_token; /* both start at 1; those below done_token are done   */
     uint64_t done_offset; /* bitmap of max_tokens                                        */
     uint32_t max_tokens;
-    struct returned limbo;     /* chunks, by chunk.next                                       */
-    uint64_t secret_offset;    /* struct tcp_secret                                          */
-    uint64_t fast_keys_offset; /* struct fast_keys of each listener                            */
+    struct returned limbo;      /* chunks, by chunk.next                                       */
+    uint64_t secret_offset;     /* struct tcp_secret                                          */
+    uint64_t fast_keys_offset;  /* struct fast_keys of each listener                            */
+    uint64_t fast_peers_offset; /* struct fast_peer[max_fast_peers] */
+    uint32_t max_fast_peers;
     /* Bookkeeping, from here on to the end */
     _Alignas(8) uint64_t history_offset;
     uint32_t history_size, history_serial;

@@ -105,6 +105,7 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
     bool passive = tcb->flags & F_PASSIVE;
     /* MUST-22, MUST-23 */
     if (tcb->retries >= (passive ? policy->synack_retries : policy->syn_retries)) {
+        tcp_fast_open_gave_up(tcp, tcb);
         timed_out(tcp, tcb, passive ? HF_TIMER_SYN_ACK : HF_TIMER_RTO);
         return;
     }

@@ -117,6 +117,9 @@ static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint
     if (active->unacked_since_ms == 0) {
         active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     }
+    if (active->fast & FAST_DEFER) {
+        tcp_fast_open_go(tcp, tcb);
+    }
     tcp_consider_sending(tcp, tcb);
     tcp_rearm(tcp, tcb);
 }

@@ -237,7 +237,7 @@ static void same_sack(struct peer *p, const struct seg_spec *spec, const struct 
 static void same_options(struct peer *p, const struct seg_spec *spec, const struct seen *seen)
 {
     const struct tcp_options *opt = &seen->seg.opt;
-    char text[200];
+    char text[240];
     if (spec->mss)
         same(p, "MSS", spec->mss, opt->present & OPT_MSS ? opt->mss : 0);
     if (spec->wscale)

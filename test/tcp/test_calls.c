@@ -249,13 +249,12 @@ TEST(options_read_back_what_was_set)
     }
 }
 
-TEST(what_this_version_does_not_have_is_refused_as_unsupported)
+TEST(what_goes_with_the_syn_and_what_there_is_not_is_refused)
 {
-    int64_t value;
     establish_active();
-    refuses_option(HF_ERR_UNSUPPORTED, HF_FAST_OPEN, 1);
+    refuses_option(HF_ERR_NOT_CONNECTED, HF_FAST_OPEN, 1);
     refuses_option(HF_ERR_NOT_CONNECTED, HF_ECN, 1); /* the SYN has gone */
-    refuses(HF_ERR_UNSUPPORTED, hf_option(p->stack, p->c->handle, HF_FAST_OPEN, &value));
+    gets(HF_FAST_OPEN, HF_FAST_OPEN_OFF);
     refuses_option(HF_ERR_INVALID, HF_OPTIONS, 1);
     refuses_option(HF_ERR_INVALID, (enum hf_option)1000, 1);
 }
@@ -389,7 +388,7 @@ int main(void)
         V4(a_stale_handle_is_refused_by_every_call),
         V4(a_cookie_comes_back_with_each_event),
         V4(options_read_back_what_was_set),
-        V4(what_this_version_does_not_have_is_refused_as_unsupported),
+        V4(what_goes_with_the_syn_and_what_there_is_not_is_refused),
         V4(values_that_cannot_be_are_refused_and_change_nothing),
         BOTH(ttl_and_tos_stand_in_the_ip_header),
         BOTH(a_largest_segment_set_on_the_listener_is_announced_and_used),
