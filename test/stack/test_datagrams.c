@@ -60,6 +60,7 @@ TEST(a_datagram_is_sent_with_a_right_checksum)
 {
     hf_handle handle = socket_on(p, HERE);
     struct hf_endpoint to = peer_there(p, THERE);
+    calls(hf_set_option(p->stack, &p->env, handle, HF_TOS, 0xb8));
     holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 501), 501);
     struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
     holds(seen != NULL);
@@ -67,6 +68,7 @@ TEST(a_datagram_is_sent_with_a_right_checksum)
     holds_equal(seen->ip.total_len - seen->ip.header_len, 509);
     holds(wire_udp_checksum_ok(&seen->ip, udp, 509));
     holds(get_be16(udp) == HERE && get_be16(udp + 2) == THERE);
+    holds_equal(seen->ip.tos, 0xb8);
     holds(memcmp(udp + 8, data, 501) == 0);
     peer_taken(p, seen);
     expects_silence();

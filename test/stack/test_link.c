@@ -439,6 +439,9 @@ TEST(a_message_that_fails_one_check_is_no_answer)
         sends_nd(p, &bad);
         bad = good, bad.mac = NULL;
         sends_nd(p, &bad);
+        static const uint8_t group_mac[6] = {3, 0, 0, 0, 0, 2};
+        bad = good, bad.mac = group_mac;
+        sends_nd(p, &bad);
     }
     expects_silence();
     answers(p, p->peer_mac);

@@ -148,6 +148,17 @@ TEST(the_user_timeout_counts_instead_of_the_number_of_keep_alives)
     expects_closed(HF_ERR_TIMED_OUT);
 }
 
+/* Silence longer than the user's patience is not the peer's: nothing has been asked yet. */
+TEST(a_user_timeout_shorter_than_the_idle_time_ends_nothing_unasked)
+{
+    establish_active();
+    keep_alive(p, 1);
+    sets(HF_USER_TIMEOUT, 1000);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, RST | ACK, .seq = ISS + 1);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
 TEST(keep_alive_times_that_cannot_be_are_refused)
 {
     establish_active();
@@ -191,6 +202,7 @@ int main(void)
         BOTH(a_listener_hands_keep_alives_down),
         V4(a_half_closed_peer_that_went_away_is_noticed),
         V4(the_user_timeout_counts_instead_of_the_number_of_keep_alives),
+        V4(a_user_timeout_shorter_than_the_idle_time_ends_nothing_unasked),
         V4(keep_alive_times_that_cannot_be_are_refused),
         V4(who_may_have_no_record_for_options_is_told),
     };

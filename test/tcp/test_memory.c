@@ -253,7 +253,29 @@ TEST(a_lent_frame_outside_its_region_is_not_taken)
     establish_active();
     struct hf_frame_in frame = {.data = elsewhere, .len = 100, .iface = 1, .region = 1, .token = 9};
     refuses(HF_ERR_INVALID, hf_input(p->stack, &p->env, &frame, 1));
+    frame.data = region.base;
+    static const uint32_t no_interface[] = {0, 2};
+    for (size_t i = 0; i < 2; i++) {
+        frame.iface = no_interface[i];
+        refuses(HF_ERR_INVALID, hf_input(p->stack, &p->env, &frame, 1));
+    }
     holds_equal(returned(p), 0); /* it was not taken */
+}
+
+TEST(a_frame_of_no_interface_or_of_nothing_is_dropped)
+{
+    uint8_t octets[100] = {0};
+    const struct hf_frame_in frames[] = {
+        {.data = octets, .len = 100, .iface = 0},
+        {.data = octets, .len = 100, .iface = 2},
+        {.data = NULL, .len = 100, .iface = 1},
+    };
+    establish_active();
+    for (size_t i = 0; i < 3; i++) {
+        p->last.verdict = HF_V_ACCEPTED;
+        calls(hf_input(p->stack, &p->env, &frames[i], 1));
+        holds_equal(p->last.verdict, HF_V_DROP_LINK);
+    }
 }
 
 TEST(with_segmentation_offload_a_burst_is_one_frame)
@@ -333,6 +355,7 @@ int main(void)
         BOTH(a_lent_frame_is_kept_while_its_text_is_unread_and_then_returned),
         V4(a_lent_frame_of_no_use_is_returned_at_once),
         V4(a_lent_frame_outside_its_region_is_not_taken),
+        V4(a_frame_of_no_interface_or_of_nothing_is_dropped),
         BOTH(with_segmentation_offload_a_burst_is_one_frame),
         BOTH(checksum_offload_leaves_the_checksum_to_the_device),
         BOTH(a_frame_that_the_device_has_checked_needs_no_right_checksum),

@@ -250,12 +250,73 @@ static void numbers_of_congestion_control(void **state)
     pair_end(&pair);
 }
 
+static void numbers_of_the_path(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct stats *stats = tcp_stats(&st.tcp, tcb);
+    assert_non_null(stats);
+    stats->wait_ms = stats->reset_ms = st.tcp.now_ms + 1000;
+    stats->probe_mtu = stats->full_mtu = stats->raised_from = 1000;
+    take(&first);
+    DIFFERS(stats, link_mtu);
+    DIFFERS(stats, search_low);
+    DIFFERS(stats, search_high);
+    DIFFERS(stats, halving);
+    DIFFERS(stats, wait_ms);
+    DIFFERS(stats, reset_ms);
+    DIFFERS(stats, probe_mtu);
+    DIFFERS(stats, probe_left.v);
+    DIFFERS(stats, full_mtu);
+    DIFFERS(stats, full_end.v);
+    DIFFERS(stats, raised_from);
+    DIFFERS(stats, raised_segs);
+    DIFFERS(stats, raised_lost);
+    pair_end(&pair);
+}
+
+static void numbers_of_the_listener(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct listener *listener = listener_at(&st.tcp, 1);
+    listener->cookies_out = true;
+    listener->fast_resets = 1;
+    listener->cookie_ms = listener->fast_reset_ms = st.tcp.now_ms - 10;
+    take(&first);
+    DIFFERS(listener, hold);
+    DIFFERS(listener, backlog);
+    DIFFERS(listener, events);
+    DIFFERS(listener, half);
+    DIFFERS(listener, accept_n);
+    DIFFERS(listener, rcv_buf);
+    DIFFERS(listener, snd_buf);
+    DIFFERS(listener, max_segment);
+    DIFFERS(listener, ttl);
+    DIFFERS(listener, tos);
+    DIFFERS(listener, inherit);
+    DIFFERS(listener, inherit_modes);
+    DIFFERS(listener, fast_open);
+    DIFFERS(listener, fast_pending);
+    DIFFERS(listener, fast_resets);
+    DIFFERS(listener, fast_reset_ms);
+    TURNED(listener, cookies_out);
+    DIFFERS(listener, cookie_ms);
+    pair_end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_of_the_connection),
         cmocka_unit_test(numbers_of_what_is_under_way),
         cmocka_unit_test(numbers_of_congestion_control),
+        cmocka_unit_test(numbers_of_the_path),
+        cmocka_unit_test(numbers_of_the_listener),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
