@@ -2,8 +2,10 @@
 #include "netcat.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     CONNECTIONS = 16,
@@ -33,6 +35,49 @@ static int time_left(const struct link *link, const struct netcat_options *optio
     return used < options->wait_ms ? (int)(options->wait_ms - used) : 0;
 }
 
+/* What is there of standard input, as much as a SYN takes. */
+static int send_early(struct link *link, hf_handle connection)
+{
+    char text[1460];
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    struct hf_stack *stack = hf_host_stack(link->host);
+    int64_t room = hf_fast_open_room(stack, hf_host_env(link->host), connection);
+    if (room <= 0 || poll(&input, 1, 0) != 1)
+        return 0;
+    ssize_t n = read(0, text, (size_t)room < sizeof text ? (size_t)room : sizeof text);
+    if (n <= 0) /* the relay will meet it again */
+        return 0;
+    int64_t sent = hf_send(stack, hf_host_env(link->host), connection, text, (uint64_t)n, 0);
+    return sent == n ? 0 : -EIO;
+}
+
+/* The same with text on the SYN (RFC 7413), when --set asks for it. */
+static int open_fast(struct link *link, const struct hf_endpoint *local,
+                     const struct hf_endpoint *remote, int timeout_ms, hf_handle *connection)
+{
+    int error =
+        hf_open(hf_host_stack(link->host), hf_host_env(link->host), local, remote, 0, connection);
+    if (error < 0)
+        return -hf_errno(error);
+    int result = hf_host_settings(link->host, *connection);
+    if (result == 0)
+        result = send_early(link, *connection);
+    if (result == 0)
+        result = hf_host_wait_open(link->host, *connection, timeout_ms);
+    if (result < 0)
+        hf_host_release(link->host, *connection);
+    return result;
+}
+
+static int open_one(struct link *link, const struct netcat_options *options,
+                    const struct hf_endpoint *local, const struct hf_endpoint *remote,
+                    int timeout_ms, hf_handle *connection)
+{
+    bool fast = !options->echo && strstr(options->link.settings, "fast_open_option");
+    return fast ? open_fast(link, local, remote, timeout_ms, connection)
+                : hf_host_open(link->host, local, remote, timeout_ms, connection);
+}
+
 /* Each address in turn. 0 or the last negative errno. */
 static int try_all(struct link *link, const struct netcat_options *options,
                    const struct hf_endpoint *local, const struct hf_endpoint *remotes, int n,
@@ -42,8 +87,8 @@ static int try_all(struct link *link, const struct netcat_options *options,
     for (int i = 0; i < n; i++) {
         char text[HF_ENDPOINT_TEXT];
         bool any = !options->source && options->port == 0;
-        result = hf_host_open(link->host, any ? NULL : local, &remotes[i],
-                              time_left(link, options, begin), connection);
+        result = open_one(link, options, any ? NULL : local, &remotes[i],
+                          time_left(link, options, begin), connection);
         if (result == 0 && options->verbose)
             cli_note("connected to %s", hf_endpoint_text(&remotes[i], text));
         if (result == 0 || result == -EINTR)

@@ -257,6 +257,36 @@ def check_fast_open(on, path, stamped, directory):
     must(second[1]["ack"] == (second[0]["seq"] + 1 + text) % 2**32, "the SYN's text has its ACK")
 
 
+def check_fast_connect(no_cookie, path, directory):
+    """RFC 7413: Handfast asks the kernel for a cookie with its SYN, or (where both say that none is
+    needed) puts text on it at once."""
+    files = {name: os.path.join(directory, name)
+             for name in ("spec", "result", "pcap", "up", "down", "received")}
+    spec = {"role": "listen", "family": path[0], "port": PORT, "fast_open": True,
+            "sysctl": {"tcp_fastopen": 0x203 if no_cookie else 3}, "send": files["down"],
+            "receive": files["up"], "result": files["result"], "connections": 1}
+    with open(files["spec"], "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+    command = [HANDFAST, "connect", "--mtu", str(path[1]), "--pcap", files["pcap"], "-w", "20",
+               "--set", f"fast_open={7 if no_cookie else 3}", "--set", "fast_open_option=on",
+               "10.77.0.1" if path[0] == 4 else "fd77::1", str(PORT), "--private", "--",
+               sys.executable, "-S", "-E", os.path.join(HERE, "helper_kernel.py"), files["spec"]]
+    with open(files["up"], "rb") as up, open(files["received"], "wb") as received:
+        done = subprocess.run(command, stdin=up, stdout=received, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False)
+    must(done.returncode == 0, f"Fast Open: status {done.returncode}: {done.stderr.strip()}")
+    with open(files["result"], encoding="utf-8") as file:
+        must(json.load(file)[0]["equal"], "other octets arrived at the kernel")
+    ((syn, answer, *_),) = wire.connections(files["pcap"])
+    if no_cookie:
+        must(syn["text"] > 0, "no text on the SYN")
+    else:
+        must(syn["text"] == 0, "text without a cookie")
+        must(syn["options"].get(wire.FAST_OPEN) == b"", "no cookie is asked for")
+        must(len(answer["options"].get(wire.FAST_OPEN, b"")) == 8, "the kernel gives no cookie")
+    must(answer["ack"] == (syn["seq"] + 1 + syn["text"]) % 2**32, "the SYN's text has its ACK")
+
+
 def main():
     probe = subprocess.run([HANDFAST, "listen", "-w", "5", "9", "--private", "--", "true"],
                            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
@@ -284,6 +314,7 @@ def main():
             for on in (True, False):
                 try:
                     check_fast_open(on, path, (i + on) % 2 == 0, directory)
+                    check_fast_connect(on, path, directory)
                 except (AssertionError, OSError, subprocess.TimeoutExpired, ValueError) as error:
                     wrong += 1
                     print(f"Fast Open {on}, {path}\n    {error}", flush=True)
