@@ -78,13 +78,14 @@ static void measure(struct tcp *tcp, struct tcb *tcb)
     struct active *active = active_of(tcp, tcb);
     uint32_t rtt_us = round_trip_us(tcp, tcb, active);
     bool next = active == NULL || seq_gt(tcb->snd.una, active->rtt_seq);
-    if (rtt_us == 0 || !(next || tcp->b->policy.rtt_per_ack)) {
+    bool anew = active && active->rtt_anew && seq_gt(tcb->snd.una, active->recover);
+    if (rtt_us == 0 || !(next || anew || tcp->b->policy.rtt_per_ack)) {
         return;
     }
     if (next && active) {
         active->rtt_seq = tcb->snd.nxt;
     }
-    if (active && active->rtt_anew && seq_gt(tcb->snd.una, active->recover)) {
+    if (anew) {
         active->rtt_anew = 0; /* RFC 4015 (11): a delay has come to stay, perhaps */
         tcb->srtt_us = 0;
     }

@@ -229,7 +229,7 @@ static void status_of_active(const struct tcb *tcb, const struct active *active,
     status->unread_bytes = active->rq_bytes;
     status->queued_bytes = active->sq_bytes;
     status->out_of_order_bytes = active->ooo_bytes;
-    status->in_recovery = active->recovery != RECOVERY_NONE;
+    status->in_recovery = active->recovery >= RECOVERY_FAST;
     if (tcb->flags & F_URGENT) {
         seq_t read = seq_sub(tcb->rcv.nxt, active->rq_bytes);
         status->urgent = 1;

@@ -188,9 +188,6 @@ static void join_next(struct tcp *tcp, const struct tcb *tcb, struct active *act
     sent->right = next->right;
     sent->sent_us = next->sent_us;
     sent->times = (uint8_t)max_u32(sent->times, next->times);
-    if (active->sent_lost == gone) {
-        active->sent_lost = idx;
-    }
     forget(tcp, active, gone, in_flight(sent));
     count(tcb, active, sent);
 }

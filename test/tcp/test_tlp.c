@@ -83,6 +83,18 @@ TEST(there_is_no_second_probe_before_an_answer_to_the_first)
     expects_silence();
 }
 
+/* RFC8985-21: the probe is still out, though the ACK of something else has been measured. */
+TEST(there_is_no_second_probe_while_one_is_out)
+{
+    sends_tail(p, 3);
+    expects_after(200, 206, ACK, .seq = SEGMENT(3), .len = 1000);
+    after(10);
+    sends(ACK, .ack = SEGMENT(2)); /* SRTT 114 ms, RTO 376 ms */
+    after(300);                    /* two SRTT have passed */
+    expects_silence();
+    expects_after(200, 400, ACK, .seq = SEGMENT(2), .len = 1000); /* RFC8985-22 */
+}
+
 /* RFC8985-21: one in a round-trip sample: the ACK of what was sent twice is none. */
 TEST(there_is_no_second_probe_before_a_round_trip_was_measured)
 {
@@ -90,6 +102,7 @@ TEST(there_is_no_second_probe_before_a_round_trip_was_measured)
     expects_after(298, 304, ACK, .seq = SEGMENT(1), .len = 1000);
     after(10);
     sends(ACK, .ack = SEGMENT(2));
+    sends(ACK, .ack = SEGMENT(2), .sack = {SACKED(1, 2)}); /* and is no longer out */
     writes(2000);
     expects(ACK, .seq = SEGMENT(2), .len = 1000);
     expects(ACK, .seq = SEGMENT(3), .len = 1000);
@@ -136,6 +149,21 @@ TEST(a_probe_that_was_not_needed_costs_nothing)
     holds_equal(status_of(ssthresh), UINT32_MAX);
 }
 
+/* RFC8985-30, case 1, with more text in flight. */
+TEST(a_dsack_ends_the_episode_of_a_probe)
+{
+    sends_tail(p, 10);
+    expects_after(200, 206, ACK, .seq = SEGMENT(10), .len = 1000);
+    writes(1000);
+    peer_forget(p);
+    sends(ACK, .ack = SEGMENT(11));
+    sends(ACK, .ack = SEGMENT(11), .sack = {SACKED(10, 11)});
+    peer_forget(p);
+    after(50);
+    sends(ACK, .ack = SEGMENT(12));
+    holds_equal(status_of(ssthresh), UINT32_MAX);
+}
+
 /* RFC8985-19, RFC8985-37: what is SACKED is RACK's affair. */
 TEST(nothing_is_probed_while_something_is_sacked)
 {
@@ -165,9 +193,11 @@ int main(void)
         V4(new_text_is_the_better_probe_even_beyond_the_congestion_window),
         V4(a_fin_is_probed_with),
         V4(there_is_no_second_probe_before_an_answer_to_the_first),
+        V4(there_is_no_second_probe_while_one_is_out),
         V4(there_is_no_second_probe_before_a_round_trip_was_measured),
         V4(a_loss_that_a_probe_has_repaired_counts_as_congestion_once),
         V4(a_probe_that_was_not_needed_costs_nothing),
+        V4(a_dsack_ends_the_episode_of_a_probe),
         V4(nothing_is_probed_while_something_is_sacked),
         V4(policy_and_peers_without_sack_have_no_probes),
     };

@@ -74,6 +74,20 @@ TEST(a_timeout_is_taken_back_without_sack_too)
     holds(status_of(cwnd) >= 10000);
 }
 
+/* RFC5682-1, (3a): a duplicate that acknowledges nothing more. */
+TEST(a_timeout_stands_when_a_duplicate_says_nothing_new)
+{
+    sends_segments(p, 10, 30000);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(2));
+    expects(ACK, .seq = SEGMENT(11), .len = 1000);
+    expects(ACK, .seq = SEGMENT(12), .len = 1000);
+    sends(ACK, .ack = SEGMENT(2));
+    holds(status_of(in_recovery));
+    holds_equal(status_of(ssthresh), 5000);
+    peer_forget(p); /* go-back goes on */
+}
+
 TEST(policy_may_leave_timeouts_as_they_are)
 {
     p->config.policy.frto = false;
@@ -107,7 +121,24 @@ TEST(an_echo_of_the_first_copy_takes_the_timeout_back_at_once)
     holds(!status_of(in_recovery));
     holds_equal(status_of(cwnd), 10000); /* FlightSize and what was acknowledged */
     holds(status_of(ssthresh) >= 10000);
-    expects_silence(); /* and nothing is sent again */
+    holds(status_of(rto_ms) < 400); /* not doubled any more */
+    expects_silence();              /* and nothing is sent again */
+    writes(1000);
+    expects(ACK, .seq = SEGMENT(11), .len = 1000);
+    sends(ACK, .ack = SEGMENT(11));
+    after(250);
+    sends(ACK, .ack = SEGMENT(12));
+    holds_equal(status_of(srtt_us), 250000); /* RFC 4015 (11): measured anew */
+}
+
+/* RFC 3522 3.2 (5): all of the flight had arrived, and no ACK. */
+TEST(an_echo_that_leaves_nothing_in_flight_says_that_acks_were_lost)
+{
+    times_out_with_timestamps(p);
+    uint32_t first = clock_now(p);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(11), .tsval = 1300, .tsecr = PEER_NUMBER(0) + first);
+    holds_equal(status_of(ssthresh), 5000);
 }
 
 /* RFC 3522 3.2 (4): no other timestamp does. */
@@ -204,8 +235,10 @@ int main(void)
         V4(a_timeout_stands_when_only_what_left_after_it_arrives),
         V4(a_timeout_within_a_recovery_is_not_doubted),
         V4(a_timeout_is_taken_back_without_sack_too),
+        V4(a_timeout_stands_when_a_duplicate_says_nothing_new),
         V4(policy_may_leave_timeouts_as_they_are),
         BOTH(an_echo_of_the_first_copy_takes_the_timeout_back_at_once),
+        V4(an_echo_that_leaves_nothing_in_flight_says_that_acks_were_lost),
         V4(an_echo_of_the_repetition_leaves_the_timeout),
         V4(a_dsack_beside_the_echo_says_that_acks_were_lost),
         V4(an_echo_of_congestion_forbids_to_take_anything_back),

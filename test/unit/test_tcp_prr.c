@@ -48,6 +48,18 @@ static void what_was_sacked_before_does_not_count_as_flight(void **state)
     bench_end(&t);
 }
 
+/* RFC9937-2: what the ACK that begins it delivers counts, acknowledged or SACKed. */
+static void what_the_first_ack_delivers_counts_as_flight(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_prr(&t, 10, 100);
+    acks(&t, 2, 1, (const uint32_t[][2]){{3, 5}});
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_FAST);
+    assert_int_equal(queue_of(&t)->prr_flight, 10 * M);
+    bench_end(&t);
+}
+
 /* RFC9937-5, RFC9937-11: 20 are out, one is lost, ssthresh is 10: one segment for two ACKs.
  * RFC8985-34: it is what RACK's recovery goes by. */
 static void
@@ -140,6 +152,7 @@ static void an_ack_that_delivers_nothing_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_first_ack_delivers_counts_as_flight),
         cmocka_unit_test(what_was_sacked_before_does_not_count_as_flight),
         cmocka_unit_test(
             one_segment_leaves_for_two_that_arrive_and_the_window_is_ssthresh_in_the_end),

@@ -1,4 +1,5 @@
 /* RFC 8985 section 6: what RACK knows, what it takes for lost, and when. */
+#include "tcp/congestion.h"
 #include "tcp_loss.h"
 
 enum { RTT_MS = 100, RTT_US = 100000 };
@@ -355,6 +356,169 @@ static void there_is_one_timer_and_no_probe_where_rack_is_at_work(void **state)
     bench_end(&t);
 }
 
+/* RFC8985-37: each condition alone. */
+static void no_probe_is_armed_in_recovery_or_while_something_is_sacked(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 4);
+    assert_true(tcp_tlp_arm(&t.tcp, t.tcb, 300));
+    queue_of(&t)->recovery = RECOVERY_FAST;
+    assert_false(tcp_tlp_arm(&t.tcp, t.tcb, 300));
+    queue_of(&t)->recovery = RECOVERY_NONE;
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 2);
+    assert_false(tcp_tlp_arm(&t.tcp, t.tcb, 300));
+    bench_end(&t);
+}
+
+/* The clock of transmissions wraps after an hour: what all arrived before is forgotten. */
+static void after_a_long_pause_nothing_is_lost_by_an_old_arrival(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 1);
+    wait(&t, RTT_MS);
+    acks(&t, 2, 0, NULL);
+    wait(&t, 2200000);
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 2, 6, 6);
+    wait(&t, 25);
+    assert_int_equal(lost_by_now(&t), 4);
+    bench_end(&t);
+}
+
+/* RFC2883-6: below its ACK field, or within the block behind it; believed only where something was
+ * sent again, and of what was sent. */
+static void a_dsack_is_of_what_was_sent_and_again(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t repeated, first, last;
+        bool taken;
+    } cases[] = {{1, 2, 2, true}, {0, 2, 2, false}, {1, 2, 9, false}};
+    for (uint32_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench t;
+        begin_rack(&t);
+        sends(&t, 4);
+        tally_of(&t.tcp, t.tcb)->retransmitted = cases[i].repeated;
+        wait(&t, RTT_MS);
+        acks_block(&t, 3, cases[i].first, cases[i].last);
+        assert_int_equal(queue_of(&t)->reo_mult, cases[i].taken ? 2 : 1);
+        bench_end(&t);
+    }
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 10);
+    tally_of(&t.tcp, t.tcb)->retransmitted = 1;
+    acks(&t, 1, 2, (const uint32_t[][2]){{4, 4}, {3, 6}});
+    assert_int_equal(queue_of(&t)->reo_mult, 2);
+    bench_end(&t);
+}
+
+/* RFC 6298 3, Karn: what is acknowledged beside a repetition may have arrived long ago. */
+static void an_ack_that_covers_a_repetition_is_no_sample(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 4);
+    repeats(&t, 1);
+    wait(&t, 150);
+    acks(&t, 11, 0, NULL);
+    assert_int_equal(t.tcb->srtt_us, RTT_US);
+    bench_end(&t);
+}
+
+/* What was SACKed before a timeout has been counted, and is no news when it is acknowledged. */
+static void what_was_sacked_before_a_timeout_is_not_delivered_again(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    t.tcb->modes |= M_REORDERED;
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 4);
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    repeats(&t, 1);
+    wait(&t, RTT_MS);
+    acks(&t, 5, 0, NULL);
+    assert_int_equal(t.tcp.news.delivered, M);
+    assert_false(t.tcp.news.original);
+    bench_end(&t);
+}
+
+/* A mark is no mistake; what congestion control has learnt of a loss that was none is forgotten. */
+static void losses_are_taken_back_and_marks_are_not(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    sends(&t, 10);
+    acks(&t, 2, 0, NULL);
+    tcp_recovery_enter_cwr(&t.tcp, t.tcb, CC_ECN);
+    assert_int_equal(queue_of(&t)->recovery, RECOVERY_CWR);
+    assert_false(queue_of(&t)->undo_armed);
+    bench_end(&t);
+    begin_rack(&t);
+    t.tcb->modes |= MODE_CONGESTION(HF_CUBIC);
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    uint32_t w_max = tally_of(&t.tcp, t.tcb)->cc_keep[KEEP_W_MAX];
+    acks_block(&t, 1, 2, 4);
+    assert_int_not_equal(tally_of(&t.tcp, t.tcb)->cc_keep[KEEP_W_MAX], w_max);
+    tcp_undo(&t.tcp, t.tcb, false);
+    assert_int_equal(tally_of(&t.tcp, t.tcb)->cc_keep[KEEP_W_MAX], w_max);
+    assert_int_equal(t.tcb->cwnd, 10 * M);
+    bench_end(&t);
+}
+
+/* RFC 3708: only what came twice of this episode counts. */
+static void a_dsack_of_an_earlier_episode_takes_nothing_back(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    struct active *active = queue_of(&t);
+    sends(&t, 10);
+    acks(&t, 3, 0, NULL);
+    tcp_undo_begin(t.tcb, active);
+    tcp_undo_sent(&t.tcp, active, M);
+    t.tcp.news = (struct ack_news){
+        .dsack = true, .dsack_left = seq(segment(1)), .dsack_right = seq(segment(2))};
+    tcp_undo_note_dsack(&t.tcp, active);
+    assert_int_equal(active->undo_bytes, M);
+    t.tcp.news.dsack_left = seq(segment(3));
+    t.tcp.news.dsack_right = seq(segment(4));
+    tcp_undo_note_dsack(&t.tcp, active);
+    assert_int_equal(active->undo_bytes, 0);
+    bench_end(&t);
+}
+
+/* Where segments overtake each other, SACKs are all the news that many ACKs have. */
+static void with_reordering_the_window_grows_by_what_is_sacked_too(void **state)
+{
+    (void)state;
+    for (uint32_t reordered = 0; reordered < 2; reordered++) {
+        struct bench t;
+        begin_rack(&t);
+        t.tcb->modes |= reordered ? M_REORDERED : 0;
+        sends(&t, 10);
+        wait(&t, RTT_MS);
+        acks(&t, 2, 0, NULL);
+        uint32_t cwnd = t.tcb->cwnd;
+        acks_block(&t, 2, 4, 4);
+        assert_int_equal(t.tcb->cwnd, cwnd + (reordered ? M : 0));
+        bench_end(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +537,14 @@ int main(void)
         cmocka_unit_test(a_timeout_leaves_alone_what_left_just_before_it),
         cmocka_unit_test(what_is_lost_waits_until_the_window_has_room),
         cmocka_unit_test(there_is_one_timer_and_no_probe_where_rack_is_at_work),
+        cmocka_unit_test(no_probe_is_armed_in_recovery_or_while_something_is_sacked),
+        cmocka_unit_test(after_a_long_pause_nothing_is_lost_by_an_old_arrival),
+        cmocka_unit_test(a_dsack_is_of_what_was_sent_and_again),
+        cmocka_unit_test(an_ack_that_covers_a_repetition_is_no_sample),
+        cmocka_unit_test(what_was_sacked_before_a_timeout_is_not_delivered_again),
+        cmocka_unit_test(losses_are_taken_back_and_marks_are_not),
+        cmocka_unit_test(a_dsack_of_an_earlier_episode_takes_nothing_back),
+        cmocka_unit_test(with_reordering_the_window_grows_by_what_is_sacked_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

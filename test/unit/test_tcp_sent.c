@@ -310,6 +310,27 @@ static void a_block_that_covers_a_part_of_a_segment_says_nothing_of_it(void **st
     bench_end(&t);
 }
 
+static void there_are_no_more_than_1024_stretches(void **state)
+{
+    (void)state;
+    struct bench t;
+    struct block_size many = usual;
+    many.sents = 4000;
+    bench_begin(&t, &many);
+    bench_connection(&t, F_SACK, 1, 60000);
+    tcp_attach(&t.tcp, t.tcb);
+    seq_t left = t.tcb->snd.nxt;
+    t.tcb->snd.nxt = seq_add(left, 3000);
+    tcp_sent_new(&t.tcp, t.tcb, left, 1);
+    for (uint32_t i = 1; i < 3000; i += 2) {
+        tcp_sent_sacked(&t.tcp, t.tcb, seq(FIRST + i), seq(FIRST + i + 1));
+    }
+    assert_int_equal(queue_of(&t)->sacked_n, 1024);
+    tcp_sent_sacked(&t.tcp, t.tcb, seq(FIRST + 2), seq(FIRST + 3)); /* joins two */
+    assert_int_equal(queue_of(&t)->sacked_n, 1023);
+    bench_end(&t);
+}
+
 static void blocks_that_cannot_be_are_not_taken(void **state)
 {
     (void)state;
@@ -335,6 +356,7 @@ int main(void)
         cmocka_unit_test(frames_of_one_moment_share_a_record),
         cmocka_unit_test(segments_are_counted_as_they_were_sent),
         cmocka_unit_test(a_block_that_covers_a_part_of_a_segment_says_nothing_of_it),
+        cmocka_unit_test(there_are_no_more_than_1024_stretches),
         cmocka_unit_test(blocks_that_cannot_be_are_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
