@@ -435,6 +435,24 @@ static void an_ack_that_covers_a_repetition_is_no_sample(void **state)
     bench_end(&t);
 }
 
+/* RFC 7323 4.2: a flight is measured once - unless policy wants each ACK to count. */
+static void each_ack_is_a_sample_where_policy_says_so(void **state)
+{
+    (void)state;
+    for (uint32_t each = 0; each < 2; each++) {
+        struct bench t;
+        begin_rack(&t);
+        t.b->policy.rtt_per_ack = each;
+        sends(&t, 10);
+        wait(&t, RTT_MS);
+        acks(&t, 2, 0, NULL);
+        wait(&t, RTT_MS);
+        acks(&t, 3, 0, NULL);
+        assert_int_equal(t.tcb->srtt_us, each ? RTT_US + RTT_US / 8 : RTT_US);
+        bench_end(&t);
+    }
+}
+
 /* What was SACKed before a timeout has been counted, and is no news when it is acknowledged. */
 static void what_was_sacked_before_a_timeout_is_not_delivered_again(void **state)
 {
@@ -541,6 +559,7 @@ int main(void)
         cmocka_unit_test(after_a_long_pause_nothing_is_lost_by_an_old_arrival),
         cmocka_unit_test(a_dsack_is_of_what_was_sent_and_again),
         cmocka_unit_test(an_ack_that_covers_a_repetition_is_no_sample),
+        cmocka_unit_test(each_ack_is_a_sample_where_policy_says_so),
         cmocka_unit_test(what_was_sacked_before_a_timeout_is_not_delivered_again),
         cmocka_unit_test(losses_are_taken_back_and_marks_are_not),
         cmocka_unit_test(a_dsack_of_an_earlier_episode_takes_nothing_back),
