@@ -185,7 +185,7 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
 /* 3.10.7.3: SYN-SENT.  RFC5961-4 */
 enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
-    /* first: the ACK bit */
+    /* first: the ACK bit.  X-9 */
     bool ack_ok =
         (seg->ctl & ACK) && seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt);
     if ((seg->ctl & ACK) && !ack_ok) {

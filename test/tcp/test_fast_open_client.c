@@ -103,7 +103,7 @@ TEST(with_a_cookie_the_syn_carries_text)
     reads(10);
 }
 
-/* RFC7413-23, RFC7413-24 */
+/* X-9, RFC7413-23, RFC7413-24 */
 TEST(text_that_the_syn_ack_leaves_goes_again_at_once)
 {
     learns(p, COOKIE, 1460);
