@@ -214,6 +214,8 @@ static int set_tcp(struct adapter *a, struct sock *s, int name, int number)
             return -EINVAL;
         }
         return set_core(a, s, keep_alive_time(name), number * 1000LL);
+    case LINUX_TCP_SYNCNT:
+        return number < 1 || number > 127 ? -EINVAL : set_core(a, s, HF_SYN_RETRIES, number);
     case LINUX_TCP_KEEPCNT:
         return set_core(a, s, HF_KEEPALIVE_COUNT, number);
     case LINUX_TCP_USER_TIMEOUT:
@@ -257,6 +259,10 @@ static int get_tcp(struct adapter *a, struct sock *s, int name, int *number)
     case LINUX_TCP_KEEPINTVL:
         value = name == LINUX_TCP_KEEPIDLE ? KEEPIDLE_MS : KEEPINTVL_MS;
         value = get_core(a, s, keep_alive_time(name), value) / 1000;
+        break;
+    case LINUX_TCP_SYNCNT:
+        value = get_core(a, s, HF_SYN_RETRIES, 0);
+        value = value ? value : a->sysctls.syn_retries;
         break;
     case LINUX_TCP_KEEPCNT:
         value = get_core(a, s, HF_KEEPALIVE_COUNT, KEEPCNT);

@@ -500,6 +500,7 @@ enum hf_option {
                               unless HF_USER_TIMEOUT is set (RFC 5482 ADV_UTO); 0: off            */
     HF_ERROR_REPORTS,      /* 1: HF_ERROR_REPORT and HF_TROUBLE are told, 0: not (RFC 9293
                               3.9.1.8); on connections                                            */
+    HF_SYN_RETRIES,        /* SYNs sent again at most, 0: hf_policy.syn_retries; at most 254      */
     HF_CORK,               /* 1: small segments are held, for an RTO at most, until it is 0 again */
     HF_MAY_FRAGMENT,       /* 1: IPv4 without DF: who routes it may cut it, and no path MTU is
                               found; 0: DF (RFC 1191).  IPv6 is never cut on its way             */

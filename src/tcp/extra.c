@@ -77,6 +77,8 @@ static struct place place_of(struct extra *extra, enum hf_option option, uint32_
         return (struct place){&extra->adv_timeout_ms, 0, INT32_MAX, 0};
     case HF_MAX_PACING_RATE:
         return (struct place){&extra->max_pacing_rate, 0, UINT32_MAX, 0};
+    case HF_SYN_RETRIES:
+        return (struct place){&extra->syn_retries, 0, 254, 0};
     default:
         return (struct place){NULL, 0, 0, 0};
     }

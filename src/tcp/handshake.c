@@ -173,6 +173,9 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
     tcp_enter_established(tcp, tcb);
     tcp_take_user_timeout(tcp, tcb, seg);
     tcp_take_ack(tcp, tcb, seg, true);
+    if (tcp_new_text_fits(tcp, tcb)) {
+        tcb->quick_acks = 0; /* text has waited for this: a dialogue, whose ACKs ride on text */
+    }
     tcp_fast_open_resume(tcp, tcb);
     enum hf_verdict verdict = HF_V_ACCEPTED;
     /* */

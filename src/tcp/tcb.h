@@ -215,6 +215,7 @@ struct extra {
     uint32_t peer_timeout_ms; /* REMOTE_UTO, 0: none came                                   */
     uint32_t timeout_set;     /* the application chose user_timeout_ms: not CHANGEABLE      */
     uint32_t max_pacing_rate; /* octets a second; 0: none                                 */
+    uint32_t syn_retries;     /* 0: the policy's                                          */
 };
 
 /* What is measured of a connection that carries text, from its first text on.  It outlasts the

@@ -103,8 +103,10 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     const struct hf_policy *policy = &tcp->b->policy;
     bool passive = tcb->flags & F_PASSIVE;
+    uint32_t own = tcp_extra(tcp, tcb->extra)->syn_retries;
+    uint32_t syns = own ? own : policy->syn_retries;
     /* MUST-22, MUST-23 */
-    if (tcb->retries >= (passive ? policy->synack_retries : policy->syn_retries)) {
+    if (tcb->retries >= (passive ? policy->synack_retries : syns)) {
         tcp_fast_open_gave_up(tcp, tcb);
         timed_out(tcp, tcb, passive ? HF_TIMER_SYN_ACK : HF_TIMER_RTO);
         return;

@@ -328,6 +328,29 @@ TEST(a_reset_in_syn_received_of_an_active_open_means_refused)
     expects_closed(HF_ERR_REFUSED);
 }
 
+TEST(a_connection_may_have_its_own_number_of_syns)
+{
+    opens();
+    sets(HF_SYN_RETRIES, 1);
+    expects(SYN);
+    expects_after(990, 1010, SYN);
+    after(2010);
+    expects_closed(HF_ERR_TIMED_OUT);
+    expects_silence();
+}
+
+/* A dialogue: the answer to what waited for the SYN,ACK is acknowledged with the next text. */
+TEST(text_that_waited_for_the_syn_ack_ends_quick_acks)
+{
+    opens();
+    expects(SYN);
+    writes(1000);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK, .len = 1000);
+    sends(ACK | PSH, .len = 500);
+    expects_after(38, 43, ACK, .ack = IRS + 501);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +379,8 @@ int main(void)
         BOTH(the_initial_sequence_numbers_of_two_connections_do_not_tell_of_each_other),
         V4(a_simultaneous_open_gives_up_like_an_active_one),
         V4(a_reset_in_syn_received_of_an_active_open_means_refused),
+        BOTH(a_connection_may_have_its_own_number_of_syns),
+        BOTH(text_that_waited_for_the_syn_ack_ends_quick_acks),
     };
     return cmocka_run_group_tests_name("active open", tests, NULL, NULL);
 }
