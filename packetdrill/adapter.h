@@ -70,6 +70,7 @@ struct options {
     int send_buffer, receive_buffer; /* as read back; 0: not set                                 */
     int64_t receive_timeout_ns, send_timeout_ns; /* NEVER: none                                  */
     uint32_t notsent_low;                        /* 0: the sysctl's                              */
+    bool fastopen_connect;                       /* TCP_FASTOPEN_CONNECT */
     int fastopen_queue;                          /* TCP_FASTOPEN                                 */
     uint8_t fastopen_keys[2][16];                /* TCP_FASTOPEN_KEY                             */
     int fastopen_key_count;
@@ -87,6 +88,7 @@ struct sock {
     int domain;
     bool nonblocking;
     bool bound, listening;
+    bool deferred;    /* connect waits for the first text: it goes with the SYN */
     bool connecting;  /* connect has begun and its result was not told                  */
     bool opened;      /* has been ESTABLISHED                                           */
     bool ended;       /* the connection is no more                                      */
@@ -173,6 +175,11 @@ int socket_listen(struct adapter *a, int fd, struct sock *s, int backlog);
 int socket_accept(struct adapter *a, struct sock *s, struct sockaddr *addr, socklen_t *len);
 int socket_connect(struct adapter *a, int fd, struct sock *s, const struct sockaddr *addr,
                    socklen_t len);
+/* fast: HF_FAST_OPEN_*: text may go with the SYN. */
+int socket_begin_connect(struct adapter *a, int fd, struct sock *s,
+                         const struct hf_endpoint *remote, int fast);
+/* What a connect that has begun comes to, once; waits for it. */
+int socket_end_connect(struct adapter *a, struct sock *s, int64_t deadline);
 int socket_shutdown(struct adapter *a, struct sock *s, int how);
 int fd_close(struct adapter *a, int fd);
 void socket_event(struct adapter *a, const struct hf_event *event);
@@ -190,6 +197,8 @@ void socket_status(const struct adapter *a, const struct sock *s, struct hf_stat
 void socket_apply_options(struct adapter *a, struct sock *s);
 
 /* send.c */
+/* The octets from `at` on that lie together, at most n; NULL: there is nothing at their address. */
+const void *send_piece(const struct msghdr *msg, size_t at, size_t *n);
 ssize_t send_message(struct adapter *a, int fd, const struct msghdr *msg, int flags);
 uint32_t send_room(const struct adapter *a, const struct sock *s, const struct hf_status *status);
 bool send_is_writable(const struct adapter *a, const struct sock *s,
@@ -218,6 +227,11 @@ void fastopen_refresh(struct adapter *a);
 int fastopen_set_key(struct adapter *a, struct sock *s, const void *value, socklen_t len);
 int fastopen_get_key(const struct adapter *a, const struct sock *s, void *value, socklen_t *len);
 int fastopen_set_queue(struct adapter *a, struct sock *s, int number);
+
+int fastopen_set_connect(struct adapter *a, struct sock *s, int number);
+/* A connect that the first text goes with: octets of it, or an error; waits like connect. */
+ssize_t fastopen_send(struct adapter *a, int fd, struct sock *s, const struct msghdr *msg,
+                      size_t total, int flags, int64_t deadline);
 
 /* info.c */
 int info_get(struct adapter *a, struct sock *s, void *value, socklen_t *len);

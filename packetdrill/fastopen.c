@@ -1,5 +1,5 @@
 /* fastopen.c - TCP Fast Open (RFC 7413) as sockets have it: TCP_FASTOPEN, TCP_FASTOPEN_KEY and the
- * sysctls tcp_fastopen, tcp_fastopen_key.
+ * sysctls tcp_fastopen, tcp_fastopen_key; MSG_FASTOPEN and TCP_FASTOPEN_CONNECT.
  */
 #include <string.h>
 
@@ -71,4 +71,80 @@ int fastopen_get_key(const struct adapter *a, const struct sock *s, void *value,
     *len = *len < whole ? *len : whole;
     memcpy(value, own ? s->options.fastopen_keys : a->sysctls.fastopen_keys, *len);
     return 0;
+}
+
+/* The client's side
+ * ------------------------------------------------------------------------------*/
+
+int fastopen_set_connect(struct adapter *a, struct sock *s, int number)
+{
+    network_refresh(a);
+    if (number < 0 || number > 1) {
+        return -EINVAL;
+    }
+    if (!(a->sysctls.fastopen & HF_FAST_OPEN_CLIENT)) {
+        return -EOPNOTSUPP;
+    }
+    if (s->handle != 0) {
+        return -EINVAL;
+    }
+    s->options.fastopen_connect = number;
+    return 0;
+}
+
+static int begin(struct adapter *a, int fd, struct sock *s, const struct msghdr *msg)
+{
+    network_refresh(a);
+    const struct sockaddr *to = msg->msg_name;
+    bool nowhere = to && msg->msg_namelen >= sizeof to->sa_family && to->sa_family == AF_UNSPEC;
+    if (!(a->sysctls.fastopen & HF_FAST_OPEN_CLIENT) || nowhere) {
+        return -EOPNOTSUPP;
+    }
+    if (s->handle != 0) {
+        return s->opened ? -EISCONN : -EALREADY;
+    }
+    struct hf_endpoint remote;
+    int error = address_get(s, to, msg->msg_namelen, &remote);
+    return error ? error : socket_begin_connect(a, fd, s, &remote, HF_FAST_OPEN_ON);
+}
+
+/* As much as the SYN can carry, and all of it when the call waits for the connection; the SYN goes
+ * in any case. */
+static size_t put_on_syn(struct adapter *a, struct sock *s, const struct msghdr *msg, size_t total,
+                         bool waits)
+{
+    int64_t room = hf_fast_open_room(a->stack, &a->env, s->handle);
+    room = room > 0 ? room : 0;
+    size_t most = !waits && total > (size_t)room ? (size_t)room : total;
+    size_t done = 0;
+    while (done < most) {
+        size_t n = most - done;
+        const void *piece = send_piece(msg, done, &n);
+        int64_t taken = piece ? hf_send(a->stack, &a->env, s->handle, piece, n, HF_SEND_MORE) : -1;
+        if (taken <= 0) {
+            break;
+        }
+        done += (size_t)taken;
+    }
+    hf_send(a->stack, &a->env, s->handle, "", 0, 0);
+    hf_set_option(a->stack, &a->env, s->handle, HF_FAST_OPEN, HF_FAST_OPEN_ON);
+    s->deferred = false;
+    network_pump(a);
+    return done;
+}
+
+ssize_t fastopen_send(struct adapter *a, int fd, struct sock *s, const struct msghdr *msg,
+                      size_t total, int flags, int64_t deadline)
+{
+    int error = s->deferred ? 0 : begin(a, fd, s, msg);
+    (void)flags;
+    if (error) {
+        return error;
+    }
+    size_t done = put_on_syn(a, s, msg, total, deadline > a->now_ns);
+    error = socket_end_connect(a, s, deadline);
+    if (error == -EINPROGRESS && done) {
+        return (ssize_t)done;
+    }
+    return error ? error : (ssize_t)done;
 }

@@ -225,6 +225,8 @@ static int set_tcp(struct adapter *a, struct sock *s, int name, int number)
         return 0;
     case LINUX_TCP_FASTOPEN:
         return fastopen_set_queue(a, s, number);
+    case LINUX_TCP_FASTOPEN_CONNECT:
+        return fastopen_set_connect(a, s, number);
     case LINUX_TCP_INQ:
         if (number < 0 || number > 1) {
             return -EINVAL;
@@ -275,6 +277,9 @@ static int get_tcp(struct adapter *a, struct sock *s, int name, int *number)
         break;
     case LINUX_TCP_FASTOPEN:
         value = s->options.fastopen_queue;
+        break;
+    case LINUX_TCP_FASTOPEN_CONNECT:
+        value = s->options.fastopen_connect;
         break;
     case LINUX_TCP_INQ:
         value = s->options.inq;

@@ -24,6 +24,8 @@ static uint32_t mask_of_socket(const struct adapter *a, struct sock *s)
         mask |= room ? EPOLLOUT | EPOLLWRNORM : 0u;
         s->wants_room = s->wants_room || !room;
         mask |= status.urgent ? EPOLLPRI : 0u;
+    } else if (s->deferred) {
+        mask |= EPOLLOUT | EPOLLWRNORM;
     }
     bool queued = s->zero_copy.told != s->zero_copy.done;
     return mask | (s->error || queued ? EPOLLERR : 0u);

@@ -11,8 +11,8 @@
 #include "handfast/host.h"
 
 enum {
-    FLAGS_KNOWN =
-        MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_OOB | MSG_CONFIRM | MSG_ZEROCOPY,
+    FLAGS_KNOWN = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_OOB | MSG_CONFIRM |
+                  MSG_ZEROCOPY | MSG_FASTOPEN,
     BLOCK_MAX = 65535,
 };
 
@@ -87,7 +87,7 @@ static bool has_room(struct adapter *a, void *arg)
 
 /* What the iovec holds from octet `at` on, up to n octets, in one piece or less; NULL: it is bad.
  */
-static const void *piece_of(const struct msghdr *msg, size_t at, size_t *n)
+const void *send_piece(const struct msghdr *msg, size_t at, size_t *n)
 {
     for (size_t i = 0; i < msg->msg_iovlen; i++) {
         const struct iovec *iov = &msg->msg_iov[i];
@@ -120,7 +120,7 @@ static ssize_t fill(struct adapter *a, struct sock *s, const struct msghdr *msg,
         socket_status(a, s, &status);
         s->largest_window = status.snd_wnd > s->largest_window ? status.snd_wnd : s->largest_window;
         size_t n = send_room(a, s, &status);
-        const void *piece = n ? piece_of(msg, at, &n) : NULL;
+        const void *piece = n ? send_piece(msg, at, &n) : NULL;
         if (n == 0) {
             break;
         }
@@ -166,10 +166,9 @@ static ssize_t total_of(const struct msghdr *msg)
 }
 
 /* Waits for room as often as it takes. */
-static ssize_t send_all(struct adapter *a, struct sock *s, const struct msghdr *msg, size_t total,
-                        int flags, int64_t deadline)
+static ssize_t send_all(struct adapter *a, struct sock *s, const struct msghdr *msg, size_t sent,
+                        size_t total, int flags, int64_t deadline)
 {
-    size_t sent = 0;
     while (sent < total) {
         ssize_t n = fill(a, s, msg, sent, total, flags);
         sent += n > 0 ? (size_t)n : 0;
@@ -200,11 +199,18 @@ ssize_t send_message(struct adapter *a, int fd, const struct msghdr *msg, int fl
     bool now = s->nonblocking || (flags & MSG_DONTWAIT);
     int64_t timeout = s->options.send_timeout_ns;
     int64_t deadline = now ? a->now_ns : timeout == NEVER ? NEVER : a->now_ns + timeout;
+    ssize_t first = 0;
+    if (s->deferred || (flags & MSG_FASTOPEN)) {
+        first = fastopen_send(a, fd, s, msg, (size_t)total, flags, deadline);
+        if (first < 0 || !s->opened) {
+            return first;
+        }
+    }
     int error = wait_until_open(a, s, deadline);
     if (error) {
         return error;
     }
-    ssize_t sent = send_all(a, s, msg, (size_t)total, flags, deadline);
+    ssize_t sent = send_all(a, s, msg, (size_t)first, (size_t)total, flags, deadline);
     if (sent > 0 && (flags & MSG_ZEROCOPY) && s->options.zero_copy) {
         zero_copy_sent(a, s);
     }

@@ -348,7 +348,7 @@ static void disconnect(struct adapter *a, struct sock *s)
         hf_release(a->stack, &a->env, s->handle);
     }
     s->handle = 0;
-    s->connecting = s->opened = s->ended = s->peer_closed = false;
+    s->connecting = s->deferred = s->opened = s->ended = s->peer_closed = false;
     s->shut_read = s->shut_write = s->listening = false;
     s->remote = (struct hf_endpoint){.port = 0};
 }
@@ -364,8 +364,8 @@ static int connect_nowhere(struct adapter *a, struct sock *s)
     return 0;
 }
 
-static int begin_connect(struct adapter *a, int fd, struct sock *s,
-                         const struct hf_endpoint *remote)
+int socket_begin_connect(struct adapter *a, int fd, struct sock *s,
+                         const struct hf_endpoint *remote, int fast)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     network_refresh(a);
@@ -388,6 +388,10 @@ static int begin_connect(struct adapter *a, int fd, struct sock *s,
     s->remote = *remote;
     hf_set_cookie(a->stack, s->handle, (uint64_t)fd);
     socket_apply_options(a, s);
+    if (fast != HF_FAST_OPEN_OFF) {
+        hf_set_option(a->stack, &a->env, s->handle, HF_FAST_OPEN, fast);
+    }
+    s->deferred = fast == HF_FAST_OPEN_DEFER && hf_fast_open_room(a->stack, &a->env, s->handle) > 0;
     return 0;
 }
 
@@ -401,6 +405,14 @@ static int connect_result(struct adapter *a, struct sock *s)
     int error = socket_take_error(s);
     disconnect(a, s);
     return -(error ? error : ECONNABORTED);
+}
+
+int socket_end_connect(struct adapter *a, struct sock *s, int64_t deadline)
+{
+    if (!clock_wait(a, is_connected_or_ended, s, deadline)) {
+        return -EINPROGRESS;
+    }
+    return connect_result(a, s);
 }
 
 int socket_connect(struct adapter *a, int fd, struct sock *s, const struct sockaddr *addr,
@@ -420,24 +432,22 @@ int socket_connect(struct adapter *a, int fd, struct sock *s, const struct socka
     if (s->connecting && (s->opened || s->ended)) {
         return connect_result(a, s);
     }
-    if (s->connecting && s->nonblocking) {
+    if (s->connecting && s->nonblocking && !s->deferred) {
         return -EALREADY;
     }
-    if (s->handle != 0 && !s->connecting) {
+    if (s->handle != 0 && (!s->connecting || s->deferred)) {
         return -EISCONN;
     }
     if (!s->connecting) {
-        error = begin_connect(a, fd, s, &remote);
+        int fast = s->options.fastopen_connect ? HF_FAST_OPEN_DEFER : HF_FAST_OPEN_OFF;
+        error = socket_begin_connect(a, fd, s, &remote, fast);
     }
-    if (error) {
+    if (error || s->deferred) {
         return error;
     }
     int64_t timeout = s->options.send_timeout_ns;
     int64_t deadline = s->nonblocking ? a->now_ns : timeout == NEVER ? NEVER : a->now_ns + timeout;
-    if (!clock_wait(a, is_connected_or_ended, s, deadline)) {
-        return -EINPROGRESS;
-    }
-    return connect_result(a, s);
+    return socket_end_connect(a, s, deadline);
 }
 
 /* shutdown, close -------------------------------------------------------------------------------*/
