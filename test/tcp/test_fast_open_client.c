@@ -99,7 +99,7 @@ TEST(with_a_cookie_the_syn_carries_text)
     expects(ACK, .seq = ISS + 4341, .len = 660);
     expects_event(HF_CONNECTED);
     sends(ACK, .ack = ISS + 5001, .len = 10);
-    expects(ACK, .seq = ISS + 5001, .ack = IRS + 11);
+    expects_after(38, 43, ACK, .seq = ISS + 5001, .ack = IRS + 11);
     reads(10);
 }
 
