@@ -4,8 +4,6 @@
 #include "adapter.h"
 #include "linux.h"
 
-enum { SSTHRESH_NONE = 0x7fffffff, CORE_SSTHRESH_NONE = 1 << 30 };
-
 /* Linux's numbers of the states of RFC 9293. */
 static uint8_t state_number(uint8_t state)
 {
@@ -17,51 +15,81 @@ static uint8_t state_number(uint8_t state)
     return state < sizeof numbers ? numbers[state] : 7;
 }
 
-static uint32_t segments(uint32_t octets, uint32_t mss)
+/* Numbers of the states of recovery, options, and units are the same. */
+static void fill(const struct hf_info *from, struct linux_tcp_info *info)
 {
-    return mss ? (octets + mss - 1) / mss : 0;
+    info->state = state_number(from->state);
+    info->ca_state = from->ca_state;
+    info->retransmits = from->retransmits;
+    info->probes = from->probes;
+    info->backoff = from->backoff;
+    info->options = from->options;
+    info->snd_wscale = from->snd_wscale & 15;
+    info->rcv_wscale = from->rcv_wscale & 15;
+    info->delivery_rate_app_limited = from->delivery_rate_app_limited & 1;
+    info->rto = from->rto_us;
+    info->ato = from->ato_us;
+    info->snd_mss = from->snd_mss;
+    info->rcv_mss = from->rcv_mss;
+    info->unacked = from->unacked;
+    info->sacked = from->sacked;
+    info->lost = from->lost;
+    info->retrans = from->retrans;
+    info->last_data_sent = from->last_data_sent_ms;
+    info->last_data_recv = from->last_data_recv_ms;
+    info->last_ack_recv = from->last_ack_recv_ms;
+    info->pmtu = from->pmtu;
+    info->rcv_ssthresh = from->rcv_ssthresh;
+    info->rtt = from->rtt_us;
+    info->rttvar = from->rttvar_us;
+    info->snd_ssthresh = from->snd_ssthresh;
+    info->snd_cwnd = from->snd_cwnd;
+    info->advmss = from->advmss;
+    info->reordering = from->reordering;
+    info->rcv_rtt = from->rcv_rtt_us;
+    info->rcv_space = from->rcv_space;
+    info->total_retrans = from->total_retrans;
 }
 
-static void fill(const struct hf_status *st, struct linux_tcp_info *info)
+static void fill_counters(const struct hf_info *from, struct linux_tcp_info *info)
 {
-    uint32_t mss = st->snd_mss ? st->snd_mss : 1;
-    info->state = state_number(st->state);
-    info->ca_state = st->in_recovery ? LINUX_CA_RECOVERY : LINUX_CA_OPEN;
-    info->retransmits = st->retries;
-    info->backoff = st->retries;
-    info->options = (uint8_t)((st->options & HF_OPT_TS ? LINUX_TCPI_TIMESTAMPS : 0) |
-                              (st->options & HF_OPT_SACK_OK ? LINUX_TCPI_SACK : 0) |
-                              (st->options & HF_OPT_WSCALE ? LINUX_TCPI_WSCALE : 0) |
-                              (st->fast_open & HF_FO_SYN_DATA ? LINUX_TCPI_SYN_DATA : 0) |
-                              (st->fast_open & HF_FO_CHILD ? LINUX_TCPI_TFO_CHILD : 0));
-    info->snd_wscale = st->snd_wscale & 15;
-    info->rcv_wscale = st->rcv_wscale & 15;
-    info->rto = st->rto_ms * 1000;
-    info->snd_mss = st->snd_mss;
-    info->advmss = st->snd_mss;
-    info->unacked = segments(st->snd_nxt - st->snd_una, mss);
-    info->rtt = st->srtt_us;
-    info->rttvar = st->rttvar_us;
-    info->snd_ssthresh = st->ssthresh >= CORE_SSTHRESH_NONE ? SSTHRESH_NONE : st->ssthresh / mss;
-    info->snd_cwnd = st->cwnd / mss;
-    info->total_retrans = st->retransmitted_segs;
-    info->bytes_acked = st->bytes_acked;
-    info->bytes_received = st->bytes_received;
-    info->segs_in = st->segs_in;
-    info->segs_out = st->segs_out;
-    info->snd_wnd = st->snd_wnd;
-    info->rcv_wnd = st->rcv_wnd;
+    info->pacing_rate = from->pacing_rate;
+    info->max_pacing_rate = from->max_pacing_rate;
+    info->bytes_acked = from->bytes_acked;
+    info->bytes_received = from->bytes_received;
+    info->segs_out = from->segs_out;
+    info->segs_in = from->segs_in;
+    info->notsent_bytes = from->notsent_bytes;
+    info->min_rtt = from->min_rtt_us ? from->min_rtt_us : UINT32_MAX;
+    info->data_segs_in = from->data_segs_in;
+    info->data_segs_out = from->data_segs_out;
+    info->delivery_rate = from->delivery_rate;
+    info->busy_time = from->busy_us;
+    info->rwnd_limited = from->rwnd_limited_us;
+    info->sndbuf_limited = from->sndbuf_limited_us;
+    info->delivered = from->delivered;
+    info->delivered_ce = from->delivered_ce;
+    info->bytes_sent = from->bytes_sent;
+    info->bytes_retrans = from->bytes_retrans;
+    info->dsack_dups = from->dsack_dups;
+    info->reord_seen = from->reord_seen;
+    info->rcv_ooopack = from->rcv_ooopack;
+    info->snd_wnd = from->snd_wnd;
+    info->rcv_wnd = from->rcv_wnd;
+    info->total_rto = from->total_rto;
+    info->total_rto_recoveries = from->total_rto_recoveries;
+    info->total_rto_time = from->total_rto_ms;
 }
 
 int info_get(struct adapter *a, struct sock *s, void *value, socklen_t *len)
 {
-    struct hf_status status;
+    struct hf_info from = {.struct_size = sizeof from};
     struct linux_tcp_info info = {0};
-    socket_status(a, s, &status);
-    if (s->ended) {
-        status.state = HF_CLOSED;
+    if (s->handle == 0 || hf_info(a->stack, &a->env, s->handle, &from) != HF_OK || s->ended) {
+        from.state = HF_CLOSED;
     }
-    fill(&status, &info);
+    fill(&from, &info);
+    fill_counters(&from, &info);
     *len = *len < sizeof info ? *len : sizeof info;
     memcpy(value, &info, *len);
     return 0;

@@ -595,6 +595,7 @@ uint32_t hf_history(const struct hf_stack *stack, hf_handle handle, struct hf_tr
 #endif
 
 #include "handfast/fast_open.h"
+#include "handfast/info.h"
 #include "handfast/memory.h"
 #include "handfast/udp.h"
 

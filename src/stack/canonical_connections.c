@@ -2,6 +2,7 @@
  * and the replies that wait to be sent.
  */
 #include "stack/canonical.h"
+#include "tcp/stats.h"
 
 /* Full records whose ids are equal are those of one connection open and of older ones whose handles
  * are still held: by state, then by record. */
@@ -274,7 +275,7 @@ static void put_tuning(struct canon *c, const struct tcb *tcb)
     const struct tcp *tcp = &c->st->tcp;
     const struct hf_policy *policy = &tcp->b->policy;
     const struct stats *stats = tcp_stats_seen(tcp, tcb);
-    bool idle = !policy->tune_buffers || (tcb->modes & M_RCV_FIXED) ||
+    bool idle = !tcp_synchronized(tcb) || !policy->tune_buffers || (tcb->modes & M_RCV_FIXED) ||
                 tcb->rcv_buf >= policy->max_receive_window ||
                 tally_at(tcp, tcb_index(tcp, tcb))->stats == 0;
     canon_number(c, !idle, 1);
@@ -303,6 +304,7 @@ static void put_path(struct canon *c, const struct tcb *tcb)
 {
     const struct stats *stats = tcp_stats_seen(&c->st->tcp, tcb);
     canon_number(c, stats->link_mtu, 2);
+    canon_number(c, stats->reordering, 2);
     canon_number(c, stats->search_low, 2);
     canon_number(c, stats->search_high, 2);
     canon_number(c, stats->halving, 1);

@@ -6,6 +6,7 @@
  * our routes).
  */
 #include "stack/stack.h"
+#include "tcp/stats.h"
 
 /* What an error means: HF_OK: nothing to us (RFC6633-2, RFC5927-3: source quench). */
 struct meaning {

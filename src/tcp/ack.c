@@ -4,6 +4,7 @@
  * blocks are noted, SND.WND follows, congestion control decides, timers follow.
  */
 #include "tcp/recovery.h"
+#include "tcp/stats.h"
 
 /* SND.WND, SND.WL1, SND.WL2: not from an old segment, and not from one ahead of RCV.NXT - a forged
  * one with a sequence number far ahead would keep all real updates out.  RFC5961-11 */
@@ -140,6 +141,7 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
             active->backoff = 0;
         }
     }
+    tcp_count_progress(tcp, tcb);
     tcb->retries = 0;
     return acked;
 }
@@ -194,6 +196,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
 {
     uint32_t acked = 0;
     begin_news(tcp, tcb, seg);
+    uint32_t arrived = tcb->active ? tcp_arrived(active_of(tcp, tcb)) : 0;
     bool outstanding = !seq_eq(tcb->snd.una, tcb->snd.nxt);
     bool again = outstanding && seq_eq(seg->ack, tcb->snd.una) && seg->text_len == 0 &&
                  (seg->ctl & (SYN | FIN)) == 0;
@@ -229,6 +232,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     tcp_ecn_acked(tcb, active);
     active->ecn_echo = tcp_ecn_echoes(tcb, seg);
     tcp_recovery_on_ack(tcp, tcb, seg, again && !window_changed);
+    tcp_count_ack(tcp, tcb, arrived);
     follow_timers(tcp, tcb, active, acked);
     if (active->ecn_echo) {
         tcp_ecn_respond(tcp, tcb);
@@ -238,5 +242,6 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
         tcp_tune_on_ack(tcp, tcb, acked);
         tcp_tell_writable(tcp, tcb);
     }
+    tcp_count_time(tcp, tcb);
     tcp_consider_sending(tcp, tcb);
 }

@@ -10,6 +10,7 @@
  * held for hf_answer, and a simultaneous open, have a tcb.  Text and FIN on a SYN are not kept and
  * not acknowledged: the peer sends them again (section 3.5, RFC 4987 3.5: RFC4987-5).
  */
+#include "tcp/stats.h"
 #include "tcp/tcp.h"
 
 /* 3.10.7.1: CLOSED. */
@@ -139,6 +140,8 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     tcb->owes &= (uint16_t)~HF_OWES_SYN; /* one more was due when the answer came */
     tcb->retries = 0;
     tcb->long_at_ms = 0;
+    tally_of(tcp, tcb)->last_rcv_ms = ms_after(tcp->now_ms, 0);
+    tcp_tune_begin(tcp, tcb);
     tcp_pmtu_begin(tcp, tcb);
     if (!(tcb->modes & M_FO_CHILD) || (tcb->modes & M_SYN_LOST)) { /* else it began with the SYN */
         tcp_cwnd_begin(tcp, tcb);

@@ -5,6 +5,7 @@
  * new text and FIN, window probe, and an ACK only if none of these carried it.
  */
 #include "tcp/recovery.h"
+#include "tcp/stats.h"
 
 enum { OWES_AN_ACK = HF_OWES_ACK | HF_OWES_CHALLENGE | OWES_WINDOW };
 
@@ -287,8 +288,12 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     tcp->before.marks |= marks | (out->gso_size ? HF_MARK_GSO : 0);
     tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
     seg->wnd = field;
-    tcp->b->segs_out++;
-    tally_of(tcp, tcb)->segs_out++;
+    uint32_t segments = out->gso_size ? (out->text_len + out->gso_size - 1) / out->gso_size : 1;
+    tcp->b->segs_out += segments;
+    tally_of(tcp, tcb)->segs_out += segments;
+    if (out->text_len) {
+        tcp_count_sent(tcp, tcb, out->text_len, segments, marks & HF_MARK_REPEAT);
+    }
     if (marks & HF_MARK_REPEAT) {
         tally_of(tcp, tcb)->retransmitted++;
         tcp->b->retransmitted++;
@@ -559,6 +564,7 @@ bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp
     if (tcb->active) {
         active_of(tcp, tcb)->burst = 0;
         persist_if_stuck(tcp, tcb, active_of(tcp, tcb));
+        tcp_count_time(tcp, tcb);
     }
     tcp_settle(tcp, tcb);
     return false;

@@ -13,6 +13,7 @@
  * takes every message for a late one, and never probes.
  */
 #include "tcp/congestion.h"
+#include "tcp/stats.h"
 
 enum {
     TEN_MINUTES_MS = 600000, /* RFC 8201 5.3, RFC 4821 7.3 */

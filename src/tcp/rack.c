@@ -10,6 +10,7 @@
  * policy says no, RFC 6675 and 6582 decide (sack.c, recovery.c).
  */
 #include "tcp/recovery.h"
+#include "tcp/stats.h"
 
 enum { MIN_RTT_WINDOW_MS = 300000, REORDERING_MAX = 300, MULT_MAX = 255, PERSIST = 16 };
 enum { TIMER_SLACK_MS = 2 };
@@ -59,7 +60,10 @@ static void note_order(struct tcp *tcp, struct tcb *tcb, const struct sent *sent
     } else if (seq_lt(right, active->rack_fack) && !(sent->flags & SENT_TWICE)) {
         uint32_t by = (seq_len(sent->left, active->rack_fack) + sent->mss - 1) / sent->mss;
         tcb->modes |= M_REORDERED;
+        tcp_stats(tcp, tcb)->reord_seen += tcp->news.reordered ? 0 : 1;
+        tcp->news.reordered = true;
         active->reordering = (uint16_t)max_u32(active->reordering, min_u32(by, REORDERING_MAX));
+        tcp_stats(tcp, tcb)->reordering = active->reordering;
     }
 }
 

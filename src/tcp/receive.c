@@ -9,6 +9,7 @@
  * promised; its right edge never moves left.  ACKs: RFC 5681 4.2, RFC 9293 3.8.6.3; SACK: RFC 2018,
  * DSACK: RFC 2883.
  */
+#include "tcp/stats.h"
 #include "tcp/tcp.h"
 
 enum {
@@ -350,6 +351,9 @@ bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *se
     }
     bool in_order = seq_eq(piece.at, tcb->rcv.nxt);
     bool kept = in_order ? take_in_order(tcp, tcb, active, &piece) : hold(tcp, tcb, active, piece);
+    if (kept) {
+        tcp_count_received(tcp, tcb, seg, !in_order);
+    }
     if (in_order && kept) {
         tcp_tune_on_text(tcp, tcb, seg);
     }

@@ -399,7 +399,7 @@ enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segme
 static enum hf_verdict arrives_tcb(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
                                    uint32_t listener, struct segment *seg)
 {
-    tally_of(tcp, tcb)->segs_in++;
+    tally_of(tcp, tcb)->segs_in += max_u32(seg->packets, 1);
     if (tcb->flags & F_HELD) {
         return tcp_arrives_held(tcp, tcb, seg);
     }
@@ -415,7 +415,7 @@ static enum hf_verdict arrives_tcb(struct tcp *tcp, struct tcb *tcb, const struc
 enum hf_verdict tcp_input(struct tcp *tcp, const struct conn_id *id, uint32_t value,
                           uint32_t listener, struct segment *seg)
 {
-    tcp->b->segs_in++;
+    tcp->b->segs_in += max_u32(seg->packets, 1);
     uint32_t idx = FLOW_IDX(value);
     if (value != 0 && FLOW_KIND(value) == KIND_HALF_OPEN) {
         return tcp_arrives_half_open(tcp, idx, id, seg);

@@ -4,6 +4,7 @@
  * that one that never carries text pays nothing, and one that is idle again loses nothing.  There
  * are max_stats; who comes when they are out goes without, and is counted (hf_counters).
  */
+#include "tcp/stats.h"
 #include "tcp/tcp.h"
 
 static struct stats *make(struct tcp *tcp, struct tcb *tcb, uint32_t *idx)
@@ -22,6 +23,7 @@ static struct stats *make(struct tcp *tcp, struct tcb *tcb, uint32_t *idx)
         .round_seq = tcb->rcv.nxt,
         .round_us = tcp->now_us,
         .link_mtu = tcb->pmtu,
+        .limit_ms = tcp->now_ms,
     };
     return stats;
 }

@@ -4,6 +4,7 @@
  * it twice: a connection in TIME-WAIT, and the half-open one that may replace it (RFC 9293 3.6.1).
  */
 #include "tcp/recovery.h"
+#include "tcp/stats.h"
 
 uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb)
 {
@@ -294,7 +295,8 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     active->rxt.at = tcb->snd.una;
     active->rack_fack = tcb->snd.una;
     active->min_rtt_ms = tcp->now_ms;
-    active->reordering = tcp->b->policy.dupthresh;
+    uint32_t reordering = tcp_stats_seen(tcp, tcb)->reordering;
+    active->reordering = (uint16_t)max_u32(reordering, tcp->b->policy.dupthresh);
     active->reo_mult = 1;
     active->snd_sml = tcb->snd.una;
     /* RFC6582-1 */

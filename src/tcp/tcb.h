@@ -218,9 +218,28 @@ struct extra {
     uint32_t syn_retries;     /* 0: the policy's                                          */
 };
 
+/* What limits a sender (info.c). */
+enum limit { LIMIT_IDLE, LIMIT_BUSY, LIMIT_RWND, LIMIT_SNDBUF, LIMITS };
+
 /* What is measured of a connection that carries text, from its first text on.  It outlasts the
  * active record; without one (max_stats) buffers are not tuned. */
 struct stats {
+    /* info.c, in hf_info's words */
+    _Alignas(8) uint64_t bytes_retrans;
+    uint64_t delivery_rate;
+    uint32_t data_segs_in, data_segs_out, delivered, delivered_ce;
+    uint32_t dsack_dups, reord_seen, rcv_ooopack;
+    uint32_t total_rto_ms;
+    uint32_t rto_ms; /* the first timeout of the row under way, 0: none               */
+    uint16_t total_rto, total_rto_recoveries;
+    uint16_t reordering; /* RFC 8985: what active->reordering was                     */
+    uint32_t limited_ms[LIMITS];
+    uint32_t limit_ms;                  /* since then it is ...                            */
+    uint8_t limit;                      /* ... enum limit                                  */
+    uint8_t rate_timed, rate_limited;   /* a round is timed; the last one: app-limited     */
+    uint8_t rate_idle;                  /* this one is                                     */
+    seq_t rate_end;                     /* it ends when SND.UNA comes here                 */
+    uint32_t rate_start_us, rate_bytes; /* when it began, octets that arrived since        */
     /* tune.c: the receive window */
     uint32_t rcv_rtt_us;   /* a round trip as the receiver sees it, 0: no sample            */
     uint32_t rtt_ecr;      /* TSecr of the last sample                                      */
@@ -578,8 +597,9 @@ struct ack_news {
     seq_t rack_end;
     seq_t dsack_left, dsack_right; /* valid: dsack                                         */
     bool echoed, rack, dsack, ece;
-    bool twice;    /* SND.UNA has passed something that was sent more than once            */
-    bool original; /* something arrived that was sent before `recover`, and once only     */
+    bool reordered; /* something was overtaken                                             */
+    bool twice;     /* SND.UNA has passed something that was sent more than once            */
+    bool original;  /* something arrived that was sent before `recover`, and once only     */
 };
 
 #endif

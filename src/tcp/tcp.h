@@ -7,8 +7,8 @@
  *     closing.c  timeouts.c  output.c
  *
  * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
- * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.c pmtu.c tune.c stats.c rto.c isn.c
- * events.c history.c.
+ * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.c pmtu.c tune.c stats.c info.c rto.c
+ * isn.c events.c history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -183,44 +183,6 @@ void tcp_drop_extra(struct tcp *tcp, uint32_t *idx);
 int tcp_set_extra(struct tcp *tcp, uint32_t *idx, uint32_t snd_buf, enum hf_option option,
                   int64_t value);
 int tcp_extra_option(const struct tcp *tcp, uint32_t idx, enum hf_option option, int64_t *value);
-
-/* stats.c: what is measured */
-/* To write to: made at first need.  Where there can be none: zeroes, thrown away. */
-struct stats *tcp_stats(struct tcp *tcp, struct tcb *tcb);
-/* To read; all zero when there is none. */
-const struct stats *tcp_stats_seen(const struct tcp *tcp, const struct tcb *tcb);
-void tcp_drop_stats(struct tcp *tcp, const struct tcb *tcb);
-
-/* tune.c: how large the buffers become */
-/* Text came in order: RCV.NXT has moved. */
-void tcp_tune_on_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
-/* The application has read. */
-void tcp_tune_on_read(struct tcp *tcp, struct tcb *tcb);
-/* SND.UNA has moved by `acked`. */
-void tcp_tune_on_ack(const struct tcp *tcp, struct tcb *tcb, uint32_t acked);
-
-/* pmtu.c: RFC 1191, 8201, 4821 */
-/* A router says that the path takes no packets larger than mtu.  False: not taken, as
- * tcp_icmp_error. */
-bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu);
-/* Established: where packets begin small (HF_MTU_PROBING_ALWAYS). */
-void tcp_pmtu_begin(struct tcp *tcp, struct tcb *tcb);
-/* Before new text: what a router said long ago is forgotten. */
-void tcp_pmtu_age(struct tcp *tcp, struct tcb *tcb);
-/* Text of a probe that may go now, of so much unsent that the peer's window takes; 0: none.  wait:
- * it would, but for the congestion window, which is to be left for it. */
-uint32_t tcp_pmtu_probe(struct tcp *tcp, struct tcb *tcb, uint32_t unsent, uint32_t window,
-                        bool *wait);
-/* New text has gone, in segments of mss. */
-void tcp_pmtu_sent(struct tcp *tcp, struct tcb *tcb, seq_t left, uint32_t text, uint32_t mss);
-/* These numbers are to be sent again: the MSS may shrink. */
-void tcp_pmtu_repeats(struct tcp *tcp, struct tcb *tcb, seq_t at, uint32_t len);
-void tcp_pmtu_acked(struct tcp *tcp, struct tcb *tcb); /* SND.UNA has moved */
-/* The retransmission timer fired; tcb->retries counts it. */
-void tcp_pmtu_on_rto(struct tcp *tcp, struct tcb *tcb);
-/* SND.UNA is lost, lost_bytes in all: is that a probe, and nothing else?  Then it has failed, which
- * is no sign of congestion. */
-bool tcp_pmtu_probe_lost(struct tcp *tcp, struct tcb *tcb, uint32_t lost_bytes);
 
 /* state.c: 3.3.2 */
 void tcp_set_state(struct tcb *tcb, enum hf_state state);

@@ -5,6 +5,7 @@
  * a deadline comes before it; when it fires early, nothing is due and it is filed anew.
  */
 #include "tcp/recovery.h"
+#include "tcp/stats.h"
 
 static uint32_t earlier(uint32_t a, uint32_t b)
 {
@@ -112,6 +113,7 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
         return;
     }
     count_retry(tcp, tcb);
+    tcp_count_timeout(tcp, tcb);
     tcb->modes |= tcb->flags & F_SYN_RESENT ? M_SYN_LOST : 0;
     tcb->flags |= F_SYN_RESENT;
     active->backoff++;
@@ -188,6 +190,7 @@ static void retransmission_timeout(struct tcp *tcp, struct tcb *tcb, struct acti
         return;
     }
     count_retry(tcp, tcb);
+    tcp_count_timeout(tcp, tcb);
     active->backoff += active->backoff < UINT8_MAX ? 1 : 0;
     tcp_pmtu_on_rto(tcp, tcb);
     tcp_recovery_on_rto(tcp, tcb);

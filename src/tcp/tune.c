@@ -13,6 +13,7 @@
  * with (a gigabyte a second): more would only leave the processor's cache.
  */
 #include "tcp/congestion.h"
+#include "tcp/stats.h"
 
 enum { SHORT_RTT_US = 250, SPARE = 2, MS_US = 1000, WINDOW_TIME_MAX_MS = 60000 };
 
@@ -62,6 +63,15 @@ static void measure_echo(const struct tcp *tcp, const struct tcb *tcb, struct st
     } else if (rtt_ms < WINDOW_TIME_MAX_MS) {
         uint64_t old = stats->rcv_rtt_us ? stats->rcv_rtt_us : rtt_ms * MS_US;
         stats->rcv_rtt_us = (uint32_t)((7 * old + rtt_ms * MS_US) / 8);
+    }
+}
+
+void tcp_tune_begin(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tally_of(tcp, tcb)->stats) {
+        struct stats *stats = tcp_stats(tcp, tcb);
+        stats->round_seq = tcb->rcv.nxt;
+        stats->round_us = tcp->now_us;
     }
 }
 

@@ -4,6 +4,7 @@
  * there: blocking is the host's.  CLOSE is the RFC's half-close; RELEASE (ours) says that nobody
  * will ask again.
  */
+#include "tcp/stats.h"
 #include "tcp/tcp.h"
 
 /* 3.10.1, active: SYN-SENT.  HF_ERR_EXISTS is the caller's to find. */
@@ -120,6 +121,7 @@ static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint
     if (active->fast & FAST_DEFER) {
         tcp_fast_open_go(tcp, tcb);
     }
+    tcp_count_time(tcp, tcb);
     tcp_consider_sending(tcp, tcb);
     tcp_rearm(tcp, tcb);
 }

@@ -1,0 +1,106 @@
+/* info.h - all that is measured of a connection: what Linux 6.18 tells as struct tcp_info, field by
+ * field with its units, in a layout of our own.
+ *
+ * Included by handfast.h.
+ */
+#ifndef HANDFAST_INFO_H
+#define HANDFAST_INFO_H
+
+#include "handfast/handfast.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What loss recovery is doing. */
+enum hf_ca_state {
+    HF_CA_OPEN,     /* nothing is amiss                                            */
+    HF_CA_DISORDER, /* duplicate ACKs, or something is SACKed; nothing lost yet    */
+    HF_CA_CWR,      /* the window comes down for a congestion mark (RFC 3168)      */
+    HF_CA_RECOVERY, /* fast recovery (RFC 6675, 6582, 8985)                        */
+    HF_CA_LOSS,     /* after a retransmission timeout, until all that was out is acknowledged */
+};
+
+/* hf_info.options: agreed upon, seen. */
+enum {
+    HF_INFO_TIMESTAMPS = 1u << 0,
+    HF_INFO_SACK = 1u << 1,
+    HF_INFO_WSCALE = 1u << 2,
+    HF_INFO_ECN = 1u << 3,
+    HF_INFO_ECN_SEEN = 1u << 4,  /* the peer has sent ECT or CE            */
+    HF_INFO_SYN_DATA = 1u << 5,  /* HF_FO_SYN_DATA (RFC 7413)              */
+    HF_INFO_TFO_CHILD = 1u << 7, /* HF_FO_CHILD                            */
+};
+
+#define HF_INFO_NO_SSTHRESH 0x7fffffffu
+
+/* Segments are full or small ones as they were sent; a repeat counts again.  Fields marked * are
+ * kept in a statistics record (hf_config.max_stats): from the first text on, and 0 for a connection
+ * that found none (hf_counters.stats_missed). */
+struct hf_info {
+    uint32_t struct_size; /* filled in by the caller: what it knows of                           */
+    uint8_t state;        /* enum hf_state                                                       */
+    uint8_t ca_state;     /* enum hf_ca_state                                                    */
+    uint8_t retransmits;  /* retransmission timeouts in a row                                    */
+    uint8_t probes;       /* probes of a closed window, or keep-alives, not answered             */
+    uint8_t backoff;      /* doublings of the RTO, or of the wait for the next probe             */
+    uint8_t options;      /* HF_INFO_*                                                           */
+    uint8_t snd_wscale, rcv_wscale; /* shifts (RFC 7323)                                          */
+    uint8_t delivery_rate_app_limited; /* 1: *delivery_rate is what there was to send, no more    */
+    uint8_t pad[3];
+    uint32_t rto_us;  /* with its backoff (RFC 6298)                                         */
+    uint32_t ato_us;  /* how long an ACK is delayed                                          */
+    uint32_t snd_mss; /* octets of text a segment may carry                                  */
+    uint32_t rcv_mss; /* octets of the peer's largest segment so far                         */
+    uint32_t unacked; /* segments sent and not acknowledged; listener: connections to accept */
+    uint32_t sacked;  /* of these, segments the peer holds (without SACK: duplicate ACKs);
+                         listener: its backlog                                               */
+    uint32_t lost;    /* of these, segments taken for lost                                   */
+    uint32_t retrans; /* of these, segments sent again and not acknowledged since            */
+    uint32_t last_data_sent_ms; /* since text, or our SYN, was sent first                         */
+    uint32_t last_data_recv_ms; /* since text came; before: since it is open                      */
+    uint32_t last_ack_recv_ms;  /* since an acceptable segment came                               */
+    uint32_t pmtu;         /* octets of a packet that the path takes (RFC 1191, 8201, 4821)       */
+    uint32_t rcv_ssthresh; /* octets: the receive window when all is read                         */
+    uint32_t rtt_us, rttvar_us; /* SRTT and RTTVAR (RFC 6298), 0: no measurement               */
+    uint32_t snd_ssthresh; /* segments, HF_INFO_NO_SSTHRESH: none                                 */
+    uint32_t snd_cwnd;     /* segments                                                            */
+    uint32_t advmss;       /* the MSS that our SYN announces                                      */
+    uint32_t reordering;   /* segments by which one was overtaken at most, 3 at least (RFC 8985)  */
+    uint32_t rcv_rtt_us;   /* * a round trip as the receiver sees it                              */
+    uint32_t rcv_space;    /* * octets read in a round trip, the most so far                      */
+    uint32_t total_retrans; /* segments sent again                                                */
+    uint64_t pacing_rate, max_pacing_rate; /* octets a second; UINT64_MAX: no limit               */
+    uint64_t bytes_acked; /* octets of text sent and acknowledged                                */
+    uint64_t bytes_received; /* octets of text received in order                                  */
+    uint32_t segs_out, segs_in;
+    uint32_t notsent_bytes; /* octets accepted and not sent                                       */
+    uint32_t min_rtt_us; /* the least of late (RFC 8985); 0: no measurement                     */
+    uint32_t data_segs_in, data_segs_out; /* * of these, with text                                */
+    uint64_t delivery_rate; /* * octets a second that arrived in the last round trip measured     */
+    uint64_t busy_us; /* * text was queued or not acknowledged; of this, ...                 */
+    uint64_t rwnd_limited_us;   /* * ... the peer's window kept some from being sent              */
+    uint64_t sndbuf_limited_us; /* * ... all was sent, and hf_send would have given more if the
+                                       send buffer had held it                                    */
+    uint32_t delivered; /* * segments that arrived, the SYN counted; SACKed ones, too           */
+    uint32_t delivered_ce; /* * of these, with ACKs that told of a congestion mark (RFC 3168)     */
+    uint64_t bytes_sent;   /* * octets of text sent, repeats counted                              */
+    uint64_t bytes_retrans; /* * octets of text sent again                                        */
+    uint32_t dsack_dups;  /* * segments that the peer told it had twice (RFC 2883)               */
+    uint32_t reord_seen;  /* * ACKs that told of segments that were overtaken  */
+    uint32_t rcv_ooopack; /* * segments that came ahead of a gap                                 */
+    uint32_t snd_wnd;     /* octets: the peer's window                                           */
+    uint32_t rcv_wnd;     /* octets: ours, as promised                                           */
+    uint16_t total_rto;   /* * retransmission timeouts ...                                       */
+    uint16_t total_rto_recoveries; /* * ... in so many rows ...                                   */
+    uint32_t total_rto_ms; /* * ... that took so long until something was acknowledged            */
+};
+
+/* HF_ERR_STALE_HANDLE; HF_ERR_UNSUPPORTED: a UDP socket. */
+int hf_info(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
+            struct hf_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
