@@ -2,6 +2,7 @@
 #include "unit/stack_pair.h"
 
 #include "stack/stack.h"
+#include "tcp/stats.h"
 
 enum { ROOM = 32768 };
 
