@@ -293,6 +293,18 @@ static bool hard_errors(struct play *play, const struct segment *seg)
     return false;
 }
 
+/* The path loses what is long, and no router says so. */
+static bool black_hole(struct play *play, const struct segment *seg)
+{
+    (void)play;
+    return seg->text_len > 1220; /* 1280 octets are every IPv6 path's */
+}
+
+static void large_ones_later(struct play *play)
+{
+    must(play, play->now_ms < 120000);
+}
+
 static bool absurd_mtu(struct play *play, const struct segment *seg)
 {
     struct peer *p = play->p;
@@ -428,6 +440,11 @@ const struct actor actors_sending[] = {
      .shows = "goes on",
      .octets = 50000,
      .react = hard_errors},
+    {.habit = "sits behind a path that loses long segments in silence",
+     .shows = "finds that out and sends shorter ones",
+     .octets = 50000,
+     .react = black_hole,
+     .judge = large_ones_later},
     {.habit = "says that the path takes 68 octets",
      .shows = "does not send segments of that size",
      .octets = 50000,
