@@ -41,29 +41,39 @@ PREPARE = ("set -e; mount --make-rprivate /; mount -t sysfs sysfs /sys 2>/dev/nu
            "ulimit -l unlimited 2>/dev/null || true; exec \"$@\"")
 
 
-def own_addresses(path):
-    """The addresses that a script names itself (its cookies depend on them)."""
-    with open(path, encoding="utf-8") as lines:
-        return [line.strip() for line in lines if re.match(r"--(local|remote)_ip=", line)]
+def read(path):
+    with open(path, encoding="utf-8") as script:
+        return script.read()
+
+
+def own_options(path):
+    """The addresses (its cookies depend on them) and the MTU that a script names itself."""
+    return re.findall(r"^--(?:local_ip|remote_ip|mtu)=\S+", read(path), re.M)
 
 
 def variants_of(path, wanted):
     """As google's run_all.py picks them: names that end in v4 or v6 are for one family; so are
-    scripts with addresses of their own."""
-    own = own_addresses(path)
+    scripts with addresses of their own, and those with messages that IPv6 does not have."""
+    own = [o for o in own_options(path) if "_ip=" in o]
+    four_only = "unreachable frag_needed" in read(path)
     for name in VARIANTS:
         four = name != "ipv6"
         other = "v6.pkt" if four else "v4.pkt"
         if (wanted and name not in wanted) or path.endswith(other) or \
-                any((":" in address) == four for address in own):
+                (four_only and not four) or any((":" in address) == four for address in own):
             continue
         yield name
 
 
 def options_of(path, variant):
     """What a script says of its addresses goes before what the variant says."""
-    names = [address.split("=")[0] for address in own_addresses(path)]
+    names = [option.split("=")[0] for option in own_options(path)]
     return [o for o in VARIANTS[variant] if o.split("=")[0] not in names]
+
+
+def flags_of(path):
+    mtu = [option for option in own_options(path) if option.startswith("--mtu=")]
+    return FLAGS + ("," + mtu[0].lstrip("-") if mtu else "")
 
 
 def play(job):
@@ -74,7 +84,7 @@ def play(job):
     command = ["unshare", "--net", "--mount", "bash", "-c", PREPARE, "packetdrill",
                "env", "LD_PRELOAD=" + paths["adapter"],
                paths["packetdrill"], "--send_omit_free", *options_of(path, variant),
-               "--so_filename=" + paths["adapter"], "--so_flags=" + FLAGS, name]
+               "--so_filename=" + paths["adapter"], "--so_flags=" + flags_of(path), name]
     if verbose:
         command.insert(-1, "-v")
     with tempfile.TemporaryFile() as out:
