@@ -15,86 +15,94 @@ static uint8_t state_number(uint8_t state)
     return state < sizeof numbers ? numbers[state] : 7;
 }
 
-/* Numbers of the states of recovery, options, and units are the same. */
-static void fill(const struct hf_info *from, struct linux_tcp_info *info)
+static void fill_state(const struct hf_info *from, struct linux_tcp_info *to)
 {
-    info->state = state_number(from->state);
-    info->ca_state = from->ca_state;
-    info->retransmits = from->retransmits;
-    info->probes = from->probes;
-    info->backoff = from->backoff;
-    info->options = from->options;
-    info->snd_wscale = from->snd_wscale & 15;
-    info->rcv_wscale = from->rcv_wscale & 15;
-    info->delivery_rate_app_limited = from->delivery_rate_app_limited & 1;
-    info->rto = from->rto_us;
-    info->ato = from->ato_us;
-    info->snd_mss = from->snd_mss;
-    info->rcv_mss = from->rcv_mss;
-    info->unacked = from->unacked;
-    info->sacked = from->sacked;
-    info->lost = from->lost;
-    info->retrans = from->retrans;
-    info->last_data_sent = from->last_data_sent_ms;
-    info->last_data_recv = from->last_data_recv_ms;
-    info->last_ack_recv = from->last_ack_recv_ms;
-    info->pmtu = from->pmtu;
-    info->rcv_ssthresh = from->rcv_ssthresh;
-    info->rtt = from->rtt_us;
-    info->rttvar = from->rttvar_us;
-    info->snd_ssthresh = from->snd_ssthresh;
-    info->snd_cwnd = from->snd_cwnd;
-    info->advmss = from->advmss;
-    info->reordering = from->reordering;
-    info->rcv_rtt = from->rcv_rtt_us;
-    info->rcv_space = from->rcv_space;
-    info->total_retrans = from->total_retrans;
+    to->state = state_number(from->state);
+    to->ca_state = from->ca_state;
+    to->retransmits = from->retransmits;
+    to->probes = from->probes;
+    to->backoff = from->backoff;
+    to->options = from->options; /* the same bits */
+    to->snd_wscale = from->snd_wscale & 15;
+    to->rcv_wscale = from->rcv_wscale & 15;
+    to->delivery_rate_app_limited = from->delivery_rate_app_limited & 1;
+    to->unacked = from->unacked;
+    to->sacked = from->sacked;
+    to->lost = from->lost;
+    to->retrans = from->retrans;
+    to->last_data_sent = from->last_data_sent_ms;
+    to->last_data_recv = from->last_data_recv_ms;
+    to->last_ack_recv = from->last_ack_recv_ms;
+    to->notsent_bytes = from->notsent_bytes;
+    to->snd_wnd = from->snd_wnd;
+    to->rcv_wnd = from->rcv_wnd;
 }
 
-static void fill_counters(const struct hf_info *from, struct linux_tcp_info *info)
+static void fill_measures(const struct hf_info *from, struct linux_tcp_info *to)
 {
-    info->pacing_rate = from->pacing_rate;
-    info->max_pacing_rate = from->max_pacing_rate;
-    info->bytes_acked = from->bytes_acked;
-    info->bytes_received = from->bytes_received;
-    info->segs_out = from->segs_out;
-    info->segs_in = from->segs_in;
-    info->notsent_bytes = from->notsent_bytes;
-    info->min_rtt = from->min_rtt_us ? from->min_rtt_us : UINT32_MAX;
-    info->data_segs_in = from->data_segs_in;
-    info->data_segs_out = from->data_segs_out;
-    info->delivery_rate = from->delivery_rate;
-    info->busy_time = from->busy_us;
-    info->rwnd_limited = from->rwnd_limited_us;
-    info->sndbuf_limited = from->sndbuf_limited_us;
-    info->delivered = from->delivered;
-    info->delivered_ce = from->delivered_ce;
-    info->bytes_sent = from->bytes_sent;
-    info->bytes_retrans = from->bytes_retrans;
-    info->dsack_dups = from->dsack_dups;
-    info->reord_seen = from->reord_seen;
-    info->rcv_ooopack = from->rcv_ooopack;
-    info->snd_wnd = from->snd_wnd;
-    info->rcv_wnd = from->rcv_wnd;
-    info->total_rto = from->total_rto;
-    info->total_rto_recoveries = from->total_rto_recoveries;
-    info->total_rto_time = from->total_rto_ms;
+    to->rto = from->rto_us;
+    to->ato = from->ato_us;
+    to->snd_mss = from->snd_mss;
+    to->rcv_mss = from->rcv_mss;
+    to->advmss = from->advmss;
+    to->pmtu = from->pmtu;
+    to->rcv_ssthresh = from->rcv_ssthresh;
+    to->rtt = from->rtt_us;
+    to->rttvar = from->rttvar_us;
+    to->min_rtt = from->min_rtt_us ? from->min_rtt_us : UINT32_MAX;
+    to->rcv_rtt = from->rcv_rtt_us;
+    to->rcv_space = from->rcv_space;
+    to->snd_ssthresh = from->snd_ssthresh;
+    to->snd_cwnd = from->snd_cwnd;
+    to->reordering = from->reordering;
+    to->pacing_rate = from->pacing_rate;
+    to->max_pacing_rate = from->max_pacing_rate;
+    to->delivery_rate = from->delivery_rate;
+}
+
+static void fill_counts(const struct hf_info *from, struct linux_tcp_info *to)
+{
+    to->total_retrans = from->total_retrans;
+    to->bytes_acked = from->bytes_acked;
+    to->bytes_received = from->bytes_received;
+    to->bytes_sent = from->bytes_sent;
+    to->bytes_retrans = from->bytes_retrans;
+    to->segs_in = from->segs_in;
+    to->segs_out = from->segs_out;
+    to->data_segs_in = from->data_segs_in;
+    to->data_segs_out = from->data_segs_out;
+    to->busy_time = from->busy_us;
+    to->rwnd_limited = from->rwnd_limited_us;
+    to->sndbuf_limited = from->sndbuf_limited_us;
+    to->delivered = from->delivered;
+    to->delivered_ce = from->delivered_ce;
+    to->dsack_dups = from->dsack_dups;
+    to->reord_seen = from->reord_seen;
+    to->rcv_ooopack = from->rcv_ooopack;
+    to->total_rto = from->total_rto;
+    to->total_rto_recoveries = from->total_rto_recoveries;
+    to->total_rto_time = from->total_rto_ms;
 }
 
 int info_get(struct adapter *a, struct sock *s, void *value, socklen_t *len)
 {
-    struct hf_info from = {.struct_size = sizeof from};
-    struct linux_tcp_info info = {0};
-    if (s->handle == 0 || hf_info(a->stack, &a->env, s->handle, &from) != HF_OK || s->ended) {
-        from.state = HF_CLOSED;
+    struct hf_status status;
+    struct hf_info from = {.struct_size = sizeof from, .state = HF_CLOSED};
+    struct linux_tcp_info to = {0};
+    socket_status(a, s, &status);
+    if (s->handle != 0) {
+        hf_info(a->stack, &a->env, s->handle, &from);
     }
-    fill(&from, &info);
-    fill_counters(&from, &info);
-    *len = *len < sizeof info ? *len : sizeof info;
-    memcpy(value, &info, *len);
+    from.state = s->ended ? (uint8_t)HF_CLOSED : from.state;
+    fill_state(&from, &to);
+    fill_measures(&from, &to);
+    fill_counts(&from, &to);
+    to.options |= (uint8_t)((status.fast_open & HF_FO_SYN_DATA ? LINUX_TCPI_SYN_DATA : 0) |
+                            (status.fast_open & HF_FO_CHILD ? LINUX_TCPI_TFO_CHILD : 0));
+    *len = *len < sizeof to ? *len : sizeof to;
+    memcpy(value, &to, *len);
     return 0;
 }
-
 /* Octets that are held, and limits; bookkeeping is not counted. */
 int info_memory(struct adapter *a, struct sock *s, void *value, socklen_t *len)
 {
