@@ -188,12 +188,24 @@ static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct 
     return verdict == HF_V_ACCEPTED ? HF_V_SYN_ACK_ACCEPTED : verdict;
 }
 
+/* RFC 7323 3.2: what a SYN,ACK echoes was sent since the open; else it answers another SYN. */
+static bool echo_can_be(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+    const struct active *active = active_of(tcp, tcb);
+    if (active == NULL || !(tcb->flags & F_TS_SENT) || !(seg->opt.present & OPT_TS) ||
+        seg->opt.ts_ecr == 0 || (seg->ctl & RST)) {
+        return true;
+    }
+    uint32_t age_ms = tcp->now_ms + tcb->ts_offset - seg->opt.ts_ecr;
+    return age_ms <= tcp->now_ms - active->unacked_since_ms;
+}
+
 /* 3.10.7.3: SYN-SENT.  RFC5961-4 */
 enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     /* first: the ACK bit.  X-9 */
-    bool ack_ok =
-        (seg->ctl & ACK) && seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt);
+    bool ack_ok = (seg->ctl & ACK) && seq_gt(seg->ack, tcb->snd.una) &&
+                  seq_leq(seg->ack, tcb->snd.nxt) && echo_can_be(tcp, tcb, seg);
     if ((seg->ctl & ACK) && !ack_ok) {
         if (!(seg->ctl & RST)) {
             struct conn_id id;

@@ -83,6 +83,9 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
     }
     bool simultaneous = !(tcb->flags & F_PASSIVE);
     if (simultaneous && seg->len == 1) {
+        if (tcb->active) { /* RFC 2883: the SYN came twice */
+            tcp_note_dsack(tcp, tcb, seg->seq, tcb->rcv.nxt);
+        }
         return take_ack_only(tcp, tcb, seg);
     }
     if (simultaneous && seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt)) {

@@ -359,7 +359,7 @@ TEST(both_sides_may_put_text_on_their_syns)
     sends(SYN, .seq = IRS, .mss = 1040, .sackok = true, .len = 500, .fo = "87654321");
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     sends(SYN | ACK, .seq = IRS, .ack = ISS + 1001, .mss = 940, .sackok = true);
-    expects(ACK, .seq = ISS + 1001, .ack = IRS + 1);
+    expects(ACK, .seq = ISS + 1001, .ack = IRS + 1, .sack = {{IRS, IRS + 1}});
     expects_state(HF_ESTABLISHED);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1001, .len = 500);
     expects(ACK, .ack = IRS + 501);
@@ -402,6 +402,19 @@ TEST(a_reset_refuses_a_syn_with_text_too)
     sends(RST | ACK, .seq = IRS + 1, .ack = ISS + 1001);
     expects_closed(HF_ERR_RESET);
     holds_equal(status_of(fast_open), HF_FO_SYN_DATA);
+}
+
+/* RFC 7323 3.2: it answers another SYN. */
+TEST(a_syn_ack_that_echoes_what_was_not_sent_is_reset)
+{
+    opens();
+    expects(SYN, .seq = ISS);
+    uint32_t echo = p->c->ts_echo;
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .tsval = 7, .tsecr = echo + 9);
+    expects(RST, .seq = ISS + 1);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .tsval = 7, .tsecr = echo);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_state(HF_ESTABLISHED);
 }
 
 /* RFC7413-10 */
@@ -466,6 +479,7 @@ int main(void)
         BOTH(text_on_the_syn_ack_is_taken_with_it),
         BOTH(a_syn_that_is_too_large_for_the_path_goes_again_at_once_without_text),
         BOTH(a_reset_refuses_a_syn_with_text_too),
+        BOTH(a_syn_ack_that_echoes_what_was_not_sent_is_reset),
         BOTH(the_policy_can_forbid_it),
         BOTH(the_table_of_servers_keeps_those_that_are_used),
     };
