@@ -159,6 +159,7 @@ struct hf_policy {
     uint8_t congestion;          /* HF_CUBIC: default of HF_CONGESTION_CONTROL                    */
     uint8_t hystart;             /* HF_HYSTART_HYBRID                                             */
     uint8_t ecn;                 /* enum hf_ecn: HF_ECN_ACCEPT; what HF_ECN begins as             */
+    bool accecn;                 /* false: what HF_ACCECN begins as                               */
     bool timestamps;             /* true (RFC 7323)                                               */
     bool sack;                   /* true (RFC 2018)                                               */
     bool window_scale;           /* true (RFC 7323)                                               */
@@ -506,6 +507,7 @@ enum hf_option {
                               found; 0: DF (RFC 1191).  IPv6 is never cut on its way             */
     HF_MAX_PACING_RATE, /* octets a second (32 bits): text goes out spread over time, no faster than
                            this nor than the congestion window a round trip; 0: none             */
+    HF_ACCECN,          /* 0, 1: with ECN, feedback of every mark, where both have it (RFC 9768) */
     HF_OPTIONS
 };
 int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
@@ -513,10 +515,7 @@ int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle ha
 int hf_option(const struct hf_stack *stack, hf_handle handle, enum hf_option option,
               int64_t *value);
 
-enum hf_ecn_mode {
-    HF_ECN_NONE,
-    HF_ECN_CLASSIC, /* RFC 3168 */
-};
+enum hf_ecn_mode { HF_ECN_NONE, HF_ECN_CLASSIC, HF_ECN_ACCURATE }; /* RFC 3168, RFC 9768 */
 
 /* STATUS, RFC 9293 section 3.9.1.6. */
 struct hf_status {
@@ -541,6 +540,7 @@ struct hf_status {
     uint8_t ecn; /* enum hf_ecn_mode: what was agreed upon                                 */
     uint8_t ecn_seen, ecn_idle; /* the peer sent ECT or CE; agreed, but we send no ECT     */
     uint8_t fast_open;          /* HF_FO_*                                             */
+    uint32_t ce_received, ce_delivered; /* marked packets from, and to, the peer           */
 };
 int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
               struct hf_status *status);

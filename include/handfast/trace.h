@@ -103,7 +103,8 @@ enum hf_state {
     X(COOKIE_SENT, "no room: the SYN,ACK is a cookie, nothing is kept", "RFC 4987 3.6")            \
     X(COOKIE_ACCEPTED, "the cookie comes back, the connection is open", "RFC 4987 3.6")            \
     X(DROP_COOKIE, "a cookie that is not ours, or too old: reset", "RFC 4987 A")                   \
-    X(FAST_OPEN, "the SYN's cookie is good: its text is taken at once", "RFC 7413 4.2.2")
+    X(FAST_OPEN, "the SYN's cookie is good: its text is taken at once", "RFC 7413 4.2.2")          \
+    X(ECN_MIXED, "SYNs ask for two kinds of ECN feedback: reset", "RFC 9768 3.1.5")
 
 enum hf_verdict {
 #define X(name, sentence, place) HF_V_##name,

@@ -1,5 +1,6 @@
 /* api_listener.c - RFC 9293 section 3.9.1.1, passive OPEN; accept; SYNs that wait for an answer. */
 #include "stack/stack.h"
+#include "tcp/ecn.h"
 
 static bool listen_can_be(const struct stack *st, const struct hf_listen *wanted)
 {
@@ -47,7 +48,7 @@ static int begin_listening(struct stack *st, const struct hf_listen *listen, hf_
         .cookie = listen->cookie,
         .rcv_buf = policy->receive_window,
         .snd_buf = policy->send_buffer,
-        .inherit_modes = MODE_CONGESTION(policy->congestion) | tcp_ecn_settings(policy->ecn),
+        .inherit_modes = MODE_CONGESTION(policy->congestion) | tcp_ecn_settings(policy),
         .ttl = policy->ttl,
     };
     memcpy(wanted.local, local->ip, 16);

@@ -1,5 +1,6 @@
 /* api_status.c - RFC 9293 section 3.9.1.6, STATUS; options; ICMP errors kept for their reader. */
 #include "stack/stack.h"
+#include "tcp/ecn.h"
 
 static void listener_status(const struct stack *st, uint32_t idx, struct hf_status *status)
 {
@@ -87,6 +88,8 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
         return HF_OK;
     case HF_ECN:
         return tcp_set_ecn(&l->inherit_modes, value);
+    case HF_ACCECN:
+        return tcp_set_accecn(&l->inherit_modes, value);
     default:
         return (unsigned)option < HF_OPTIONS
                    ? tcp_set_extra(tcp, &l->extra, l->snd_buf, option, value)
@@ -165,6 +168,9 @@ static int listener_option(const struct tcp *tcp, const struct listener *l, enum
         return HF_OK;
     case HF_ECN:
         *value = tcp_ecn_setting(l->inherit_modes);
+        return HF_OK;
+    case HF_ACCECN:
+        *value = (l->inherit_modes & M_ACCECN) != 0;
         return HF_OK;
     case HF_CONGESTION_CONTROL:
         *value = CONGESTION_OF(l->inherit_modes);

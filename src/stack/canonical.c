@@ -103,6 +103,34 @@ static void put_tcbs(struct canon *c, const struct idlist *list, size_t link_off
     canon_32(c, 0);
 }
 
+static void canon_counts(struct canon *c, const struct ecn_counts *n)
+{
+    canon_32(c, n->cep);
+    canon_32(c, n->ceb);
+    canon_32(c, n->e0b);
+    canon_32(c, n->e1b);
+}
+
+static void canon_ecn(struct canon *c, uint32_t idx)
+{
+    const struct ecn *ecn = idx ? pool_at_const(&c->st->tcp.b->ecns, c->st->s, idx) : NULL;
+    canon_number(c, ecn != NULL, 1);
+    if (ecn != NULL) {
+        canon_counts(c, &ecn->r);
+        canon_counts(c, &ecn->s);
+        canon_counts(c, &ecn->told);
+        canon_32(c, ecn->cep_at_option);
+        canon_32(c, ecn->ts_last - c->st->tcp.now_ms);
+        canon_number(c, ecn->marks, 1);
+        canon_number(c, ecn->seen, 1);
+        canon_number(c,
+                     (unsigned)ecn->marked | (unsigned)ecn->begins << 1 | (unsigned)ecn->news << 2 |
+                         (unsigned)ecn->test_ack << 3 | (unsigned)ecn->test_text << 4 |
+                         (unsigned)ecn->option_seen << 5 | (unsigned)ecn->option_bad << 6,
+                     1);
+    }
+}
+
 void canon_extra(struct canon *c, uint32_t idx)
 {
     const struct extra *extra = tcp_extra(&c->st->tcp, idx);
@@ -116,6 +144,7 @@ void canon_extra(struct canon *c, uint32_t idx)
     canon_32(c, extra->peer_timeout_ms);
     canon_32(c, extra->timeout_set);
     canon_32(c, extra->max_pacing_rate);
+    canon_ecn(c, extra->ecn);
 }
 
 static void put_listener(struct canon *c, uint32_t idx)

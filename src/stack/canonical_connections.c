@@ -372,7 +372,10 @@ static void put_half_open(struct canon *c, const struct half_open *half)
     canon_number(c, (unsigned)half->snd_wscale << 4 | half->rcv_wscale, 1);
     canon_number(c, half->flags, 1);
     canon_number(c, half->retries, 1);
-    canon_number(c, (unsigned)half->classic | (unsigned)half->no_ect << 1, 1);
+    canon_number(c,
+                 (unsigned)half->classic | (unsigned)half->no_ect << 1 |
+                     (unsigned)half->accurate << 2 | (unsigned)half->syn_mark << 3,
+                 1);
 }
 
 static void put_time_wait(struct canon *c, const struct time_wait *wait)
@@ -434,7 +437,7 @@ static void put_replies(struct canon *c)
         canon_number(c, reply->ctl, 2);
         canon_number(c, reply->mss, 2);
         canon_number(c, reply->options, 1);
-        canon_number(c, reply->wscale, 1);
+        canon_number(c, reply->wscale | (unsigned)reply->accecn << 4, 1);
     }
 }
 

@@ -57,6 +57,7 @@ static void add_pools(struct list *list, const struct hf_stack *s)
     add_pool(list, "active", &b->actives);
     add_pool(list, "ipv6", &b->exts);
     add_pool(list, "extra options", &b->extras);
+    add_pool(list, "ecn counters", &b->ecns);
     add_pool(list, "statistics", &b->stats);
     add_pool(list, "half-open", &b->halves);
     add_pool(list, "time-wait", &b->waits);

@@ -31,6 +31,7 @@ static uint32_t build_hash(void)
         sizeof(struct tally),
         sizeof(struct active),
         sizeof(struct extra),
+        sizeof(struct ecn),
         sizeof(struct stats),
         sizeof(struct range),
         sizeof(struct sent),
@@ -94,6 +95,7 @@ static void place_pools(struct hf_stack *s, const struct hf_config *c, uint64_t 
     place_pool(&b->actives, at, sizeof(struct active), c->max_active, WORD);
     place_pool(&b->exts, at, sizeof(struct ext6), flows, WORD);
     place_pool(&b->extras, at, sizeof(struct extra), c->max_extras, WORD);
+    place_pool(&b->ecns, at, sizeof(struct ecn), c->max_extras, WORD);
     place_pool(&b->stats, at, sizeof(struct stats), c->max_stats, WORD);
     place_pool(&b->halves, at, sizeof(struct half_open), c->max_half_open, WORD);
     place_pool(&b->waits, at, sizeof(struct time_wait), c->max_time_wait, WORD);

@@ -62,9 +62,9 @@ static void draw_back_chunks(struct hf_stack *s, struct pool *pool)
 static void draw_back_pools(struct hf_stack *s)
 {
     struct tcp_block *b = &s->tcp;
-    struct pool *const pools[] = {&b->actives, &b->exts,  &b->extras, &b->stats,
-                                  &b->halves,  &b->waits, &b->ranges, &b->sents,
-                                  &b->pieces,  &b->lents, &s->packets};
+    struct pool *const pools[] = {&b->actives, &b->exts,   &b->extras, &b->ecns,
+                                  &b->stats,   &b->halves, &b->waits,  &b->ranges,
+                                  &b->sents,   &b->pieces, &b->lents,  &s->packets};
     for (size_t i = 0; i < ARRAY_LEN(pools); i++) {
         if (pools[i]->used == 0) {
             pools[i]->top = 0;

@@ -3,6 +3,7 @@
  * In this order: text that is acknowledged leaves the send queue, the round trip is measured, SACK
  * blocks are noted, SND.WND follows, congestion control decides, timers follow.
  */
+#include "tcp/ecn.h"
 #include "tcp/recovery.h"
 #include "tcp/stats.h"
 
@@ -185,7 +186,7 @@ void tcp_tell_writable(struct tcp *tcp, struct tcb *tcb)
 /* What this ACK has to tell begins; how old the timestamp is that it echoes. */
 static void begin_news(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
 {
-    tcp->news = (struct ack_news){.ece = (seg->ctl & ECE) != 0};
+    tcp->news = (struct ack_news){0};
     if ((tcb->flags & F_TS) && (seg->opt.present & OPT_TS) && seg->opt.ts_ecr) {
         tcp->news.echoed = true;
         tcp->news.echo_age_ms = tcp->now_ms + tcb->ts_offset - seg->opt.ts_ecr;
@@ -215,11 +216,14 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
         tcb->retries = 0;
     }
     struct active *active = active_of(tcp, tcb);
+    if (active) {
+        tcp_sack_update(tcp, tcb, seg);
+    }
+    tcp->news.ece = tcp_ecn_echoes(tcp, tcb, seg, in_order);
     if (active == NULL) {
         tcp_tlp_on_idle_ack(tcb, seg);
         return;
     }
-    tcp_sack_update(tcp, tcb, seg);
     /* RFC 5681 2 (a) .. (e); RFC 6675 2: with SACK, one that carries news of held octets.
      * RFC5681-20, RFC5681-23, RFC3042-3 */
     bool duplicate = again && (tcb->flags & F_SACK ? tcp->news.sacked != 0 : !window_changed);
@@ -230,7 +234,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
         tcb->flags &= ~(uint32_t)F_MORE; /* the line is free again: Nagle decides */
     }
     tcp_ecn_acked(tcb, active);
-    active->ecn_echo = tcp_ecn_echoes(tcb, seg);
+    active->ecn_echo = tcp->news.ece;
     tcp_recovery_on_ack(tcp, tcb, seg, again && !window_changed);
     tcp_count_ack(tcp, tcb, arrived);
     follow_timers(tcp, tcb, active, acked);

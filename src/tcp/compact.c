@@ -9,7 +9,7 @@
  * Half-open records lie in one list for each number of retries, TIME-WAIT ones in one list: all in
  * a list wait equally long, so each list is in order of time without any sorting.
  */
-#include "tcp/tcp.h"
+#include "tcp/ecn.h"
 
 static struct half_open *half_at(const struct tcp *tcp, uint32_t idx)
 {
@@ -48,6 +48,15 @@ static struct listener *listener_of(const struct tcp *tcp, const struct half_ope
 {
     struct listener *listener = listener_at(tcp, half->listener);
     return (uint8_t)listener->generation == half->listener_generation ? listener : NULL;
+}
+
+/* What it has agreed upon, and heard since. */
+static void put_ecn(const struct tcp *tcp, struct half_open *half, const struct tcb *scratch)
+{
+    half->classic = (scratch->modes & M_CLASSIC) != 0;
+    half->accurate = (scratch->modes & M_ACCURATE) != 0;
+    half->no_ect = (scratch->modes & M_NO_ECT) != 0;
+    half->syn_mark = half->accurate ? tcp->no_ecn.syn_mark : 0;
 }
 
 static struct idlist *half_list(struct tcp *tcp, const struct half_open *half)
@@ -95,7 +104,7 @@ uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const str
     half->snd_wscale = scratch->snd_wscale;
     half->rcv_wscale = scratch->rcv_wscale;
     half->flags = to_flags(scratch->flags);
-    half->classic = (scratch->modes & M_CLASSIC) != 0;
+    put_ecn(tcp, half, scratch);
     half->zone = id->zone;
     listener->half++;
     file_half_open(tcp, idx);
@@ -176,7 +185,12 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
     scratch->snd_wscale = half->snd_wscale;
     scratch->rcv_wscale = half->rcv_wscale;
     scratch->snd_mss = scratch->rcv_mss = tcp_effective_mss(tcp, scratch);
-    scratch->modes |= (half->classic ? M_CLASSIC : 0) | (half->no_ect ? M_NO_ECT : 0);
+    scratch->modes |= (half->classic ? M_CLASSIC : 0) | (half->accurate ? M_ACCURATE : 0) |
+                      (half->no_ect ? M_NO_ECT : 0);
+    tcp_ecn_attach(tcp, scratch);
+    tcp->no_ecn.syn_mark = half->syn_mark;
+    scratch->retries = half->retries;
+    scratch->last_snd_ms = ms_after(half->at_ms, 0); /* a SYN,ACK has left */
     if (half->challenged) {
         uint32_t ago = (uint8_t)((tcp->now_ms >> 6) - half->challenged);
         scratch->flags |= F_CHALLENGED;
@@ -200,7 +214,10 @@ void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct
     scratch->rcv.wnd = (uint32_t)wait->rcv_wnd << wait->rcv_wscale;
     scratch->ts_recent = wait->ts_recent;
     scratch->history = wait->history;
-    scratch->modes |= wait->flags & HALF_ECE ? M_ECE : 0;
+    uint8_t bits = wait->flags >> WAIT_ECN_SHIFT & 7;
+    scratch->modes |= wait->flags & WAIT_ACCURATE ? M_ACCURATE : bits ? M_ECE : 0;
+    tcp_ecn_attach(tcp, scratch);
+    tcp->no_ecn.r.cep = bits;
     tcp->no_tally.una_wraps = 1; /* ACKs of any text it sent may still come */
     if (wait->challenged) {
         uint32_t ago = (uint16_t)((tcp->now_ms >> 3) - wait->challenged);
@@ -266,8 +283,14 @@ struct tcb *tcp_promote(struct tcp *tcp, uint32_t listener_idx, const struct con
     /* The segment is judged once more, on the tcb: its ACK must not fall to the limit twice. */
     tcb->flags = (scratch->flags & ~(uint32_t)(F_COMPACT | F_CHALLENGED)) | F_UNACCEPTED;
     tcb->owes = 0;
+    tcb->last_snd_ms = 0;
     tcb->listener = listener_idx;
     tcb->extra = extra;
+    if (!tcp_accecn_promote(tcp, tcb)) {
+        tcb->flags &= ~(uint32_t)F_UNACCEPTED; /* it is in no queue yet */
+        tcp_delete(tcp, tcb);
+        return NULL;
+    }
     tally_at(tcp, idx)->max_segment = listener->max_segment;
     tally_at(tcp, idx)->segs_in = 1;
     tally_at(tcp, idx)->last_ack_ms = tcp->now_ms;
@@ -317,11 +340,11 @@ static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratc
     }
     struct half_open *half = half_at(tcp, idx);
     half->ts_recent = scratch->ts_recent;
-    half->no_ect = (scratch->modes & M_NO_ECT) != 0;
     if ((scratch->flags & F_CHALLENGED) && scratch->challenge_ms == tcp->now_ms) {
         half->challenged = (uint8_t)max_u32(tcp->now_ms >> 6 & 0xff, 1);
     }
     tcp_reply_owed(tcp, scratch, id);
+    put_ecn(tcp, half, scratch);
 }
 
 /* The peer sent its SYN twice, got a cookie first, and answers that one. */
@@ -407,6 +430,14 @@ enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struc
     return verdict;
 }
 
+/* The bits of the ACKs that are yet to come. */
+static unsigned ecn_flags(struct tcp *tcp, struct tcb *tcb)
+{
+    static const struct segment pure = {.ctl = ACK};
+    unsigned bits = tcp_ecn_ack(tcp, tcb, &pure) >> 6;
+    return bits << WAIT_ECN_SHIFT | (tcb->modes & M_ACCURATE ? WAIT_ACCURATE : 0);
+}
+
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
 {
     struct tcp_block *b = tcp->b;
@@ -429,7 +460,7 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
         .ts_recent = tcb->ts_recent,
         .rcv_wnd = (uint16_t)min_u32(tcb->rcv.wnd >> tcb->rcv_wscale, UINT16_MAX),
         .history = tcb->history,
-        .flags = (uint8_t)(to_flags(tcb->flags) | (tcb->modes & M_ECE ? HALF_ECE : 0)),
+        .flags = (uint8_t)(to_flags(tcb->flags) | ecn_flags(tcp, tcb)),
         .snd_wscale = tcb->snd_wscale,
         .rcv_wscale = tcb->rcv_wscale,
         .tos = tcb->tos,
@@ -470,8 +501,10 @@ static void half_open_timeout(struct tcp *tcp, uint32_t idx)
     half->retries++;
     file_half_open(tcp, idx);
     scratch.owes = HF_OWES_SYN;
+    scratch.retries = half->retries;
     tcp_trace_end(tcp, &scratch, HF_V_ACCEPTED);
     tcp_reply_owed(tcp, &scratch, &id);
+    put_ecn(tcp, half, &scratch);
 }
 
 static void time_wait_timeout(struct tcp *tcp, uint32_t idx)

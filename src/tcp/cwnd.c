@@ -5,6 +5,7 @@
  * (congestion.h).
  */
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 
 enum {
     CWND_MAX = 1 << 30,
@@ -55,9 +56,10 @@ static uint32_t restart_window(const struct tcp *tcp, const struct tcb *tcb)
 
 /* One segment if our SYN was surely lost: a single repetition may only have been early.
  * RFC6928-2, RFC6928-3, RFC6928-4, RFC5681-5, RFC5681-6 */
-void tcp_cwnd_begin(const struct tcp *tcp, struct tcb *tcb)
+void tcp_cwnd_begin(struct tcp *tcp, struct tcb *tcb)
 {
-    tcb->cwnd = tcb->modes & M_SYN_LOST ? smss(tcb) : initial_window(tcp, tcb);
+    bool lost = (tcb->modes & M_SYN_LOST) || tcp_accecn_syn_marked(tcp, tcb);
+    tcb->cwnd = lost ? smss(tcb) : initial_window(tcp, tcb);
 }
 
 /* RFC5681-7 */

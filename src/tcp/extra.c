@@ -3,7 +3,7 @@
  * A connection or a listener has a record for them from the first that differs from its default
  * on; all others share one set of defaults, so that an idle connection does not pay for them.
  */
-#include "tcp/tcp.h"
+#include "tcp/ecn.h"
 
 /* MUST-28: two hours at least before a keep-alive. */
 static const struct extra defaults = {
@@ -46,6 +46,7 @@ bool tcp_copy_extra(struct tcp *tcp, uint32_t from, uint32_t *to)
 void tcp_drop_extra(struct tcp *tcp, uint32_t *idx)
 {
     if (*idx) {
+        tcp_ecn_detach(tcp, *idx);
         pool_free(&tcp->b->extras, tcp->block, *idx);
         *idx = 0;
     }

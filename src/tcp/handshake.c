@@ -10,6 +10,7 @@
  * held for hf_answer, and a simultaneous open, have a tcb.  Text and FIN on a SYN are not kept and
  * not acknowledged: the peer sends them again (section 3.5, RFC 4987 3.5: RFC4987-5).
  */
+#include "tcp/ecn.h"
 #include "tcp/stats.h"
 #include "tcp/tcp.h"
 
@@ -166,11 +167,12 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
 static enum hf_verdict syn_ack_arrives(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     tcp_take_syn(tcp, tcb, seg);
-    tcp_ecn_take_syn(tcb, seg);
+    tcp_ecn_take_syn(tcp, tcb, seg);
     tcp_fast_open_answered(tcp, tcb, seg);
     tcp_owe_ack(tcp, tcb);
     seg->seq = tcb->rcv.nxt; /* the SYN is taken; what is left begins here */
-    seg->ctl &= (uint16_t)~SYN;
+    seg->ctl &= (uint16_t) ~(SYN | ECN_BITS);
+    seg->packets = 0; /* what ECN has to say of it is said */
     seg->len -= 1;
     seg->up -= seg->up ? 1 : 0;
     tcp_enter_established(tcp, tcb);
@@ -234,7 +236,7 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
         return syn_ack_arrives(tcp, tcb, seg);
     }
     tcp_take_syn(tcp, tcb, seg);
-    tcp_ecn_take_syn(tcb, seg);
+    tcp_ecn_take_syn(tcp, tcb, seg);
     tcp_set_state(tcb, HF_SYN_RECEIVED);
     tcp_owe(tcp, tcb, HF_OWES_SYN);
     tcb->retries = 0;
@@ -285,7 +287,7 @@ static enum hf_verdict hold_syn(struct tcp *tcp, uint32_t listener_idx, const st
     tcb->listener = listener_idx;
     tcp_set_state(tcb, HF_LISTEN);
     tcp_take_syn(tcp, tcb, seg);
-    tcp_ecn_take_syn(tcb, seg);
+    tcp_ecn_take_syn(tcp, tcb, seg);
     struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, event_link));
     idlist_push_tail(&listener->asked, &links, idx);
     listener->half++; /* until the application has seen it */
@@ -343,7 +345,7 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     scratch.extra = listener->extra; /* borrowed: promote makes its own */
     tcp->no_tally = (struct tally){.max_segment = listener->max_segment};
     tcp_take_syn(tcp, &scratch, seg);
-    tcp_ecn_take_syn(&scratch, seg);
+    tcp_ecn_take_syn(tcp, &scratch, seg);
     scratch.listener = listener_idx;
     if (!cookie && !iss_above && tcp_fast_open_syn(tcp, listener_idx, id, seg, &scratch)) {
         return HF_V_FAST_OPEN;
@@ -377,6 +379,17 @@ enum hf_verdict tcp_arrives_listen(struct tcp *tcp, uint32_t listener, const str
     return HF_V_DROP_LISTEN_NO_SYN; /* fourth */
 }
 
+/* RFC 9768 3.1.5 (RFC9768-9): two SYNs ask for two kinds of feedback. */
+enum hf_verdict tcp_reset_mixed_ecn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    tcp_reply_rst(tcp, &id, seg);
+    tcb->flags |= F_RST_SENT;
+    tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_ECN_MIXED);
+    return HF_V_ECN_MIXED;
+}
+
 /* The peer repeats the SYN that is held, takes it back, or sends another one. */
 enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
@@ -399,7 +412,9 @@ enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     tcb->flags &= ~(uint32_t)(F_TS | F_SACK | F_WSCALE);
     tcp_take_syn(tcp, tcb, seg);
-    tcp_ecn_syn_again(tcb, seg);
+    if (!tcp_ecn_syn_again(tcp, tcb, seg)) {
+        return tcp_reset_mixed_ecn(tcp, tcb, seg);
+    }
     tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.hold_ms);
     return HF_V_SYN_HELD;
 }

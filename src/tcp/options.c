@@ -1,7 +1,7 @@
 /* options.c - what the application may set on a connection, RFC 9293 section 3.9.1, and STATUS,
  * section 3.9.1.6.  An option is done or refused, never accepted and ignored.
  */
-#include "tcp/tcp.h"
+#include "tcp/ecn.h"
 
 static int set_flag(struct tcb *tcb, uint32_t flag, int64_t value)
 {
@@ -123,6 +123,15 @@ static int set_reports(struct tcb *tcb, int64_t value)
     return tcp_set_mode(&tcb->modes, M_NO_REPORTS, value == 0 || value == 1 ? !value : value);
 }
 
+/* It goes with the SYN. */
+static int set_ecn(struct tcb *tcb, enum hf_option option, int64_t value)
+{
+    if (tcb->state != HF_SYN_SENT || tcb->last_snd_ms != 0) {
+        return HF_ERR_NOT_CONNECTED;
+    }
+    return option == HF_ECN ? tcp_set_ecn(&tcb->modes, value) : tcp_set_accecn(&tcb->modes, value);
+}
+
 static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
 {
     switch (option) {
@@ -153,9 +162,9 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
         return set_keepalive(tcp, tcb, value);
     case HF_FAST_OPEN:
         return tcp_set_fast_open(tcp, tcb, value);
-    case HF_ECN: /* it goes with the SYN */
-        return tcb->state == HF_SYN_SENT && tcb->last_snd_ms == 0 ? tcp_set_ecn(&tcb->modes, value)
-                                                                  : HF_ERR_NOT_CONNECTED;
+    case HF_ECN:
+    case HF_ACCECN:
+        return set_ecn(tcb, option, value);
     default:
         return (unsigned)option < HF_OPTIONS ? set_extra(tcp, tcb, option, value) : HF_ERR_INVALID;
     }
@@ -216,6 +225,9 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
         return HF_OK;
     case HF_ECN:
         *value = tcp_ecn_setting(tcb->modes);
+        return HF_OK;
+    case HF_ACCECN:
+        *value = (tcb->modes & M_ACCECN) != 0;
         return HF_OK;
     default:
         return (unsigned)option < HF_OPTIONS ? tcp_extra_option(tcp, tcb->extra, option, value)
@@ -283,10 +295,17 @@ void tcp_status(struct tcp *tcp, const struct tcb *tcb, struct hf_status *status
         .fast_open = (uint8_t)((tcb->modes & M_FO_SYN_DATA ? HF_FO_SYN_DATA : 0) |
                                (tcb->modes & M_FO_CHILD ? HF_FO_CHILD : 0)),
         .peer_user_timeout_ms = tcp_extra(tcp, tcb->extra)->peer_timeout_ms,
-        .ecn = tcb->modes & M_CLASSIC ? HF_ECN_CLASSIC : HF_ECN_NONE,
+        .ecn = tcb->modes & M_ACCURATE  ? HF_ECN_ACCURATE
+               : tcb->modes & M_CLASSIC ? HF_ECN_CLASSIC
+                                        : HF_ECN_NONE,
         .ecn_seen = (tcb->modes & M_ECN_SEEN) != 0,
-        .ecn_idle = (tcb->modes & (M_CLASSIC | M_NO_ECT)) == (M_CLASSIC | M_NO_ECT),
+        .ecn_idle = (tcb->modes & (M_CLASSIC | M_ACCURATE)) && (tcb->modes & M_NO_ECT),
     };
+    const struct ecn *ecn = tcp_ecn_of(tcp, tcb);
+    if (ecn) {
+        status->ce_received = ecn->r.cep - ECN_INITIAL_CEP;
+        status->ce_delivered = ecn->s.cep - ECN_INITIAL_CEP;
+    }
     memcpy(status->local.ip, id.local, 16);
     memcpy(status->remote.ip, id.remote, 16);
     status->bytes_acked =

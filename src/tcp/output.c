@@ -4,6 +4,7 @@
  * the stack then calls tcp_output until it says that nothing is left.  Order: SYN, what was lost,
  * new text and FIN, window probe, and an ACK only if none of these carried it.
  */
+#include "tcp/ecn.h"
 #include "tcp/recovery.h"
 #include "tcp/stats.h"
 
@@ -185,7 +186,8 @@ static void fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *
     }
 }
 
-static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
+                         enum segment_kind what)
 {
     bool syn = seg->ctl & SYN;
     bool first = syn && !(seg->ctl & ACK); /* offers; a SYN,ACK answers what was offered */
@@ -224,12 +226,17 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
     if (!syn && (tcb->flags & F_SACK)) {
         tcp_fill_sack(tcp, tcb, &seg->opt);
     }
+    if (!syn) {
+        tcp_accecn_fill(tcp, tcb, &seg->opt, what);
+    } else if (!first && tcp_accecn_on_syn_ack(tcb)) {
+        tcp_accecn_fill_initial(&seg->opt); /* RFC9768-20: and not on a SYN */
+    }
 }
 
 /* Everything of a segment but its text.  seg->wnd is scaled here: finish_segment makes the field.
  */
 static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, seq_t from,
-                          uint16_t ctl)
+                          uint16_t ctl, enum segment_kind what)
 {
     memset(&out->seg, 0, sizeof out->seg);
     tcp_id(tcp, tcb, &out->id);
@@ -243,9 +250,8 @@ static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out,
     out->seg.seq = from;
     out->seg.ctl = ctl;
     /* */
-    out->seg.ctl |= ctl & SYN ? tcp_ecn_syn(tcb, ctl & ACK) : tcp_ecn_ack(tcb);
     out->seg.ack = ctl & ACK ? tcb->rcv.nxt : seq(0);
-    fill_options(tcp, tcb, &out->seg);
+    fill_options(tcp, tcb, &out->seg, what);
 }
 
 /* The ACK owed has gone with this segment.  RFC5681-32 */
@@ -274,11 +280,15 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     seg->len = out->text_len + (syn ? 1 : 0) + (seg->ctl & FIN ? 1 : 0);
     seg->text_len = out->text_len;
     seg->ecn = out->tos & 3;
+    seg->ctl |= syn ? tcp_ecn_syn(tcp, tcb, seg->ctl & ACK) : tcp_ecn_ack(tcp, tcb, seg);
     uint16_t field = tcp_header_window(tcp, tcb, syn);
     seg->wnd = syn ? field : (uint32_t)field << tcb->rcv_wscale;
     tcp_trace_begin(tcp, tcb, HF_TRACE_OUT, cause);
     if (seg->ctl & ACK) {
         ack_has_gone(tcp, tcb);
+        if (tcb->modes & M_ACCURATE) {
+            tcp_accecn_sent(tcp_ecn_of(tcp, tcb), seg);
+        }
     }
     if (seg->ctl & FIN && tcb->state == HF_CLOSE_WAIT) {
         tcp_set_state(tcb, HF_LAST_ACK); /* 3.10.4: once all text is segmentized */
@@ -323,7 +333,7 @@ static void put_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
     bool passive = tcb->state != HF_SYN_SENT;
     uint32_t room = passive ? 0 : tcp_fast_open_room(tcp, tcb);
-    begin_segment(tcp, tcb, out, tcb->iss, passive ? SYN | ACK : SYN);
+    begin_segment(tcp, tcb, out, tcb->iss, passive ? SYN | ACK : SYN, SEGMENT_TEXT);
     tcb->owes &= (uint16_t)~HF_OWES_SYN;
     struct active *active = active_of(tcp, tcb);
     bool again = tcb->last_snd_ms != 0; /* RFC7413-14: plain from now on */
@@ -383,7 +393,7 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     }
     seq_t from = active->rxt.at;
     tcp_pmtu_repeats(tcp, tcb, from, len);
-    begin_segment(tcp, tcb, out, from, ACK);
+    begin_segment(tcp, tcb, out, from, ACK, SEGMENT_REPEAT);
     len = min_u32(len, segment_limit(tcb, &out->seg));
     seq_t end = text_end(tcp, tcb, active);
     uint32_t text = seq_lt(from, end) ? min_u32(len, seq_len(from, end)) : 0;
@@ -424,9 +434,10 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     }
     tcp_cwnd_idle(tcp, tcb);
     tcp_pmtu_age(tcp, tcb);
-    begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
+    begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK, SEGMENT_TEXT);
     uint32_t mss = segment_limit(tcb, &out->seg);
-    if ((active->snd_urgent && seq_gt(active->snd_up, tcb->snd.nxt)) || (tcb->modes & M_CWR)) {
+    if ((active->snd_urgent && seq_gt(active->snd_up, tcb->snd.nxt)) ||
+        tcp_ecn_no_super(tcp, tcb)) {
         gso_bytes = 0; /* all parts of a super-segment have the same pointer; CWR is in one only */
     }
     if (active->burst == 0) {
@@ -502,7 +513,8 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     struct active *active = active_of(tcp, tcb);
     tcb->owes &= (uint16_t)~OWES_PROBE;
     bool octet = active && tcp->b->policy.zwp_octet && active->sq_bytes;
-    begin_segment(tcp, tcb, out, octet ? tcb->snd.una : seq_sub(tcb->snd.una, 1), ACK);
+    begin_segment(tcp, tcb, out, octet ? tcb->snd.una : seq_sub(tcb->snd.una, 1), ACK,
+                  SEGMENT_REPEAT);
     if (octet) { /* the first unacknowledged one, new or again */
         struct cursor from = {tcb->snd.una, active->sq_head, active->sq_skip};
         out->n_slices = HF_SLICES_MAX;
@@ -523,7 +535,7 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 /* MUST-58, MUST-59: what is owed once is sent once, behind the whole batch */
 static bool put_ack(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
-    begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK);
+    begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK, SEGMENT_ACK);
     finish_segment(tcp, tcb, out, 0, HF_CAUSE_NONE);
     return true;
 }
@@ -533,6 +545,9 @@ static bool put_next(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     if (tcb->owes & HF_OWES_SYN) {
         put_syn(tcp, tcb, out);
         return true;
+    }
+    if (tcp_accecn_first_ack(tcp, tcb) && (tcb->owes & OWES_AN_ACK)) {
+        return put_ack(tcp, tcb, out); /* RFC 9768 3.2.2.1: by itself, before any text */
     }
     bool text = tcb->owes & (HF_OWES_REPEAT | HF_OWES_DATA | HF_OWES_FIN);
     bool waits = text && tcp_pace_waits(tcp, tcb);

@@ -11,6 +11,7 @@
  * text as tcp_recovery_allows.  SND.NXT never moves back.
  */
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/stats.h"
 
 enum { DUP_ACKS_MAX = 255, LIMITED_TRANSMIT = 2 };

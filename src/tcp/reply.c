@@ -4,7 +4,7 @@
  * SYN,ACK or ACK that a compact record owes.  They wait in a ring; when it is full they are dropped
  * and counted: whoever needs the answer will ask again.
  */
-#include "tcp/tcp.h"
+#include "tcp/ecn.h"
 
 static struct tcp_reply *reply_at(const struct tcp *tcp, uint32_t n)
 {
@@ -102,6 +102,7 @@ static void put_syn_options(struct tcp *tcp, const struct tcb *scratch, const st
         reply->options |= (uint8_t)opt.present;
         memcpy(reply->fo_cookie, opt.fo_cookie, sizeof reply->fo_cookie);
     }
+    reply->accecn = tcp_accecn_on_syn_ack(scratch);
     uint32_t timeout_ms = tcp_extra(tcp, scratch->extra)->adv_timeout_ms;
     if (timeout_ms) {
         reply->options |= OPT_UTO;
@@ -124,7 +125,9 @@ void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *
     reply->tos = scratch->tos;
     reply->seq = syn ? scratch->iss : scratch->snd.nxt;
     reply->ack = scratch->rcv.nxt;
-    reply->ctl = ACK | (syn ? SYN | tcp_ecn_syn(scratch, true) : tcp_ecn_ack(scratch));
+    const struct segment pure = {.ctl = ACK};
+    uint16_t bits = syn ? tcp_ecn_syn(tcp, scratch, true) : tcp_ecn_ack(tcp, scratch, &pure);
+    reply->ctl = (uint16_t)(ACK | (syn ? SYN : 0) | bits) & 0xfff;
     reply->state = scratch->state;
     uint32_t wnd = syn ? scratch->rcv.wnd : scratch->rcv.wnd >> scratch->rcv_wscale;
     reply->wnd = (uint16_t)min_u32(wnd, 65535);
@@ -179,6 +182,9 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
                 .fo_len = sizeof reply->fo_cookie},
     };
     memcpy(out->seg.opt.fo_cookie, reply->fo_cookie, sizeof reply->fo_cookie);
+    if (reply->accecn) {
+        tcp_accecn_fill_initial(&out->seg.opt);
+    }
     uint8_t state = reply->state;
     tcp_drop_reply(tcp);
     tcp_trace_begin(tcp, NULL, HF_TRACE_OUT, HF_CAUSE_NONE);

@@ -15,7 +15,7 @@
  * A step returns HF_V_CONTINUE or the verdict that ends the segment.  Nothing is sent here: steps
  * record what is owed, output sends it.
  */
-#include "tcp/tcp.h"
+#include "tcp/ecn.h"
 
 /* RFC 7323 3.2 and 5.3 R1, before the first step.  A reset needs no timestamp.  RFC7323-25,
  * RFC7323-26, RFC7323-38, RFC7323-39, RFC7323-40, RFC7323-43, RFC7323-54 */
@@ -39,7 +39,9 @@ static enum hf_verdict check_timestamp(struct tcp *tcp, struct tcb *tcb, const s
 static enum hf_verdict answer_repeated_syn(struct tcp *tcp, struct tcb *tcb,
                                            const struct segment *seg)
 {
-    tcp_ecn_syn_again(tcb, seg);
+    if (!tcp_ecn_syn_again(tcp, tcb, seg)) {
+        return tcp_reset_mixed_ecn(tcp, tcb, seg);
+    }
     tcp_owe_challenge(tcp, tcb);
     if (tcb->owes & HF_OWES_CHALLENGE) {
         tcb->owes &= (uint16_t) ~(HF_OWES_CHALLENGE | HF_OWES_ACK);
@@ -89,8 +91,10 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
         return take_ack_only(tcp, tcb, seg);
     }
     if (simultaneous && seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt)) {
+        tcp_accecn_syn_ack(tcp, tcb, seg);
         seg->seq = tcb->rcv.nxt; /* trimmed: the rest is in order */
-        seg->ctl &= (uint16_t)~SYN;
+        seg->ctl &= (uint16_t) ~(SYN | ECN_BITS);
+        seg->packets = 0;
         seg->len -= 1;
         seg->up -= seg->up ? 1 : 0;
         return HF_V_CONTINUE;
@@ -108,6 +112,7 @@ static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct 
     }
     tcp_owe_answer(tcp, tcb, seg);
     if (seg->ctl & SYN && tcp_synchronized(tcb)) {
+        tcp_accecn_syn_ack_again(tcp, tcb, seg);
         return HF_V_DROP_SYN_CHALLENGED; /* RFC 5961 4.2: whatever its sequence number */
     }
     if (tcb->state == HF_TIME_WAIT && (seg->ctl & FIN) &&
@@ -135,7 +140,7 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
     /* */
     if (tcb->rcv.wnd == 0 && seq_eq(seg->seq, tcb->rcv.nxt) && !(seg->ctl & SYN)) {
         if (seg->text_len && !(seg->ctl & RST)) {
-            tcp_ecn_arrives(tcb, seg); /* RFC3168-27: a window probe's mark counts */
+            tcp_ecn_arrives(tcp, tcb, seg); /* RFC3168-27: a window probe's mark counts */
             tcp_owe_ack(tcp, tcb);
             seg->ctl &= (uint16_t)~FIN;
             seg->text_len = seg->len = 0;
@@ -229,6 +234,7 @@ static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct 
     if (tcb->flags & F_COMPACT) {
         return (enum hf_verdict)V_PROMOTE;
     }
+    tcp_accecn_opens(tcp, tcb, seg);
     tcb->snd.wnd = seg->wnd;
     tcb->snd.wl1 = seg->seq;
     tcb->snd.wl2 = seg->ack;
@@ -384,7 +390,7 @@ enum hf_verdict tcp_arrives_otherwise(struct tcp *tcp, struct tcb *tcb, struct s
 /* From the sixth step on: what a SYN,ACK in SYN-SENT goes on with as well (3.10.7.3 fourth). */
 enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
-    tcp_ecn_arrives(tcb, seg);
+    tcp_ecn_arrives(tcp, tcb, seg);
     check_urg(tcp, tcb, seg); /* SEG.UP counts from SEG.SEQ, before it is trimmed */
     if (seg->text_len && seq_lt(seg->seq, tcb->rcv.nxt)) { /* RFC 2883 4.2: old in part */
         tcp_note_dsack(tcp, tcb, seg->seq, seq_min(seq_add(seg->seq, seg->text_len), tcb->rcv.nxt));
@@ -392,6 +398,7 @@ enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segme
     tcp_trim(tcb, seg);
     enum hf_verdict verdict = process_text(tcp, tcb, seg);
     if (verdict == HF_V_CONTINUE || verdict == HF_V_OUT_OF_ORDER) {
+        tcp_ecn_owe_ack(tcp, tcb);
         enum hf_verdict fin = check_fin(tcp, tcb, seg);
         verdict = verdict == HF_V_CONTINUE ? fin : verdict;
     }

@@ -14,7 +14,7 @@
  * A guessed ACK is believed once in 2^28 (without timestamps 2^24) tries, and only while the
  * listener has sent a cookie within two slots: else no hash is computed (RFC4987-7).
  */
-#include "tcp/tcp.h"
+#include "tcp/ecn.h"
 
 enum {
     DATA_MSS_BITS = 3,
@@ -202,6 +202,7 @@ bool tcp_cookie_read(struct tcp *tcp, uint32_t listener_idx, const struct conn_i
     if (!stamped) {
         take_data(scratch, data);
     }
+    tcp_accecn_take_cookie(scratch, seg);
     scratch->peer_mss =
         (uint16_t)max_u32(mss_table[data & ((1 << DATA_MSS_BITS) - 1)], tcp->b->policy.min_mss);
     scratch->rcv_wscale = scratch->flags & F_WSCALE ? tcp_receive_wscale(tcp) & 15 : 0;

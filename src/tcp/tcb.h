@@ -6,6 +6,7 @@
  *     struct tcb        192 + 48 (tally)  all that an idle connection needs
  *     struct extra      attached to those whose application set an option that few set
  *     struct stats      attached with the first text, kept while there are enough: measurements
+ *     struct ecn        attached where marks are counted: AccECN, or ECN once one has come
  *     struct active     attached while octets are in flight or unread, else absent
  *     struct sent       32  a transmission not acknowledged yet
  *     struct half_open  48  SYN-RECEIVED of a passive open: no handle yet
@@ -106,21 +107,25 @@ enum {
     /* RFC 3168.  Settings, which a listener hands on: */
     M_ECN_ACCEPT = 1u << 16, /* agreed to when the peer asks                              */
     M_ECN_ASK = 1u << 17,    /* asked for by our SYN, too                                 */
-    M_ECN_SETTINGS = M_ECN_ACCEPT | M_ECN_ASK,
+    M_ACCECN = 1u << 24,     /* with the feedback of RFC 9768, where the peer has it, too */
+    M_ECN_SETTINGS = M_ECN_ACCEPT | M_ECN_ASK | M_ACCECN,
     /* ... and what has become of them */
-    M_ECN_SENT = 1u << 18,  /* our SYN has asked                                           */
-    M_CLASSIC = 1u << 19,   /* agreed                                                      */
-    M_NO_ECT = 1u << 20,    /* but a SYN or SYN,ACK without it was seen: nothing of ours is ECT */
-    M_ECE = 1u << 21,       /* CE came, and no CWR since: our ACKs say ECE                 */
-    M_CWR = 1u << 22,       /* the next new text says CWR                                  */
-    M_ECN_SEEN = 1u << 23,  /* the peer has sent ECT or CE                                 */
-    M_REORDERED = 1u << 3,  /* RACK.reordering_seen                                      */
-    M_PROBED = 1u << 4,     /* a loss probe went out, and no round trip was measured since */
-    M_PROBE_OPEN = 1u << 5, /* all is acknowledged, and one probe may have repaired a loss */
+    M_ECN_SENT = 1u << 18,   /* our SYN has asked                                           */
+    M_CLASSIC = 1u << 19,    /* agreed                                                      */
+    M_NO_ECT = 1u << 20,     /* but a SYN or SYN,ACK without it was seen: nothing of ours is ECT */
+    M_ECE = 1u << 21,        /* CE came, and no CWR since: our ACKs say ECE                 */
+    M_CWR = 1u << 22,        /* the next new text says CWR                                  */
+    M_ECN_SEEN = 1u << 23,   /* the peer has sent ECT or CE                                 */
+    M_ACCURATE = 1u << 30,   /* agreed as RFC 9768 has it; not with M_CLASSIC               */
+    M_REORDERED = 1u << 3,   /* RACK.reordering_seen                                      */
+    M_PROBED = 1u << 4,      /* a loss probe went out, and no round trip was measured since */
+    M_PROBE_OPEN = 1u << 25, /* all is acknowledged, and one probe may have repaired a loss */
 };
 
 #define MODE_CONGESTION(congestion) ((uint32_t)(congestion) << 28)
 #define CONGESTION_OF(modes) ((modes) >> 28 & 3u)
+
+enum { ECN_BITS = AE | CWR | ECE };
 
 /* tcb.owes: what output has to do. HF_OWES_* of trace.h, and: */
 enum {
@@ -216,6 +221,7 @@ struct extra {
     uint32_t timeout_set;     /* the application chose user_timeout_ms: not CHANGEABLE      */
     uint32_t max_pacing_rate; /* octets a second; 0: none                                 */
     uint32_t syn_retries;     /* 0: the policy's                                          */
+    uint32_t ecn;             /* struct ecn, 0: none; no option                             */
 };
 
 /* What limits a sender (info.c). */
@@ -486,7 +492,7 @@ struct half_open {
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t flags; /* HALF_*                                                  */
     uint8_t retries : 3;
-    uint8_t classic : 1, no_ect : 1; /* M_CLASSIC, M_NO_ECT                         */
+    uint8_t classic : 1, no_ect : 1, accurate : 1, syn_mark : 2; /* M_CLASSIC ...     */
     uint8_t zone;
 };
 _Static_assert(sizeof(struct half_open) == 48, "the byte table: SYN-RECEIVED");
@@ -506,7 +512,9 @@ struct time_wait {
 };
 _Static_assert(sizeof(struct time_wait) == 48, "the byte table: TIME-WAIT");
 
-enum { HALF_V6 = 1, HALF_TS = 2, HALF_SACK = 4, HALF_WSCALE = 8, HALF_ECE = 16 };
+enum { HALF_V6 = 1, HALF_TS = 2, HALF_SACK = 4, HALF_WSCALE = 8 };
+/* time_wait.flags has the ECN bits of its ACKs above them, and whether they are ACE. */
+enum { WAIT_ECN_SHIFT = 4, WAIT_ACCURATE = 128 };
 
 /* A listening TCB.  Its SYNs become half_open records or, held, tcbs. */
 struct listener {
@@ -565,7 +573,8 @@ struct tcp_reply {
     uint16_t state : 4; /* for the trace: of the compact record it answers for, or CLOSED */
     uint16_t mss;
     uint8_t options; /* OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_TS | OPT_UTO */
-    uint8_t wscale;
+    uint8_t wscale : 4;
+    uint8_t accecn : 1;   /* the option of a SYN,ACK (RFC 9768) */
     uint16_t uto;         /* RFC 5482 */
     uint8_t fo_cookie[8]; /* RFC 7413 */
 };

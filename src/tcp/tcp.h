@@ -7,8 +7,8 @@
  *     closing.c  timeouts.c  output.c
  *
  * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
- * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.c pmtu.c tune.c stats.c info.c rto.c
- * isn.c events.c history.c.
+ * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.h ecn.c accecn.c pmtu.c tune.c
+ * stats.c info.c rto.c isn.c events.c history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -18,6 +18,7 @@
 #include "base/flowtab.h"
 #include "base/random.h"
 #include "base/siphash.h"
+#include "tcp/ecn_record.h"
 #include "tcp/tcb.h"
 
 enum { HALF_LISTS = 8 };
@@ -31,7 +32,7 @@ struct returned {
  * Pools' offsets count from the block's start. */
 struct tcp_block {
     struct hf_policy policy;
-    struct pool tcbs, actives, exts, extras, stats, halves, waits, listeners, ranges, sents;
+    struct pool tcbs, actives, exts, extras, ecns, stats, halves, waits, listeners, ranges, sents;
     struct pool small, large, pieces; /* struct chunk, numbered on from pool to pool       */
     struct pool lents;
     uint64_t tally_offset;
@@ -99,6 +100,7 @@ struct tcp {
     struct ack_news news;   /* valid while an ACK or a timer is under way               */
     struct tally no_tally;  /* of scratch copies: thrown away */
     uint8_t no_fast;        /* ... FAST_OPTION, FAST_EXP: of the SYN,ACK to come */
+    struct ecn no_ecn;      /* the same */
     struct stats no_stats;  /* of those that have none: the same */
 };
 
@@ -239,6 +241,8 @@ uint32_t tcp_offered_options(const struct tcp *tcp);
 void tcp_enter_established(struct tcp *tcp, struct tcb *tcb);
 void tcp_offer(struct tcp *tcp, struct tcb *tcb); /* into its listener's accept queue */
 void tcp_take_iss(struct tcb *tcb, seq_t iss);    /* SND.UNA, SND.NXT: a SYN of ours is out */
+/* A SYN that asks for another kind of ECN feedback than the one before. */
+enum hf_verdict tcp_reset_mixed_ecn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 
 /* What a listener's connections inherit. */
 void tcp_inherit(struct tcb *tcb, const struct listener *listener);
@@ -461,31 +465,8 @@ bool tcp_token_done(struct tcp *tcp, uint64_t token);
 
 /* sent.c sack.c rack.c tlp.c prr.c undo.c recovery.c: in recovery.h */
 
-/* ecn.c: RFC 3168 */
-/* M_ECN_SETTINGS of an enum hf_ecn, and back. */
-uint32_t tcp_ecn_settings(uint8_t ecn);
-int64_t tcp_ecn_setting(uint32_t modes);
-int tcp_set_ecn(uint32_t *modes, int64_t value); /* HF_ERR_INVALID */
-/* The control bits of our SYN, or with ack SYN,ACK. */
-uint16_t tcp_ecn_syn(struct tcb *tcb, bool ack);
-/* The peer's first SYN or SYN,ACK: what is agreed upon; and its SYN once more. */
-void tcp_ecn_take_syn(struct tcb *tcb, const struct segment *seg);
-void tcp_ecn_syn_again(struct tcb *tcb, const struct segment *seg);
-/* An acceptable segment, its text as it came. */
-void tcp_ecn_arrives(struct tcb *tcb, const struct segment *seg);
-uint16_t tcp_ecn_ack(const struct tcb *tcb); /* control bits of what carries an ACK */
-/* Of new text. */
-uint8_t tcp_ecn_codepoint(const struct tcb *tcb);
-/* Does this ACK tell of a mark?  Then it is answered, once for each window of data. */
-bool tcp_ecn_echoes(const struct tcb *tcb, const struct segment *seg);
-void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb);
-/* SND.UNA has moved. */
-void tcp_ecn_acked(const struct tcb *tcb, struct active *active);
-/* ssthresh has been reduced, for whatever reason. */
-void tcp_ecn_reduced(struct tcb *tcb, struct active *active);
-
 /* cwnd.c: RFC 5681, 6928; more of it in congestion.h */
-void tcp_cwnd_begin(const struct tcp *tcp, struct tcb *tcb); /* the initial window */
+void tcp_cwnd_begin(struct tcp *tcp, struct tcb *tcb); /* the initial window */
 /* Before new text: after a pause of an RTO the congestion window restarts. */
 void tcp_cwnd_idle(struct tcp *tcp, struct tcb *tcb);
 /* The path takes smaller segments now: as many of them as before. */

@@ -4,6 +4,7 @@
  * there: blocking is the host's.  CLOSE is the RFC's half-close; RELEASE (ours) says that nobody
  * will ask again.
  */
+#include "tcp/ecn.h"
 #include "tcp/stats.h"
 #include "tcp/tcp.h"
 
@@ -27,7 +28,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     }
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_OPEN_ACTIVE);
     tcb->flags |= tcp_offered_options(tcp);
-    tcb->modes |= tcp_ecn_settings(tcp->b->policy.ecn);
+    tcb->modes |= tcp_ecn_settings(&tcp->b->policy);
     tcb->iss = tcp_choose_iss(tcp, id);
     tcb->snd.una = tcb->iss;
     tcb->snd.nxt = seq_add(tcb->iss, 1);

@@ -234,6 +234,21 @@ static void same_sack(struct peer *p, const struct seg_spec *spec, const struct 
     }
 }
 
+static void same_accecn(struct peer *p, const struct seg_spec *spec, const struct tcp_options *opt)
+{
+    int kind = opt->present & OPT_ACCECN0 ? 172 : opt->present & OPT_ACCECN1 ? 174 : NO_ACCECN;
+    if (spec->accecn == 0)
+        return;
+    if (kind != spec->accecn || (kind > 0 && opt->n_accecn != spec->n_accecn))
+        peer_fail(p, "AccECN option of kind %d with %u counters (%u %u %u), not %d with %u", kind,
+                  opt->n_accecn, opt->accecn[0], opt->accecn[1], opt->accecn[2], spec->accecn,
+                  spec->n_accecn);
+    for (unsigned i = 0; kind > 0 && i < opt->n_accecn; i++)
+        if (opt->accecn[i] != spec->counts[i])
+            peer_fail(p, "counter %u of the AccECN option is %u, it must be %u", i, opt->accecn[i],
+                      spec->counts[i]);
+}
+
 static void same_options(struct peer *p, const struct seg_spec *spec, const struct seen *seen)
 {
     const struct tcp_options *opt = &seen->seg.opt;
@@ -252,6 +267,7 @@ static void same_options(struct peer *p, const struct seg_spec *spec, const stru
     same(p, "TSecr", spec->tsecr, opt->ts_ecr);
     same(p, "the user timeout option", spec->uto, opt->present & OPT_UTO ? opt->uto : 0);
     same_sack(p, spec, opt);
+    same_accecn(p, spec, opt);
     const uint8_t *header = seen->bytes + seen->ip_offset + seen->ip.header_len;
     peer_option_text(header, seen->seg.header_len, text, sizeof text);
     if (spec->options && strcmp(spec->options, text) != 0)

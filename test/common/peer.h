@@ -45,6 +45,7 @@
 
 /* A window scale, so that 0 can be named. */
 #define SHIFT(n) ((n) + 1)
+enum { NO_ACCECN = -1 };
 /* The same for an ECN codepoint of the IP header. */
 #define CODEPOINT(n) ((n) + 1)
 
@@ -68,6 +69,9 @@ struct seg_spec {
     const char *options;  /* expects: all of them, as "mss 1460,sackOK,TS,nop,wscale 8";
                              "" : none                                               */
     bool no_psh;          /* expects: PSH is off                                     */
+    int accecn;           /* kind of the AccECN option; expects: NO_ACCECN: there is none */
+    unsigned n_accecn;    /* ... its counters ...                                    */
+    uint32_t counts[3];   /* ... as they stand                                       */
     int ip_ecn;           /* CODEPOINT(CE) ...; sends: 0 is Not-ECT; expects: not named */
     uint32_t gso;         /* sends: as one frame of several segments of this text    */
 };

@@ -142,6 +142,11 @@ static void put_spec_options(struct peer *p, const struct seg_spec *spec, struct
         if (!(spec->ctl & ACK))
             opt->ts_ecr = 0;
     }
+    if (spec->accecn) {
+        opt->present |= spec->accecn == 172 ? OPT_ACCECN0 : OPT_ACCECN1;
+        opt->n_accecn = (uint8_t)spec->n_accecn;
+        memcpy(opt->accecn, spec->counts, sizeof opt->accecn);
+    }
     while (opt->n_sack < 4 && spec->sack[opt->n_sack][1]) {
         opt->present |= OPT_SACK;
         opt->sack[opt->n_sack] =
