@@ -1,6 +1,7 @@
 /* fastopen.c - TCP Fast Open (RFC 7413) as sockets have it: TCP_FASTOPEN, TCP_FASTOPEN_KEY and the
  * sysctls tcp_fastopen, tcp_fastopen_key; MSG_FASTOPEN and TCP_FASTOPEN_CONNECT.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "adapter.h"
@@ -116,16 +117,19 @@ static size_t put_on_syn(struct adapter *a, struct sock *s, const struct msghdr 
     int64_t room = hf_fast_open_room(a->stack, &a->env, s->handle);
     room = room > 0 ? room : 0;
     size_t most = !waits && total > (size_t)room ? (size_t)room : total;
-    size_t done = 0;
-    while (done < most) {
-        size_t n = most - done;
-        const void *piece = send_piece(msg, done, &n);
-        int64_t taken = piece ? hf_send(a->stack, &a->env, s->handle, piece, n, HF_SEND_MORE) : -1;
-        if (taken <= 0) {
+    uint8_t *text = malloc(most ? most : 1);
+    size_t held = 0;
+    for (size_t n = most; text && held < most; n = most - held) {
+        const void *piece = send_piece(msg, held, &n);
+        if (piece == NULL) {
             break;
         }
-        done += (size_t)taken;
+        memcpy(text + held, piece, n);
+        held += n;
     }
+    int64_t taken = held ? hf_send(a->stack, &a->env, s->handle, text, held, 0) : 0;
+    size_t done = taken > 0 ? (size_t)taken : 0;
+    free(text);
     hf_send(a->stack, &a->env, s->handle, "", 0, 0);
     hf_set_option(a->stack, &a->env, s->handle, HF_FAST_OPEN, HF_FAST_OPEN_ON);
     s->deferred = false;
@@ -136,6 +140,10 @@ static size_t put_on_syn(struct adapter *a, struct sock *s, const struct msghdr 
 ssize_t fastopen_send(struct adapter *a, int fd, struct sock *s, const struct msghdr *msg,
                       size_t total, int flags, int64_t deadline)
 {
+    if (s->connecting && s->opened) { /* its result was not told: this call goes on from there */
+        s->connecting = false;
+        return 0;
+    }
     int error = s->deferred ? 0 : begin(a, fd, s, msg);
     (void)flags;
     if (error) {

@@ -72,8 +72,11 @@ def options_of(path, variant):
 
 
 def flags_of(path):
+    """What IPv6 announces as `mss 1440` comes from an MTU of 1500."""
     mtu = [option for option in own_options(path) if option.startswith("--mtu=")]
-    return FLAGS + ("," + mtu[0].lstrip("-") if mtu else "")
+    if mtu:
+        return FLAGS + "," + mtu[0].lstrip("-")
+    return FLAGS + (",mtu6=1500" if "mss 1440" in read(path) else "")
 
 
 def play(job):
