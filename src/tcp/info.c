@@ -274,5 +274,7 @@ void tcp_info(struct tcp *tcp, const struct tcb *tcb, struct hf_info *info)
     }
     info->bytes_sent =
         info->bytes_acked + status.queued_bytes - info->notsent_bytes + info->bytes_retrans;
-    info->delivered += tcp_syn_is_out(tcp, tcb) ? 0 : 1;
+    /* A SYN of ours counts with the text on it, once. */
+    bool with_text = (status.fast_open & (HF_FO_SYN_DATA | HF_FO_CHILD)) == HF_FO_SYN_DATA;
+    info->delivered += tcp_syn_is_out(tcp, tcb) || with_text ? 0 : 1;
 }

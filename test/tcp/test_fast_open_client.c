@@ -100,6 +100,9 @@ TEST(with_a_cookie_the_syn_carries_text)
     expects_event(HF_CONNECTED);
     sends(ACK, .ack = ISS + 5001, .len = 10);
     expects_after(38, 43, ACK, .seq = ISS + 5001, .ack = IRS + 11);
+    struct hf_info info = {.struct_size = sizeof info};
+    calls(hf_info(p->stack, &p->env, p->c->handle, &info));
+    holds_equal(info.delivered, 4); /* the SYN with its text, and three segments */
     reads(10);
 }
 
