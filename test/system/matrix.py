@@ -33,7 +33,7 @@ TCPI_TIMESTAMPS, TCPI_SACK, TCPI_WSCALE, TCPI_ECN = 1, 2, 4, 8
 
 # Handfast's factors are those settings that this build has.
 OURS = {"timestamps": ("on", "off"), "sack": ("on", "off"), "window_scale": ("on", "off"),
-        "ecn": ("accept", "ask", "off")}
+        "ecn": ("accept", "ask", "off"), "accecn": ("off", "on")}
 KERNEL = {"tcp_timestamps": (1, 0), "tcp_sack": (1, 0), "tcp_window_scaling": (1, 0),
           "tcp_ecn": (2, 1, 0)}
 PATH = {"opens": ("handfast", "kernel"),
