@@ -59,7 +59,7 @@ static void join_chains(const struct tcp *tcp, uint32_t *head, uint32_t *tail,
     *tail = range->tail;
 }
 
-/* RFC2883-1, RFC2883-5, RFC2883-8 */
+/* RFC2883-1, RFC2883-5, RFC2883-8, RFC9768-5 */
 void tcp_note_dsack(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right)
 {
     if ((tcb->flags & (F_SACK | F_COMPACT)) != F_SACK || !tcp_attach(tcp, tcb)) {
