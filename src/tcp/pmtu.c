@@ -20,10 +20,11 @@ enum {
     ONE_MINUTE_MS = 60000,   /* RFC 1191 3 */
     CONVERGED = 8,           /* octets not worth a probe */
     BLACK_HOLE_TIMEOUTS = 2,
-    TRAILING = 3,       /* segments behind a probe, for its loss to be seen: RFC 4821 7.4 */
-    VERIFIED = 500,     /* segments after which a raise counts as good: RFC 4821 7.8 ... */
-    VERIFY_LOST = 4,    /* ... unless as many were sent again, and that were ... */
-    VERIFY_PERCENT = 10 /* ... more than these */
+    DEAD_LINK_TIMEOUTS = 5, /* where as large ones have arrived before */
+    TRAILING = 3,           /* segments behind a probe, for its loss to be seen: RFC 4821 7.4 */
+    VERIFIED = 500,         /* segments after which a raise counts as good: RFC 4821 7.8 ... */
+    VERIFY_LOST = 4,        /* ... unless as many were sent again, and that were ... */
+    VERIFY_PERCENT = 10     /* ... more than these */
 };
 
 static bool in_flight(const struct tcb *tcb, seq_t at)
@@ -185,14 +186,19 @@ void tcp_pmtu_repeats(struct tcp *tcp, struct tcb *tcb, seq_t at, uint32_t len)
 }
 
 /* RFC 4821 7.7.  Only where the segment that times out is larger than what will be sent instead: a
- * small one would have come through.  RFC4821-7, RFC8899-1 */
+ * small one would have come through.  Where segments of this size have arrived, a link that is dead
+ * for some seconds is likelier than a new black hole.  RFC4821-7, RFC8899-1 */
 static void black_hole(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t size = full_packet(tcb);
     uint32_t least = floor_of(tcp, tcb);
     uint32_t low = tcp_stats_seen(tcp, tcb)->search_low;
     uint32_t mtu = size / 2;
-    if (tcb->retries == BLACK_HOLE_TIMEOUTS) {
+    uint32_t patience = low >= size ? DEAD_LINK_TIMEOUTS : BLACK_HOLE_TIMEOUTS;
+    if (tcb->retries < patience) {
+        return;
+    }
+    if (tcb->retries == patience) {
         mtu = low && low < size ? low : tcp->b->policy.base_mtu;
     }
     mtu = max_u32(mtu, least);
@@ -201,7 +207,7 @@ static void black_hole(struct tcp *tcp, struct tcb *tcb)
     }
     shrink(tcp, tcb, mtu);
     struct stats *stats = tcp_stats(tcp, tcb);
-    stats->search_low = (uint16_t)mtu;
+    stats->search_low = (uint16_t)(mtu - 1); /* until one has arrived */
     stats->wait_ms = stats->reset_ms = stats->search_high = stats->halving = 0;
 }
 

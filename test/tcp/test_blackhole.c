@@ -235,7 +235,7 @@ static struct path behind_a_black_hole(struct peer *p, uint32_t limit)
     struct path path = {.limit = ANYTHING, .nxt = 1};
     sends_on(p, &path, 40);
     writes(60000 - status_of(queued_bytes));
-    waits_for_timeouts(p, 2);
+    waits_for_timeouts(p, 5);
     path = (struct path){.limit = limit, .nxt = status_of(snd_nxt) - p->c->iss};
     sends(ACK, .ack = ISS + path.nxt);
     holds_equal(status_of(snd_mss), base_text(p));
@@ -252,6 +252,19 @@ static struct hf_status until_a_probe(struct peer *p, struct path *path)
     }
     holds_equal(path->probes, 1);
     return before;
+}
+
+/* Where full segments have arrived, a link that is dead for some seconds is likelier. */
+TEST(full_segments_that_have_arrived_before_stay_full_for_four_timeouts)
+{
+    with_sack(p);
+    struct path path = {.limit = ANYTHING, .nxt = 1};
+    sends_on(p, &path, 10);
+    writes(60000 - status_of(queued_bytes));
+    waits_for_timeouts(p, 4);
+    holds_equal(status_of(snd_mss), 1460);
+    waits_for_timeouts(p, 5);
+    holds_equal(status_of(snd_mss), base_text(p));
 }
 
 /* RFC4821-1, RFC4821-2 */
@@ -369,6 +382,7 @@ int main(void)
         V4(with_probing_off_black_holes_swallow),
         BOTH(a_size_that_was_good_is_the_first_to_fall_back_to),
         BOTH(behind_a_black_hole_the_old_size_is_probed_first),
+        BOTH(full_segments_that_have_arrived_before_stay_full_for_four_timeouts),
         BOTH(a_probe_that_alone_is_lost_is_no_sign_of_congestion),
         V4(a_probe_that_is_lost_with_another_segment_is),
         BOTH(the_search_ends_close_below_what_the_path_takes),
