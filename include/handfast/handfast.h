@@ -109,9 +109,8 @@ enum hf_mtu_probing {
     HF_MTU_PROBING_ALWAYS,
 };
 
-/* hf_policy.ecn and HF_ECN: Explicit Congestion Notification (RFC 3168). */
 enum hf_ecn {
-    HF_ECN_OFF,
+    HF_ECN_OFF,    /* RFC 3168                                                                */
     HF_ECN_ACCEPT, /* agreed to when the peer's SYN asks for it                               */
     HF_ECN_ASK,    /* asked for by ours, too; once more without when that SYN gets no answer  */
 };
@@ -533,13 +532,12 @@ struct hf_status {
     uint32_t out_of_order_bytes; /* held ahead of a gap                                    */
     uint32_t segs_in, segs_out, retransmitted_segs, dup_acks;
     uint64_t bytes_acked, bytes_received;
-    uint8_t snd_wscale, rcv_wscale; /* window scale shifts                                 */
-    uint8_t in_recovery, retries;   /* fast recovery; timeouts, or keep-alives, in a row   */
-    uint32_t peer_user_timeout_ms;  /* RFC 5482: what the peer told, 0: nothing            */
-    uint32_t waiting;               /* listener: connections that hf_accept would give     */
-    uint8_t ecn; /* enum hf_ecn_mode: what was agreed upon                                 */
-    uint8_t ecn_seen, ecn_idle; /* the peer sent ECT or CE; agreed, but we send no ECT     */
-    uint8_t fast_open;          /* HF_FO_*                                             */
+    uint8_t snd_wscale, rcv_wscale;     /* window scale shifts                                 */
+    uint8_t in_recovery, retries;       /* fast recovery; timeouts, or keep-alives, in a row   */
+    uint32_t peer_user_timeout_ms;      /* RFC 5482: what the peer told, 0: nothing            */
+    uint32_t waiting;                   /* listener: connections that hf_accept would give     */
+    uint8_t ecn, ecn_seen, ecn_idle;    /* hf_ecn_mode; the peer sent ECT or CE; we send no ECT */
+    uint8_t fast_open;                  /* HF_FO_*                                             */
     uint32_t ce_received, ce_delivered; /* marked packets from, and to, the peer           */
 };
 int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,

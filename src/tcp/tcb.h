@@ -561,24 +561,6 @@ struct fast_peer {
     bool try_old_kind, tried_old_kind; /* when asking                 */
 };
 
-/* What is sent without a record: resets, answers of half-open and waiting connections. */
-struct tcp_reply {
-    uint8_t local[16], remote[16];
-    uint16_t lport, rport;
-    uint8_t zone, ttl, tos, attempt; /* attempt: the stack's count of tries to send it */
-    seq_t seq, ack;
-    uint32_t ts_val, ts_ecr;
-    uint16_t wnd;
-    uint16_t ctl : 12;
-    uint16_t state : 4; /* for the trace: of the compact record it answers for, or CLOSED */
-    uint16_t mss;
-    uint8_t options; /* OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_TS | OPT_UTO */
-    uint8_t wscale : 4;
-    uint8_t accecn : 1;   /* the option of a SYN,ACK (RFC 9768) */
-    uint16_t uto;         /* RFC 5482 */
-    uint8_t fo_cookie[8]; /* RFC 7413 */
-};
-
 /* One event of the history ring. */
 struct history_event {
     uint32_t before; /* serial of the event before it of the same connection, 0: first */
