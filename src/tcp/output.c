@@ -406,7 +406,8 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
         len++;
     }
     bool marked = tcp_chunk_pushes(tcp, &active->rxt, out->text_len);
-    out->seg.ctl |= (seq_eq(behind, end) && out->text_len) || marked ? PSH : 0;
+    bool of_syn = (active->fast & FAST_TEXT) && seq_eq(from, seq_add(tcb->iss, 1)); /* a chunk */
+    out->seg.ctl |= out->text_len && (seq_eq(behind, end) || marked || of_syn) ? PSH : 0;
     mark_urgent(active, &out->seg);
     enum hf_cause cause = active->probe == PROBE_REPEAT       ? HF_TIMER_TLP
                           : active->recovery == RECOVERY_FAST ? HF_CAUSE_FAST_RETRANSMIT

@@ -127,6 +127,17 @@ TEST(text_that_the_syn_ack_leaves_goes_again_at_once)
     expects_silence();
 }
 
+/* What a SYN carried is a transmit chunk of its own, as deployed stacks have it. */
+TEST(text_of_a_syn_that_goes_again_is_pushed_though_more_follows)
+{
+    learns(p, COOKIE, 1460);
+    opens_fast(p, HF_FAST_OPEN_ON);
+    queues(p, 3000);
+    expects(SYN, .seq = ISS, .len = 1420, .options = WITH_COOKIE);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true);
+    expects(PSH | ACK, .seq = ISS + 1, .len = 1420);
+}
+
 /* RFC7413-14, RFC7413-17 */
 TEST(a_syn_that_is_sent_again_has_neither_option_nor_text)
 {
@@ -467,6 +478,7 @@ int main(void)
         BOTH(without_a_cookie_the_syn_asks_for_one_and_carries_no_text),
         BOTH(with_a_cookie_the_syn_carries_text),
         BOTH(text_that_the_syn_ack_leaves_goes_again_at_once),
+        BOTH(text_of_a_syn_that_goes_again_is_pushed_though_more_follows),
         BOTH(a_syn_that_is_sent_again_has_neither_option_nor_text),
         BOTH(a_new_cookie_and_a_new_mss_replace_the_old_ones),
         BOTH(the_largest_cookie_has_room_beside_all_other_options),
