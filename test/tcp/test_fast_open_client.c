@@ -472,6 +472,29 @@ TEST(the_table_of_servers_keeps_those_that_are_used)
     holds_equal(room(p), 0);
 }
 
+/* RFC7413-9: the handshake of who does not ask for it says nothing of text on a SYN. */
+TEST(an_ordinary_open_does_not_end_the_time_in_which_a_server_is_not_tried)
+{
+    learns(p, COOKIE, 1460);
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        begins_with(p, 100);
+        expects_after(950, 1050, SYN, .seq = ISS, .options = PLAIN);
+        sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+        expects(ACK, .len = 100);
+        sends(ACK, .ack = ISS + 101);
+    }
+    on(2);
+    opens_fast(p, HF_FAST_OPEN_OFF);
+    expects(SYN, .seq = ISS, .options = PLAIN);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK);
+    on(3);
+    opens_fast(p, HF_FAST_OPEN_ON);
+    holds_equal(room(p), 0);
+    expects(SYN, .seq = ISS, .options = PLAIN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +520,7 @@ int main(void)
         BOTH(a_syn_ack_that_echoes_what_was_not_sent_is_reset),
         BOTH(the_policy_can_forbid_it),
         BOTH(the_table_of_servers_keeps_those_that_are_used),
+        BOTH(an_ordinary_open_does_not_end_the_time_in_which_a_server_is_not_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

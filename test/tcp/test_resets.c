@@ -448,6 +448,26 @@ TEST(the_close_reason_tells_who_began_and_how_it_ended)
     holds_equal(reason.state, HF_ESTABLISHED);
 }
 
+/* RFC5961-12: what earned no answer does not put the next one off. */
+TEST(in_time_wait_the_challenge_limit_counts_from_the_last_one_sent)
+{
+    establish_passive();
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK, .seq = ISS + 2, .ack = IRS + 2);
+    releases();
+    sends(ACK, .seq = IRS - 50, .ack = ISS + 2);
+    expects(ACK, .seq = ISS + 2, .ack = IRS + 2);
+    after(400);
+    sends(ACK, .seq = IRS - 50, .ack = ISS + 2);
+    expects_silence();
+    after(200);
+    sends(ACK, .seq = IRS - 50, .ack = ISS + 2);
+    expects(ACK, .seq = ISS + 2, .ack = IRS + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +498,7 @@ int main(void)
         BOTH(a_reset_of_a_connection_with_timestamps_carries_one_and_a_bare_reset_none),
         V4(a_reset_needs_no_timestamp_and_is_not_judged_by_paws),
         V4(the_close_reason_tells_who_began_and_how_it_ended),
+        V4(in_time_wait_the_challenge_limit_counts_from_the_last_one_sent),
     };
     return cmocka_run_group_tests_name("resets", tests, NULL, NULL);
 }

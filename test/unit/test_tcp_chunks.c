@@ -279,6 +279,41 @@ static void a_chunk_in_limbo_is_free_when_the_frames_of_its_time_are_done(void *
     bench_end(&t);
 }
 
+/* 64 octets that no mark ends, then 20 that one does; 40 of the first are sent. */
+static struct cursor begins_in_the_first(struct bench *t)
+{
+    uint8_t text[64];
+    uint32_t head = 0, tail = 0;
+    fill(text, sizeof text, 0);
+    tcp_chunk_append(&t->tcp, &head, &tail, text, 64, false);
+    tcp_chunk_append(&t->tcp, &head, &tail, text, 20, false);
+    assert_int_not_equal(head, tail);
+    tcp_chunk(&t->tcp, tail)->push = true;
+    return (struct cursor){seq(40), head, 40};
+}
+
+/* RFC 9293 3.9.1.2: the mark stands at the last octet of a SEND. */
+static void a_segment_pushes_if_it_holds_the_marked_octet_of_a_later_chunk(void **state)
+{
+    (void)state;
+    struct bench t;
+    bench_begin(&t, &usual);
+    struct cursor from = begins_in_the_first(&t);
+    assert_true(tcp_chunk_pushes(&t.tcp, &from, 24 + 20));
+    bench_end(&t);
+}
+
+static void a_segment_that_ends_before_the_marked_octet_does_not_push(void **state)
+{
+    (void)state;
+    struct bench t;
+    bench_begin(&t, &usual);
+    struct cursor from = begins_in_the_first(&t);
+    assert_false(tcp_chunk_pushes(&t.tcp, &from, 24));
+    assert_false(tcp_chunk_pushes(&t.tcp, &from, 24 + 19));
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +327,8 @@ int main(void)
         cmocka_unit_test(a_lent_record_that_was_not_used_goes_without_a_token),
         cmocka_unit_test(each_token_is_done_once_and_none_before_it_was_given),
         cmocka_unit_test(a_chunk_in_limbo_is_free_when_the_frames_of_its_time_are_done),
+        cmocka_unit_test(a_segment_pushes_if_it_holds_the_marked_octet_of_a_later_chunk),
+        cmocka_unit_test(a_segment_that_ends_before_the_marked_octet_does_not_push),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -390,6 +390,22 @@ a_timeout_in_a_recovery_counts_from_the_window_without_what_duplicates_added(voi
     bench_end(&t);
 }
 
+/* RFC9438-27: 60 acknowledged segments that were too few for one are many when two would do. */
+static void a_curve_that_becomes_steeper_makes_one_segment_of_what_was_counted(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_cubic(&t, 100, 100);
+    acks_one(&t, 1000);
+    for (uint32_t i = 0; i < 60; i++) {
+        acks_one(&t, 2300);
+    }
+    assert_int_equal(cwnd(&t), 100);
+    acks_one(&t, 9000); /* one for two */
+    assert_int_equal(cwnd(&t), 101);
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +428,7 @@ int main(void)
         cmocka_unit_test(cwnd_prior_outlasts_the_record_of_what_is_in_flight),
         cmocka_unit_test(
             a_timeout_in_a_recovery_counts_from_the_window_without_what_duplicates_added),
+        cmocka_unit_test(a_curve_that_becomes_steeper_makes_one_segment_of_what_was_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,20 @@ static void a_window_used_in_between_is_valid_again(void **state)
     bench_end(&t);
 }
 
+/* RFC 7661 4.1: the non-validated phase is all use below half, not only little use.  RFC7661-1 */
+static void a_window_of_which_a_little_less_than_half_is_used_is_halved_too(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    t.tcb->cwnd = t.tcb->ssthresh = 80 * M;
+    trickles(&t, 39, 300);
+    assert_int_equal(t.tcb->cwnd, 80 * M);
+    trickles(&t, 39, 1);
+    assert_int_equal(t.tcb->cwnd, 40 * M);
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +200,7 @@ int main(void)
         cmocka_unit_test(without_that_five_minutes_of_pause_halve_the_window),
         cmocka_unit_test(a_window_of_which_less_than_half_is_used_is_halved_after_five_minutes),
         cmocka_unit_test(a_window_used_in_between_is_valid_again),
+        cmocka_unit_test(a_window_of_which_a_little_less_than_half_is_used_is_halved_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -401,6 +401,24 @@ static void rfc2883_the_duplicate_is_reported_first_and_once(void **state)
     bench_end(&t);
 }
 
+/* RFC 9293 3.10.7.4: actual segments are tailored "by trimming off any portions that lie outside
+ * the window (including SYN and FIN)". */
+static void what_lies_outside_the_window_is_trimmed_from_both_ends_of_a_segment(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, 0, 1000, 200);
+    struct segment seg = {
+        .seq = seq(990), .ctl = ACK | PSH | FIN, .text = octets, .text_len = 250, .len = 251};
+    tcp_trim(t.tcb, &seg);
+    assert_int_equal(seg.seq.v, 1000);
+    assert_ptr_equal(seg.text, octets + 10);
+    assert_int_equal(seg.text_len, 200);
+    assert_int_equal(seg.len, 200);
+    assert_int_equal(seg.ctl & FIN, 0);
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +437,7 @@ int main(void)
         cmocka_unit_test(rfc2018_case_3),
         cmocka_unit_test(at_most_four_blocks_go_and_three_beside_timestamps),
         cmocka_unit_test(rfc2883_the_duplicate_is_reported_first_and_once),
+        cmocka_unit_test(what_lies_outside_the_window_is_trimmed_from_both_ends_of_a_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
