@@ -1,4 +1,4 @@
-/* Loss: the scoreboard, fast recovery with SACK and without. */
+/* Loss: the scoreboard, fast recovery with SACK and without; what an ACK leaves in flight. */
 #include "tcp_loss.h"
 
 /* RFC 6675 5 ----------------------------------------------------------------------------------- */
@@ -195,6 +195,25 @@ static void duplicates_of_what_was_sent_twice_start_no_second_recovery(void **st
     bench_end(&t);
 }
 
+/* RFC 9293 3.7.4 ------------------------------------------------------------------------------- */
+
+/* SHLD-7: Nagle's rule looks at what is in flight, and half the sequence space later, too. */
+static void a_small_segment_that_was_acknowledged_is_never_in_flight_again(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    for (uint32_t n = 0; n < 4000000; n += 1000000) { /* of full segments, nearly all numbers */
+        seq_t at = seq(segment(1 + n));
+        t.tcb->snd.una = t.tcb->snd.nxt = at;
+        queue_of(&t)->send.at = queue_of(&t)->rxt.at = at;
+        sends(&t, 1);
+        acks(&t, 2 + n, 0, NULL);
+        assert_false(seq_gt(queue_of(&t)->snd_sml, t.tcb->snd.una));
+    }
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_loss_beyond_the_recovery_point_is_a_new_one),
         cmocka_unit_test(three_duplicates_start_recovery_without_sack),
         cmocka_unit_test(duplicates_of_what_was_sent_twice_start_no_second_recovery),
+        cmocka_unit_test(a_small_segment_that_was_acknowledged_is_never_in_flight_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
