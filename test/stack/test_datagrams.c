@@ -389,6 +389,84 @@ TEST(one_port_has_one_socket_per_address)
     calls(hf_udp_open(p->stack, &p->env, &here, &first));
 }
 
+TEST(a_datagram_whose_header_says_more_or_less_than_there_is_is_dropped)
+{
+    static uint8_t payload[200];
+    static const uint16_t lengths[] = {0, 7, 109};
+    hf_handle handle = socket_on(p, HERE);
+    for (uint32_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        uint32_t len = make_datagram(p, payload, 100);
+        put_be16(payload + 4, lengths[i]);
+        peer_ip(p, WIRE_PROTO_UDP, payload, len);
+        holds_equal(verdicts(p, HF_V_DROP_UDP_HEADER), i + 1);
+    }
+    refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
+}
+
+/* RFC 5722: what contradicts itself is lost whole, not only where it overlaps. */
+TEST(a_second_end_behind_the_first_loses_the_datagram)
+{
+    static uint8_t payload[3000];
+    hf_handle handle = socket_on(p, HERE);
+    make_datagram(p, payload, 1992);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 1200, false);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 1600, 2000, false);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 1200, 1600, true);
+    refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
+}
+
+TEST(a_fragment_behind_the_end_loses_the_datagram)
+{
+    static uint8_t payload[3000];
+    hf_handle handle = socket_on(p, HERE);
+    make_datagram(p, payload, 1192);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 1200, false);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 1600, 2000, true);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.ranges, 0); /* given up at once */
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 1200, false);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+    refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
+}
+
+/* Six ranges are for fragments: those of the older datagram make room, wherever it is noted. */
+TEST(the_older_of_two_datagrams_gives_up_its_memory_for_the_newer)
+{
+    static uint8_t payload[3000];
+    p->config.max_reassembly = 2;
+    p->config.max_ranges = 8;
+    hf_handle handle = socket_on(p, HERE);
+    uint8_t mine = p->peer_ip[15];
+    make_datagram(p, payload, 1992);
+    for (unsigned turns = 0; turns < 2; turns++) {
+        p->peer_ip[15] = (uint8_t)(99 + turns);
+        for (uint32_t from = 0; from < 64; from += 16)
+            sends_fragment(p, WIRE_PROTO_UDP, payload, from, from + 8, true);
+        p->peer_ip[15] = mine;
+        sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
+        sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 1600, true);
+        sends_fragment(p, WIRE_PROTO_UDP, payload, 1600, 2000, false);
+        reads_datagram(p, handle, 1992);
+    }
+}
+
+/* hf_trace: local_port and remote_port of every packet that has them, the numbers of TCP alone. */
+TEST(the_record_of_a_datagram_that_was_dropped_has_its_ports_and_no_numbers)
+{
+    static uint8_t payload[200];
+    socket_on(p, HERE);
+    uint32_t len = make_datagram(p, payload, 100);
+    payload[50] ^= 1;
+    peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    holds_equal(p->last.kind, HF_TRACE_DROP);
+    holds_equal(p->last.verdict, HF_V_DROP_UDP_CHECKSUM);
+    holds_equal(p->last.remote_port, THERE);
+    holds_equal(p->last.local_port, HERE);
+    holds(p->last.seq == 0 && p->last.ack == 0 && p->last.ctl == 0 && p->last.wnd == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +489,11 @@ int main(void)
         ON_BOTH(the_queue_of_a_socket_is_bounded),
         ON_BOTH(a_socket_that_was_refused_is_told_when_it_can_send),
         ON_BOTH(one_port_has_one_socket_per_address),
+        ON_BOTH(a_datagram_whose_header_says_more_or_less_than_there_is_is_dropped),
+        ON_BOTH(a_second_end_behind_the_first_loses_the_datagram),
+        ON_BOTH(a_fragment_behind_the_end_loses_the_datagram),
+        ON_BOTH(the_older_of_two_datagrams_gives_up_its_memory_for_the_newer),
+        ON_BOTH(the_record_of_a_datagram_that_was_dropped_has_its_ports_and_no_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

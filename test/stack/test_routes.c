@@ -368,6 +368,69 @@ TEST(no_more_frames_leave_than_may_be_out)
     holds(hf_deadline(p->stack, &p->env) == INT64_MAX);
 }
 
+/* RFC 4632 3.1: a prefix may end within an octet; every bit of it counts. */
+TEST(a_prefix_that_ends_within_an_octet_counts_to_its_last_bit)
+{
+    starts();
+    p->wild = true;
+    struct hf_endpoint any = {.port = PORT};
+    uint8_t inside[16], outside[16], from[16];
+    hf_handle socket;
+    memcpy(inside, p->peer_ip, 16);
+    inside[p->v6 ? 7 : 13] = 9;
+    inside[14] = 0x85;
+    memcpy(outside, inside, 16);
+    outside[14] = 0x05;
+    calls(hf_udp_open(p->stack, &p->env, &any, &socket));
+    calls(hf_route_add(p->stack, &p->env, 1, inside, p->v6 ? 113 : 17, p->peer_ip));
+    holds_equal(leaves_by(p, socket, inside, from), 1);
+    holds_equal(leaves_by(p, socket, outside, from), 0);
+}
+
+/* A connection from here to here whose text lies in many small chunks. */
+static void opens_to_itself(struct peer *p, hf_handle *client, hf_handle *server)
+{
+    p->config.small_chunk_bytes = 64;
+    p->config.small_chunks = 1000;
+    p->config.large_chunks = 0;
+    starts();
+    struct hf_listen listen = {.struct_size = sizeof listen, .backlog = 4, .local.port = PORT};
+    hf_handle listener;
+    struct hf_endpoint to = peer_here(p, PORT);
+    calls(hf_listen(p->stack, &p->env, &listen, &listener));
+    calls(hf_open(p->stack, &p->env, NULL, &to, 0, client));
+    for (int i = 0; i < 10; i++)
+        turn(p);
+    calls(hf_accept(p->stack, &p->env, listener, server, NULL));
+}
+
+/* And the FIN behind it, in the segment that carries both. */
+TEST(a_segment_to_oneself_is_whole_however_its_text_lies)
+{
+    hf_handle client, server;
+    opens_to_itself(p, &client, &server);
+    holds_equal(hf_send(p->stack, &p->env, client, text, 1000, 0), 1000);
+    calls(hf_close(p->stack, &p->env, client));
+    turn(p);
+    holds_equal(hf_recv(p->stack, &p->env, server, got, sizeof got), 1000);
+    holds(memcmp(got, text, 1000) == 0);
+    holds_equal(state_of(p, server), HF_CLOSE_WAIT);
+    expects_silence();
+}
+
+/* RFC 3168 6.1: what is sent as ECT arrives as ECT. */
+TEST(a_segment_to_oneself_keeps_its_ecn_codepoint)
+{
+    hf_handle client, server;
+    struct hf_status status = {.struct_size = sizeof status};
+    p->config.policy.ecn = HF_ECN_ASK;
+    opens_to_itself(p, &client, &server);
+    holds_equal(hf_send(p->stack, &p->env, client, text, 1000, 0), 1000);
+    turn(p);
+    calls(hf_status(p->stack, &p->env, server, &status));
+    holds_equal(status.ecn_seen, 1);
+}
+
 static int prepare4(void **state)
 {
     fill_text();
@@ -413,6 +476,12 @@ int main(void)
         ON_6(more_lent_frames_than_can_be_kept_are_all_refused),
         ON_4(no_more_frames_leave_than_may_be_out),
         ON_6(no_more_frames_leave_than_may_be_out),
+        ON_4(a_prefix_that_ends_within_an_octet_counts_to_its_last_bit),
+        ON_6(a_prefix_that_ends_within_an_octet_counts_to_its_last_bit),
+        ON_4(a_segment_to_oneself_is_whole_however_its_text_lies),
+        ON_6(a_segment_to_oneself_is_whole_however_its_text_lies),
+        ON_4(a_segment_to_oneself_keeps_its_ecn_codepoint),
+        ON_6(a_segment_to_oneself_keeps_its_ecn_codepoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,6 +295,126 @@ TEST(two_connections_that_have_much_to_say_take_turns)
     peer_forget(p);
 }
 
+/* RFC 4443 2.4 (f): two in ten milliseconds are earned, not a full budget. */
+TEST(a_spent_budget_of_errors_comes_back_little_by_little)
+{
+    uint8_t payload[8] = {0};
+    starts();
+    for (int waited = 0; waited < 2; waited++) {
+        int errors = 0;
+        for (int i = 0; i < 300; i++) {
+            struct seen *seen;
+            peer_ip(p, 200, payload, sizeof payload);
+            while ((seen = peer_any(p)) != NULL) {
+                errors++;
+                peer_taken(p, seen);
+            }
+        }
+        holds(!waited || (errors >= 10 && errors <= 21));
+        after(100);
+    }
+}
+
+TEST(a_listener_of_one_link_with_any_address_goes_before_one_of_all)
+{
+    uint8_t ours[16], theirs[16];
+    hf_handle all, one, handle;
+    two_links(p, ours, theirs);
+    struct hf_listen listen = {.struct_size = sizeof listen, .backlog = 4, .local.port = PORT};
+    calls(hf_listen(p->stack, &p->env, &listen, &all));
+    listen.local.iface = 1;
+    calls(hf_listen(p->stack, &p->env, &listen, &one));
+    memcpy(p->stack_ip, ours, 16);
+    memcpy(p->peer_ip, theirs, 16);
+    p->c->stack_port = PORT;
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, all, &handle, NULL));
+    calls(hf_accept(p->stack, &p->env, one, &handle, NULL));
+}
+
+/* RFC 4007 6 */
+TEST(a_datagram_to_a_link_local_address_leaves_by_the_link_that_was_named)
+{
+    uint8_t ours[16], theirs[16];
+    hf_handle socket;
+    two_links(p, ours, theirs);
+    struct hf_endpoint any = {.port = PORT}, to = {.port = 9};
+    memcpy(to.ip, theirs, 16);
+    calls(hf_udp_open(p->stack, &p->env, &any, &socket));
+    for (uint32_t iface = 1; iface <= 2; iface++) {
+        to.iface = (uint16_t)iface;
+        calls(hf_udp_send(p->stack, &p->env, socket, NULL, &to, "x", 1));
+        struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+        holds(seen != NULL);
+        holds_equal(seen->iface, iface);
+        peer_taken(p, seen);
+    }
+}
+
+/* With room for two neighbours, one at most is asked for at a time; an open that comes next waits,
+ * and nobody is told that it cannot succeed. */
+TEST(a_second_question_waits_until_the_first_is_answered)
+{
+    struct hf_icmp_report report;
+    hf_handle handles[2];
+    struct hf_endpoint to;
+    p->wild = p->ethernet = p->ask = true;
+    p->config.max_neighbours = 2;
+    starts();
+    to = peer_there(p, 9);
+    calls(hf_open(p->stack, &p->env, NULL, &to, 0, &handles[0]));
+    to.ip[15] = 88;
+    calls(hf_open(p->stack, &p->env, NULL, &to, 0, &handles[1]));
+    struct seen *seen = peer_take(p, 0);
+    holds(seen != NULL);
+    holds_equal(seen->bytes[ETH + WIRE_ARP_BYTES - 1], p->peer_ip[15]);
+    peer_taken(p, seen);
+    expects_silence();
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, handles[1], &report));
+    answers_arp(p);
+    seen = peer_any(p);
+    holds(seen != NULL && seen->is_tcp);
+    peer_taken(p, seen);
+    seen = peer_take(p, 0);
+    holds(seen != NULL);
+    holds_equal(seen->bytes[ETH + WIRE_ARP_BYTES - 1], 88);
+    peer_taken(p, seen);
+    expects_silence();
+}
+
+TEST(a_packet_whose_neighbour_does_not_answer_is_counted_as_dropped)
+{
+    struct hf_endpoint any = {.port = PORT}, to;
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_handle socket;
+    p->ethernet = p->ask = true;
+    starts();
+    to = peer_there(p, 9);
+    calls(hf_udp_open(p->stack, &p->env, &any, &socket));
+    calls(hf_udp_send(p->stack, &p->env, socket, NULL, &to, "x", 1));
+    after(5000);
+    peer_forget(p);
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.packets_dropped, 1);
+}
+
+TEST(the_only_port_that_may_be_chosen_is_chosen)
+{
+    struct hf_endpoint to;
+    hf_handle handle;
+    p->config.policy.port_first = p->config.policy.port_last = 40000;
+    starts();
+    to = peer_there(p, 9);
+    calls(hf_open(p->stack, &p->env, NULL, &to, 0, &handle));
+    peer_pump(p);
+    struct seen *seen = peer_any(p);
+    holds(seen != NULL && seen->is_tcp);
+    holds_equal(seen->seg.sport, 40000);
+    peer_taken(p, seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +429,12 @@ int main(void)
         BOTH(errors_are_sent_until_their_budget_is_spent),
         V4(two_connections_that_have_much_to_say_take_turns),
         V4(datagrams_in_fragments_have_numbers_of_their_own),
+        BOTH(a_spent_budget_of_errors_comes_back_little_by_little),
+        V6(a_listener_of_one_link_with_any_address_goes_before_one_of_all),
+        V6(a_datagram_to_a_link_local_address_leaves_by_the_link_that_was_named),
+        V4(a_second_question_waits_until_the_first_is_answered),
+        V4(a_packet_whose_neighbour_does_not_answer_is_counted_as_dropped),
+        BOTH(the_only_port_that_may_be_chosen_is_chosen),
     };
     return cmocka_run_group_tests_name("small rules", tests, NULL, NULL);
 }

@@ -245,6 +245,91 @@ static void the_length_is_told_when_the_room_is_too_small(void **state)
     pair_end(&p);
 }
 
+/* Places in the tables of listeners that were used before are like new ones. */
+static void a_listener_opened_again_leaves_no_trace(void **state)
+{
+    (void)state;
+    struct pair p, q;
+    static struct form x, y;
+    begin(&p, 1, 0);
+    begin(&q, 2, 0);
+    assert_int_equal(hf_close(p.a.stack, &p.a.env, p.listener), HF_OK);
+    p.listener = listen_on(&p.a, PAIR_PORT);
+    take(&x, &p.a);
+    take(&y, &q.a);
+    assert_same(&x, &y);
+    pair_end(&p);
+    pair_end(&q);
+}
+
+/* What is left of the budget of ICMP errors, and how long it has filled since. */
+static void a_budget_of_errors_that_fills_again_is_another_state(void **state)
+{
+    (void)state;
+    struct pair p;
+    static struct form x, y, z;
+    struct hf_endpoint any = {.port = 5000}, to = {.port = 5001};
+    hf_handle socket;
+    begin(&p, 1, 5000000000);
+    memcpy(to.ip, p.a.ip, 16);
+    assert_int_equal(hf_udp_open(p.b.stack, &p.b.env, &any, &socket), HF_OK);
+    assert_int_equal(hf_udp_send(p.b.stack, &p.b.env, socket, NULL, &to, "x", 1), 1);
+    exchange(&p);
+    take(&x, &p.a);
+    p.a.env.now_ns += 500000000;
+    take(&y, &p.a);
+    p.a.env.now_ns += 500000000;
+    take(&z, &p.a);
+    assert_false(same(&x, &y));
+    assert_false(same(&y, &z));
+    p.a.env.now_ns += 500000000; /* it is full */
+    take(&y, &p.a);
+    assert_same(&y, &z);
+    pair_end(&p);
+}
+
+/* A loss found by the timer, what is sent again, and slow start behind it. */
+static void the_clock_leaves_no_trace_in_recovery_and_growth(void **state)
+{
+    (void)state;
+    struct pair p[2];
+    static struct form forms[2][2];
+    static const uint8_t text[30000];
+    for (unsigned i = 0; i < 2; i++) {
+        struct pair *t = &p[i];
+        struct hf_config config;
+        hf_config_default(&config, 4);
+        config.policy.timestamps = false;
+        config.policy.hystart = HF_HYSTART_PLUSPLUS;
+        pair_begin_with(t, &config, (uint8_t)(1 + 9 * i), 5000000000 + i * 64000000000);
+        t->listener = listen_on(&t->a, PAIR_PORT);
+        connect_from(t, 4000);
+        for (unsigned n = 0; n < 4; n++) {
+            send_all(&t->b, t->client, text, sizeof text);
+            after(t, 20);
+            hf_recv(t->a.stack, &t->a.env, t->server, (uint8_t[sizeof text]){0}, sizeof text);
+            after(t, 20);
+        }
+        send_all(&t->b, t->client, text, sizeof text);
+        carry(&t->b, &t->a);
+        carry(&t->a, &t->b); /* slow start goes on: a round has begun */
+        take(&forms[i][0], &t->b);
+        after(t, 1000);
+        send_all(&t->b, t->client, text, 5000);
+        carry(&t->b, NULL);
+        for (unsigned n = 0; n < 400; n++) {
+            t->a.env.now_ns = t->b.env.now_ns += 5000000;
+            hf_timeouts(t->b.stack, &t->b.env);
+            carry(&t->b, NULL);
+        }
+        take(&forms[i][1], &t->b);
+    }
+    assert_same(&forms[0][0], &forms[1][0]);
+    assert_same(&forms[0][1], &forms[1][1]);
+    pair_end(&p[0]);
+    pair_end(&p[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +339,9 @@ int main(void)
         cmocka_unit_test(what_changes_behaviour_changes_the_octets),
         cmocka_unit_test(other_octets_are_another_state_and_other_chunks_are_not),
         cmocka_unit_test(the_length_is_told_when_the_room_is_too_small),
+        cmocka_unit_test(a_listener_opened_again_leaves_no_trace),
+        cmocka_unit_test(a_budget_of_errors_that_fills_again_is_another_state),
+        cmocka_unit_test(the_clock_leaves_no_trace_in_recovery_and_growth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
