@@ -373,6 +373,68 @@ TEST(a_router_may_say_what_a_probe_should_have_been)
     holds_equal(status_of(snd_mss), 1300 - headers(p));
 }
 
+static bool probe_has_left(struct peer *p)
+{
+    for (uint32_t i = 0; i < p->n_seen; i++)
+        if (p->seen[i]->seg.text_len > status_of(snd_mss))
+            return true;
+    return false;
+}
+
+/* RFC 4821 7.6.2: the search goes on half way, as after a probe that was just lost. */
+TEST(a_message_about_another_segment_says_nothing_of_a_probe)
+{
+    struct path path = behind_a_black_hole(p, 1064);
+    for (int i = 0; i < 100; i++) {
+        writes(60000 - status_of(queued_bytes));
+        if (probe_has_left(p))
+            break;
+        a_round_trip(p, &path);
+    }
+    holds(probe_has_left(p));
+    uint32_t last = status_of(snd_nxt) - 1 - p->c->iss;
+    peer_icmp_error(p, p->peer_ip, ICMP4_UNREACHABLE, 4, 1400, ISS + last);
+    sends_on(p, &path, 1);
+    holds_equal(path.probes, 1);
+    path.largest = 0;
+    for (int i = 0; i < 400 && path.probes == 1; i++)
+        sends_on(p, &path, 1);
+    holds_equal(path.largest, (1064 + 1499 + 1) / 2);
+}
+
+/* RFC4821-5 */
+TEST(a_probe_of_eight_octets_more_that_is_lost_ends_the_search)
+{
+    p->config.policy.mtu_probing = HF_MTU_PROBING_ALWAYS;
+    p->config.policy.base_mtu = 1492;
+    with_sack(p);
+    struct path path = {.limit = 1492, .nxt = 1};
+    sends_on(p, &path, 400);
+    holds_equal(path.probes, 1);
+    holds_equal(status_of(snd_mss), 1452);
+}
+
+/* RFC4821-8: each raise by itself. */
+TEST(a_second_raise_that_makes_losses_is_taken_back_too)
+{
+    struct path path = behind_a_black_hole(p, 1400);
+    uint32_t good[2], mss = status_of(snd_mss);
+    for (int n = 0; n < 2; n++) {
+        for (int i = 0; i < 1000 && status_of(snd_mss) == mss; i++)
+            sends_on(p, &path, 1);
+        good[n] = mss = status_of(snd_mss);
+        if (n == 0) {
+            sends_on(p, &path, 100); /* 500 segments and more: it is good */
+            rests(p, &path, MINUTE);
+        }
+    }
+    holds(good[1] > good[0]);
+    path.limit = good[0] + headers(p);
+    path.every = 2;
+    sends_on(p, &path, 60);
+    holds_equal(status_of(snd_mss), good[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +452,9 @@ int main(void)
         BOTH(a_raise_that_makes_losses_is_taken_back),
         BOTH(packets_may_begin_small_and_grow),
         BOTH(a_router_may_say_what_a_probe_should_have_been),
+        V4(a_message_about_another_segment_says_nothing_of_a_probe),
+        V4(a_probe_of_eight_octets_more_that_is_lost_ends_the_search),
+        V4(a_second_raise_that_makes_losses_is_taken_back_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -368,6 +368,19 @@ TEST(a_caller_of_an_older_version_gets_the_part_of_the_status_it_knows)
     holds_equal(status.cwnd, 0x5a5a5a5a);
 }
 
+TEST(what_is_consumed_without_a_copy_is_traced_as_a_receive)
+{
+    establish_active();
+    sends(ACK, .len = 100);
+    peer_forget(p);
+    p->last = (struct hf_trace){0};
+    calls(hf_recv_consume(p->stack, &p->env, p->c->handle, 60));
+    holds_equal(p->last.kind, HF_TRACE_CALL);
+    holds_equal(p->last.cause, HF_CALL_RECEIVE);
+    holds_equal(p->last.text_bytes, 60);
+    holds_equal(p->last.unread_bytes, 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +407,7 @@ int main(void)
         BOTH(a_largest_segment_set_on_the_listener_is_announced_and_used),
         V4(the_status_tells_numbers_windows_and_counts),
         V4(a_caller_of_an_older_version_gets_the_part_of_the_status_it_knows),
+        V4(what_is_consumed_without_a_copy_is_traced_as_a_receive),
     };
     return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
 }

@@ -319,6 +319,28 @@ TEST(a_syn_that_ends_time_wait_opens_as_any_other)
     expects(SYN | ACK, .ack = IRS + 1, .options = "mss 1460");
 }
 
+static void note_fast_open(void *arg, const struct hf_trace *record)
+{
+    hf_handle *handle = arg;
+    if (record->kind == HF_TRACE_IN && record->verdict == HF_V_FAST_OPEN)
+        *handle = record->handle;
+}
+
+/* There was none before that segment. */
+TEST(the_trace_of_the_syn_names_the_connection_that_it_makes)
+{
+    hf_handle told = 0;
+    listens_fast(p);
+    const char *cookie = cookie_of(p);
+    const struct hf_env env = p->env;
+    p->env.trace = note_fast_open;
+    p->env.trace_arg = &told;
+    opens_fast(p, cookie);
+    p->env = env;
+    accepts();
+    holds(told == p->c->handle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +364,7 @@ int main(void)
         BOTH(a_copy_of_the_syn_after_the_end_is_delivered_again),
         BOTH(without_a_record_for_the_text_a_syn_is_as_any_other),
         BOTH(a_syn_that_ends_time_wait_opens_as_any_other),
+        V4(the_trace_of_the_syn_names_the_connection_that_it_makes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

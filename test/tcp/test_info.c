@@ -494,6 +494,35 @@ TEST(without_a_record_counters_are_zero_and_the_rest_is_told)
     holds_equal(info(bytes_acked), 2 * MSS);
 }
 
+/* RFC8985-6: as old as its measurement, not as the connection. */
+TEST(the_least_round_trip_is_of_the_last_five_minutes)
+{
+    static const struct {
+        uint32_t idle_ms, rtt_ms, least_ms;
+    } samples[] = {{0, 30, 30}, {200000, 20, 20}, {200000, 40, 20}, {110000, 40, 40}};
+    over_a_distance(p);
+    sends(ACK, .len = 10);
+    peer_forget(p);
+    for (uint32_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        after(samples[i].idle_ms);
+        writes(10);
+        expects(ACK, .len = 10);
+        after(samples[i].rtt_ms);
+        sends(ACK);
+        holds_equal(info(min_rtt_us), samples[i].least_ms * 1000);
+    }
+}
+
+/* RFC 7323 4: the clock's tick is a millisecond, so that the echo says "no more than that". */
+TEST(text_that_echoes_a_stamp_of_this_millisecond_took_at_most_one)
+{
+    with_all(p);
+    holds_equal(info(rcv_rtt_us), 0);
+    sends(ACK, .len = MSS - 12);
+    holds_equal(info(rcv_rtt_us), 1000);
+    peer_forget(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,6 +549,8 @@ int main(void)
         V4(a_listener_tells_of_its_queue),
         V4(handles_of_other_kinds_are_refused_and_short_structs_are_filled_as_far_as_they_go),
         V4(without_a_record_counters_are_zero_and_the_rest_is_told),
+        V4(the_least_round_trip_is_of_the_last_five_minutes),
+        V4(text_that_echoes_a_stamp_of_this_millisecond_took_at_most_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

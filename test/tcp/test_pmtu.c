@@ -262,6 +262,20 @@ TEST(source_quench_does_not_slow_a_sender)
     expects(ACK, .len = 1460);
 }
 
+/* RFC5927-4: what was acknowledged lies before the segment that the message is about. */
+TEST(progress_below_the_segment_of_a_message_proves_nothing)
+{
+    establish_active();
+    full_segments_arrive(p);
+    writes(2920);
+    expects(ACK, .len = 1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 2921 + 1460);
+    sends(ACK, .ack = ISS + 2921 + 1460);
+    after(300);
+    expects(ACK, .seq = ISS + 2921 + 1460, .len = 1300 - headers(p));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +294,7 @@ int main(void)
         BOTH(where_probing_is_off_packets_are_full_again_after_ten_minutes),
         BOTH(without_sack_packets_are_full_again_after_ten_minutes),
         V4(source_quench_does_not_slow_a_sender),
+        BOTH(progress_below_the_segment_of_a_message_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,40 @@ TEST(policy_may_leave_reductions_as_they_are)
     peer_forget(p);
 }
 
+/* RFC5682-1, (3b): the end of what was out before the timeout is a part of it. */
+TEST(a_timeout_is_taken_back_when_the_last_segment_before_it_arrives)
+{
+    p->with.sackok = true;
+    p->config.policy.tlp = false;
+    sends_segments(p, 2, 2000);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    writes(2000);
+    sends(ACK, .ack = SEGMENT(2));
+    expects(ACK, .seq = SEGMENT(3), .len = 1000);
+    expects(ACK, .seq = SEGMENT(4), .len = 1000);
+    sends(ACK, .ack = SEGMENT(3));
+    holds(!status_of(in_recovery));
+    holds(status_of(ssthresh) >= 10000);
+}
+
+/* RFC 4015 (9): FlightSize and what was acknowledged, though cwnd was twice that before. */
+TEST(a_timeout_that_is_taken_back_lets_no_burst_go)
+{
+    p->with.sackok = true;
+    p->with.tsval = 1000;
+    p->with.mss = 1012;
+    p->config.policy.tlp = false;
+    establish_slowly(p);
+    writes(5000);
+    for (int i = 1; i <= 5; i++)
+        expects(ACK, .seq = SEGMENT(i), .len = 1000);
+    uint32_t first = clock_now(p);
+    expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(2), .tsval = 1300, .tsecr = PEER_NUMBER(0) + first);
+    holds(!status_of(in_recovery));
+    holds_equal(status_of(cwnd), 5000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +279,8 @@ int main(void)
         V4(a_dsack_for_all_that_was_repeated_restores_the_window),
         V4(an_old_ack_with_sack_blocks_is_no_dsack),
         V4(policy_may_leave_reductions_as_they_are),
+        V4(a_timeout_is_taken_back_when_the_last_segment_before_it_arrives),
+        V4(a_timeout_that_is_taken_back_lets_no_burst_go),
     };
     return cmocka_run_group_tests_name("undo", tests, NULL, NULL);
 }

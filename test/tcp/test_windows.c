@@ -152,6 +152,21 @@ TEST(an_urgent_mark_stays_on_what_goes_later)
     expects(ACK | URG, .seq = ISS + 4001, .len = 1000, .up = 1000);
 }
 
+/* MUST-39: it has doubled, and by two segments. */
+TEST(a_window_that_opens_by_two_segments_is_told_without_text)
+{
+    p->config.policy.receive_window = 5000;
+    p->with.mss = 1000;
+    establish_active();
+    for (int i = 0; i < 4; i++)
+        sends(ACK, .len = 1000);
+    after(300);
+    peer_forget(p);
+    holds_equal(status_of(rcv_wnd), 1000);
+    reads(2000);
+    expects(ACK, .ack = IRS + 4001, .wnd = 3000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +179,7 @@ int main(void)
         V4(a_window_may_stay_closed_for_an_hour),
         V4(an_urgent_mark_is_told_once),
         V4(an_urgent_mark_stays_on_what_goes_later),
+        V4(a_window_that_opens_by_two_segments_is_told_without_text),
     };
     return cmocka_run_group_tests_name("windows", tests, NULL, NULL);
 }

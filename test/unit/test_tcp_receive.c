@@ -419,6 +419,20 @@ static void what_lies_outside_the_window_is_trimmed_from_both_ends_of_a_segment(
     bench_end(&t);
 }
 
+/* RFC2883-1: what is dropped has not come twice. */
+static void a_segment_that_is_refused_for_want_of_memory_reports_no_duplicate(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK, 4000, 50000);
+    assert_true(arrives(&t, 5000, octets, 128));
+    while (tcp_chunk_new(&t.tcp, 1, false) != 0) {
+    }
+    assert_false(arrives(&t, 5000, octets, 1128));
+    says(&t, 4000, 1, (const uint32_t[][2]){{5000, 5128}});
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +452,7 @@ int main(void)
         cmocka_unit_test(at_most_four_blocks_go_and_three_beside_timestamps),
         cmocka_unit_test(rfc2883_the_duplicate_is_reported_first_and_once),
         cmocka_unit_test(what_lies_outside_the_window_is_trimmed_from_both_ends_of_a_segment),
+        cmocka_unit_test(a_segment_that_is_refused_for_want_of_memory_reports_no_duplicate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

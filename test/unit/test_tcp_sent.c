@@ -348,6 +348,45 @@ static void blocks_that_cannot_be_are_not_taken(void **state)
     bench_end(&t);
 }
 
+static void one_octet_joins_its_moment_but_a_fin_alone_does_not(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 3);
+    seq_t left = t.tcb->snd.nxt;
+    t.tcb->snd.nxt = seq_add(left, 1);
+    tcp_sent_new(&t.tcp, t.tcb, left, M);
+    assert_int_equal(consistent(&t), 1);
+    bench_end(&t);
+    begin(&t, F_SACK);
+    sends(&t, 3);
+    left = t.tcb->snd.nxt;
+    t.tcb->flags |= F_FIN_SENT;
+    t.tcb->snd.nxt = seq_add(left, 1);
+    tcp_sent_new(&t.tcp, t.tcb, left, M);
+    assert_int_equal(consistent(&t), 2);
+    bench_end(&t);
+}
+
+static void a_record_that_is_not_had_is_counted(void **state)
+{
+    (void)state;
+    struct bench t;
+    struct block_size few = usual;
+    few.sents = BENCH_RECORDS;
+    bench_begin(&t, &few);
+    bench_connection(&t, F_SACK, 1, 60000);
+    tcp_attach(&t.tcp, t.tcb);
+    sends(&t, 1);
+    uint32_t before = t.b->sents_short;
+    bench_time(&t, t.tcp.now_ms + 1);
+    sends(&t, 1); /* the others are promised to connections that have none */
+    assert_int_equal(consistent(&t), 1);
+    assert_int_equal(t.b->sents_short, before + 1);
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +397,8 @@ int main(void)
         cmocka_unit_test(a_block_that_covers_a_part_of_a_segment_says_nothing_of_it),
         cmocka_unit_test(there_are_no_more_than_1024_stretches),
         cmocka_unit_test(blocks_that_cannot_be_are_not_taken),
+        cmocka_unit_test(one_octet_joins_its_moment_but_a_fin_alone_does_not),
+        cmocka_unit_test(a_record_that_is_not_had_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
