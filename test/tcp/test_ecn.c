@@ -533,6 +533,24 @@ TEST(the_trace_tells_the_codepoint)
     p->config.policy.quick_acks = 0;
 }
 
+/* RFC3168-9: with the last octet of that flight acknowledged, congestion avoidance goes on. */
+TEST(the_acknowledgment_of_all_that_was_in_flight_ends_the_reduction)
+{
+    p->config.policy.congestion = HF_NEWRENO;
+    p->config.policy.abe = false;
+    p->config.policy.slow_start_after_idle = false;
+    sends_ten(p, 30000);
+    after(100);
+    sends(ACK | ECE, .ack = SEGMENT(2));
+    sends(ACK, .ack = SEGMENT(11));
+    holds_equal(status_of(cwnd), 5000);
+    peer_forget(p); /* five new ones */
+    after(100);
+    sends(ACK, .ack = SEGMENT(16));
+    holds_equal(status_of(cwnd), 6000);
+    peer_forget(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -571,6 +589,7 @@ int main(void)
         BOTH(text_that_says_cwr_is_a_frame_of_its_own),
         BOTH(a_mark_on_a_super_segment_counts_as_on_any_other),
         BOTH(the_trace_tells_the_codepoint),
+        V4(the_acknowledgment_of_all_that_was_in_flight_ends_the_reduction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
