@@ -145,6 +145,30 @@ TEST(a_largest_segment_set_before_the_syn_is_read_back_at_once)
     holds(value > 1400);
 }
 
+/* RFC 3168 6.1.2, RFC3168-18: also when what was in flight at the echo is acknowledged by then. */
+TEST(at_a_window_of_one_segment_the_timer_is_waited_for_though_all_has_arrived)
+{
+    p->config.policy.ecn = HF_ECN_ASK;
+    p->config.policy.initial_cwnd = 1;
+    opens();
+    expects(SYN | ECE | CWR);
+    after(100);
+    sends(SYN | ACK | ECE, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK);
+    sets(HF_NODELAY, 1);
+    writes(700);
+    expects(ACK, .seq = ISS + 1, .len = 700);
+    writes(700);
+    expects(ACK, .seq = ISS + 701, .len = 700);
+    writes(1460);
+    expects_silence();
+    after(100);
+    sends(ACK | ECE, .ack = ISS + 701);
+    expects_silence();
+    sends(ACK, .ack = ISS + 1401);
+    expects_after(200, 420, ACK | CWR, .seq = ISS + 1401, .len = 1460);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +180,7 @@ int main(void)
         V4(more_text_does_not_begin_the_user_timeout_anew),
         V4(an_acknowledgment_of_a_part_begins_the_user_timeout_anew),
         V4(a_largest_segment_set_before_the_syn_is_read_back_at_once),
+        V4(at_a_window_of_one_segment_the_timer_is_waited_for_though_all_has_arrived),
     };
     return cmocka_run_group_tests_name("small rules", tests, NULL, NULL);
 }
