@@ -77,6 +77,9 @@ static const struct limit config_limits[] = {
     CONFIG(history_events, 0, RECORDS),  CONFIG(max_tokens, 1, 1 << 24),
 };
 
+/* The largest configurations take more than 32 bits can address: there hf_size says 0 for them. */
+static const bool addressable = sizeof(void *) >= 8;
+
 /* Puts a number where it fits; false: the field cannot hold it. */
 static bool put(void *record, const struct limit *limit, uint64_t value)
 {
@@ -104,7 +107,8 @@ static void takes_from_least_to_most(const struct limit *limits, size_t n, bool 
             struct hf_config config;
             hf_config_default(&config, 4);
             void *record = policy ? (void *)&config.policy : &config;
-            if (put(record, limit, values[v]) && (hf_size(&config) != 0) != (v < 2)) {
+            bool too_large = !addressable && v < 2 && values[v] > 1 << 16;
+            if (put(record, limit, values[v]) && !too_large && (hf_size(&config) != 0) != (v < 2)) {
                 fail_msg("%s = %llu is %s", limit->name, (unsigned long long)values[v],
                          v < 2 ? "refused" : "taken");
             }
@@ -150,7 +154,7 @@ static void there_is_some_payload_memory_and_no_more_than_an_index_names(void **
     assert_true(hf_size(&config) != 0);
     config.small_chunks = RECORDS - 2;
     config.lent_chunks = 1;
-    assert_true(hf_size(&config) != 0);
+    assert_true((hf_size(&config) != 0) == addressable);
     config.lent_chunks = 2;
     assert_true(hf_size(&config) == 0);
 }
@@ -165,7 +169,7 @@ static void the_flow_table_holds_2_to_the_31(void **state)
     config.max_half_open = RECORDS;
     config.max_time_wait = 2;
     config.max_sent = RECORDS;
-    assert_true(hf_size(&config) != 0);
+    assert_true((hf_size(&config) != 0) == addressable);
     config.max_time_wait = 3;
     assert_true(hf_size(&config) == 0);
 }
