@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 SOURCE = pathlib.Path(os.environ["HF_SOURCE_DIR"])
-NEEDED = ["CMakeLists.txt", "bench", "cmake", "doc", "include", "packetdrill", "src", "test", "tools"]
+NEEDED = "CMakeLists.txt bench cmake doc include packetdrill src test tools".split()
 LABELS = "^(unit|tcp|grid|stack)$"
 
 
