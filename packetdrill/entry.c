@@ -129,16 +129,25 @@ static ssize_t on_recvmsg(void *ud, int fd, struct msghdr *msg, int flags)
     return leave(a, msg ? receive_message(a, fd, msg, flags) : -EFAULT);
 }
 
+#define MAX_IOVEC 1024 /* UIO_MAXIOV, readv(2) */
+
+/* A message of the vector; `copy` has MAX_IOVEC places and lives as long as the message. */
+static bool message_of(struct msghdr *msg, struct iovec *copy, const struct iovec *iov, int count)
+{
+    if (count < 0 || count > MAX_IOVEC) {
+        errno = EINVAL;
+        return false;
+    }
+    memcpy(copy, iov, (size_t)count * sizeof *iov);
+    *msg = (struct msghdr){.msg_iov = copy, .msg_iovlen = (size_t)count};
+    return true;
+}
+
 static ssize_t on_readv(void *ud, int fd, const struct iovec *iov, int count)
 {
-    if (count < 0 || count > 1024) {
-        errno = EINVAL;
-        return -1;
-    }
-    struct iovec copy[1024];
-    memcpy(copy, iov, (size_t)count * sizeof *iov);
-    struct msghdr msg = {.msg_iov = copy, .msg_iovlen = (size_t)count};
-    return on_recvmsg(ud, fd, &msg, 0);
+    struct iovec copy[MAX_IOVEC];
+    struct msghdr msg;
+    return message_of(&msg, copy, iov, count) ? on_recvmsg(ud, fd, &msg, 0) : -1;
 }
 
 static ssize_t on_recvfrom(void *ud, int fd, void *data, size_t n, int flags, struct sockaddr *addr,
@@ -172,14 +181,9 @@ static ssize_t on_sendmsg(void *ud, int fd, const struct msghdr *msg, int flags)
 
 static ssize_t on_writev(void *ud, int fd, const struct iovec *iov, int count)
 {
-    if (count < 0 || count > 1024) {
-        errno = EINVAL;
-        return -1;
-    }
-    struct iovec copy[1024];
-    memcpy(copy, iov, (size_t)count * sizeof *iov);
-    struct msghdr msg = {.msg_iov = copy, .msg_iovlen = (size_t)count};
-    return on_sendmsg(ud, fd, &msg, 0);
+    struct iovec copy[MAX_IOVEC];
+    struct msghdr msg;
+    return message_of(&msg, copy, iov, count) ? on_sendmsg(ud, fd, &msg, 0) : -1;
 }
 
 static ssize_t on_sendto(void *ud, int fd, const void *data, size_t n, int flags,

@@ -126,10 +126,25 @@ TEST(one_port_may_be_taken_once_on_each_link)
     refuses(HF_ERR_EXISTS, hf_udp_open(p->stack, &p->env, &local, &socket));
 }
 
+/* By link 1, to the listener `here` and not to the listener `past`. */
+static void a_connection_reaches(struct peer *p, const uint8_t ours[16], const uint8_t theirs[16],
+                                 hf_handle here, hf_handle past)
+{
+    hf_handle handle;
+    memcpy(p->stack_ip, ours, 16);
+    memcpy(p->peer_ip, theirs, 16);
+    p->c->stack_port = PORT;
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, past, &handle, NULL));
+    calls(hf_accept(p->stack, &p->env, here, &handle, NULL));
+}
+
 TEST(a_listener_of_one_link_goes_before_one_of_all)
 {
     uint8_t ours[16], theirs[16];
-    hf_handle all, one, handle;
+    hf_handle all, one;
     two_links(p, ours, theirs);
     struct hf_listen listen = {.struct_size = sizeof listen, .backlog = 4, .local.port = PORT};
     memcpy(listen.local.ip, ours, 16);
@@ -138,14 +153,7 @@ TEST(a_listener_of_one_link_goes_before_one_of_all)
     listen.local.iface = 0;
     memset(listen.local.ip, 0, 16);
     calls(hf_listen(p->stack, &p->env, &listen, &all));
-    memcpy(p->stack_ip, ours, 16);
-    memcpy(p->peer_ip, theirs, 16);
-    p->c->stack_port = PORT;
-    sends(SYN, .seq = IRS, .mss = 1460);
-    expects(SYN | ACK, .ack = IRS + 1);
-    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
-    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, all, &handle, NULL));
-    calls(hf_accept(p->stack, &p->env, one, &handle, NULL));
+    a_connection_reaches(p, ours, theirs, one, all);
 }
 
 /* RFC 791 3.2: what tells one datagram's fragments from another's. */
@@ -318,20 +326,13 @@ TEST(a_spent_budget_of_errors_comes_back_little_by_little)
 TEST(a_listener_of_one_link_with_any_address_goes_before_one_of_all)
 {
     uint8_t ours[16], theirs[16];
-    hf_handle all, one, handle;
+    hf_handle all, one;
     two_links(p, ours, theirs);
     struct hf_listen listen = {.struct_size = sizeof listen, .backlog = 4, .local.port = PORT};
     calls(hf_listen(p->stack, &p->env, &listen, &all));
     listen.local.iface = 1;
     calls(hf_listen(p->stack, &p->env, &listen, &one));
-    memcpy(p->stack_ip, ours, 16);
-    memcpy(p->peer_ip, theirs, 16);
-    p->c->stack_port = PORT;
-    sends(SYN, .seq = IRS, .mss = 1460);
-    expects(SYN | ACK, .ack = IRS + 1);
-    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
-    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, all, &handle, NULL));
-    calls(hf_accept(p->stack, &p->env, one, &handle, NULL));
+    a_connection_reaches(p, ours, theirs, one, all);
 }
 
 /* RFC 4007 6 */

@@ -184,8 +184,7 @@ TEST(who_reads_no_more_still_sends_and_closes_in_order)
     expects(ACK, .seq = ISS + 1002, .ack = IRS + 2);
 }
 
-/* shutdown/shutdown-rdwr-close */
-TEST(after_close_nothing_can_be_sent_and_releasing_adds_nothing)
+static void is_half_closed(struct peer *p)
 {
     serves(p, 0, with_sack, SACK_ANSWER);
     after(10);
@@ -194,6 +193,12 @@ TEST(after_close_nothing_can_be_sent_and_releasing_adds_nothing)
     sends(ACK, .ack = ISS + 2);
     refuses(HF_ERR_CLOSING, hf_send(p->stack, &p->env, p->c->handle, "x", 1, 0));
     after(10);
+}
+
+/* shutdown/shutdown-rdwr-close */
+TEST(after_close_nothing_can_be_sent_and_releasing_adds_nothing)
+{
+    is_half_closed(p);
     releases();
     expects_silence();
     after(10);
@@ -204,13 +209,7 @@ TEST(after_close_nothing_can_be_sent_and_releasing_adds_nothing)
 /* shutdown/shutdown-wr-close */
 TEST(after_a_half_close_text_is_still_received)
 {
-    serves(p, 0, with_sack, SACK_ANSWER);
-    after(10);
-    closes();
-    expects(FIN | ACK, .seq = ISS + 1);
-    sends(ACK, .ack = ISS + 2);
-    refuses(HF_ERR_CLOSING, hf_send(p->stack, &p->env, p->c->handle, "x", 1, 0));
-    after(10);
+    is_half_closed(p);
     sends(ACK, .ack = ISS + 2, .len = 1000);
     expects(ACK, .seq = ISS + 2, .ack = IRS + 1001);
     reads(1000);
