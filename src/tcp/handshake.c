@@ -382,10 +382,7 @@ enum hf_verdict tcp_arrives_listen(struct tcp *tcp, uint32_t listener, const str
 /* RFC 9768 3.1.5 (RFC9768-9): two SYNs ask for two kinds of feedback. */
 enum hf_verdict tcp_reset_mixed_ecn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
-    struct conn_id id;
-    tcp_id(tcp, tcb, &id);
-    tcp_reply_rst(tcp, &id, seg);
-    tcb->flags |= F_RST_SENT;
+    tcp_reply_reset(tcp, tcb, seg);
     tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_ECN_MIXED);
     return HF_V_ECN_MIXED;
 }
@@ -458,8 +455,7 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_ANSWER);
     if (answer == HF_ANSWER_RESET) {
         const struct segment syn = {.seq = tcb->irs, .len = 1, .ctl = SYN};
-        tcp_reply_rst(tcp, &id, &syn);
-        tcb->flags |= F_RST_SENT;
+        tcp_reply_reset(tcp, tcb, &syn);
     }
     tcp_finish(tcp, tcb, HF_ERR_ABORTED, HF_CALL_ANSWER, HF_V_ACCEPTED);
     tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);

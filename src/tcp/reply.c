@@ -63,6 +63,14 @@ static void put_timestamp(struct tcp *tcp, const struct tcb *tcb, struct tcp_rep
     }
 }
 
+void tcp_reply_reset(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    tcp_reply_rst(tcp, &id, seg);
+    tcb->flags |= F_RST_SENT;
+}
+
 /* 3.10.5 ABORT: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>. */
 void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb)
 {

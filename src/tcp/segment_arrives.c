@@ -309,10 +309,7 @@ static void check_urg(struct tcp *tcp, struct tcb *tcb, const struct segment *se
 /* Nobody is there to read it, RFC 9293 3.6.1 SHLD-3; the RST is SEQ=SEG.ACK. */
 static enum hf_verdict reset_late_data(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
-    struct conn_id id;
-    tcp_id(tcp, tcb, &id);
-    tcp_reply_rst(tcp, &id, seg);
-    tcb->flags |= F_RST_SENT;
+    tcp_reply_reset(tcp, tcb, seg);
     tcp_finish(tcp, tcb, HF_ERR_ABORTED, HF_CAUSE_NONE, HF_V_LATE_DATA_RESET);
     return HF_V_LATE_DATA_RESET;
 }

@@ -373,6 +373,8 @@ uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn);
 /* reply.c: segments without a record */
 /* RST in answer to a segment that belongs nowhere: RST-A or RST-N of 3.10.7.1. */
 void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg);
+/* The same in answer to a segment of a connection of ours, before its record goes. */
+void tcp_reply_reset(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 /* RST of a connection of ours, before its record goes. */
 void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb);
 /* What a scratch copy owes: SYN,ACK, ACK. */
