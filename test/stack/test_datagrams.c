@@ -1,6 +1,6 @@
 /* test_datagrams.c - UDP (RFC 768, RFC 1122 4.1) and reassembly (RFC 791, RFC 8200 4.5, RFC 5722),
  * as the other end of a link sees them. */
-#include "stack/packets.h"
+#include "common/packets.h"
 
 #include <string.h>
 
@@ -13,13 +13,6 @@ static hf_handle socket_on(struct peer *p, uint16_t port)
     starts();
     calls(hf_udp_open(p->stack, &p->env, &local, &handle));
     return handle;
-}
-
-static uint32_t verdicts(struct peer *p, enum hf_verdict verdict)
-{
-    struct hf_counters counters = {.struct_size = sizeof counters};
-    hf_counters(p->stack, &counters);
-    return (uint32_t)counters.verdict[verdict];
 }
 
 /* A datagram of len octets is read, and no other. */

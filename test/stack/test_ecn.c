@@ -2,7 +2,7 @@
  * said of packets that are dropped. */
 #include <string.h>
 
-#include "stack/packets.h"
+#include "common/packets.h"
 
 /* ESTABLISHED with ECN, by passive open. */
 static void agree(struct peer *p)

@@ -1,5 +1,5 @@
 /* test_icmp.c - ICMP echo and errors: RFC 792, RFC 1122 3.2.2, RFC 4443. */
-#include "stack/packets.h"
+#include "common/packets.h"
 
 #include <string.h>
 

@@ -1,29 +1,13 @@
 /* Rules of the stack room that are easily bent: what is asked before it is answered, which of
  * several listeners, sockets and addresses is meant, what is handed on.
  */
-#include "common/peer.h"
+#include "common/link.h"
 
 #include <string.h>
 
 #include "base/bytes.h"
 
-enum { ETH = 14, PORT = 7000 };
-
-static void answers_arp(struct peer *p)
-{
-    uint8_t frame[ETH + WIRE_ARP_BYTES];
-    struct wire_eth eth = {.type = WIRE_ETH_ARP};
-    struct wire_arp arp = {.op = 2};
-    memcpy(eth.dst, p->stack_mac, 6);
-    memcpy(eth.src, p->peer_mac, 6);
-    memcpy(arp.sha, p->peer_mac, 6);
-    memcpy(arp.spa, p->peer_ip + 12, 4);
-    memcpy(arp.tpa, p->stack_ip + 12, 4);
-    memcpy(arp.tha, p->stack_mac, 6);
-    wire_put_eth(frame, &eth);
-    wire_put_arp(frame + ETH, &arp);
-    peer_frame(p, frame, sizeof frame);
-}
+enum { PORT = 7000 };
 
 TEST(a_reset_waits_for_the_neighbour_and_is_whole_then)
 {
@@ -34,7 +18,7 @@ TEST(a_reset_waits_for_the_neighbour_and_is_whole_then)
     holds(seen != NULL);
     peer_taken(p, seen);
     expects_silence();
-    answers_arp(p);
+    answers(p, p->peer_mac);
     expects(RST | ACK, .seq = ZERO, .ack = IRS + 1);
 }
 
@@ -184,26 +168,15 @@ TEST(datagrams_in_fragments_have_numbers_of_their_own)
 /* RFC 5227 3: an announcement with another link address is at most a reason to ask. */
 TEST(an_announced_change_of_a_link_address_is_asked_about)
 {
-    static const uint8_t other[6] = {2, 0, 0, 0, 0, 77};
-    uint8_t frame[ETH + WIRE_ARP_BYTES];
     p->ethernet = p->ask = true;
     opens();
     peer_taken(p, peer_take(p, 0));
-    answers_arp(p);
+    answers(p, p->peer_mac);
     expects(SYN);
     sends(SYN | ACK, .seq = IRS, .ack = ISS + 1);
     expects(ACK);
     for (int changed = 0; changed < 2; changed++) {
-        struct wire_eth eth = {.type = WIRE_ETH_ARP};
-        struct wire_arp arp = {.op = 1};
-        memset(eth.dst, 0xff, 6);
-        memcpy(eth.src, changed ? other : p->peer_mac, 6);
-        memcpy(arp.sha, changed ? other : p->peer_mac, 6);
-        memcpy(arp.spa, p->peer_ip + 12, 4);
-        memcpy(arp.tpa, p->peer_ip + 12, 4);
-        wire_put_eth(frame, &eth);
-        wire_put_arp(frame + ETH, &arp);
-        peer_frame(p, frame, sizeof frame);
+        sends_arp(p, 1, changed ? other_mac : p->peer_mac, p->peer_ip, p->peer_ip);
         writes(10);
         expects(ACK, .len = 10);
         sends(ACK);
@@ -219,24 +192,15 @@ TEST(an_announced_change_of_a_link_address_is_asked_about)
 /* A question for somebody else says nothing of those who are known. */
 TEST(a_question_for_somebody_else_is_none_of_ours)
 {
-    static const uint8_t other[6] = {2, 0, 0, 0, 0, 77};
-    uint8_t frame[ETH + WIRE_ARP_BYTES];
+    uint8_t somebody[16];
     p->ethernet = p->ask = true;
     opens();
     peer_taken(p, peer_take(p, 0));
-    answers_arp(p);
+    answers(p, p->peer_mac);
     expects(SYN);
-    struct wire_eth eth = {.type = WIRE_ETH_ARP};
-    struct wire_arp arp = {.op = 1};
-    memset(eth.dst, 0xff, 6);
-    memcpy(eth.src, other, 6);
-    memcpy(arp.sha, other, 6);
-    memcpy(arp.spa, p->peer_ip + 12, 4);
-    memcpy(arp.tpa, p->peer_ip + 12, 4);
-    arp.tpa[3] = 99;
-    wire_put_eth(frame, &eth);
-    wire_put_arp(frame + ETH, &arp);
-    peer_frame(p, frame, sizeof frame);
+    memcpy(somebody, p->peer_ip, 16);
+    somebody[15] = 99;
+    sends_arp(p, 1, other_mac, p->peer_ip, somebody);
     sends(SYN | ACK, .seq = IRS, .ack = ISS + 1);
     expects(ACK);
     expects_silence();
@@ -374,7 +338,7 @@ TEST(a_second_question_waits_until_the_first_is_answered)
     peer_taken(p, seen);
     expects_silence();
     refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, handles[1], &report));
-    answers_arp(p);
+    answers(p, p->peer_mac);
     seen = peer_any(p);
     holds(seen != NULL && seen->is_tcp);
     peer_taken(p, seen);

@@ -1,6 +1,6 @@
 /* packets.h - IP packets of the peer, for tests below TCP: datagrams, ICMP, fragments. */
-#ifndef STACK_PACKETS_H
-#define STACK_PACKETS_H
+#ifndef COMMON_PACKETS_H
+#define COMMON_PACKETS_H
 
 #include "common/peer.h"
 
@@ -20,6 +20,22 @@ uint32_t make_icmp(const struct peer *p, uint8_t *out, uint8_t type, uint8_t cod
 /* Octets from..to of an IP payload as a fragment. */
 void sends_fragment(struct peer *p, uint8_t proto, const uint8_t *payload, uint32_t from,
                     uint32_t to, bool more);
+/* IPv4 and IPv6 packets as octets: header and payload; returns the length. */
+uint32_t make_packet(const struct peer *p, uint8_t *out, uint8_t proto, const void *payload,
+                     uint32_t len);
+/* The same with ip's lengths and addresses as they are given (total_len is filled in). */
+uint32_t make_packet_of(uint8_t *out, struct wire_ip ip, const void *payload, uint32_t len);
+/* A TCP segment with checksum for ip's addresses; text may be NULL. */
+uint32_t make_segment(const struct wire_ip *ip, uint8_t *out, const struct segment *seg,
+                      const void *text, uint32_t len);
+/* Makes an IPv4 header's checksum right again. */
+void mend_ip4(uint8_t *packet);
+/* As peer_frame, from memory that ends where the frame does (reading on is a fault), and that has
+ * other octets as soon as hf_input is done. */
+void peer_frame_guarded(struct peer *p, const void *bytes, uint32_t len);
+uint64_t verdicts(const struct peer *p, enum hf_verdict verdict);
+/* The counters now. */
+struct hf_counters counters_of(const struct peer *p);
 /* As peer_setup4 and peer_setup6, with data filled in. */
 int packets_setup4(void **state);
 int packets_setup6(void **state);
