@@ -13,7 +13,7 @@ OTHER_BUILDS := gcc-debug gcc-asan clang-release tsan long i386 s390x
 DEPS := tools/install-deps.sh
 BUILD := tools/build
 
-.PHONY: help demo test test-all check conformance mutate bench recovery packetdrill packetdrill-adapter fuzz soak install deb clean
+.PHONY: help demo test test-all check conformance mutate seeded bench recovery packetdrill packetdrill-adapter fuzz soak install deb clean
 
 help: ## what there is
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,10 @@ conformance: ## CONFORMANCE.md from the tags, and whether each requirement has i
 mutate: ## small changes of the core, one at a time, that a test must notice; resumable
 	@$(DEPS) build
 	@tools/mutate
+
+seeded: ## the bugs of test/seeded/, one at a time, each of which a test must find; resumable
+	@$(DEPS) build test
+	@tools/seeded --table doc/seeded.md
 
 bench: ## the speed tables
 	@$(DEPS) build test
