@@ -13,7 +13,7 @@ OTHER_BUILDS := gcc-debug gcc-asan clang-release tsan long i386 s390x
 DEPS := tools/install-deps.sh
 BUILD := tools/build
 
-.PHONY: help demo test test-all check conformance mutate seeded bench recovery packetdrill packetdrill-adapter fuzz soak install deb clean
+.PHONY: help demo test test-all check conformance attacks mutate seeded bench recovery packetdrill packetdrill-adapter fuzz soak install deb clean
 
 help: ## what there is
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,11 @@ check: ## format, lint, include rule, size limits, purity
 conformance: ## CONFORMANCE.md from the tags, and whether each requirement has its answer
 	@$(DEPS) build
 	@tools/conformance
+
+attacks: ## the tests of doc/attacks.csv, row by row; JSON=1: one object per row
+	@$(DEPS) build test $(if $(JSON),>&2)
+	@$(BUILD) release $(if $(JSON),>&2)
+	@tools/attacks $(if $(JSON),--json)
 
 mutate: ## small changes of the core, one at a time, that a test must notice; resumable
 	@$(DEPS) build
