@@ -140,7 +140,6 @@ static void note_ecn(const struct arrival *a, struct segment *seg)
 void stack_tcp_input(struct stack *st, const struct arrival *a)
 {
     struct segment seg;
-    HF_COUNT(st->s->tcp.work.summed, a->csum_ok ? 0 : a->len);
     enum hf_verdict verdict = parse_segment(a, &seg);
     note_ecn(a, &seg);
     if (verdict == HF_V_CONTINUE && a->to_group) {
@@ -177,19 +176,25 @@ void stack_deliver(struct stack *st, struct arrival *a)
     }
 }
 
+/* RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3: never on a link, in either direction. */
+static bool is_loopback(const uint8_t ip[16])
+{
+    static const uint8_t loopback[16] = {[15] = 1};
+    return wire_is_v4(ip) ? ip[12] == 127 : memcmp(ip, loopback, 16) == 0;
+}
+
 /* RFC 1122 3.2.1.3, RFC 4291 2.5, RFC 9293 MUST-63: who cannot have sent anything to us.
  * RFC1122-3 */
 static bool source_can_be(const struct stack *st, const struct arrival *a)
 {
     const uint8_t *src = a->ip.src;
-    if (a->ip.version == 4) {
-        return src[12] != 127 && stack_is_unicast(st, src) && !stack_is_own(st, src, 0);
-    }
-    if (wire_is_v4(src) || stack_is_multicast(src)) {
+    if (is_loopback(src)) {
         return false;
     }
-    static const uint8_t loopback[16] = {[15] = 1};
-    if (memcmp(src, loopback, 16) == 0) {
+    if (a->ip.version == 4) {
+        return stack_is_unicast(st, src) && !stack_is_own(st, src, 0);
+    }
+    if (wire_is_v4(src) || stack_is_multicast(src)) {
         return false;
     }
     if (stack_is_any(src)) {
@@ -234,7 +239,7 @@ static bool destination_is_ours(const struct stack *st, struct arrival *a, bool 
                                   : memcmp(dst + 12, all_hosts, 4) == 0;
     }
     if (stack_is_own(st, dst, stack_is_link_local(dst) ? a->iface : 0)) {
-        return !link_group && !(a->ip.version == 4 && dst[12] == 127);
+        return !link_group && !is_loopback(dst);
     }
     a->to_group = stack_is_broadcast(st, dst, a->iface);
     return a->to_group;
