@@ -341,7 +341,7 @@ static unsigned play_place(struct place *place, unsigned stride, unsigned *shown
     return wrong_ones;
 }
 
-/* */
+/* X-3; HD-01: with 10 octets for many, as the window of these stacks is small. */
 static void every_cell_gives_the_verdict_the_segment_and_the_state_of_its_rule(void **state)
 {
     (void)state;

@@ -1,49 +1,11 @@
 /* RFC 9293 sections 3.1 and 3.2, seen from outside: windows, reserved bits, and options as they may
  * lie in any segment.
  */
-#include "common/peer.h"
+#include "common/raw.h"
 
 #include <string.h>
 
 #include "base/bytes.h"
-
-/* A segment with option octets as they are given, padded to a word with `pad`. */
-struct raw {
-    unsigned ctl;
-    int64_t seq, ack;
-    const uint8_t *options;
-    uint32_t len; /* of the options */
-    uint32_t text;
-    uint8_t pad, reserved;
-};
-
-static void sends_raw(struct peer *p, const struct raw *raw)
-{
-    starts();
-    uint8_t bytes[60 + 64] = {0};
-    struct segment seg = {.ctl = (uint16_t)raw->ctl,
-                          .sport = p->c->peer_port,
-                          .dport = p->c->stack_port,
-                          .seq = seq(peer_number(p, raw->seq)),
-                          .ack = seq(raw->ctl & ACK ? peer_number(p, raw->ack) : 0),
-                          .wnd = 65535};
-    wire_put_tcp(bytes, &seg);
-    uint32_t header = 20 + (raw->len + 3) / 4 * 4;
-    memset(bytes + 20, raw->pad, header - 20);
-    memcpy(bytes + 20, raw->options, raw->len);
-    bytes[12] = (uint8_t)(header / 4 << 4 | raw->reserved << 1 | (bytes[12] & 1));
-    uint32_t first = seg.seq.v - p->c->irs - 1;
-    for (uint32_t i = 0; i < raw->text; i++)
-        bytes[header + i] = peer_octet(false, first + i);
-    struct wire_ip ip = {.version = p->v6 ? 6 : 4};
-    memcpy(ip.src, p->peer_ip, 16);
-    memcpy(ip.dst, p->stack_ip, 16);
-    wire_set_tcp_checksum(bytes, header, &ip, csum_add(0, bytes + header, raw->text), raw->text);
-    peer_ip(p, WIRE_PROTO_TCP, bytes, header + raw->text);
-}
-
-#define sends_with_options(octets, ...)                                                            \
-    sends_raw(p, &(struct raw){.options = (octets), .len = sizeof(octets), .ctl = __VA_ARGS__})
 
 /* MUST-1, X-16: the window is no signed number. */
 TEST(a_window_above_32767_is_used_whole)
