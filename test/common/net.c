@@ -1,6 +1,7 @@
 /* net.c - two stacks, a wire, and applications that check every octet. */
 #include "common/net.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,12 @@ static int64_t act(struct net *net, int who, struct net_op op, struct net_bytes 
     what->len = 0;
     op.now_ns = net->now_ns;
     int64_t result = net_do(&side->s, &op, what);
+    static char text[600];
+    if (judge_tell(&side->judge, text, sizeof text)) {
+        net->wrong = true;
+        net->what = text;
+        fprintf(stderr, "%s\n", text);
+    }
     if (!side->recording)
         return result;
     if (side->n_ops == side->ops_room) {
@@ -427,6 +434,11 @@ static void start(struct net *net, int who, const struct hf_config *config, uint
     s->stack = aligned_alloc(64, s->bytes);
     if (!s->stack || hf_init(s->stack, s->bytes, &own, &s->env) != HF_OK)
         abort();
+    struct judge *judge = &net->side[who].judge;
+    judge_begin(judge, &own.policy, 2 * NET_FLOWS);
+    judge->stack = s->stack;
+    s->env.trace = judge_trace;
+    s->env.trace_arg = judge;
     struct hf_interface iface = {
         .struct_size = sizeof iface, .link = HF_LINK_IP, .mtu = MTU, .offload = offload};
     for (int i = 0; i < 2; i++) {
@@ -465,6 +477,7 @@ void net_free(struct net *net)
         free(side->ops);
         free(side->results.at);
         free(side->s.stack);
+        judge_end(&side->judge);
     }
     for (uint32_t i = 0; i < net->n_frames; i++)
         free(net->frames[i].bytes);

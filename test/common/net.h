@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/judge.h"
 #include "handfast/handfast.h"
 #include "wire/wire.h"
 
@@ -69,6 +70,7 @@ enum { NET_FLOWS = 256 };
 
 struct net_side {
     struct net_stack s;
+    struct judge judge; /* of its trace; a copy of the stack has none */
     hf_handle listener;
     struct net_flow flow[NET_FLOWS];
     uint64_t answer; /* octets that accepted connections send           */

@@ -66,8 +66,13 @@ int peer_teardown(void **state)
         free((void *)(uintptr_t)p->batch[i].data);
     free((void *)p->seen);
     free(p->stack);
+    char text[600];
+    bool broken = judge_tell(&p->judge, text, sizeof text);
+    if (broken)
+        printf("%s\n", text);
+    judge_end(&p->judge);
     free(p);
-    return 0;
+    return broken ? -1 : 0;
 }
 
 static void add_interface(struct peer *p)
@@ -97,12 +102,14 @@ void peer_start(struct peer *p)
     p->stack = aligned_alloc(64, (p->bytes + 63) / 64 * 64);
     if (!p->stack)
         abort();
+    judge_begin(&p->judge, &p->config.policy, 64);
     p->env.trace = on_trace;
     p->env.trace_arg = p;
     p->env.regions = p->regions;
     p->env.n_regions = p->n_regions;
     if (hf_init(p->stack, p->bytes, &p->config, &p->env) != HF_OK)
         peer_fail(p, "hf_init refuses the config");
+    p->judge.stack = p->stack;
     add_interface(p);
     for (uint32_t i = 1; i <= p->n_regions; i++)
         peer_calls(p, hf_region_add(p->stack, &p->env, i));
@@ -141,6 +148,7 @@ static void on_trace(void *arg, const struct hf_trace *r)
         snprintf(line + at, 130 - (size_t)at, " %s (%s)", hf_cause_name(r->cause),
                  hf_error_text(r->error));
     p->last = *r;
+    judge_trace(&p->judge, r);
     for (int i = 0; i < PEER_CONNS; i++)
         if (p->conn[i].stack_port == r->local_port && p->conn[i].peer_port == r->remote_port)
             p->conn[i].state = r->state_after;

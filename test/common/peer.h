@@ -14,7 +14,8 @@
  * sends() puts one segment in; expects() takes exactly one out and compares the control bits, the
  * length of the text, and the fields that are named.  ISS is the stack's initial number (learned
  * from its SYN), IRS the peer's.  Every frame that leaves is checked beside the script: checksums,
- * addresses, text, that the window never shrinks and that text stays inside the peer's.
+ * addresses, text, that the window never shrinks and that text stays inside the peer's.  The
+ * oracle (handfast/oracle.h) judges every record.
  *
  * A test gets `struct peer *p`; until the first verb it may change p->config, p->mtu, p->offload,
  * p->with ... Time is p->env.now_ns and moves by after() alone.
@@ -30,6 +31,7 @@
 
 #include <cmocka.h>
 
+#include "common/judge.h"
 #include "handfast/handfast.h"
 #include "wire/wire.h"
 
@@ -147,6 +149,7 @@ struct peer {
     uint64_t tokens[256];
     uint32_t n_tokens;
     struct hf_trace last; /* the newest record                                               */
+    struct judge judge;
     char ladder[PEER_LADDER][132];
     uint32_t n_ladder;
     const char *file;

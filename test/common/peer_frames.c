@@ -456,6 +456,9 @@ void peer_pump(struct peer *p)
                 peer_fail(p, "hf_output_done refuses a token");
         }
     } while (n == FRAMES);
+    char text[600];
+    if (judge_tell(&p->judge, text, sizeof text))
+        peer_fail(p, "%s", text);
 }
 
 /* Of what was taken out: ------------------------------------------------------------------------*/

@@ -90,6 +90,7 @@ static int resume(const char *dir)
     name_of(name, dir, "ops");
     struct net_bytes ops = load(name);
     struct net_stack s = {.stack = elsewhere(&order), .bytes = order.bytes, .env = order.env};
+    s.env.trace = NULL; /* its sink is in the other process */
     memcpy(s.ip, order.ip, 16);
     memcpy(s.other_ip, order.other_ip, 16);
     int error = hf_restore(s.stack, s.bytes, snapshot.at, snapshot.len);

@@ -1,0 +1,394 @@
+/* oracle.c - judges a trace: which connection a record is about, and what is kept of it.
+ *
+ * A connection is known by its four numbers, not by its handle: half-open and waiting ones have
+ * none.  Two may have the same four, one in TIME-WAIT and the one that may replace it (RFC 6191);
+ * then the state or the handle tells.  One that is closed is remembered until its place is needed.
+ */
+#include "trace/oracle.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { MOST = 1 << 24 };
+
+static const struct {
+    const char *id, *sentence, *place;
+} rules[] = {
+#define X(name, id, sentence, place) {id, sentence, place},
+    HF_RULES(X)
+#undef X
+};
+
+void oracle_broken(struct judging *j, enum hf_rule rule, const char *format, ...)
+{
+    if (j->broken) {
+        return;
+    }
+    j->broken = true;
+    if (j->violation == NULL) {
+        return;
+    }
+    *j->violation = (struct hf_violation){
+        .rule = rules[rule].id, .sentence = rules[rule].sentence, .place = rules[rule].place};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(j->violation->detail, sizeof j->violation->detail, format, args);
+    va_end(args);
+}
+
+/* The block ------------------------------------------------------------------------------------ */
+
+static uint32_t entries_of(const struct hf_oracle_config *config)
+{
+    return 2 * config->max_connections + 8; /* closed ones are remembered for a while */
+}
+
+static uint32_t buckets_of(uint32_t entries)
+{
+    uint32_t n = 16;
+    while (n < entries) {
+        n *= 2;
+    }
+    return n;
+}
+
+static uint32_t *chain(struct hf_oracle *o, uint32_t hash)
+{
+    uint32_t *buckets = (uint32_t *)(o + 1);
+    return &buckets[hash & (o->buckets - 1)];
+}
+
+/* Entry 1 and up: 0 is none. */
+static struct watched *entry(struct hf_oracle *o, uint32_t i)
+{
+    uint32_t *buckets = (uint32_t *)(o + 1);
+    struct watched *first = (struct watched *)(void *)(buckets + o->buckets);
+    return &first[i - 1];
+}
+
+static uint32_t index_of(struct hf_oracle *o, const struct watched *w)
+{
+    return (uint32_t)(w - entry(o, 1)) + 1;
+}
+
+uint64_t hf_oracle_size(const struct hf_oracle_config *config)
+{
+    if (config == NULL || config->struct_size != sizeof *config || config->max_connections == 0 ||
+        config->max_connections > MOST) {
+        return 0;
+    }
+    uint64_t n = entries_of(config);
+    return sizeof(struct hf_oracle) + (uint64_t)buckets_of((uint32_t)n) * sizeof(uint32_t) +
+           n * sizeof(struct watched);
+}
+
+int hf_oracle_init(struct hf_oracle *oracle, uint64_t bytes, const struct hf_oracle_config *config)
+{
+    uint64_t size = hf_oracle_size(config);
+    if (oracle == NULL || size == 0 || bytes < size) {
+        return HF_ERR_INVALID;
+    }
+    memset(oracle, 0, size);
+    oracle->bytes = size;
+    oracle->entries = entries_of(config);
+    oracle->buckets = buckets_of(oracle->entries);
+    oracle->late_ns = (int64_t)(config->late_ms + LATE_MS) * MS;
+    oracle->listener_closed_ns = INT64_MIN;
+    if (config->policy) {
+        oracle->policy = *config->policy;
+    } else {
+        struct hf_config usual;
+        hf_config_default(&usual, 2);
+        oracle->policy = usual.policy;
+    }
+    for (uint32_t i = oracle->entries; i > 0; i--) {
+        entry(oracle, i)->next = oracle->free;
+        oracle->free = i;
+    }
+    return HF_OK;
+}
+
+void hf_oracle_policy(struct hf_oracle *oracle, const struct hf_policy *policy)
+{
+    oracle->policy = *policy;
+}
+
+void hf_oracle_counts(const struct hf_oracle *oracle, struct hf_oracle_counts *counts)
+{
+    struct hf_oracle_counts all = {
+        .struct_size = counts->struct_size,
+        .followed = oracle->followed,
+        .records = oracle->records,
+        .segments = oracle->segments,
+        .connections = oracle->connections,
+        .violations = oracle->violations,
+        .unknown = oracle->unknown,
+    };
+    memcpy(counts, &all, counts->struct_size < sizeof all ? counts->struct_size : sizeof all);
+}
+
+/* The table ------------------------------------------------------------------------------------ */
+
+static uint32_t hash_of(const struct hf_trace *r)
+{
+    uint64_t part[4];
+    memcpy(part, r->local_ip, 16);
+    memcpy(part + 2, r->remote_ip, 16);
+    uint64_t h = part[0] ^ part[1] * 3 ^ part[2] * 5 ^ part[3] * 7;
+    h ^= (uint64_t)r->local_port << 16 | r->remote_port;
+    h *= UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(h >> 32);
+}
+
+static bool same_pair(const struct watched *w, const struct hf_trace *r)
+{
+    return w->lport == r->local_port && w->rport == r->remote_port &&
+           memcmp(w->local, r->local_ip, 16) == 0 && memcmp(w->remote, r->remote_ip, 16) == 0;
+}
+
+/* How well an entry of the same pair fits a record, 0: not at all. */
+static int fits(const struct watched *w, const struct hf_trace *r)
+{
+    if (r->handle != 0 && w->handle != 0) {
+        if (w->handle != r->handle) {
+            return w->state == HF_CLOSED ? 1 : 0; /* its place is taken by another one */
+        }
+        return 4;
+    }
+    if (w->state == HF_TIME_WAIT && r->state_before == HF_LISTEN && r->kind == HF_TRACE_CALL) {
+        return 0; /* hf_answer: one that may replace it */
+    }
+    if (w->state != HF_CLOSED && w->state == r->state_before) {
+        return 3;
+    }
+    return w->state != HF_CLOSED ? 2 : 1;
+}
+
+static struct watched *find(struct hf_oracle *o, const struct hf_trace *r, uint32_t hash)
+{
+    struct watched *best = NULL;
+    int how = 0;
+    for (uint32_t i = *chain(o, hash); i != 0; i = entry(o, i)->next) {
+        struct watched *w = entry(o, i);
+        if (same_pair(w, r) && fits(w, r) > how) {
+            best = w;
+            how = fits(w, r);
+        }
+    }
+    return best;
+}
+
+static void leave_closed(struct hf_oracle *o, struct watched *w)
+{
+    *(w->newer ? &entry(o, w->newer)->older : &o->newest) = w->older;
+    *(w->older ? &entry(o, w->older)->newer : &o->oldest) = w->newer;
+    w->newer = w->older = 0;
+}
+
+static void enter_closed(struct hf_oracle *o, struct watched *w)
+{
+    uint32_t i = index_of(o, w);
+    w->older = o->newest;
+    w->newer = 0;
+    *(o->newest ? &entry(o, o->newest)->newer : &o->oldest) = i;
+    o->newest = i;
+}
+
+static void forget(struct hf_oracle *o, struct watched *w)
+{
+    struct hf_trace pair = {.local_port = w->lport, .remote_port = w->rport};
+    memcpy(pair.local_ip, w->local, 16);
+    memcpy(pair.remote_ip, w->remote, 16);
+    uint32_t i = index_of(o, w);
+    uint32_t *link = chain(o, hash_of(&pair));
+    while (*link != i) {
+        link = &entry(o, *link)->next;
+    }
+    *link = w->next;
+    if (w->state == HF_CLOSED) {
+        leave_closed(o, w);
+    } else {
+        o->followed--;
+    }
+    *w = (struct watched){.next = o->free};
+    o->free = i;
+}
+
+/* A new entry, closed; NULL: all places are taken by open ones. */
+static struct watched *remember(struct hf_oracle *o, const struct hf_trace *r, uint32_t hash)
+{
+    if (o->free == 0 && o->oldest != 0) {
+        forget(o, entry(o, o->oldest));
+    }
+    uint32_t i = o->free;
+    if (i == 0) {
+        return NULL;
+    }
+    struct watched *w = entry(o, i);
+    o->free = w->next;
+    *w = (struct watched){.used = 1, .lport = r->local_port, .rport = r->remote_port};
+    memcpy(w->local, r->local_ip, 16);
+    memcpy(w->remote, r->remote_ip, 16);
+    w->next = *chain(o, hash);
+    *chain(o, hash) = i;
+    enter_closed(o, w);
+    return w;
+}
+
+/* What a record leaves behind ------------------------------------------------------------------ */
+
+static void set_state(struct judging *j, struct watched *w, uint8_t state)
+{
+    struct hf_oracle *o = j->oracle;
+    bool was_open = w->state != HF_CLOSED;
+    bool is_open = state != HF_CLOSED;
+    if (was_open != is_open) {
+        if (is_open) {
+            leave_closed(o, w);
+            o->followed++;
+            o->connections++;
+            w->facts = 0;
+            w->begun_ns = j->r->time_ns;
+        } else {
+            enter_closed(o, w);
+            o->followed--;
+            w->facts = 0;
+            w->handle = 0;
+        }
+    }
+    if (state == HF_TIME_WAIT && w->state != HF_TIME_WAIT) {
+        w->wait_ns = j->r->time_ns;
+    }
+    w->state = state;
+}
+
+/* MAY-2: the new connection is open, the one in TIME-WAIT is no more. */
+static void end_the_other(struct judging *j)
+{
+    struct hf_oracle *o = j->oracle;
+    uint32_t next;
+    for (uint32_t i = *chain(o, hash_of(j->r)); i != 0; i = next) {
+        struct watched *w = entry(o, i);
+        next = w->next;
+        if (w == j->w || w->state == HF_CLOSED || !same_pair(w, j->r)) {
+            continue;
+        }
+        if (w->state != HF_TIME_WAIT) {
+            oracle_broken(j, HF_RULE_INCARNATIONS, "the other one is %s", hf_state_name(w->state));
+        }
+        forget(o, w);
+    }
+}
+
+static void learn(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    if (r->kind == HF_TRACE_OUT && !has_numbers(r)) {
+        return; /* an answer: it changes nothing */
+    }
+    if (r->verdict == HF_V_TIME_WAIT_REUSED) { /* the old one stays until the new one is open */
+        j->w = remember(j->oracle, r, hash_of(r));
+        if (j->w == NULL) {
+            return;
+        }
+    }
+    struct watched *w = j->w;
+    bool compact_back = r->state_after == HF_LISTEN;
+    bool opens = w->state < HF_ESTABLISHED && r->state_after >= HF_ESTABLISHED;
+    set_state(j, w, compact_back ? HF_CLOSED : r->state_after);
+    if (w->state == HF_CLOSED) {
+        return;
+    }
+    if (opens) {
+        end_the_other(j);
+    }
+    if (r->state_before == HF_LISTEN || r->state_before == HF_TIME_WAIT) {
+        w->facts |= PASSIVE;
+    }
+    bool other = r->verdict == HF_V_TIME_WAIT_REUSED; /* the numbers are the old one's */
+    w->handle = r->handle && !other ? r->handle : w->handle;
+    if (has_numbers(r) && !other) {
+        w->facts |= KNOWS_NUMBERS;
+        w->iss = r->iss;
+        w->irs = r->irs;
+        w->una = r->snd_una;
+        w->nxt = r->snd_nxt;
+        w->rcv_nxt = r->rcv_nxt;
+    }
+}
+
+/* Judging --------------------------------------------------------------------------------------*/
+
+/* Of no connection: listeners, datagrams, ICMP, what was dropped below TCP. */
+static bool of_no_connection(struct hf_oracle *o, const struct hf_trace *r)
+{
+    if (r->verdict == HF_V_ICMP_TAKEN && r->kind == HF_TRACE_IN) {
+        o->icmp_taken++;
+    }
+    if (r->kind == HF_TRACE_CALL && r->remote_port == 0) {
+        if (r->state_before == HF_LISTEN && r->state_after == HF_CLOSED) {
+            o->listener_closed_ns = r->time_ns;
+        }
+        return true;
+    }
+    bool below = r->kind == HF_TRACE_IN && r->verdict >= HF_V_DROP_NO_PORT &&
+                 r->verdict <= HF_V_DROP_DATAGRAM_FULL;
+    return r->kind == HF_TRACE_DROP || below || (r->marks & (HF_MARK_UDP | HF_MARK_ICMP)) ||
+           r->remote_port == 0;
+}
+
+/* The application's last words to a handle whose connection is no more. */
+static bool is_epilogue(const struct hf_trace *r)
+{
+    return r->kind == HF_TRACE_CALL && r->state_before == HF_CLOSED && r->state_after == HF_CLOSED;
+}
+
+static bool sound(const struct hf_trace *r)
+{
+    return r->version == HF_TRACE_VERSION && r->kind <= HF_TRACE_TIMER &&
+           r->state_before < HF_STATES && r->state_after < HF_STATES &&
+           r->verdict < HF_VERDICT_COUNT && r->cause < HF_CAUSES && r->n_sack <= 4;
+}
+
+static void judge_connection(struct judging *j)
+{
+    struct hf_oracle *o = j->oracle;
+    const struct hf_trace *r = j->r;
+    uint32_t hash = hash_of(r);
+    j->w = find(o, r, hash);
+    if (j->w == NULL) {
+        j->w = remember(o, r, hash);
+    }
+    if (j->w == NULL) {
+        o->unknown++;
+        return;
+    }
+    oracle_judge_state(j);
+    switch (r->kind) {
+    case HF_TRACE_CALL:
+        oracle_judge_call(j);
+        break;
+    case HF_TRACE_TIMER:
+        oracle_judge_timer(j);
+        break;
+    default:
+        break;
+    }
+    learn(j);
+}
+
+bool hf_oracle_judge(struct hf_oracle *oracle, const struct hf_trace *record,
+                     struct hf_violation *violation)
+{
+    struct judging j = {.oracle = oracle, .r = record, .violation = violation};
+    oracle->records++;
+    oracle->segments += record->kind == HF_TRACE_IN || record->kind == HF_TRACE_OUT;
+    if (!sound(record)) {
+        oracle_broken(&j, HF_RULE_RECORD, "kind %u, state %u, verdict %u", record->kind,
+                      record->state_before, record->verdict);
+    } else if (!of_no_connection(oracle, record) && !is_epilogue(record)) {
+        judge_connection(&j);
+    }
+    oracle->violations += j.broken;
+    return !j.broken;
+}

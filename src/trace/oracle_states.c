@@ -1,0 +1,150 @@
+/* oracle_states.c - RFC 9293 section 3.3.2, Figure 5: which event may change which state; user
+ * calls (3.10.1-6) and timers (3.10.8).
+ *
+ * Each transition of Figure 5 stands here with the events that cause it.  What ends a connection -
+ * a reset, ABORT, a timer that gives up - leads to CLOSED from anywhere, as the text of 3.10 has
+ * it.
+ */
+#include "trace/oracle.h"
+
+/* Where an event may lead: bits of enum hf_state. */
+#define TO(state) (1u << (state))
+
+/* 3.10.7: a segment arrives.  LISTEN: of the listener, and of a SYN that is held. */
+static const uint16_t by_segment[HF_STATES] = {
+    [HF_LISTEN] = TO(HF_SYN_RECEIVED) | TO(HF_ESTABLISHED) | TO(HF_CLOSE_WAIT) | TO(HF_CLOSED),
+    [HF_SYN_SENT] = TO(HF_SYN_RECEIVED) | TO(HF_ESTABLISHED) | TO(HF_CLOSE_WAIT) | TO(HF_CLOSED),
+    [HF_SYN_RECEIVED] = TO(HF_ESTABLISHED) | TO(HF_CLOSE_WAIT) | TO(HF_LISTEN) | TO(HF_CLOSED) |
+                        TO(HF_FIN_WAIT_1) | TO(HF_CLOSING),
+    [HF_ESTABLISHED] = TO(HF_CLOSE_WAIT) | TO(HF_CLOSED),
+    [HF_FIN_WAIT_1] = TO(HF_FIN_WAIT_2) | TO(HF_CLOSING) | TO(HF_TIME_WAIT) | TO(HF_CLOSED),
+    [HF_FIN_WAIT_2] = TO(HF_TIME_WAIT) | TO(HF_CLOSED),
+    [HF_CLOSE_WAIT] = TO(HF_CLOSED),
+    [HF_CLOSING] = TO(HF_TIME_WAIT) | TO(HF_CLOSED),
+    [HF_LAST_ACK] = TO(HF_CLOSED),
+    [HF_TIME_WAIT] = TO(HF_SYN_RECEIVED) | TO(HF_CLOSED),
+};
+
+/* 3.10.4 CLOSE; RELEASE closes what is not closed, or resets it. */
+static const uint16_t by_close[HF_STATES] = {
+    [HF_LISTEN] = TO(HF_CLOSED),           [HF_SYN_SENT] = TO(HF_CLOSED),
+    [HF_SYN_RECEIVED] = TO(HF_FIN_WAIT_1), [HF_ESTABLISHED] = TO(HF_FIN_WAIT_1),
+    [HF_CLOSE_WAIT] = TO(HF_LAST_ACK),
+};
+
+/* The states in which a timer may fire, and those that it may end. */
+static const struct {
+    uint16_t in, ends;
+} by_timer[HF_CAUSES] = {
+#define OPENING (TO(HF_SYN_SENT) | TO(HF_SYN_RECEIVED))
+#define SENDING                                                                                    \
+    (TO(HF_ESTABLISHED) | TO(HF_FIN_WAIT_1) | TO(HF_CLOSE_WAIT) | TO(HF_CLOSING) | TO(HF_LAST_ACK))
+#define ALL_BUT_WAITING (OPENING | SENDING | TO(HF_FIN_WAIT_2))
+    [HF_TIMER_RTO] = {OPENING | SENDING, OPENING | SENDING},
+    [HF_TIMER_PERSIST] = {SENDING, SENDING},
+    [HF_TIMER_DELAYED_ACK] = {ALL_BUT_WAITING | TO(HF_TIME_WAIT), 0},
+    [HF_TIMER_KEEPALIVE] = {ALL_BUT_WAITING, ALL_BUT_WAITING},
+    [HF_TIMER_USER_TIMEOUT] = {ALL_BUT_WAITING, ALL_BUT_WAITING},
+    [HF_TIMER_TIME_WAIT] = {TO(HF_TIME_WAIT), TO(HF_TIME_WAIT)},
+    [HF_TIMER_FIN_WAIT_2] = {TO(HF_FIN_WAIT_2), TO(HF_FIN_WAIT_2)},
+    [HF_TIMER_SYN_ACK] = {TO(HF_SYN_RECEIVED) | TO(HF_LISTEN), TO(HF_SYN_RECEIVED) | TO(HF_LISTEN)},
+    [HF_TIMER_LINGER] = {ALL_BUT_WAITING, ALL_BUT_WAITING},
+    [HF_TIMER_RACK] = {SENDING, 0},
+    [HF_TIMER_TLP] = {SENDING, 0},
+};
+
+static uint32_t by_call(const struct hf_trace *r)
+{
+    switch (r->cause) {
+    case HF_CALL_OPEN_ACTIVE:
+        return r->state_before == HF_CLOSED ? TO(HF_SYN_SENT) : 0;
+    case HF_CALL_CLOSE:
+        return by_close[r->state_before];
+    case HF_CALL_RELEASE:
+        return by_close[r->state_before] | TO(HF_CLOSED);
+    case HF_CALL_ABORT:
+        return TO(HF_CLOSED);
+    case HF_CALL_ANSWER:
+        return r->state_before == HF_LISTEN ? TO(HF_SYN_RECEIVED) | TO(HF_CLOSED) : 0;
+    default:
+        return 0;
+    }
+}
+
+/* May the record's event lead where it says? */
+static bool is_drawn(const struct hf_trace *r)
+{
+    uint32_t to = TO(r->state_after);
+    if (r->state_before == r->state_after) {
+        return true;
+    }
+    switch (r->kind) {
+    case HF_TRACE_IN:
+        return by_segment[r->state_before] & to;
+    case HF_TRACE_OUT: /* 3.10.4: CLOSE waits until all text is segmentized */
+        return r->state_before == HF_CLOSE_WAIT && r->state_after == HF_LAST_ACK &&
+               (r->ctl & HF_FIN);
+    case HF_TRACE_CALL:
+        return by_call(r) & to;
+    default:
+        return r->state_after == HF_CLOSED && (by_timer[r->cause].ends & TO(r->state_before));
+    }
+}
+
+/* A connection goes on from where it was.  Not told are: an ICMP error or a neighbour that does not
+ * answer, and the end of what a listener had not given to its application. */
+static bool may_be_gone(const struct judging *j)
+{
+    const struct watched *w = j->w;
+    bool unaccepted = (w->facts & PASSIVE) && j->oracle->listener_closed_ns >= w->begun_ns;
+    bool cookie = w->state == HF_SYN_RECEIVED && j->r->verdict == HF_V_COOKIE_ACCEPTED;
+    bool icmp = j->oracle->icmp_taken && j->oracle->policy.icmp_hard_abort;
+    return w->state == HF_SYN_SENT || unaccepted || cookie || icmp || (w->facts & MAY_VANISH);
+}
+
+void oracle_judge_state(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    const struct watched *w = j->w;
+    if (!is_drawn(r)) {
+        oracle_broken(j, HF_RULE_TRANSITION, "%s -> %s", hf_state_name(r->state_before),
+                      hf_state_name(r->state_after));
+    }
+    bool gone = r->state_before == HF_CLOSED || r->state_before == HF_LISTEN;
+    bool unknown = w->state == HF_CLOSED && w->begun_ns == 0;
+    bool answer = r->kind == HF_TRACE_OUT && !has_numbers(r);
+    if (w->state == r->state_before || unknown || answer || (w->state == HF_CLOSED && gone)) {
+        return;
+    }
+    if (!(gone && may_be_gone(j))) {
+        oracle_broken(j, HF_RULE_CONTINUITY, "it was %s, not %s", hf_state_name(w->state),
+                      hf_state_name(r->state_before));
+    }
+}
+
+void oracle_judge_call(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    if (r->cause == HF_CAUSE_NONE || r->cause > HF_CALL_ANSWER) {
+        oracle_broken(j, HF_RULE_CALL, "%s is no call", hf_cause_name(r->cause));
+    }
+    if (r->cause == HF_CALL_ABORT && r->error == HF_OK && r->state_after != HF_CLOSED) {
+        oracle_broken(j, HF_RULE_CALL, "ABORT leaves it %s", hf_state_name(r->state_after));
+    }
+}
+
+void oracle_judge_timer(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    const struct watched *w = j->w;
+    if (!(by_timer[r->cause].in & TO(r->state_before))) {
+        oracle_broken(j, HF_RULE_TIMER, "%s in %s", hf_cause_name(r->cause),
+                      hf_state_name(r->state_before));
+    }
+    if (r->cause == HF_TIMER_TIME_WAIT && w->state == HF_TIME_WAIT) {
+        int64_t waited_ms = (r->time_ns - w->wait_ns) / MS;
+        if (waited_ms + LATE_MS < 2 * (int64_t)j->oracle->policy.msl_ms) {
+            oracle_broken(j, HF_RULE_TWO_MSL, "it ends after %lld ms", (long long)waited_ms);
+        }
+    }
+}
