@@ -22,6 +22,14 @@
 #define HF_ASSERT(x) ((void)sizeof(!(x)))
 #endif
 
+/* Work is counted where assertions are built in, in the structures it is done to, so that a test
+ * can tell whether the cost of a call grows; elsewhere there are no such counters. */
+#ifdef HF_ASSERTIONS
+#define HF_COUNT(counter, n) ((counter) += (n))
+#else
+#define HF_COUNT(counter, n) ((void)0)
+#endif
+
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define BYTES_BIG_ENDIAN 1
 #else

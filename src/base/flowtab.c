@@ -172,8 +172,10 @@ bool flowtab_insert(struct flowtab *t, void *block, uint32_t hash, uint32_t valu
 }
 
 /* Which of the line's slots carry the hash, one bit each. */
-static uint32_t hits_in(const struct line *line, uint32_t hash)
+static uint32_t hits_in(const struct flowtab *t, const struct line *line, uint32_t hash)
 {
+    HF_COUNT(((struct flowtab *)(uintptr_t)t)->probed, 1);
+    (void)t;
     uint32_t hits = 0;
 #ifdef __SSE2__
     __m128i wanted = _mm_set1_epi32((int)hash);
@@ -198,7 +200,7 @@ uint32_t flowtab_next(const struct flowtab *t, const void *block, struct flow_pr
         }
         line = over_at(t, block, line->over);
         probe->line = line;
-        probe->hits = hits_in(line, probe->hash);
+        probe->hits = hits_in(t, line, probe->hash);
     }
     uint32_t slot = (uint32_t)__builtin_ctz(probe->hits);
     probe->hits &= probe->hits - 1;
@@ -209,7 +211,7 @@ uint32_t flowtab_first(const struct flowtab *t, const void *block, uint32_t hash
                        struct flow_probe *probe)
 {
     const struct line *line = bucket_at(t, block, bucket_of(t, hash));
-    *probe = (struct flow_probe){.line = line, .hash = hash, .hits = hits_in(line, hash)};
+    *probe = (struct flow_probe){.line = line, .hash = hash, .hits = hits_in(t, line, hash)};
     return flowtab_next(t, block, probe);
 }
 
@@ -224,7 +226,7 @@ static struct line *find(const struct flowtab *t, void *block, uint32_t hash, ui
 {
     struct line *line = bucket_at(t, block, bucket_of(t, hash));
     for (;;) {
-        for (uint32_t hits = hits_in(line, hash); hits != 0; hits &= hits - 1) {
+        for (uint32_t hits = hits_in(t, line, hash); hits != 0; hits &= hits - 1) {
             *slot = (uint32_t)__builtin_ctz(hits);
             if (line->value[*slot] == value) {
                 return line;

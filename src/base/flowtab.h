@@ -28,6 +28,9 @@ struct flowtab {
     uint32_t over_used;
     uint32_t max_buckets, max_over;
     uint32_t max_entries;
+#ifdef HF_ASSERTIONS
+    uint64_t probed; /* lines looked at                  */
+#endif
 };
 
 /* A lookup under way; valid until the table changes. */

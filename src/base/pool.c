@@ -7,9 +7,26 @@ void pool_init(struct pool *pool, uint64_t offset, uint32_t size, uint32_t max)
     *pool = (struct pool){.offset = offset, .size = size, .max = max};
 }
 
+/* Does a test want this allocation to fail? */
+static bool is_refused(struct pool *pool)
+{
+#ifdef HF_ASSERTIONS
+    if (pool->refuse_n != 0 && --pool->refuse_in == 0) {
+        pool->refuse_in = 1;
+        pool->refuse_n--;
+        return true;
+    }
+#endif
+    (void)pool;
+    return false;
+}
+
 uint32_t pool_alloc(struct pool *pool, void *block)
 {
     uint32_t idx = pool->free_head;
+    if (is_refused(pool)) {
+        return 0;
+    }
     if (idx != 0) {
         memcpy(&pool->free_head, pool_at(pool, block, idx), sizeof pool->free_head);
     } else if (pool->top < pool->max) {

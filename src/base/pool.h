@@ -20,23 +20,37 @@ struct pool {
     uint32_t free_head;
     uint32_t used; /* records out now                             */
     uint32_t peak; /* the most that were out at once              */
+#ifdef HF_ASSERTIONS
+    uint64_t touched;   /* times a record was looked at                  */
+    uint32_t refuse_in; /* tests: this allocation from now on fails ...  */
+    uint32_t refuse_n;  /* ... and as many in all; 0: none               */
+#endif
 };
 
 void pool_init(struct pool *pool, uint64_t offset, uint32_t size, uint32_t max);
 
-/* A record, its contents unspecified; 0 when all are out. */
+/* A record, its contents unspecified; 0 when all are out (or a test says so). */
 uint32_t pool_alloc(struct pool *pool, void *block);
 void pool_free(struct pool *pool, void *block, uint32_t idx);
+
+/* A lookup changes no record and no pool, as far as anybody but a test can see. */
+static inline void pool_count(const struct pool *pool)
+{
+    HF_COUNT(((struct pool *)(uintptr_t)pool)->touched, 1);
+    (void)pool;
+}
 
 static inline void *pool_at(const struct pool *pool, void *block, uint32_t idx)
 {
     HF_ASSERT(idx >= 1 && idx <= pool->top);
+    pool_count(pool);
     return (uint8_t *)block + pool->offset + (uint64_t)(idx - 1) * pool->size;
 }
 
 static inline const void *pool_at_const(const struct pool *pool, const void *block, uint32_t idx)
 {
     HF_ASSERT(idx >= 1 && idx <= pool->top);
+    pool_count(pool);
     return (const uint8_t *)block + pool->offset + (uint64_t)(idx - 1) * pool->size;
 }
 

@@ -66,6 +66,7 @@ static void push(struct wheel *w, const struct links *links, uint32_t idx, unsig
 /* at_ms of the link is now or later. */
 static void file(struct wheel *w, const struct links *links, uint32_t idx)
 {
+    HF_COUNT(w->moved, 1);
     uint32_t at_ms = link_at(links, idx)->at_ms;
     uint32_t differs = at_ms ^ w->now_ms;
     unsigned level = 0;

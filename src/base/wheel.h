@@ -40,6 +40,9 @@ struct wheel {
     uint32_t bits;                   /* 2^bits slots a level                  */
     uint32_t now_ms;                 /* all before it has expired             */
     uint32_t armed;                  /* entries filed                         */
+#ifdef HF_ASSERTIONS
+    uint64_t moved; /* times an entry was filed              */
+#endif
 };
 
 /* The slots, WHEEL_BYTES(bits) at slot_offset (a multiple of 4), lie in the block that every call's

@@ -284,6 +284,7 @@ static uint32_t flatten(struct stack *st, uint32_t chain, uint32_t len)
         struct chunk *to = tcp_chunk(tcp, flat);
         memcpy(tcp_chunk_data(tcp, flat) + to->len, tcp_chunk_data(tcp, idx),
                tcp_chunk(tcp, idx)->len);
+        HF_COUNT(tcp->b->work.copied, tcp_chunk(tcp, idx)->len);
         to->len += tcp_chunk(tcp, idx)->len;
     }
     return flat;

@@ -65,6 +65,7 @@ static void put_checksum(struct output *o, struct hf_frame_out *frame, uint8_t *
         frame->csum_offset = TCP_CSUM_AT;
     } else {
         csum_t sum = sum_slices(frame->slice, frame->n_slices);
+        HF_COUNT(o->st->tcp.b->work.summed, text_len);
         wire_set_tcp_checksum(header, header_len, ip, sum, text_len);
     }
 }

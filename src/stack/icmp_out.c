@@ -55,6 +55,7 @@ csum_t stack_chain_sum(const struct stack *st, uint32_t chain)
     for (uint32_t idx = chain; idx != 0; idx = tcp_chunk(tcp, idx)->next) {
         uint32_t len = tcp_chunk(tcp, idx)->len;
         sum = csum_add_at(sum, tcp_chunk_data(tcp, idx), len, odd);
+        HF_COUNT(tcp->b->work.summed, len);
         odd ^= len & 1;
     }
     return sum;

@@ -140,6 +140,7 @@ static void note_ecn(const struct arrival *a, struct segment *seg)
 void stack_tcp_input(struct stack *st, const struct arrival *a)
 {
     struct segment seg;
+    HF_COUNT(st->s->tcp.work.summed, a->csum_ok ? 0 : a->len);
     enum hf_verdict verdict = parse_segment(a, &seg);
     note_ecn(a, &seg);
     if (verdict == HF_V_CONTINUE && a->to_group) {

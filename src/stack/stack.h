@@ -199,16 +199,19 @@ static inline struct stack_address *stack_address_at(const struct stack *st, uin
 
 static inline struct stack_route *stack_route_at(const struct stack *st, uint32_t n)
 {
+    HF_COUNT(st->s->tcp.work.scanned, 1);
     return (struct stack_route *)stack_at(st, st->s->route_offset) + (n - 1);
 }
 
 static inline struct stack_neighbour *stack_neighbour_at(const struct stack *st, uint32_t n)
 {
+    HF_COUNT(st->s->tcp.work.scanned, 1);
     return (struct stack_neighbour *)stack_at(st, st->s->neighbour_offset) + (n - 1);
 }
 
 static inline struct stack_fragments *stack_fragments_at(const struct stack *st, uint32_t n)
 {
+    HF_COUNT(st->s->tcp.work.scanned, 1);
     return (struct stack_fragments *)stack_at(st, st->s->fragment_offset) + (n - 1);
 }
 

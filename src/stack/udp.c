@@ -395,6 +395,7 @@ static int64_t read_datagram(struct stack *st, struct stack_udp *udp, struct hf_
          chunk = tcp_chunk(&st->tcp, chunk)->next) {
         uint32_t part = min_u32(tcp_chunk(&st->tcp, chunk)->len, left);
         memcpy(data, tcp_chunk_data(&st->tcp, chunk), part);
+        HF_COUNT(st->tcp.b->work.copied, part);
         data += part;
         left -= part;
     }

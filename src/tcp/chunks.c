@@ -212,6 +212,7 @@ uint64_t tcp_chunk_append(struct tcp *tcp, uint32_t *head, uint32_t *tail, const
         uint32_t n = (uint32_t)min_u64(room, len - done);
         struct chunk *chunk = tcp_chunk(tcp, *tail);
         memcpy(tcp_chunk_data(tcp, *tail) + chunk->len, data + done, n);
+        HF_COUNT(tcp->b->work.copied, n);
         chunk->len += n;
         done += n;
     }

@@ -9,8 +9,11 @@
 enum { PROBES_MAX = 32 };
 
 /* RFC6528-3 */
-static uint64_t hash_id(const struct sip_key *key, const struct conn_id *id, uint16_t lport)
+static uint64_t hash_id(const struct tcp *tcp, const struct sip_key *key, const struct conn_id *id,
+                        uint16_t lport)
 {
+    HF_COUNT(tcp->b->work.hashed, 1);
+    (void)tcp;
     uint32_t ports = (uint32_t)id->rport << 16 | lport;
     if (id->v4) {
         uint64_t both = (uint64_t)get_be32(id->local + 12) << 32 | get_be32(id->remote + 12);
@@ -26,7 +29,7 @@ static uint64_t hash_id(const struct sip_key *key, const struct conn_id *id, uin
 seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id)
 {
     uint32_t m = (uint32_t)((uint64_t)tcp->env->now_ns / 4000);
-    return seq(m + (uint32_t)hash_id(&secret_of(tcp)->isn, id, id->lport));
+    return seq(m + (uint32_t)hash_id(tcp, &secret_of(tcp)->isn, id, id->lport));
 }
 
 /* RFC 1122 4.2.2.13 (a): for a connection that replaces one in TIME-WAIT.
@@ -38,13 +41,13 @@ seq_t tcp_iss_above(seq_t iss, seq_t nxt)
 
 uint64_t tcp_cookie_base(const struct tcp *tcp, const struct conn_id *id)
 {
-    return hash_id(&secret_of(tcp)->cookie, id, id->lport);
+    return hash_id(tcp, &secret_of(tcp)->cookie, id, id->lport);
 }
 
 /* RFC6191-8, RFC7323-49 */
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
 {
-    return (uint32_t)hash_id(&secret_of(tcp)->ts, id, id->lport);
+    return (uint32_t)hash_id(tcp, &secret_of(tcp)->ts, id, id->lport);
 }
 
 /* RFC 6056 3.3.4, double hash: each peer sees its own sequence of ports, at a place of its own; a
@@ -56,7 +59,7 @@ uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id)
     const struct hf_policy *policy = &tcp->b->policy;
     struct tcp_secret *secret = secret_of(tcp);
     uint32_t range = (uint32_t)policy->port_last - policy->port_first + 1;
-    uint64_t hash = hash_id(&secret->port, id, 0);
+    uint64_t hash = hash_id(tcp, &secret->port, id, 0);
     uint32_t *count = &secret->port_count[(hash >> 32) % ARRAY_LEN(secret->port_count)];
     for (uint32_t i = 0; i < min_u32(PROBES_MAX, range); i++) {
         uint32_t place = (uint32_t)(((uint64_t)(uint32_t)hash + *count) % range);

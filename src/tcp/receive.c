@@ -485,6 +485,7 @@ int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len)
         uint32_t n = (uint32_t)min_u64(chunk->len - active->rq_skip, len - done);
         if (data) {
             memcpy(data + done, tcp_chunk_data(tcp, idx) + active->rq_skip, n);
+            HF_COUNT(tcp->b->work.copied, n);
         }
         done += n;
         active->rq_skip += n;

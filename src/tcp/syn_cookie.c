@@ -51,6 +51,8 @@ static uint32_t slot_now(const struct tcp *tcp)
 static uint32_t low_of(const struct tcp *tcp, uint64_t base, seq_t irs, uint32_t slot, bool stamped,
                        uint32_t data)
 {
+    HF_COUNT(tcp->b->work.hashed, 1);
+    HF_COUNT(tcp->b->work.macs, 1);
     const struct sip_key *key = &secret_of(tcp)->cookie_mac;
     struct sip_state s = sip_start(key->k0, key->k1);
     sip_word(&s, base, 2);

@@ -29,6 +29,7 @@ bool tcp_syn_is_out(const struct tcp *tcp, const struct tcb *tcb)
 
 void tcp_hash(const struct tcp *tcp, struct conn_id *id)
 {
+    HF_COUNT(tcp->b->work.hashed, 1);
     const struct sip_key *key = &secret_of(tcp)->table;
     uint32_t ports = (uint32_t)id->rport << 16 | id->lport;
     if (id->v4) {

@@ -46,6 +46,15 @@ struct tcp_reply {
     uint8_t fo_cookie[8]; /* RFC 7413 */
 };
 
+/* What calls have done so far, beside what pools, flow table and wheel count themselves. */
+struct work {
+    uint64_t hashed;  /* SipHashes of endpoints and cookies              */
+    uint64_t macs;    /* ... of which of SYN cookies                     */
+    uint64_t copied;  /* octets of payload                               */
+    uint64_t summed;  /* octets for checksums                            */
+    uint64_t scanned; /* entries of the stack's arrays                   */
+};
+
 /* The part of a stack that this folder knows; it lies at the start of the block's protocol range.
  * Pools' offsets count from the block's start. */
 struct tcp_block {
@@ -87,6 +96,9 @@ struct tcp_block {
         initial_windows_lost;
     uint64_t stats_missed;
     uint64_t sents_short, undone; /* records of sent.c not had; reductions taken back        */
+#ifdef HF_ASSERTIONS
+    struct work work;
+#endif
 };
 
 /* RFC 7413 4.1.2: what Fast Open cookies are made with (the first) and taken of (both). */
