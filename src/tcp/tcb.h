@@ -280,8 +280,8 @@ enum { SACK_RECENT = 4 };
 enum recovery { RECOVERY_NONE, RECOVERY_CWR, RECOVERY_FAST, RECOVERY_RTO };
 
 /* What active->rto_at_ms is the deadline of, while active->persist is 0: RFC 8985 8 has one timer
- * for all three. */
-enum timer_kind { TIMER_RTO, TIMER_RACK, TIMER_TLP };
+ * for the first three.  TIMER_SYN: the SYN behind a reset (handshake.c). */
+enum timer_kind { TIMER_RTO, TIMER_RACK, TIMER_TLP, TIMER_SYN };
 
 /* How far RFC 5682 has come, by its steps, and what a loss probe will be. */
 enum frto { FRTO_OFF, FRTO_REPEATED, FRTO_NEW_TEXT };

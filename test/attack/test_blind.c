@@ -147,6 +147,25 @@ TEST(in_syn_sent_a_reset_that_acknowledges_the_syn_means_refused)
     expects_closed(HF_ERR_REFUSED);
 }
 
+/* BL-13: the SYN that goes again behind a reset is no lever. */
+TEST(forged_acks_in_syn_sent_make_no_flood_of_syns_and_end_no_attempt)
+{
+    opens();
+    expects(SYN);
+    uint32_t syns = 0;
+    for (int ms = 0; ms < 4000; ms += 12) {
+        forges(ACK, .seq = IRS, .ack = ISS + 500);
+        expects(RST, .seq = ISS + 500);
+        after(12);
+        syns += answers(p);
+    }
+    holds(syns <= 4000 / 500 + 2);
+    after(60000); /* as many SYNs as without them: 7, 15, 31, 63 s */
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    answers(p);
+    lives(p);
+}
+
 /* BL-08: MUST-11, RFC 5961 3.2 */
 TEST(in_syn_received_of_a_passive_open_the_exact_reset_counts_with_or_without_ack)
 {
@@ -235,6 +254,7 @@ int main(void)
         V4(a_reset_at_the_end_of_text_that_is_held_is_challenged),
         BOTH(in_syn_sent_no_reset_counts_that_does_not_acknowledge_the_syn),
         V4(in_syn_sent_a_reset_that_acknowledges_the_syn_means_refused),
+        V4(forged_acks_in_syn_sent_make_no_flood_of_syns_and_end_no_attempt),
         BOTH(in_syn_received_of_a_passive_open_the_exact_reset_counts_with_or_without_ack),
         BOTH(in_syn_received_of_an_active_open_the_exact_reset_means_refused),
         BOTH(a_fin_with_an_ack_that_cannot_be_closes_nothing),
