@@ -48,6 +48,10 @@ static void reboot(struct net *net, uint8_t seed)
     assert_int_equal(hf_init(s->stack, s->bytes, &config, &s->env), HF_OK);
     assert_int_equal(hf_interface_add(s->stack, &s->env, &iface), 1);
     assert_int_equal(hf_address_add(s->stack, &s->env, 1, s->ip, net->v6 ? 64 : 24), HF_OK);
+    struct judge *judge = &net->side[CLIENT].judge;
+    judge_end(judge);
+    judge_begin(judge, &config.policy, 2 * NET_FLOWS);
+    judge->stack = s->stack;
     memset(net->side[CLIENT].flow, 0, sizeof net->side[CLIENT].flow);
 }
 
