@@ -265,6 +265,7 @@ struct stats {
     uint32_t wait_ms, reset_ms; /* no probe before; search_high is forgotten then        */
     uint8_t halving;            /* the search's first probe has failed                   */
     uint8_t rtt_timed;
+    uint8_t fast_open_fail; /* enum hf_fast_open_fail */
 };
 
 /* Where a sequence number lies in the send queue. */
