@@ -156,7 +156,8 @@ static uint32_t new_range(struct stack *st, const struct stack_fragments *f,
     struct range *range = range_at(tcp, idx);
     *range =
         (struct range){.left = seq(a->ip.frag_offset), .right = seq(a->ip.frag_offset + a->len)};
-    if (tcp_chunk_append(tcp, &range->head, &range->tail, a->payload, a->len, true) < a->len) {
+    if (tcp_chunk_append(tcp, &range->head, &range->tail, a->payload, a->len, CHUNK_TO_KEEP) <
+        a->len) {
         tcp_chunk_free_now(tcp, range->head);
         pool_free(pool, tcp->block, idx);
         return 0;
@@ -275,7 +276,7 @@ static uint32_t join(struct stack *st, struct stack_fragments *f)
 static uint32_t flatten(struct stack *st, uint32_t chain, uint32_t len)
 {
     struct tcp *tcp = &st->tcp;
-    uint32_t flat = tcp_chunk_new(tcp, len, false);
+    uint32_t flat = tcp_chunk_new(tcp, len, CHUNK_TO_READ);
     if (flat == 0 || tcp_chunk_room(tcp, flat) < len) {
         tcp_chunk_free_now(tcp, flat);
         return 0;

@@ -78,7 +78,7 @@ static void send_icmp(struct stack *st, uint32_t idx, const struct wire_icmp *ic
 
 static bool append(struct stack *st, struct stack_packet *packet, const uint8_t *p, uint32_t len)
 {
-    uint64_t done = tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, p, len, true);
+    uint64_t done = tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, p, len, CHUNK_TO_KEEP);
     packet->len += (uint32_t)done;
     return done == len;
 }

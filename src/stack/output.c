@@ -141,8 +141,8 @@ static void keep_reply(struct stack *st, const struct tcp_out *out, uint32_t nei
     packet->iface = out->id.zone;
     packet->ttl = out->ttl;
     packet->tos = out->tos;
-    packet->len =
-        (uint32_t)tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, header, len, true);
+    packet->len = (uint32_t)tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, header, len,
+                                             CHUNK_TO_KEEP);
     if (packet->len < len) {
         drop_packet(st, idx);
     } else {

@@ -202,8 +202,8 @@ static int64_t send_datagram(struct stack *st, uint32_t socket, const struct hf_
     packet->ttl = udp->ttl;
     packet->tos = udp->tos;
     packet->ident = (uint32_t)rng_u64(&secret_of(&st->tcp)->rng);
-    packet->len =
-        (uint32_t)tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, data, len, true);
+    packet->len = (uint32_t)tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, data, len,
+                                             CHUNK_TO_KEEP);
     if (packet->len < len) {
         stack_packet_free(st, idx);
         return HF_ERR_NO_RESOURCES;
@@ -298,7 +298,7 @@ static bool take_text(struct stack *st, struct arrival *a, struct stack_packet *
         return true;
     }
     return tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, a->payload + WIRE_UDP_BYTES,
-                            packet->len, true) == packet->len;
+                            packet->len, CHUNK_TO_KEEP) == packet->len;
 }
 
 static enum hf_verdict receive(struct stack *st, uint32_t socket, struct arrival *a,

@@ -6,7 +6,8 @@
  */
 #include "tcp/tcp.h"
 
-/* RFC 9293 3.10.7.4 first: Table 6.  MUST-66 and a closed window are the caller's.  X-3 */
+/* RFC 9293 3.10.7.4 first: Table 6, and what reaches over both edges of the window, since it has
+ * text within.  MUST-66 and a closed window are the caller's.  X-3 */
 bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg)
 {
     if (tcb->rcv.wnd == 0) {
@@ -15,7 +16,12 @@ bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg)
     if (seq_in(seg->seq, tcb->rcv.nxt, tcb->rcv.wnd)) {
         return true;
     }
-    return seg->len != 0 && seq_in(seq_add(seg->seq, seg->len - 1), tcb->rcv.nxt, tcb->rcv.wnd);
+    if (seg->len == 0) {
+        return false;
+    }
+    seq_t last = seq_add(seg->seq, seg->len - 1);
+    return seq_in(last, tcb->rcv.nxt, tcb->rcv.wnd) ||
+           (seq_lt(seg->seq, tcb->rcv.nxt) && seq_gt(last, tcb->rcv.nxt));
 }
 
 /* "Segments are trimmed to fit the window": text and FIN outside it go.  X-15 */
@@ -47,22 +53,15 @@ void tcp_owe_ack(struct tcp *tcp, struct tcb *tcb)
 
 /* MUST-8 and RFC 5961 10: what has no text cannot make us answer faster than this.
  * RFC5961-12, RFC5961-13, RFC5961-14, RFC5961-16 */
-bool tcp_challenge_allowed(struct tcp *tcp, struct tcb *tcb)
+void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t limit_ms = tcp->b->policy.challenge_ack_ms;
     if ((tcb->flags & F_CHALLENGED) && tcp->now_ms - tcb->challenge_ms < limit_ms) {
-        return false;
+        return;
     }
     tcb->flags |= F_CHALLENGED;
     tcb->challenge_ms = tcp->now_ms;
-    return true;
-}
-
-void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb)
-{
-    if (tcp_challenge_allowed(tcp, tcb)) {
-        tcp_owe(tcp, tcb, HF_OWES_ACK | HF_OWES_CHALLENGE);
-    }
+    tcp_owe(tcp, tcb, HF_OWES_ACK | HF_OWES_CHALLENGE);
 }
 
 /* The answer to a segment that is dropped: text or FIN show an honest peer, which needs its ACK.

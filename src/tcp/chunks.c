@@ -65,6 +65,16 @@ static uint32_t capacity(const struct tcp *tcp, const struct pool *pool)
     return pool == &b->small ? b->small_bytes : pool == &b->large ? LARGE_BYTES : 0;
 }
 
+uint32_t tcp_chunks_cost(const struct tcp *tcp, uint32_t head)
+{
+    uint32_t cost = 0;
+    for (uint32_t idx = head; idx != 0; idx = tcp_chunk(tcp, idx)->next) {
+        uint32_t local;
+        cost += max_u32(capacity(tcp, pool_of(tcp, idx, &local)), tcp_chunk(tcp, idx)->len);
+    }
+    return cost;
+}
+
 uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx)
 {
     uint32_t local;
@@ -74,21 +84,24 @@ uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx)
     return bytes ? bytes - chunk->start - chunk->len : 0;
 }
 
-/* What is sent must not eat the chunks that receiving needs: then no ACK would ever free them. */
-static bool may_take(const struct tcp *tcp, const struct pool *pool, bool reserve)
+/* What is sent must not eat the chunks that receiving needs: then no ACK would ever free them.  Nor
+ * must what is held ahead of gaps, which perhaps nobody will ever fill. */
+static bool may_take(const struct tcp *tcp, const struct pool *pool, enum chunk_use use)
 {
     const struct tcp_block *b = tcp->b;
-    if (!reserve) {
+    if (use == CHUNK_TO_READ) {
         return true;
     }
     uint32_t total = b->small.max + b->large.max;
     uint32_t left = total - b->small.used - b->large.used;
-    return pool->max - pool->used > pool->max / 8 && left > (total > 1 ? 1 : 0);
+    uint32_t kept = use == CHUNK_TO_KEEP ? pool->max / 8 : pool->max / 4;
+    return pool->max - pool->used > kept && left > (total > 1 ? 1 : 0);
 }
 
 bool tcp_chunk_free(const struct tcp *tcp)
 {
-    return may_take(tcp, &tcp->b->small, true) || may_take(tcp, &tcp->b->large, true);
+    return may_take(tcp, &tcp->b->small, CHUNK_TO_KEEP) ||
+           may_take(tcp, &tcp->b->large, CHUNK_TO_KEEP);
 }
 
 uint64_t tcp_payload_free(const struct tcp *tcp)
@@ -98,14 +111,14 @@ uint64_t tcp_payload_free(const struct tcp *tcp)
            (uint64_t)(b->large.max - b->large.used) * LARGE_BYTES;
 }
 
-uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve)
+uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, enum chunk_use use)
 {
     struct tcp_block *b = tcp->b;
-    bool small_first = bytes <= b->small_bytes;
+    bool small_first = bytes <= (use == CHUNK_AHEAD ? LARGE_BYTES / 2 : b->small_bytes);
     for (unsigned turn = 0; turn < 2; turn++) {
         bool small = (turn == 0) == small_first;
         struct pool *pool = small ? &b->small : &b->large;
-        uint32_t local = may_take(tcp, pool, reserve) ? pool_alloc(pool, tcp->block) : 0;
+        uint32_t local = may_take(tcp, pool, use) ? pool_alloc(pool, tcp->block) : 0;
         if (local) {
             *(struct chunk *)pool_at(pool, tcp->block, local) = (struct chunk){0};
             return small ? local : b->small.max + local;
@@ -187,17 +200,18 @@ void tcp_chunk_free_chain(struct tcp *tcp, uint32_t head)
     }
 }
 
-/* Text begins in a small chunk and goes on in large ones. */
+/* Text begins in a small chunk and goes on in large ones; what is held ahead of a gap takes no more
+ * than it needs. */
 uint64_t tcp_chunk_append(struct tcp *tcp, uint32_t *head, uint32_t *tail, const uint8_t *data,
-                          uint64_t len, bool reserve)
+                          uint64_t len, enum chunk_use use)
 {
     uint64_t done = 0;
     while (done < len) {
         uint32_t room = *tail ? tcp_chunk_room(tcp, *tail) : 0;
         if (room == 0) {
-            uint64_t left = len - done;
-            uint32_t idx = tcp_chunk_new(
-                tcp, *tail ? LARGE_BYTES : (uint32_t)min_u64(left, LARGE_BYTES), reserve);
+            bool large = *tail && use != CHUNK_AHEAD;
+            uint32_t left = (uint32_t)min_u64(len - done, LARGE_BYTES);
+            uint32_t idx = tcp_chunk_new(tcp, large ? LARGE_BYTES : left, use);
             if (idx == 0) {
                 break;
             }

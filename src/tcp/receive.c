@@ -15,6 +15,7 @@
 enum {
     HELD_RANGES_MAX = 1024, /* slow start into a full queue loses every second segment, hundreds of
                               them; a walk along all takes under three microseconds            */
+    HELD_MIN = 16384,       /* of memory may be held ahead of gaps, however small the window    */
     KEEP_MIN = 256,         /* below it copying is cheaper than lending                         */
 };
 
@@ -33,11 +34,11 @@ static void skip_octets(struct piece *piece, uint32_t n)
 
 /* Appends to a chain; returns octets taken. */
 static uint32_t keep_text(struct tcp *tcp, uint32_t *head, uint32_t *tail, const uint8_t *text,
-                          uint32_t len)
+                          uint32_t len, enum chunk_use use)
 {
     uint32_t idx = len >= KEEP_MIN ? tcp_chunk_keep(tcp, text, len) : 0;
     if (idx == 0) {
-        return (uint32_t)tcp_chunk_append(tcp, head, tail, text, len, false);
+        return (uint32_t)tcp_chunk_append(tcp, head, tail, text, len, use);
     }
     if (*tail) {
         tcp_chunk(tcp, *tail)->next = idx;
@@ -48,15 +49,32 @@ static uint32_t keep_text(struct tcp *tcp, uint32_t *head, uint32_t *tail, const
     return len;
 }
 
-static void join_chains(const struct tcp *tcp, uint32_t *head, uint32_t *tail,
-                        const struct range *range)
+/* The text of a range behind a chain.  What fits behind the last octet is copied there: else a peer
+ * could fill a window with chunks that hold an octet each.  Returns the memory that this frees. */
+static uint32_t join_chains(struct tcp *tcp, uint32_t *head, uint32_t *tail,
+                            const struct range *range)
 {
-    if (*tail) {
-        tcp_chunk(tcp, *tail)->next = range->head;
-    } else {
-        *head = range->head;
+    uint32_t first = range->head;
+    struct chunk *chunk = tcp_chunk(tcp, first);
+    uint32_t freed = 0;
+    if (*tail && !chunk->lent && chunk->len <= tcp_chunk_room(tcp, *tail)) {
+        struct chunk *last = tcp_chunk(tcp, *tail);
+        memcpy(tcp_chunk_data(tcp, *tail) + last->len, tcp_chunk_data(tcp, first), chunk->len);
+        HF_COUNT(tcp->b->work.copied, chunk->len);
+        last->len += chunk->len;
+        uint32_t rest = chunk->next;
+        chunk->next = 0;
+        freed = tcp_chunks_cost(tcp, first);
+        tcp_chunk_free_now(tcp, first);
+        first = rest;
     }
-    *tail = range->tail;
+    if (*tail) {
+        tcp_chunk(tcp, *tail)->next = first;
+    } else {
+        *head = first;
+    }
+    *tail = first ? range->tail : *tail;
+    return freed;
 }
 
 /* RFC2883-1, RFC2883-5, RFC2883-8, RFC9768-5 */
@@ -94,6 +112,7 @@ static bool splice(struct tcp *tcp, struct tcb *tcb, struct active *active)
     }
     const struct range *range = range_at(tcp, idx);
     uint32_t len = seq_len(range->left, range->right);
+    active->ooo_cost -= range->cost;
     join_chains(tcp, &active->rq_head, &active->rq_tail, range);
     active->ooo = range->next;
     active->ooo_n--;
@@ -155,7 +174,8 @@ static uint32_t append_in_order(struct tcp *tcp, struct tcb *tcb, struct active 
         if (active->ooo) {
             n = min_u32(n, seq_len(tcb->rcv.nxt, range_at(tcp, active->ooo)->left));
         }
-        uint32_t kept = keep_text(tcp, &active->rq_head, &active->rq_tail, piece.text, n);
+        uint32_t kept =
+            keep_text(tcp, &active->rq_head, &active->rq_tail, piece.text, n, CHUNK_TO_READ);
         active->rq_bytes += kept;
         advance_nxt(tcp, tcb, kept);
         if (kept < n) {
@@ -184,6 +204,7 @@ static void drop_last_range(struct tcp *tcp, struct active *active)
     }
     const struct range *range = range_at(tcp, idx);
     tcp_chunk_free_now(tcp, range->head);
+    active->ooo_cost -= range->cost;
     active->ooo_bytes -= seq_len(range->left, range->right);
     remove_range(tcp, active, before, idx);
 }
@@ -244,6 +265,14 @@ static void note_recent(const struct tcp *tcp, struct active *active, uint32_t b
     active->n_recent = (uint16_t)n;
 }
 
+/* Memory that text ahead of gaps may take: twice what is left of the buffer, and a little.  An
+ * octet alone takes a chunk. */
+static bool may_hold_more(const struct tcb *tcb, const struct active *active)
+{
+    uint32_t room = tcb->rcv_buf > active->rq_bytes ? tcb->rcv_buf - active->rq_bytes : 0;
+    return active->ooo_cost / 2 < max_u32(room, HELD_MIN);
+}
+
 static uint32_t insert_range(struct tcp *tcp, struct active *active, uint32_t after, seq_t at)
 {
     if (active->ooo_n >= HELD_RANGES_MAX) {
@@ -261,25 +290,34 @@ static uint32_t insert_range(struct tcp *tcp, struct active *active, uint32_t af
 }
 
 /* n octets that no range has yet, behind range `prev` (0: before all).  Returns octets taken. */
-static uint32_t hold_stretch(struct tcp *tcp, struct active *active, uint32_t prev,
-                             const struct piece *piece, uint32_t n)
+static uint32_t hold_stretch(struct tcp *tcp, const struct tcb *tcb, struct active *active,
+                             uint32_t prev, const struct piece *piece, uint32_t n)
 {
+    if (!may_hold_more(tcb, active)) {
+        return 0;
+    }
     bool grows = prev && seq_eq(range_at(tcp, prev)->right, piece->at);
     uint32_t idx = grows ? prev : insert_range(tcp, active, prev, piece->at);
     if (idx == 0) {
         return 0;
     }
     struct range *range = range_at(tcp, idx);
-    uint32_t kept = keep_text(tcp, &range->head, &range->tail, piece->text, n);
+    uint32_t tail = range->tail;
+    uint32_t kept = keep_text(tcp, &range->head, &range->tail, piece->text, n, CHUNK_AHEAD);
     if (kept == 0 && !grows) {
         remove_range(tcp, active, prev, idx);
         return 0;
     }
     range->right = seq_add(range->right, kept);
     active->ooo_bytes += kept;
+    uint32_t cost = tcp_chunks_cost(tcp, tail ? tcp_chunk(tcp, tail)->next : range->head);
+    range->cost += cost;
+    active->ooo_cost += cost;
     const struct range *next = range->next ? range_at(tcp, range->next) : NULL;
     if (next && seq_eq(next->left, range->right)) {
-        join_chains(tcp, &range->head, &range->tail, next);
+        uint32_t freed = join_chains(tcp, &range->head, &range->tail, next);
+        range->cost += next->cost - freed;
+        active->ooo_cost -= freed;
         range->right = next->right;
         remove_range(tcp, active, idx, range->next);
     }
@@ -306,7 +344,7 @@ static bool hold(struct tcp *tcp, struct tcb *tcb, struct active *active, struct
         if (next) {
             n = min_u32(n, seq_len(piece.at, range_at(tcp, next)->left));
         }
-        uint32_t kept = hold_stretch(tcp, active, prev, &piece, n);
+        uint32_t kept = hold_stretch(tcp, tcb, active, prev, &piece, n);
         held += kept;
         if (kept < n) {
             if (held == 0) {
@@ -510,6 +548,15 @@ int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len)
     return (int64_t)done;
 }
 
+bool tcp_holds_beyond(const struct tcp *tcp, const struct active *active, seq_t at)
+{
+    uint32_t idx = active->ooo;
+    while (idx && seq_leq(range_at(tcp, idx)->right, at)) {
+        idx = range_at(tcp, idx)->next;
+    }
+    return idx != 0;
+}
+
 void tcp_free_held(struct tcp *tcp, struct active *active)
 {
     while (active->ooo) {
@@ -518,6 +565,7 @@ void tcp_free_held(struct tcp *tcp, struct active *active)
         remove_range(tcp, active, 0, idx);
     }
     active->ooo_bytes = 0;
+    active->ooo_cost = 0;
     active->n_recent = 0;
 }
 

@@ -334,6 +334,38 @@ static enum hf_verdict process_text(struct tcp *tcp, struct tcb *tcb, const stru
     return ahead ? HF_V_OUT_OF_ORDER : HF_V_CONTINUE;
 }
 
+/* A FIN ahead of a gap says where the text ends: what claims to lie behind it is ignored. */
+static void trim_to_fin(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    const struct active *active = active_of(tcp, tcb);
+    if (active == NULL || !active->fin_held) {
+        return;
+    }
+    int32_t beyond = seq_diff(seq_add(seg->seq, seg->text_len), active->fin_seq);
+    if (beyond > 0) {
+        seg->text_len -= min_u32((uint32_t)beyond, seg->text_len);
+        seg->ctl &= (uint16_t) ~(FIN | PSH);
+        seg->len = seg->text_len;
+        tcp_owe_ack(tcp, tcb);
+    }
+}
+
+/* A FIN ahead of a gap is kept until the gap is filled (SHLD-31): the first one, unless another is
+ * nearer (a forged one must not hide the peer's), and none below text that came before it. */
+static void hold_fin(struct tcp *tcp, struct tcb *tcb, seq_t fin)
+{
+    tcp_owe_ack(tcp, tcb);
+    if (!tcp_attach(tcp, tcb)) {
+        return;
+    }
+    struct active *active = active_of(tcp, tcb);
+    bool nearer = !active->fin_held || seq_lt(fin, active->fin_seq);
+    if (nearer && !tcp_holds_beyond(tcp, active, fin)) {
+        active->fin_held = 1;
+        active->fin_seq = fin;
+    }
+}
+
 /* eighth: check the FIN bit, once all text before it is here.  X-17 */
 static enum hf_verdict check_fin(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
@@ -349,11 +381,7 @@ static enum hf_verdict check_fin(struct tcp *tcp, struct tcb *tcb, const struct 
             return HF_V_CONTINUE;
         }
         if (seq_gt(fin, tcb->rcv.nxt)) {
-            tcp_owe_ack(tcp, tcb);
-            if (tcp_attach(tcp, tcb)) { /* SHLD-31: kept until the gap is filled */
-                active_of(tcp, tcb)->fin_held = 1;
-                active_of(tcp, tcb)->fin_seq = fin;
-            }
+            hold_fin(tcp, tcb, fin);
             return HF_V_OUT_OF_ORDER;
         }
         tcp_process_fin(tcp, tcb);
@@ -393,6 +421,7 @@ enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segme
         tcp_note_dsack(tcp, tcb, seg->seq, seq_min(seq_add(seg->seq, seg->text_len), tcb->rcv.nxt));
     }
     tcp_trim(tcb, seg);
+    trim_to_fin(tcp, tcb, seg);
     enum hf_verdict verdict = process_text(tcp, tcb, seg);
     if (verdict == HF_V_CONTINUE || verdict == HF_V_OUT_OF_ORDER) {
         tcp_ecn_owe_ack(tcp, tcb);

@@ -265,7 +265,6 @@ struct stats {
     uint32_t wait_ms, reset_ms; /* no probe before; search_high is forgotten then        */
     uint8_t halving;            /* the search's first probe has failed                   */
     uint8_t rtt_timed;
-    uint8_t fast_open_fail; /* enum hf_fast_open_fail */
 };
 
 /* Where a sequence number lies in the send queue. */
@@ -281,8 +280,8 @@ enum { SACK_RECENT = 4 };
 enum recovery { RECOVERY_NONE, RECOVERY_CWR, RECOVERY_FAST, RECOVERY_RTO };
 
 /* What active->rto_at_ms is the deadline of, while active->persist is 0: RFC 8985 8 has one timer
- * for the first three.  TIMER_SYN: the SYN behind a reset (handshake.c). */
-enum timer_kind { TIMER_RTO, TIMER_RACK, TIMER_TLP, TIMER_SYN };
+ * for all three. */
+enum timer_kind { TIMER_RTO, TIMER_RACK, TIMER_TLP };
 
 /* How far RFC 5682 has come, by its steps, and what a loss probe will be. */
 enum frto { FRTO_OFF, FRTO_REPEATED, FRTO_NEW_TEXT };
@@ -357,9 +356,9 @@ struct active {
     uint8_t backoff;    /* doublings of the RTO                                     */
     uint8_t snd_urgent : 1, rtt_timed : 1, fin_held : 1, dsack : 1, push_now : 1,
         no_push : 1;    /* the end of the text was not pushed (HF_SEND_MORE)        */
-    uint32_t unpushed;  /* octets queued since the last that was pushed                         */
     uint8_t burst;      /* segments of a transmit chunk still to go (push.c)                */
     uint8_t burst_push; /* ... and the last of them carries PSH                             */
+    uint32_t unpushed;  /* octets queued since the last that was pushed                         */
     struct growth growth;
     /* RFC 6298 3: where the next round trip begins; our SYN has its own clock (rtt_timed) */
     seq_t rtt_seq;
@@ -377,14 +376,15 @@ struct active {
     uint32_t rq_skip; /* octets of rq_head read                                   */
     uint32_t rq_bytes;
     uint32_t ooo; /* ranges held ahead of RCV.NXT, ascending                  */
-    uint16_t ooo_n;
     uint32_t ooo_bytes;
+    uint32_t ooo_cost;         /* memory that they take: whole chunks                      */
     seq_t recent[SACK_RECENT]; /* a number in each range, newest first: SACK block order */
     seq_t dsack_left, dsack_right;
     seq_t fin_seq;          /* of a FIN ahead of a gap (fin_held)                       */
     seq_t rcv_up;           /* RCV.UP; valid: F_URGENT                                  */
     uint32_t unacked_bytes; /* received since the last ACK left                         */
     uint16_t n_recent;
+    uint16_t ooo_n;
     uint8_t fast;      /* FAST_*                                                        */
     uint16_t dup_owed; /* duplicate ACKs owed, one a held segment (no SACK)        */
     /* RFC 5927 7.2: "packet too big" about ptb_seq, which is believed when that goes again */
@@ -457,6 +457,7 @@ struct range {
     uint32_t next;
     seq_t left, right;
     uint32_t head, tail; /* chunks */
+    uint32_t cost;       /* memory that they take */
 };
 
 /* A piece of payload: in a small or large chunk of the block, or in a lent region. */

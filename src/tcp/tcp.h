@@ -292,8 +292,6 @@ bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg);
 void tcp_trim(struct tcb *tcb, struct segment *seg);
 /* Owes an ACK now; a challenge ACK within its limit, else nothing (RFC 5961 7). */
 void tcp_owe_ack(struct tcp *tcp, struct tcb *tcb);
-/* True, and it counts: the limit of challenge ACKs allows one more. */
-bool tcp_challenge_allowed(struct tcp *tcp, struct tcb *tcb);
 void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb);
 /* The answer to a segment that is dropped: an ACK if it has text or FIN, else a challenge ACK. */
 void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
@@ -319,6 +317,7 @@ void tcp_fill_sack(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt);
 /* RFC 2883: these octets came again. */
 void tcp_note_dsack(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right);
 void tcp_free_receive(struct tcp *tcp, struct active *active);
+bool tcp_holds_beyond(const struct tcp *tcp, const struct active *active, seq_t at);
 void tcp_free_held(struct tcp *tcp, struct active *active); /* what lies ahead of a gap */
 /* Octets in order, at most len, 0 when there are none; data NULL: they are skipped. */
 int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len);
@@ -462,9 +461,17 @@ void tcp_close_listener(struct tcp *tcp, uint32_t listener);
 struct chunk *tcp_chunk(const struct tcp *tcp, uint32_t idx);
 uint8_t *tcp_chunk_data(const struct tcp *tcp, uint32_t idx); /* first octet used */
 uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free behind the last */
-/* An empty chunk for text of about `bytes` octets; 0: none.  reserve: leave the last eighth. */
-uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, bool reserve);
-bool tcp_chunk_free(const struct tcp *tcp);       /* is there one with reserve? */
+/* Octets of memory that a chain takes, whatever it holds. */
+uint32_t tcp_chunks_cost(const struct tcp *tcp, uint32_t head);
+/* What for, which says how much must be left for others. */
+enum chunk_use {
+    CHUNK_TO_READ, /* text in order: even the last one                                      */
+    CHUNK_TO_KEEP, /* what is to be sent, datagrams: leaves an eighth of each size          */
+    CHUNK_AHEAD,   /* text ahead of a gap: leaves a quarter; rather small ones              */
+};
+/* An empty chunk for text of about `bytes` octets; 0: none. */
+uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, enum chunk_use use);
+bool tcp_chunk_free(const struct tcp *tcp);       /* is there one to keep? */
 uint64_t tcp_payload_free(const struct tcp *tcp); /* octets of chunks that are free */
 uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uint32_t len);
 /* The segment's text, or a part of it, where it lies (tcp->lent); 0: not lent, or no piece left. */
@@ -475,7 +482,7 @@ void tcp_chunk_free_chain(struct tcp *tcp, uint32_t head);
 void tcp_chunk_free_now(struct tcp *tcp, uint32_t head);
 /* Copies data to the end of a chain, with new chunks as needed; returns octets taken. */
 uint64_t tcp_chunk_append(struct tcp *tcp, uint32_t *head, uint32_t *tail, const uint8_t *data,
-                          uint64_t len, bool reserve);
+                          uint64_t len, enum chunk_use use);
 /* Octets of text from a cursor on as slices; at most n slices and len octets, and not beyond the
  * end of a record (HF_SEND_END); returns octets. */
 uint32_t tcp_chunk_slices(const struct tcp *tcp, const struct cursor *from, uint32_t len,

@@ -194,7 +194,8 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_SEND);
     struct active *active = active_of(tcp, tcb);
     uint64_t room = min_u64(len, send_room(tcp, tcb));
-    uint64_t taken = tcp_chunk_append(tcp, &active->sq_head, &active->sq_tail, data, room, true);
+    uint64_t taken =
+        tcp_chunk_append(tcp, &active->sq_head, &active->sq_tail, data, room, CHUNK_TO_KEEP);
     if (taken == 0) {
         tcp_settle(tcp, tcb);
         return starves(tcp, tcb, false);

@@ -31,8 +31,8 @@ static inline void queues(struct bench *t, uint32_t n)
 {
     static const uint8_t text[100 * M];
     struct active *active = queue_of(t);
-    assert_int_equal(tcp_chunk_append(&t->tcp, &active->sq_head, &active->sq_tail, text, n, false),
-                     n);
+    assert_int_equal(
+        tcp_chunk_append(&t->tcp, &active->sq_head, &active->sq_tail, text, n, CHUNK_TO_READ), n);
     active->sq_bytes += n;
 }
 

@@ -27,7 +27,8 @@ static void appended_text_comes_back_in_order(void **state)
     uint64_t n = 0;
     while (n < sizeof text) {
         uint64_t some = min_u64(1 + bench_random(&seed, 3000), sizeof text - n);
-        assert_int_equal(tcp_chunk_append(&t.tcp, &head, &tail, text + n, some, false), some);
+        assert_int_equal(tcp_chunk_append(&t.tcp, &head, &tail, text + n, some, CHUNK_TO_READ),
+                         some);
         n += some;
     }
     struct cursor from = {seq(0), head, 0};
@@ -62,18 +63,18 @@ static void a_cursor_at_the_end_finds_what_is_appended_later(void **state)
     bench_begin(&t, &usual);
     fill(text, sizeof text, 0);
     uint32_t head = 0, tail = 0;
-    tcp_chunk_append(&t.tcp, &head, &tail, text, 64, false); /* exactly one small chunk */
+    tcp_chunk_append(&t.tcp, &head, &tail, text, 64, CHUNK_TO_READ); /* exactly one small chunk */
     struct cursor at = {seq(0), head, 0};
     tcp_cursor_advance(&t.tcp, &at, 64);
     struct hf_slice slice;
     uint32_t n = 1;
     assert_int_equal(tcp_chunk_slices(&t.tcp, &at, 10, &slice, &n), 0);
-    tcp_chunk_append(&t.tcp, &head, &tail, text + 64, 10, false);
+    tcp_chunk_append(&t.tcp, &head, &tail, text + 64, 10, CHUNK_TO_READ);
     n = 1;
     assert_int_equal(tcp_chunk_slices(&t.tcp, &at, 10, &slice, &n), 10);
     assert_memory_equal(slice.data, text + 64, 10);
     tcp_cursor_advance(&t.tcp, &at, 10);
-    tcp_chunk_append(&t.tcp, &head, &tail, text + 74, 10, false); /* in the same chunk */
+    tcp_chunk_append(&t.tcp, &head, &tail, text + 74, 10, CHUNK_TO_READ); /* in the same chunk */
     n = 1;
     assert_int_equal(tcp_chunk_slices(&t.tcp, &at, 10, &slice, &n), 10);
     assert_memory_equal(slice.data, text + 74, 10);
@@ -88,8 +89,8 @@ static void a_cursor_is_found_again_from_the_head_of_the_queue(void **state)
     bench_begin(&t, &usual);
     fill(text, sizeof text, 0);
     struct active active = {0};
-    tcp_chunk_append(&t.tcp, &active.sq_head, &active.sq_tail, text, 64, false);
-    tcp_chunk_append(&t.tcp, &active.sq_head, &active.sq_tail, text + 64, 2936, false);
+    tcp_chunk_append(&t.tcp, &active.sq_head, &active.sq_tail, text, 64, CHUNK_TO_READ);
+    tcp_chunk_append(&t.tcp, &active.sq_head, &active.sq_tail, text + 64, 2936, CHUNK_TO_READ);
     active.sq_skip = 10;
     struct cursor at;
     for (uint32_t n = 0; n < 2990; n += 13) {
@@ -111,13 +112,13 @@ static void little_text_takes_a_small_chunk_and_much_a_large_one(void **state)
     (void)state;
     struct bench t;
     bench_begin(&t, &usual);
-    assert_true(tcp_chunk_new(&t.tcp, 1, false) <= 16);
-    assert_true(tcp_chunk_new(&t.tcp, 64, false) <= 16);
-    assert_true(tcp_chunk_new(&t.tcp, 65, false) > 16);
+    assert_true(tcp_chunk_new(&t.tcp, 1, CHUNK_TO_READ) <= 16);
+    assert_true(tcp_chunk_new(&t.tcp, 64, CHUNK_TO_READ) <= 16);
+    assert_true(tcp_chunk_new(&t.tcp, 65, CHUNK_TO_READ) > 16);
     while (t.b->large.used < 4) {
-        assert_true(tcp_chunk_new(&t.tcp, 10000, false) > 16);
+        assert_true(tcp_chunk_new(&t.tcp, 10000, CHUNK_TO_READ) > 16);
     }
-    uint32_t instead = tcp_chunk_new(&t.tcp, 10000, false);
+    uint32_t instead = tcp_chunk_new(&t.tcp, 10000, CHUNK_TO_READ);
     assert_true(instead >= 1 && instead <= 16);
     bench_end(&t);
 }
@@ -128,24 +129,24 @@ static void sending_leaves_an_eighth_to_receiving(void **state)
     struct bench t;
     bench_begin(&t, &usual);
     uint32_t n = 0;
-    while (tcp_chunk_new(&t.tcp, 1, true)) {
+    while (tcp_chunk_new(&t.tcp, 1, CHUNK_TO_KEEP)) {
         n++;
     }
     assert_true(n >= 16 && n < 20);
     uint32_t left = 0;
-    while (tcp_chunk_new(&t.tcp, 1, false)) {
+    while (tcp_chunk_new(&t.tcp, 1, CHUNK_TO_READ)) {
         left++;
     }
     assert_int_equal(n + left, 20);
     assert_true(left >= 20 / 8);
     bench_end(&t);
     bench_begin(&t, &(struct block_size){.small = 2, .small_bytes = 64, .tokens = 1});
-    assert_int_not_equal(tcp_chunk_new(&t.tcp, 1, true), 0);
-    assert_int_equal(tcp_chunk_new(&t.tcp, 1, true), 0);
-    assert_int_not_equal(tcp_chunk_new(&t.tcp, 1, false), 0);
+    assert_int_not_equal(tcp_chunk_new(&t.tcp, 1, CHUNK_TO_KEEP), 0);
+    assert_int_equal(tcp_chunk_new(&t.tcp, 1, CHUNK_TO_KEEP), 0);
+    assert_int_not_equal(tcp_chunk_new(&t.tcp, 1, CHUNK_TO_READ), 0);
     bench_end(&t);
     bench_begin(&t, &(struct block_size){.small = 1, .small_bytes = 64, .tokens = 1});
-    assert_int_not_equal(tcp_chunk_new(&t.tcp, 1, true), 0);
+    assert_int_not_equal(tcp_chunk_new(&t.tcp, 1, CHUNK_TO_KEEP), 0);
     bench_end(&t);
 }
 
@@ -258,7 +259,7 @@ static void a_chunk_in_limbo_is_free_when_the_frames_of_its_time_are_done(void *
             assert_true(tcp_token_done(&t.tcp, out[i]));
             out[i] = out[--n_out];
         } else if (what == 2) {
-            uint32_t idx = tcp_chunk_new(&t.tcp, 1, false);
+            uint32_t idx = tcp_chunk_new(&t.tcp, 1, CHUNK_TO_READ);
             if (idx) {
                 chunk[held++] = idx;
             }
@@ -285,8 +286,8 @@ static struct cursor begins_in_the_first(struct bench *t)
     uint8_t text[64];
     uint32_t head = 0, tail = 0;
     fill(text, sizeof text, 0);
-    tcp_chunk_append(&t->tcp, &head, &tail, text, 64, false);
-    tcp_chunk_append(&t->tcp, &head, &tail, text, 20, false);
+    tcp_chunk_append(&t->tcp, &head, &tail, text, 64, CHUNK_TO_READ);
+    tcp_chunk_append(&t->tcp, &head, &tail, text, 20, CHUNK_TO_READ);
     assert_int_not_equal(head, tail);
     tcp_chunk(&t->tcp, tail)->push = true;
     return (struct cursor){seq(40), head, 40};

@@ -135,7 +135,7 @@ static void without_memory_nothing_changes(void **state)
     struct bench t;
     uint32_t chunk[1000], n = 0;
     begin(&t, F_SACK, 100, 50000);
-    while ((chunk[n] = tcp_chunk_new(&t.tcp, 1, false)) != 0) {
+    while ((chunk[n] = tcp_chunk_new(&t.tcp, 1, CHUNK_TO_READ)) != 0) {
         n++;
     }
     assert_false(arrives(&t, 100, octets, 1000));
@@ -154,10 +154,10 @@ static void not_more_than_1024_ranges_are_held(void **state)
 {
     (void)state;
     static const struct block_size many = {
-        .small = 1100, .small_bytes = 128, .large = 60, .pieces = 64, .ranges = 1100, .tokens = 4};
+        .small = 1400, .small_bytes = 128, .large = 60, .pieces = 64, .ranges = 1100, .tokens = 4};
     struct bench t;
     bench_begin(&t, &many);
-    bench_connection(&t, F_SACK, 100, 50000);
+    bench_connection(&t, F_SACK, 100, 100000);
     for (uint32_t i = 0; i < 1024; i++) {
         assert_true(arrives(&t, 110 + 10 * i, octets, 5));
     }
@@ -426,7 +426,7 @@ static void a_segment_that_is_refused_for_want_of_memory_reports_no_duplicate(vo
     struct bench t;
     begin(&t, F_SACK, 4000, 50000);
     assert_true(arrives(&t, 5000, octets, 128));
-    while (tcp_chunk_new(&t.tcp, 1, false) != 0) {
+    while (tcp_chunk_new(&t.tcp, 1, CHUNK_TO_READ) != 0) {
     }
     assert_false(arrives(&t, 5000, octets, 1128));
     says(&t, 4000, 1, (const uint32_t[][2]){{5000, 5128}});
