@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STACK_PORT = 80, PEER_PORT = 4000, MS = 1000000, PATIENCE = 2000 };
+enum { STACK_PORT = 80, MS = 1000000, PATIENCE = 2000 };
 
 /* A test's beginning and end -------------------------------------------------------------------*/
 
@@ -21,15 +21,8 @@ static struct peer *setup(bool v6)
     p->mtu = v6 ? 1520 : 1500;
     p->with.mss = 1460;
     p->env = (struct hf_env){.struct_size = sizeof p->env};
-    p->env.now_ns = INT64_C(1000000) * MS;
     p->iface = 1;
-    for (int i = 0; i < PEER_CONNS; i++)
-        p->conn[i] = (struct peer_conn){.stack_port = STACK_PORT,
-                                        .peer_port = (uint16_t)(PEER_PORT + i),
-                                        .irs = 100,
-                                        .nxt = 100,
-                                        .wnd = 65535,
-                                        .state = -1};
+    peer_begins(p);
     p->c = p->conn;
     p->stack_ip[15] = 1;
     p->peer_ip[15] = 2;
@@ -499,6 +492,7 @@ void peer_opens(struct peer *p, uint32_t timeout_ms)
     peer_start(p);
     struct hf_endpoint here = peer_here(p, p->c->stack_port);
     struct hf_endpoint there = peer_there(p, p->c->peer_port);
+    peer_waits_for_iss(p);
     peer_calls(p, hf_open(p->stack, &p->env, &here, &there, timeout_ms, &p->c->handle));
 }
 

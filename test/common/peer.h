@@ -76,6 +76,7 @@ struct seg_spec {
     uint32_t counts[3];   /* ... as they stand                                       */
     int ip_ecn;           /* CODEPOINT(CE) ...; sends: 0 is Not-ECT; expects: not named */
     uint32_t gso;         /* sends: as one frame of several segments of this text    */
+    int octet;            /* sends: all of the text is this octet, not the script's  */
 };
 
 /* A connection as the peer has it. */
@@ -129,6 +130,8 @@ struct peer {
     bool wild;            /* no check of text, windows (tests of frames that are no script)    */
     const struct hf_region *regions;
     uint32_t n_regions;
+    bool aims; /* the first connection's ISS is `aim`: its clock is waited for (RFC 6528)       */
+    uint32_t aim;
     /* Set up by peer_start. */
     struct hf_stack *stack;
     uint64_t bytes;
@@ -226,7 +229,6 @@ int peer_teardown(void **state);
 #define holds(condition) peer_holds(PEER_HERE(p), condition, #condition)
 #define holds_equal(got, want) peer_holds_equal(PEER_HERE(p), (int64_t)(got), (int64_t)(want), #got)
 #define status_of(member) (peer_status(p).member)
-#define info_of(member) (peer_info(p, p->c->handle).member)
 
 void peer_start(struct peer *p);
 void peer_sends(struct peer *p, const struct seg_spec *spec);
@@ -266,6 +268,11 @@ struct hf_endpoint peer_here(const struct peer *p, uint16_t port);  /* of the st
 struct hf_endpoint peer_there(const struct peer *p, uint16_t port); /* of the peer  */
 /* Takes everything out that is owed. */
 void peer_pump(struct peer *p);
+/* If p->aims: waits, once, until the ISS of this connection would be p->aim. */
+void peer_waits_for_iss(struct peer *p);
+/* Ports, numbers and the time; HF_TEST_ISS, HF_TEST_IRS, HF_TEST_CLOCK_NS: other ones, for the same
+ * tests. */
+void peer_begins(struct peer *p);
 /* A frame of any octets goes in (from the link header on). */
 void peer_frame(struct peer *p, const void *bytes, uint32_t len);
 /* The same for IP packets of this protocol from the peer to the stack; the checksum is the
@@ -282,13 +289,5 @@ char *peer_option_text(const uint8_t *header, uint32_t header_len, char *text, s
 void peer_icmp_error(struct peer *p, const uint8_t from[16], uint8_t type, uint8_t code,
                      uint32_t rest, int64_t seq);
 void peer_events(struct peer *p);
-
-/* hf_info of a handle; info_of(member): of the current connection. */
-static inline struct hf_info peer_info(struct peer *p, hf_handle handle)
-{
-    struct hf_info info = {.struct_size = sizeof info};
-    calls(hf_info(p->stack, &p->env, handle, &info));
-    return info;
-}
 
 #endif

@@ -177,6 +177,7 @@ static void note_promise(struct peer_conn *c, const struct segment *seg)
 void peer_sends(struct peer *p, const struct seg_spec *spec)
 {
     peer_start(p);
+    peer_waits_for_iss(p);
     struct peer_conn *c = p->c;
     uint32_t text_len = (uint32_t)spec->len;
     struct segment seg = {
@@ -200,7 +201,7 @@ void peer_sends(struct peer *p, const struct seg_spec *spec)
     uint8_t *text = frame + at + header;
     uint32_t first = seg.seq.v - c->irs - 1 + !!(spec->ctl & SYN);
     for (uint32_t i = 0; i < text_len; i++)
-        text[i] = peer_octet(false, first + i);
+        text[i] = spec->octet ? (uint8_t)spec->octet : peer_octet(false, first + i);
     wire_set_tcp_checksum(frame + at, header, &ip, csum_add(0, text, text_len), text_len);
     uint32_t end = seg.seq.v + text_len + !!(spec->ctl & SYN) + !!(spec->ctl & FIN);
     if (!(spec->ctl & RST) && (int32_t)(end - c->nxt) > 0)
