@@ -60,6 +60,20 @@ static void fill_measures(const struct hf_info *from, struct linux_tcp_info *to)
     to->delivery_rate = from->delivery_rate;
 }
 
+static void fill_ecn(const struct hf_info *from, struct linux_tcp_info *to)
+{
+    to->received_ce = from->received_ce;
+    to->delivered_e1_bytes = from->delivered_e1_bytes;
+    to->delivered_e0_bytes = from->delivered_e0_bytes;
+    to->delivered_ce_bytes = from->delivered_ce_bytes;
+    to->received_e1_bytes = from->received_e1_bytes;
+    to->received_e0_bytes = from->received_e0_bytes;
+    to->received_ce_bytes = from->received_ce_bytes;
+    to->ecn_mode = from->ecn_mode & 3;
+    to->accecn_opt_seen = from->accecn_opt_seen & 3;
+    to->accecn_fail_mode = from->accecn_fail_mode & 15;
+}
+
 static void fill_counts(const struct hf_info *from, struct linux_tcp_info *to)
 {
     to->total_retrans = from->total_retrans;
@@ -97,6 +111,8 @@ int info_get(struct adapter *a, struct sock *s, void *value, socklen_t *len)
     fill_state(&from, &to);
     fill_measures(&from, &to);
     fill_counts(&from, &to);
+    fill_ecn(&from, &to);
+    to.fastopen_client_fail = from.fastopen_client_fail & 3;
     to.options |= (uint8_t)((status.fast_open & HF_FO_SYN_DATA ? LINUX_TCPI_SYN_DATA : 0) |
                             (status.fast_open & HF_FO_CHILD ? LINUX_TCPI_TFO_CHILD : 0));
     *len = *len < sizeof to ? *len : sizeof to;

@@ -32,6 +32,29 @@ enum {
     HF_INFO_TFO_CHILD = 1u << 7, /* HF_FO_CHILD                            */
 };
 
+/* hf_info.accecn_opt_seen: of the peer's options (RFC 9768 3.2.3). */
+enum hf_accecn_option {
+    HF_ACCECN_NOT_SEEN,
+    HF_ACCECN_EMPTY_SEEN,
+    HF_ACCECN_COUNTER_SEEN,
+    HF_ACCECN_FAIL_SEEN, /* changed on its way: none is believed (3.2.3.2.4)       */
+};
+
+/* Bits of hf_info.accecn_fail_mode, with Linux's values; it is never one of the others. */
+enum {
+    HF_ACCECN_ACE_FAIL_RECV = 1u << 1, /* the peer's ACE means nothing, or tells that the codepoint
+                                          was changed on its way (3.2.2.3, 3.2.2.4): no ECT      */
+    HF_ACCECN_OPT_FAIL_RECV = 1u << 3, /* HF_ACCECN_FAIL_SEEN                                    */
+};
+
+/* hf_info.fastopen_client_fail: why text did not go, or not arrive, with our SYN (RFC 7413 4.2). */
+enum hf_fast_open_fail {
+    HF_FAST_OPEN_NO_FAIL,
+    HF_FAST_OPEN_NO_COOKIE,         /* the server's cookie is not known, and was asked for        */
+    HF_FAST_OPEN_DATA_NOT_ACKED,    /* the SYN,ACK left text of the SYN unacknowledged            */
+    HF_FAST_OPEN_SYN_RETRANSMITTED, /* so did one that came after the SYN had to be sent again    */
+};
+
 #define HF_INFO_NO_SSTHRESH 0x7fffffffu
 
 /* Segments are full or small ones as they were sent; a repeat counts again.  Fields marked * are
@@ -94,6 +117,17 @@ struct hf_info {
     uint16_t total_rto;   /* * retransmission timeouts ...                                       */
     uint16_t total_rto_recoveries; /* * ... in so many rows ...                                   */
     uint32_t total_rto_ms; /* * ... that took so long until something was acknowledged            */
+    uint32_t received_ce;  /* packets that came with CE (RFC 9768: r.cep, counted from 0)         */
+    /* Octets of text with ECT(1), ECT(0), CE, modulo 2^32: as the peer's options tell of ours,
+     * and as its own came; with Accurate ECN only. */
+    uint32_t delivered_e1_bytes, delivered_e0_bytes, delivered_ce_bytes;
+    uint32_t received_e1_bytes, received_e0_bytes, received_ce_bytes;
+    uint8_t ecn_mode;             /* enum hf_ecn_mode                                            */
+    uint8_t accecn_opt_seen;      /* enum hf_accecn_option                                       */
+    uint8_t accecn_fail_mode;     /* HF_ACCECN_*_FAIL_RECV                                       */
+    uint8_t fastopen_client_fail; /* * enum hf_fast_open_fail                                    */
+    uint32_t rehash; /* times the path was changed by another flow label (RFC 6437): none is,
+                        always 0                                                             */
 };
 
 /* HF_ERR_STALE_HANDLE; HF_ERR_UNSUPPORTED: a UDP socket. */

@@ -117,6 +117,7 @@ static void heard_of_ours(struct tcb *tcb, struct ecn *ecn, int codepoint)
 {
     tcb->modes |= codepoint > NOT_ECT ? M_NO_ECT : 0;
     ecn->syn_marked = codepoint == CE;
+    ecn->mangled |= codepoint > NOT_ECT;
 }
 
 /* 3.1.1, Table 2 (RFC9768-4), 3.1.3 (RFC9768-7: AE and ECE, reserved). */
@@ -355,6 +356,7 @@ static uint32_t take_option(struct ecn *ecn, const struct tcp_options *opt)
 {
     bool order1 = opt->present & OPT_ACCECN1;
     uint32_t marked = 0;
+    ecn->option_counts |= opt->n_accecn > 0;
     if (opt->n_accecn > 0) {
         add_24(order1 ? &ecn->s.e1b : &ecn->s.e0b, opt->accecn[0]);
     }

@@ -53,15 +53,22 @@ void tcp_owe_ack(struct tcp *tcp, struct tcb *tcb)
 
 /* MUST-8 and RFC 5961 10: what has no text cannot make us answer faster than this.
  * RFC5961-12, RFC5961-13, RFC5961-14, RFC5961-16 */
-void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb)
+bool tcp_challenge_allowed(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t limit_ms = tcp->b->policy.challenge_ack_ms;
     if ((tcb->flags & F_CHALLENGED) && tcp->now_ms - tcb->challenge_ms < limit_ms) {
-        return;
+        return false;
     }
     tcb->flags |= F_CHALLENGED;
     tcb->challenge_ms = tcp->now_ms;
-    tcp_owe(tcp, tcb, HF_OWES_ACK | HF_OWES_CHALLENGE);
+    return true;
+}
+
+void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcp_challenge_allowed(tcp, tcb)) {
+        tcp_owe(tcp, tcb, HF_OWES_ACK | HF_OWES_CHALLENGE);
+    }
 }
 
 /* The answer to a segment that is dropped: text or FIN show an honest peer, which needs its ACK.

@@ -22,6 +22,8 @@ struct ecn {
     uint8_t news : 1;               /* octets came since our last option                      */
     uint8_t test_ack : 1, test_text : 1; /* the next one has an option, to test the way       */
     uint8_t option_seen : 1, option_bad : 1;
+    uint8_t mangled : 1;               /* our SYN or SYN,ACK came as what it was not              */
+    uint8_t option_counts : 1;         /* one has told of a counter                               */
     uint8_t asked : 1, deaf : 1;       /* by our SYN; the peer's ACE means nothing             */
     uint8_t first_ack : 1;             /* the next pure ACK tells syn_mark                     */
     uint8_t syn_mark : 2;              /* codepoint of the peer's SYN or SYN,ACK               */

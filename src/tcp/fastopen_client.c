@@ -12,6 +12,7 @@
  * twice in a row is not tried again for a while (RFC7413-8, RFC7413-9).
  */
 #include "tcp/recovery.h"
+#include "tcp/stats.h"
 
 enum { WAYS = 4, LOSSES = 2, HOLD_MS = 60000, HOLD_SHIFT_MAX = 8, TCP_OPTIONS_MAX = 40 };
 
@@ -113,6 +114,9 @@ void tcp_fast_open_ask(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt
     bool old_kind = peer && (tcp->b->policy.fast_open & HF_FAST_OPEN_KIND_254) &&
                     (peer->len ? peer->old_kind : peer->try_old_kind);
     active_of(tcp, tcb)->fast |= FAST_CARRIED | (old_kind ? FAST_EXP : 0);
+    if (peer == NULL || peer->len == 0) {
+        tcp_stats(tcp, tcb)->fast_open_fail = HF_FAST_OPEN_NO_COOKIE;
+    }
     opt->present |= OPT_FASTOPEN | (old_kind ? OPT_FASTOPEN_EXP : 0);
     opt->fo_len = peer ? peer->len : 0;
     if (peer) {
@@ -173,6 +177,10 @@ void tcp_fast_open_answered(struct tcp *tcp, struct tcb *tcb, const struct segme
     learn(tcp, tcb, active->fast, seg);
     if ((active->fast & FAST_TEXT) && seq_eq(seg->ack, tcb->snd.nxt)) {
         tcb->modes |= M_FO_SYN_DATA;
+    } else if (active->fast & FAST_TEXT) {
+        bool again = tcb->flags & F_SYN_RESENT;
+        tcp_stats(tcp, tcb)->fast_open_fail =
+            again ? HF_FAST_OPEN_SYN_RETRANSMITTED : HF_FAST_OPEN_DATA_NOT_ACKED;
     }
 }
 

@@ -202,6 +202,22 @@ static bool echo_can_be(const struct tcp *tcp, const struct tcb *tcb, const stru
     return age_ms <= tcp->now_ms - active->unacked_since_ms;
 }
 
+/* Figure 9: an old connection is in the way of our SYN.  The reset ends it, and the SYN goes again
+ * a little behind, not an RTO later - within the limit of challenge ACKs: forged ACKs shall make no
+ * flood of SYNs. */
+static void reset_old_connection(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    enum { BEHIND_MS = 10 };
+    struct active *active = active_of(tcp, tcb);
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    tcp_reply_rst(tcp, &id, seg);
+    if (active && active->rto_at_ms && tcp_challenge_allowed(tcp, tcb)) {
+        active->timer = TIMER_SYN;
+        active->rto_at_ms = ms_after(tcp->now_ms, BEHIND_MS);
+    }
+}
+
 /* 3.10.7.3: SYN-SENT.  RFC5961-4 */
 enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
@@ -210,9 +226,7 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
                   seq_leq(seg->ack, tcb->snd.nxt) && echo_can_be(tcp, tcb, seg);
     if ((seg->ctl & ACK) && !ack_ok) {
         if (!(seg->ctl & RST)) {
-            struct conn_id id;
-            tcp_id(tcp, tcb, &id);
-            tcp_reply_rst(tcp, &id, seg);
+            reset_old_connection(tcp, tcb, seg);
         }
         /* */
         return HF_V_DROP_SYN_SENT_ACK;

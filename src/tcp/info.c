@@ -9,6 +9,7 @@
  *     BUSY    else
  */
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/stats.h"
 
 static uint32_t flight_of(const struct tcb *tcb)
@@ -178,9 +179,31 @@ static void from_stats(const struct tcp *tcp, const struct stats *stats, struct 
     info->dsack_dups = stats->dsack_dups;
     info->reord_seen = stats->reord_seen;
     info->rcv_ooopack = stats->rcv_ooopack;
+    info->fastopen_client_fail = stats->fast_open_fail;
     info->total_rto = stats->total_rto;
     info->total_rto_recoveries = stats->total_rto_recoveries;
     info->total_rto_ms = stats->total_rto_ms + (stats->rto_ms ? tcp->now_ms - stats->rto_ms : 0);
+}
+
+/* RFC 9768 3.2: counters begin at one, told are their differences. */
+static void from_ecn(struct tcp *tcp, const struct tcb *tcb, struct hf_info *info)
+{
+    const struct ecn *ecn = tcp_ecn_of(tcp, tcb);
+    if (ecn == NULL || !(tcb->modes & M_ACCURATE)) {
+        return;
+    }
+    info->delivered_e1_bytes = ecn->s.e1b - 1;
+    info->delivered_e0_bytes = ecn->s.e0b - 1;
+    info->delivered_ce_bytes = ecn->s.ceb;
+    info->received_e1_bytes = ecn->r.e1b - 1;
+    info->received_e0_bytes = ecn->r.e0b - 1;
+    info->received_ce_bytes = ecn->r.ceb;
+    info->accecn_opt_seen = ecn->option_bad      ? HF_ACCECN_FAIL_SEEN
+                            : ecn->option_counts ? HF_ACCECN_COUNTER_SEEN
+                            : ecn->option_seen   ? HF_ACCECN_EMPTY_SEEN
+                                                 : HF_ACCECN_NOT_SEEN;
+    info->accecn_fail_mode = (uint8_t)((ecn->deaf || ecn->mangled ? HF_ACCECN_ACE_FAIL_RECV : 0) |
+                                       (ecn->option_bad ? HF_ACCECN_OPT_FAIL_RECV : 0));
 }
 
 static uint8_t ca_state(const struct active *active)
@@ -265,9 +288,12 @@ void tcp_info(struct tcp *tcp, const struct tcb *tcb, struct hf_info *info)
         .segs_in = status.segs_in,
         .snd_wnd = tcb->snd.wnd,
         .rcv_wnd = tcb->rcv.wnd,
+        .received_ce = status.ce_received,
+        .ecn_mode = status.ecn,
     };
     measurements(tcp, tcb, info);
     from_stats(tcp, tcp_stats_seen(tcp, tcb), info);
+    from_ecn(tcp, tcb, info);
     const struct active *active = active_of(tcp, tcb);
     if (active) {
         from_active(tcp, tcb, active, info);

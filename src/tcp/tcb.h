@@ -265,6 +265,7 @@ struct stats {
     uint32_t wait_ms, reset_ms; /* no probe before; search_high is forgotten then        */
     uint8_t halving;            /* the search's first probe has failed                   */
     uint8_t rtt_timed;
+    uint8_t fast_open_fail; /* enum hf_fast_open_fail */
 };
 
 /* Where a sequence number lies in the send queue. */
@@ -280,8 +281,8 @@ enum { SACK_RECENT = 4 };
 enum recovery { RECOVERY_NONE, RECOVERY_CWR, RECOVERY_FAST, RECOVERY_RTO };
 
 /* What active->rto_at_ms is the deadline of, while active->persist is 0: RFC 8985 8 has one timer
- * for all three. */
-enum timer_kind { TIMER_RTO, TIMER_RACK, TIMER_TLP };
+ * for the first three.  TIMER_SYN: the SYN behind a reset (handshake.c). */
+enum timer_kind { TIMER_RTO, TIMER_RACK, TIMER_TLP, TIMER_SYN };
 
 /* How far RFC 5682 has come, by its steps, and what a loss probe will be. */
 enum frto { FRTO_OFF, FRTO_REPEATED, FRTO_NEW_TEXT };

@@ -292,6 +292,8 @@ bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg);
 void tcp_trim(struct tcb *tcb, struct segment *seg);
 /* Owes an ACK now; a challenge ACK within its limit, else nothing (RFC 5961 7). */
 void tcp_owe_ack(struct tcp *tcp, struct tcb *tcb);
+/* True, and it counts: the limit of challenge ACKs allows one more. */
+bool tcp_challenge_allowed(struct tcp *tcp, struct tcb *tcb);
 void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb);
 /* The answer to a segment that is dropped: an ACK if it has text or FIN, else a challenge ACK. */
 void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);

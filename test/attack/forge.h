@@ -3,7 +3,7 @@
 #ifndef ATTACK_FORGE_H
 #define ATTACK_FORGE_H
 
-#include "common/peer.h"
+#include "common/packets.h"
 
 static inline void forge(struct peer *p, const struct seg_spec *spec)
 {
@@ -21,13 +21,6 @@ static inline void forge(struct peer *p, const struct seg_spec *spec)
 
 #define forges(...) forge(PEER_HERE(p), &(struct seg_spec){.ctl = __VA_ARGS__})
 
-static inline struct hf_counters counters_of(struct peer *p)
-{
-    struct hf_counters counters = {.struct_size = sizeof counters};
-    hf_counters(p->stack, &counters);
-    return counters;
-}
-
 /* Whatever was done to it: text goes both ways. */
 static inline void lives(struct peer *p)
 {
@@ -42,7 +35,7 @@ static inline void lives(struct peer *p)
 }
 
 /* How many TCP segments the stack has sent since the last look; they are thrown away. */
-static inline uint32_t answers(struct peer *p)
+static inline uint32_t count_sent(struct peer *p)
 {
     uint32_t n = 0;
     for (struct seen *seen = peer_take(p, WIRE_PROTO_TCP); seen;

@@ -40,7 +40,7 @@ static void exact_reset_ends(struct peer *p, unsigned ctl)
         bool open = states[i] == HF_ESTABLISHED || states[i] == HF_CLOSE_WAIT;
         if (open) {
             writes(5000);
-            holds(answers(p) >= 3);
+            holds(count_sent(p) >= 3);
         }
         bool told = open || states[i] == HF_FIN_WAIT_1 || states[i] == HF_FIN_WAIT_2;
         sends(ctl, .seq = nxt, .ack = ctl & ACK ? ISS + 77777 : 0);
@@ -87,7 +87,7 @@ TEST(no_syn_ends_an_open_connection_whatever_its_number_and_what_comes_with_it)
         }
     for (int i = 0; i < 100; i++)
         forges(SYN, .seq = IRS + 9);
-    holds_equal(answers(p), 1);
+    holds_equal(count_sent(p), 1);
     lives(p);
 }
 
@@ -145,6 +145,25 @@ TEST(in_syn_sent_a_reset_that_acknowledges_the_syn_means_refused)
     sends(RST | ACK, .seq = ZERO, .ack = ISS + 1);
     expects_silence();
     expects_closed(HF_ERR_REFUSED);
+}
+
+/* BL-13: the SYN that goes again behind a reset is no lever. */
+TEST(forged_acks_in_syn_sent_make_no_flood_of_syns_and_end_no_attempt)
+{
+    opens();
+    expects(SYN);
+    uint32_t syns = 0;
+    for (int ms = 0; ms < 4000; ms += 12) {
+        forges(ACK, .seq = IRS, .ack = ISS + 500);
+        expects(RST, .seq = ISS + 500);
+        after(12);
+        syns += count_sent(p);
+    }
+    holds(syns <= 4000 / 500 + 2);
+    after(60000); /* as many SYNs as without them: 7, 15, 31, 63 s */
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    count_sent(p);
+    lives(p);
 }
 
 /* BL-08: MUST-11, RFC 5961 3.2 */
@@ -235,6 +254,7 @@ int main(void)
         V4(a_reset_at_the_end_of_text_that_is_held_is_challenged),
         BOTH(in_syn_sent_no_reset_counts_that_does_not_acknowledge_the_syn),
         V4(in_syn_sent_a_reset_that_acknowledges_the_syn_means_refused),
+        V4(forged_acks_in_syn_sent_make_no_flood_of_syns_and_end_no_attempt),
         BOTH(in_syn_received_of_a_passive_open_the_exact_reset_counts_with_or_without_ack),
         BOTH(in_syn_received_of_an_active_open_the_exact_reset_means_refused),
         BOTH(a_fin_with_an_ack_that_cannot_be_closes_nothing),

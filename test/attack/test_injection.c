@@ -29,7 +29,7 @@ TEST(forged_text_with_an_ack_that_cannot_be_is_not_delivered)
     holds_equal(status_of(unread_bytes), 0);
     for (int i = 0; i < 100; i++) /* without text they are answered within the limit */
         forges(ACK, .seq = IRS + 1, .ack = acks[i % 3]);
-    holds_equal(answers(p), 1);
+    holds_equal(count_sent(p), 1);
     lives(p);
 }
 
@@ -70,7 +70,7 @@ TEST(a_forged_window_of_nothing_that_is_not_exact_does_not_stop_the_sender)
     const int64_t forged[][2] = {{nxt - 1, una}, {nxt, una - 10}, {nxt + 500, una}};
     for (int i = 0; i < 3; i++) {
         forges(ACK, .seq = forged[i][0], .ack = forged[i][1], .wnd = ZERO);
-        answers(p);
+        count_sent(p);
         holds_equal(status_of(snd_wnd), wnd);
     }
     lives(p);
@@ -103,7 +103,7 @@ static void no_reduction(struct peer *p, uint32_t cwnd)
 static uint32_t five_in_flight(struct peer *p)
 {
     writes(5000);
-    holds_equal(answers(p), 5);
+    holds_equal(count_sent(p), 5);
     return status_of(cwnd);
 }
 
@@ -119,11 +119,11 @@ TEST(forged_acks_that_are_no_duplicates_shrink_no_window)
     cwnd = five_in_flight(p);
     for (int i = 0; i < 5; i++) /* outside the window */
         forges(ACK, .seq = IRS + 1 + 1000000000, .ack = ISS + 1);
-    answers(p);
+    count_sent(p);
     no_reduction(p, cwnd);
     for (int i = 0; i < 5; i++) { /* with text */
         sends(ACK, .ack = ISS + 1, .len = 10);
-        answers(p);
+        count_sent(p);
     }
     reads(50);
     no_reduction(p, cwnd);
@@ -167,10 +167,10 @@ TEST(forged_acks_with_old_timestamps_shrink_no_window)
     reads(10);
     uint32_t n = 0, cwnd = status_of(cwnd);
     writes(4000);
-    answers(p);
+    count_sent(p);
     for (int i = 0; i < 5; i++) {
         forges(ACK, .seq = IRS + 11, .ack = ISS + 1, .tsval = 500);
-        n += answers(p);
+        n += count_sent(p);
     }
     holds(n <= 1);
     no_reduction(p, cwnd);
@@ -194,7 +194,7 @@ TEST(a_timestamp_of_text_ahead_of_rcv_nxt_poisons_nothing)
 {
     timestamps_begin(p);
     forges(ACK, .seq = IRS + 511, .ack = ISS + 21, .len = 10, .tsval = far_ahead(p));
-    answers(p);
+    count_sent(p);
     lives(p);
     lives(p);
 }
@@ -205,7 +205,7 @@ TEST(a_timestamp_of_a_segment_with_an_ack_that_cannot_be_poisons_nothing)
     timestamps_begin(p);
     forges(ACK, .seq = IRS + 11, .ack = ISS + 5000, .len = 10, .tsval = far_ahead(p));
     forges(ACK, .seq = IRS + 11, .ack = ISS + 21 - (INT64_C(1) << 30), .tsval = far_ahead(p));
-    answers(p);
+    count_sent(p);
     lives(p);
     lives(p);
 }

@@ -286,6 +286,7 @@ static void accept_all(struct net *net, int who)
         if (flow) {
             memcpy(&flow->remote_port, out.at + sizeof handle, sizeof flow->remote_port);
             flow->open = true;
+            flow->keep = side->keep;
         }
     }
 }

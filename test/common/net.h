@@ -74,6 +74,7 @@ struct net_side {
     hf_handle listener;
     struct net_flow flow[NET_FLOWS];
     uint64_t answer; /* octets that accepted connections send           */
+    bool keep;       /* ... and are not closed when all is sent         */
     /* Recording. */
     struct net_op *ops;
     uint32_t n_ops, ops_room;

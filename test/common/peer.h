@@ -229,6 +229,7 @@ int peer_teardown(void **state);
 #define holds(condition) peer_holds(PEER_HERE(p), condition, #condition)
 #define holds_equal(got, want) peer_holds_equal(PEER_HERE(p), (int64_t)(got), (int64_t)(want), #got)
 #define status_of(member) (peer_status(p).member)
+#define info_of(member) (peer_info(p, p->c->handle).member)
 
 void peer_start(struct peer *p);
 void peer_sends(struct peer *p, const struct seg_spec *spec);
@@ -289,5 +290,13 @@ char *peer_option_text(const uint8_t *header, uint32_t header_len, char *text, s
 void peer_icmp_error(struct peer *p, const uint8_t from[16], uint8_t type, uint8_t code,
                      uint32_t rest, int64_t seq);
 void peer_events(struct peer *p);
+
+/* hf_info of a handle; info_of(member): of the current connection. */
+static inline struct hf_info peer_info(struct peer *p, hf_handle handle)
+{
+    struct hf_info info = {.struct_size = sizeof info};
+    calls(hf_info(p->stack, &p->env, handle, &info));
+    return info;
+}
 
 #endif

@@ -1,6 +1,7 @@
 """Each bug of test/seeded/ still applies to the library as it is, under a whole header."""
 # ctest: plain native
 
+import csv
 import os
 import pathlib
 import sys
@@ -10,7 +11,12 @@ sys.dont_write_bytecode = True
 import seeded_patch  # noqa: E402
 
 
-def faults(path):
+def attack_rows():
+    with open(seeded_patch.ROOT / "doc/attacks.csv", encoding="utf-8", newline="") as file:
+        return {row["id"] for row in csv.DictReader(file)}
+
+
+def faults(path, attacks):
     try:
         patch = seeded_patch.read(path)
     except seeded_patch.BadPatch as why:
@@ -23,11 +29,15 @@ def faults(path):
         folder, _, name = test.partition(".")
         if not (seeded_patch.ROOT / "test" / folder / (name + ".c")).exists():
             yield f"{path.name}: Caught-by: there is no test {test}"
+    for row in patch.rows:
+        if row not in attacks:
+            yield f"{path.name}: Rows: doc/attacks.csv has no {row}"
 
 
 def main():
     patches = sorted(seeded_patch.FOLDER.glob("*.patch"))
-    found = [fault for path in patches for fault in faults(path)]
+    attacks = attack_rows()
+    found = [fault for path in patches for fault in faults(path, attacks)]
     print("\n".join(found))
     print(f"{len(patches)} patches, {len(found)} faults")
     return 1 if found or not patches else 0

@@ -152,6 +152,12 @@ TEST(octets_are_told_by_codepoint_where_they_have_moved)
     expects(ACK | ACE(6), .accecn = 172, .n_accecn = 2, .counts = {101, 50});
     sends(ACK | PSH | ACE(5), .len = 7, .ip_ecn = CODEPOINT(ECT1));
     expects(ACK | ACE(6), .accecn = 172, .n_accecn = 3, .counts = {101, 50, 8});
+    holds_equal(info_of(ecn_mode), HF_ECN_ACCURATE);
+    holds_equal(info_of(received_ce), 1);
+    holds_equal(info_of(received_e0_bytes), 100);
+    holds_equal(info_of(received_ce_bytes), 50);
+    holds_equal(info_of(received_e1_bytes), 7);
+    holds_equal(info_of(accecn_opt_seen), HF_ACCECN_NOT_SEEN);
     on(1);
     open_with(p, ACE(2), NOT_ECT);
     expects(ACK | ACE(2));
@@ -238,8 +244,14 @@ TEST(with_an_option_the_octets_decide)
     holds_equal(status_of(ce_delivered), 1);
     on(1);
     sends_ten(p);
-    sends(ACK | ACE(6), .ack = SEGMENT(11), .accecn = 172, .n_accecn = 2, .counts = {1011, 9000});
+    sends(ACK | ACE(6), .ack = SEGMENT(11), .accecn = 174, .n_accecn = 3,
+          .counts = {3, 9000, 1009});
     holds_equal(status_of(ce_delivered), 9);
+    holds_equal(info_of(delivered_e1_bytes), 2);
+    holds_equal(info_of(delivered_ce_bytes), 9000);
+    holds_equal(info_of(delivered_e0_bytes), 1008);
+    holds_equal(info_of(accecn_opt_seen), HF_ACCECN_COUNTER_SEEN);
+    holds_equal(info_of(accecn_fail_mode), 0);
 }
 
 /* [3.2.3.2.4] */
@@ -248,6 +260,8 @@ TEST(an_option_that_begins_with_nought_is_not_believed)
     sends_ten(p);
     sends(ACK | ACE(6), .ack = SEGMENT(11), .accecn = 172, .n_accecn = 2, .counts = {0, 1000});
     holds_equal(status_of(ce_delivered), 9);
+    holds_equal(info_of(accecn_opt_seen), HF_ACCECN_FAIL_SEEN);
+    holds_equal(info_of(accecn_fail_mode), HF_ACCECN_OPT_FAIL_RECV);
 }
 
 /* An ACK overtaken by a later one would read as seven more. */

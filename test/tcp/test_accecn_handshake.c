@@ -292,6 +292,7 @@ TEST(a_server_learns_from_the_first_ack)
         writes(1000);
         bool ect = ace != 0 && ace != 3 && ace != 4 && ace != 6;
         expects(ACK | PSH | ACE(5), .len = 1000, .ip_ecn = CODEPOINT(ect ? ECT0 : NOT_ECT));
+        holds_equal(info_of(accecn_fail_mode), ect ? 0 : HF_ACCECN_ACE_FAIL_RECV);
         uint32_t before = status_of(cwnd);
         holds_equal(before, ace == 6 ? 1000 : 10000); /* CE: as if it had been lost */
         sends(ACK | ACE(ace == 6 ? 6 : 5));           /* no mark since */

@@ -75,10 +75,12 @@ TEST(without_a_cookie_the_syn_asks_for_one_and_carries_no_text)
     expects(ACK, .seq = ISS + 1, .ack = IRS + 1, .len = 500);
     expects_event(HF_CONNECTED);
     holds_equal(status_of(fast_open), 0);
+    holds_equal(info_of(fastopen_client_fail), HF_FAST_OPEN_NO_COOKIE);
     on(1);
     opens_fast(p, HF_FAST_OPEN_OFF); /* who does not ask for it */
     queues(p, 500);
     expects(SYN, .seq = ISS, .options = PLAIN);
+    holds_equal(info_of(fastopen_client_fail), HF_FAST_OPEN_NO_FAIL);
 }
 
 /* RFC7413-5, RFC7413-23 */
@@ -100,9 +102,8 @@ TEST(with_a_cookie_the_syn_carries_text)
     expects_event(HF_CONNECTED);
     sends(ACK, .ack = ISS + 5001, .len = 10);
     expects_after(38, 43, ACK, .seq = ISS + 5001, .ack = IRS + 11);
-    struct hf_info info = {.struct_size = sizeof info};
-    calls(hf_info(p->stack, &p->env, p->c->handle, &info));
-    holds_equal(info.delivered, 4); /* the SYN with its text, and three segments */
+    holds_equal(info_of(delivered), 4); /* the SYN with its text, and three segments */
+    holds_equal(info_of(fastopen_client_fail), HF_FAST_OPEN_NO_FAIL);
     reads(10);
 }
 
@@ -116,6 +117,7 @@ TEST(text_that_the_syn_ack_leaves_goes_again_at_once)
     expects_silence();
     holds_equal(status_of(fast_open), 0);
     holds_equal(status_of(cwnd) / 1460, 10); /* nothing says that it was lost */
+    holds_equal(info_of(fastopen_client_fail), HF_FAST_OPEN_DATA_NOT_ACKED);
     sends(ACK, .ack = ISS + 1001);
     on(1);
     begins_with(p, 18);
@@ -146,6 +148,7 @@ TEST(a_syn_that_is_sent_again_has_neither_option_nor_text)
     expects_after(950, 1050, SYN, .seq = ISS, .options = PLAIN);
     sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true);
     expects(PSH | ACK, .seq = ISS + 1, .ack = IRS + 1, .len = 1000);
+    holds_equal(info_of(fastopen_client_fail), HF_FAST_OPEN_SYN_RETRANSMITTED);
     sends(ACK, .ack = ISS + 1001);
     on(1); /* the same of one that asks; a cookie that comes late is kept */
     calls(hf_fast_open_forget(p->stack, &p->env));

@@ -6,15 +6,6 @@
 
 enum { MSS = 1460 };
 
-static struct hf_info info_of(struct peer *p, hf_handle handle)
-{
-    struct hf_info info = {.struct_size = sizeof info};
-    calls(hf_info(p->stack, &p->env, handle, &info));
-    return info;
-}
-
-#define info(member) (info_of(p, p->c->handle).member)
-
 static void with_all(struct peer *p)
 {
     p->with.sackok = true;
@@ -43,37 +34,37 @@ TEST(an_attempt_to_open)
 {
     opens();
     expects(SYN);
-    holds_equal(info(state), HF_SYN_SENT);
-    holds_equal(info(unacked), 1);
-    holds_equal(info(segs_out), 1);
-    holds_equal(info(segs_in), 0);
-    holds_equal(info(delivered), 0);
-    holds_equal(info(rtt_us), 0);
-    holds_equal(info(rto_us), 1000000);
-    holds_equal(info(snd_ssthresh), HF_INFO_NO_SSTHRESH);
+    holds_equal(info_of(state), HF_SYN_SENT);
+    holds_equal(info_of(unacked), 1);
+    holds_equal(info_of(segs_out), 1);
+    holds_equal(info_of(segs_in), 0);
+    holds_equal(info_of(delivered), 0);
+    holds_equal(info_of(rtt_us), 0);
+    holds_equal(info_of(rto_us), 1000000);
+    holds_equal(info_of(snd_ssthresh), HF_INFO_NO_SSTHRESH);
     after(1000);
     expects(SYN);
-    holds_equal(info(retransmits), 1);
-    holds_equal(info(backoff), 1);
-    holds_equal(info(rto_us), 2000000);
-    holds_equal(info(total_retrans), 1);
-    holds_equal(info(total_rto), 1);
-    holds_equal(info(total_rto_recoveries), 1);
+    holds_equal(info_of(retransmits), 1);
+    holds_equal(info_of(backoff), 1);
+    holds_equal(info_of(rto_us), 2000000);
+    holds_equal(info_of(total_retrans), 1);
+    holds_equal(info_of(total_rto), 1);
+    holds_equal(info_of(total_rto_recoveries), 1);
     after(500);
-    holds_equal(info(total_rto_ms), 500);
+    holds_equal(info_of(total_rto_ms), 500);
     sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = MSS);
     expects(ACK);
     after(1000);
-    holds_equal(info(total_rto_ms), 500);
-    holds_equal(info(retransmits), 0);
-    holds_equal(info(state), HF_ESTABLISHED);
-    holds_equal(info(delivered), 1);
+    holds_equal(info_of(total_rto_ms), 500);
+    holds_equal(info_of(retransmits), 0);
+    holds_equal(info_of(state), HF_ESTABLISHED);
+    holds_equal(info_of(delivered), 1);
 }
 
 TEST(what_was_agreed_upon)
 {
     with_all(p);
-    struct hf_info i = info_of(p, p->c->handle);
+    struct hf_info i = peer_info(p, p->c->handle);
     holds_equal(i.options, HF_INFO_TIMESTAMPS | HF_INFO_SACK | HF_INFO_WSCALE);
     holds_equal(i.snd_wscale, 7);
     holds_equal(i.rcv_wscale, 8);
@@ -95,10 +86,10 @@ TEST(what_was_agreed_upon)
 TEST(a_peer_that_agreed_to_nothing)
 {
     establish_active();
-    holds_equal(info(options), 0);
-    holds_equal(info(snd_wscale), 0);
-    holds_equal(info(rcv_wscale), 0);
-    holds_equal(info(snd_mss), MSS);
+    holds_equal(info_of(options), 0);
+    holds_equal(info_of(snd_wscale), 0);
+    holds_equal(info_of(rcv_wscale), 0);
+    holds_equal(info_of(snd_mss), MSS);
 }
 
 TEST(text_on_its_way_and_text_that_waits)
@@ -107,21 +98,21 @@ TEST(text_on_its_way_and_text_that_waits)
     after(100);
     writes(12 * MSS + 100);
     peer_forget(p);
-    holds_equal(info(unacked), 10);
-    holds_equal(info(notsent_bytes), 2 * MSS + 100);
-    holds_equal(info(data_segs_out), 10);
-    holds_equal(info(segs_out), 12);
-    holds_equal(info(bytes_sent), 10 * MSS);
-    holds_equal(info(bytes_acked), 0);
-    holds_equal(info(last_data_sent_ms), 0);
+    holds_equal(info_of(unacked), 10);
+    holds_equal(info_of(notsent_bytes), 2 * MSS + 100);
+    holds_equal(info_of(data_segs_out), 10);
+    holds_equal(info_of(segs_out), 12);
+    holds_equal(info_of(bytes_sent), 10 * MSS);
+    holds_equal(info_of(bytes_acked), 0);
+    holds_equal(info_of(last_data_sent_ms), 0);
     after(1);
-    holds_equal(info(last_data_sent_ms), 1);
+    holds_equal(info_of(last_data_sent_ms), 1);
     sends(ACK, .ack = ISS + 1 + 3 * MSS);
-    holds_equal(info(bytes_acked), 3 * MSS);
-    holds_equal(info(delivered), 4); /* the SYN, too */
-    holds_equal(info(last_ack_recv_ms), 0);
+    holds_equal(info_of(bytes_acked), 3 * MSS);
+    holds_equal(info_of(delivered), 4); /* the SYN, too */
+    holds_equal(info_of(last_ack_recv_ms), 0);
     after(5);
-    holds_equal(info(last_ack_recv_ms), 5);
+    holds_equal(info_of(last_ack_recv_ms), 5);
 }
 
 TEST(round_trips)
@@ -132,40 +123,40 @@ TEST(round_trips)
     after(80);
     sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = MSS, .sackok = true);
     expects(ACK);
-    holds_equal(info(rtt_us), 80000);
-    holds_equal(info(rttvar_us), 40000);
-    holds_equal(info(min_rtt_us), 80000);
-    holds_equal(info(rto_us), 80000 + 200000);
+    holds_equal(info_of(rtt_us), 80000);
+    holds_equal(info_of(rttvar_us), 40000);
+    holds_equal(info_of(min_rtt_us), 80000);
+    holds_equal(info_of(rto_us), 80000 + 200000);
     writes(MSS);
     expects(ACK, .len = MSS);
     after(64);
     sends(ACK, .ack = ISS + 1 + MSS);
-    holds_equal(info(rtt_us), 78000);
-    holds_equal(info(min_rtt_us), 64000);
+    holds_equal(info_of(rtt_us), 78000);
+    holds_equal(info_of(min_rtt_us), 64000);
 }
 
 TEST(text_that_comes)
 {
     with_sack(p);
     after(300);
-    holds_equal(info(last_data_recv_ms), 300);
+    holds_equal(info_of(last_data_recv_ms), 300);
     sends(ACK, .len = 1000);
-    holds_equal(info(last_data_recv_ms), 0);
-    holds_equal(info(bytes_received), 1000);
-    holds_equal(info(data_segs_in), 1);
-    holds_equal(info(rcv_ooopack), 0);
-    holds_equal(info(segs_in), 2);
-    uint32_t wnd = info(rcv_wnd);
+    holds_equal(info_of(last_data_recv_ms), 0);
+    holds_equal(info_of(bytes_received), 1000);
+    holds_equal(info_of(data_segs_in), 1);
+    holds_equal(info_of(rcv_ooopack), 0);
+    holds_equal(info_of(segs_in), 2);
+    uint32_t wnd = info_of(rcv_wnd);
     sends(ACK, .seq = IRS + 1 + 2000, .len = 500);
-    holds_equal(info(rcv_ooopack), 1);
-    holds_equal(info(data_segs_in), 2);
-    holds_equal(info(bytes_received), 1000);
+    holds_equal(info_of(rcv_ooopack), 1);
+    holds_equal(info_of(data_segs_in), 2);
+    holds_equal(info_of(bytes_received), 1000);
     holds_equal(wnd, status_of(rcv_wnd));
     sends(ACK, .seq = IRS + 1001, .len = 1000);
-    holds_equal(info(bytes_received), 2500);
-    holds_equal(info(rcv_mss), MSS);
+    holds_equal(info_of(bytes_received), 2500);
+    holds_equal(info_of(rcv_mss), MSS);
     after(15);
-    holds_equal(info(last_data_recv_ms), 15);
+    holds_equal(info_of(last_data_recv_ms), 15);
 }
 
 TEST(super_segments_count_as_what_they_are_cut_into)
@@ -174,11 +165,11 @@ TEST(super_segments_count_as_what_they_are_cut_into)
     with_sack(p);
     writes(8 * MSS);
     peer_forget(p);
-    holds_equal(info(data_segs_out), 8);
-    holds_equal(info(segs_out), 10);
+    holds_equal(info_of(data_segs_out), 8);
+    holds_equal(info_of(segs_out), 10);
     sends(ACK, .len = 4 * MSS, .gso = MSS);
-    holds_equal(info(data_segs_in), 4);
-    holds_equal(info(segs_in), 5);
+    holds_equal(info_of(data_segs_in), 4);
+    holds_equal(info_of(segs_in), 5);
 }
 
 static void sends_ten_and_loses_the_first(struct peer *p)
@@ -193,32 +184,32 @@ static void sends_ten_and_loses_the_first(struct peer *p)
 TEST(loss_is_seen_coming_found_and_repaired)
 {
     sends_ten_and_loses_the_first(p);
-    holds_equal(info(ca_state), HF_CA_DISORDER);
-    holds_equal(info(sacked), 1);
-    holds_equal(info(lost), 0);
-    holds_equal(info(delivered), 2);
+    holds_equal(info_of(ca_state), HF_CA_DISORDER);
+    holds_equal(info_of(sacked), 1);
+    holds_equal(info_of(lost), 0);
+    holds_equal(info_of(delivered), 2);
     sends(ACK, .ack = ISS + 1, .sack = {{ISS + 1 + MSS, ISS + 1 + 4 * MSS}});
-    holds_equal(info(ca_state), HF_CA_RECOVERY);
-    holds_equal(info(sacked), 3);
-    holds_equal(info(lost), 1);
-    holds_equal(info(unacked), 10);
-    holds(info(snd_ssthresh) < 10);
+    holds_equal(info_of(ca_state), HF_CA_RECOVERY);
+    holds_equal(info_of(sacked), 3);
+    holds_equal(info_of(lost), 1);
+    holds_equal(info_of(unacked), 10);
+    holds(info_of(snd_ssthresh) < 10);
     peer_forget(p);
-    holds_equal(info(retrans), 1);
-    holds_equal(info(total_retrans), 1);
-    holds_equal(info(bytes_retrans), MSS);
-    holds_equal(info(bytes_sent), 11 * MSS);
-    holds_equal(info(data_segs_out), 11);
+    holds_equal(info_of(retrans), 1);
+    holds_equal(info_of(total_retrans), 1);
+    holds_equal(info_of(bytes_retrans), MSS);
+    holds_equal(info_of(bytes_sent), 11 * MSS);
+    holds_equal(info_of(data_segs_out), 11);
     after(50);
     sends(ACK, .ack = ISS + 1 + 10 * MSS);
-    holds_equal(info(ca_state), HF_CA_OPEN);
-    holds_equal(info(delivered), 11);
-    holds_equal(info(unacked), 0);
-    holds_equal(info(sacked), 0);
-    holds_equal(info(lost), 0);
-    holds_equal(info(retrans), 0);
-    holds_equal(info(bytes_retrans), MSS);
-    holds_equal(info(total_rto), 0);
+    holds_equal(info_of(ca_state), HF_CA_OPEN);
+    holds_equal(info_of(delivered), 11);
+    holds_equal(info_of(unacked), 0);
+    holds_equal(info_of(sacked), 0);
+    holds_equal(info_of(lost), 0);
+    holds_equal(info_of(retrans), 0);
+    holds_equal(info_of(bytes_retrans), MSS);
+    holds_equal(info_of(total_rto), 0);
 }
 
 TEST(without_sack_duplicates_stand_for_what_arrived)
@@ -228,10 +219,10 @@ TEST(without_sack_duplicates_stand_for_what_arrived)
     peer_forget(p);
     sends(ACK, .ack = ISS + 1);
     sends(ACK, .ack = ISS + 1);
-    holds_equal(info(sacked), 2);
-    holds_equal(info(ca_state), HF_CA_DISORDER);
+    holds_equal(info_of(sacked), 2);
+    holds_equal(info_of(ca_state), HF_CA_DISORDER);
     sends(ACK, .ack = ISS + 1);
-    holds_equal(info(ca_state), HF_CA_RECOVERY);
+    holds_equal(info_of(ca_state), HF_CA_RECOVERY);
 }
 
 TEST(a_timeout)
@@ -240,27 +231,27 @@ TEST(a_timeout)
     establish_active();
     writes(2 * MSS);
     peer_forget(p);
-    while (info(retransmits) == 0) {
+    while (info_of(retransmits) == 0) {
         after(1);
     }
-    holds_equal(info(ca_state), HF_CA_LOSS);
-    holds_equal(info(snd_cwnd), 1);
-    holds_equal(info(total_rto), 1);
-    uint32_t rto = info(rto_us);
-    while (info(retransmits) == 1) {
+    holds_equal(info_of(ca_state), HF_CA_LOSS);
+    holds_equal(info_of(snd_cwnd), 1);
+    holds_equal(info_of(total_rto), 1);
+    uint32_t rto = info_of(rto_us);
+    while (info_of(retransmits) == 1) {
         after(1);
     }
-    holds_equal(info(backoff), 2);
-    holds_equal(info(rto_us), 2 * rto);
-    holds_equal(info(total_rto), 2);
-    holds_equal(info(total_rto_recoveries), 1);
+    holds_equal(info_of(backoff), 2);
+    holds_equal(info_of(rto_us), 2 * rto);
+    holds_equal(info_of(total_rto), 2);
+    holds_equal(info_of(total_rto_recoveries), 1);
     after(10);
     peer_forget(p);
     sends(ACK, .ack = ISS + 1 + 2 * MSS);
-    holds_equal(info(retransmits), 0);
-    holds_equal(info(ca_state), HF_CA_OPEN);
-    holds_equal(info(total_rto_ms), rto / 1000 + 10);
-    holds_equal(info(bytes_retrans), 2 * MSS);
+    holds_equal(info_of(retransmits), 0);
+    holds_equal(info_of(ca_state), HF_CA_OPEN);
+    holds_equal(info_of(total_rto_ms), rto / 1000 + 10);
+    holds_equal(info_of(bytes_retrans), 2 * MSS);
 }
 
 TEST(what_was_overtaken)
@@ -270,12 +261,12 @@ TEST(what_was_overtaken)
     peer_forget(p);
     after(50);
     sends(ACK, .ack = ISS + 1, .sack = {{ISS + 1 + 4 * MSS, ISS + 1 + 5 * MSS}});
-    holds_equal(info(reord_seen), 0);
+    holds_equal(info_of(reord_seen), 0);
     sends(ACK, .ack = ISS + 1 + MSS, .sack = {{ISS + 1 + 4 * MSS, ISS + 1 + 5 * MSS}});
-    holds_equal(info(reord_seen), 1);
-    holds_equal(info(reordering), 5);
+    holds_equal(info_of(reord_seen), 1);
+    holds_equal(info_of(reordering), 5);
     sends(ACK, .ack = ISS + 1 + 10 * MSS);
-    holds_equal(info(reordering), 5); /* also when it is idle */
+    holds_equal(info_of(reordering), 5); /* also when it is idle */
 }
 
 TEST(duplicates_that_the_peer_reports)
@@ -284,11 +275,11 @@ TEST(duplicates_that_the_peer_reports)
     sends(ACK, .ack = ISS + 1, .sack = {{ISS + 1 + MSS, ISS + 1 + 4 * MSS}});
     peer_forget(p);
     sends(ACK, .ack = ISS + 1 + 10 * MSS);
-    holds_equal(info(dsack_dups), 0);
+    holds_equal(info_of(dsack_dups), 0);
     writes(MSS);
     peer_forget(p);
     sends(ACK, .ack = ISS + 1 + 11 * MSS, .sack = {{ISS + 1, ISS + 1 + MSS}});
-    holds_equal(info(dsack_dups), 1);
+    holds_equal(info_of(dsack_dups), 1);
 }
 
 TEST(the_peers_window_limits_the_sender)
@@ -298,19 +289,19 @@ TEST(the_peers_window_limits_the_sender)
     establish_active();
     writes(3 * MSS);
     peer_forget(p);
-    holds_equal(info(rwnd_limited_us), 0);
+    holds_equal(info_of(rwnd_limited_us), 0);
     after(100);
-    holds_equal(info(rwnd_limited_us), 100000);
-    holds_equal(info(busy_us), 100000);
+    holds_equal(info_of(rwnd_limited_us), 100000);
+    holds_equal(info_of(busy_us), 100000);
     sends(ACK, .ack = ISS + 1 + 2 * MSS, .wnd = 10 * MSS);
     peer_forget(p);
     after(30);
-    holds_equal(info(rwnd_limited_us), 100000);
-    holds_equal(info(busy_us), 130000);
+    holds_equal(info_of(rwnd_limited_us), 100000);
+    holds_equal(info_of(busy_us), 130000);
     sends(ACK, .ack = ISS + 1 + 3 * MSS, .wnd = 10 * MSS);
     after(1000);
-    holds_equal(info(busy_us), 130000);
-    holds_equal(info(sndbuf_limited_us), 0);
+    holds_equal(info_of(busy_us), 130000);
+    holds_equal(info_of(sndbuf_limited_us), 0);
 }
 
 TEST(the_congestion_window_is_not_the_peers)
@@ -319,8 +310,8 @@ TEST(the_congestion_window_is_not_the_peers)
     writes(20 * MSS);
     peer_forget(p);
     after(10);
-    holds_equal(info(rwnd_limited_us), 0);
-    holds_equal(info(busy_us), 10000);
+    holds_equal(info_of(rwnd_limited_us), 0);
+    holds_equal(info_of(busy_us), 10000);
 }
 
 TEST(the_send_buffer_limits_the_sender)
@@ -331,17 +322,17 @@ TEST(the_send_buffer_limits_the_sender)
     writes(4 * MSS);
     peer_forget(p);
     after(10);
-    holds_equal(info(sndbuf_limited_us), 0); /* nobody wants to send more */
+    holds_equal(info_of(sndbuf_limited_us), 0); /* nobody wants to send more */
     refuses(HF_ERR_WOULD_BLOCK, hf_send(p->stack, &p->env, p->c->handle, "", 1, 0));
     sends(ACK, .ack = ISS + 1 + 10); /* too little room for HF_WRITABLE */
     after(20);
-    holds_equal(info(sndbuf_limited_us), 20000);
-    holds_equal(info(busy_us), 30000);
+    holds_equal(info_of(sndbuf_limited_us), 20000);
+    holds_equal(info_of(busy_us), 30000);
     sends(ACK, .ack = ISS + 1 + 4 * MSS);
     after(50);
-    holds_equal(info(sndbuf_limited_us), 20000);
-    holds_equal(info(busy_us), 30000);
-    holds_equal(info(rwnd_limited_us), 0);
+    holds_equal(info_of(sndbuf_limited_us), 20000);
+    holds_equal(info_of(busy_us), 30000);
+    holds_equal(info_of(rwnd_limited_us), 0);
 }
 
 TEST(a_closed_window_is_probed)
@@ -352,17 +343,17 @@ TEST(a_closed_window_is_probed)
     sends(ACK, .ack = ISS + 1 + MSS, .wnd = ZERO);
     writes(MSS);
     expects_silence();
-    while (info(probes) == 0) {
+    while (info_of(probes) == 0) {
         after(1);
     }
-    holds_equal(info(retransmits), 0);
-    holds_equal(info(backoff), 1);
-    holds_equal(info(unacked), 0);
-    holds_equal(info(notsent_bytes), MSS);
-    holds_equal(info(snd_wnd), 0);
+    holds_equal(info_of(retransmits), 0);
+    holds_equal(info_of(backoff), 1);
+    holds_equal(info_of(unacked), 0);
+    holds_equal(info_of(notsent_bytes), MSS);
+    holds_equal(info_of(snd_wnd), 0);
     peer_forget(p);
     sends(ACK, .ack = ISS + 1 + MSS, .wnd = ZERO);
-    holds_equal(info(probes), 0);
+    holds_equal(info_of(probes), 0);
 }
 
 TEST(the_rate_at_which_text_arrives)
@@ -375,10 +366,10 @@ TEST(the_rate_at_which_text_arrives)
         sends(ACK, .ack = ISS + (int64_t)(status_of(snd_nxt) - p->c->iss));
     }
     peer_forget(p);
-    uint64_t cwnd = info(snd_cwnd);
-    holds(info(delivery_rate) >= (cwnd - 10) * MSS * 10 / 2);
-    holds(info(delivery_rate) <= cwnd * MSS * 10);
-    holds_equal(info(delivery_rate_app_limited), false);
+    uint64_t cwnd = info_of(snd_cwnd);
+    holds(info_of(delivery_rate) >= (cwnd - 10) * MSS * 10 / 2);
+    holds(info_of(delivery_rate) <= cwnd * MSS * 10);
+    holds_equal(info_of(delivery_rate_app_limited), false);
     while (status_of(queued_bytes)) {
         after(100);
         sends(ACK, .ack = ISS + (int64_t)(status_of(snd_nxt) - p->c->iss));
@@ -390,7 +381,7 @@ TEST(the_rate_at_which_text_arrives)
         after(100);
         sends(ACK, .ack = ISS + (int64_t)(status_of(snd_nxt) - p->c->iss));
     }
-    holds_equal(info(delivery_rate_app_limited), true);
+    holds_equal(info_of(delivery_rate_app_limited), true);
 }
 
 TEST(a_round_trip_as_the_receiver_sees_it)
@@ -402,15 +393,15 @@ TEST(a_round_trip_as_the_receiver_sees_it)
         reads(MSS - 12);
         after(100);
     }
-    holds(info(rcv_rtt_us) > 1000);
-    holds(info(rcv_rtt_us) <= 100000);
+    holds(info_of(rcv_rtt_us) > 1000);
+    holds(info_of(rcv_rtt_us) <= 100000);
     for (int i = 0; i < 4; i++) {
         sends(ACK, .len = 20 * (MSS - 12), .gso = MSS - 12);
         peer_forget(p);
         reads(20 * (MSS - 12));
         after(100);
     }
-    holds_equal(info(rcv_space), 20 * (MSS - 12));
+    holds_equal(info_of(rcv_space), 20 * (MSS - 12));
 }
 
 /* 2^32 microseconds later the clock of round trips is where it was. */
@@ -423,7 +414,7 @@ TEST(a_pause_is_no_round_trip)
         reads(20 * MSS);
         after(100);
     }
-    uint32_t rtt = info(rcv_rtt_us);
+    uint32_t rtt = info_of(rcv_rtt_us);
     holds(rtt >= 100000);
     after(4294967);
     for (int i = 0; i < 20; i++) {
@@ -432,7 +423,7 @@ TEST(a_pause_is_no_round_trip)
         reads(20 * MSS);
         after(100);
     }
-    holds(info(rcv_rtt_us) >= 100000);
+    holds(info_of(rcv_rtt_us) >= 100000);
 }
 
 TEST(rates_of_pacing)
@@ -443,23 +434,23 @@ TEST(rates_of_pacing)
     after(100);
     sends(ACK, .ack = ISS + 1 + MSS);
     sets(HF_MAX_PACING_RATE, 50000);
-    holds_equal(info(max_pacing_rate), 50000);
-    holds_equal(info(pacing_rate), 50000);
+    holds_equal(info_of(max_pacing_rate), 50000);
+    holds_equal(info_of(pacing_rate), 50000);
 }
 
 TEST(a_listener_tells_of_its_queue)
 {
     listens();
-    struct hf_info i = info_of(p, p->listener);
+    struct hf_info i = peer_info(p, p->listener);
     holds_equal(i.state, HF_LISTEN);
     holds_equal(i.unacked, 0);
     holds_equal(i.sacked, 8);
     sends(SYN, .seq = IRS, .mss = MSS);
     expects(SYN | ACK);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
-    holds_equal(info_of(p, p->listener).unacked, 1);
+    holds_equal(peer_info(p, p->listener).unacked, 1);
     accepts();
-    holds_equal(info_of(p, p->listener).unacked, 0);
+    holds_equal(peer_info(p, p->listener).unacked, 0);
 }
 
 TEST(handles_of_other_kinds_are_refused_and_short_structs_are_filled_as_far_as_they_go)
@@ -486,12 +477,12 @@ TEST(without_a_record_counters_are_zero_and_the_rest_is_told)
     writes(2 * MSS);
     peer_forget(p);
     after(100);
-    holds_equal(info(data_segs_out), 0);
-    holds_equal(info(busy_us), 0);
-    holds_equal(info(unacked), 2);
-    holds_equal(info(bytes_sent), 2 * MSS);
+    holds_equal(info_of(data_segs_out), 0);
+    holds_equal(info_of(busy_us), 0);
+    holds_equal(info_of(unacked), 2);
+    holds_equal(info_of(bytes_sent), 2 * MSS);
     sends(ACK, .ack = ISS + 1 + 2 * MSS);
-    holds_equal(info(bytes_acked), 2 * MSS);
+    holds_equal(info_of(bytes_acked), 2 * MSS);
 }
 
 /* RFC8985-6: as old as its measurement, not as the connection. */
@@ -509,7 +500,7 @@ TEST(the_least_round_trip_is_of_the_last_five_minutes)
         expects(ACK, .len = 10);
         after(samples[i].rtt_ms);
         sends(ACK);
-        holds_equal(info(min_rtt_us), samples[i].least_ms * 1000);
+        holds_equal(info_of(min_rtt_us), samples[i].least_ms * 1000);
     }
 }
 
@@ -517,9 +508,9 @@ TEST(the_least_round_trip_is_of_the_last_five_minutes)
 TEST(text_that_echoes_a_stamp_of_this_millisecond_took_at_most_one)
 {
     with_all(p);
-    holds_equal(info(rcv_rtt_us), 0);
+    holds_equal(info_of(rcv_rtt_us), 0);
     sends(ACK, .len = MSS - 12);
-    holds_equal(info(rcv_rtt_us), 1000);
+    holds_equal(info_of(rcv_rtt_us), 1000);
     peer_forget(p);
 }
 
