@@ -236,7 +236,7 @@ static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     tcp_accecn_opens(tcp, tcb, seg);
     tcb->snd.wnd = seg->wnd;
-    tcb->snd.wl1 = seg->seq;
+    tcb->snd.wl1 = seq_min(seg->seq, tcb->rcv.nxt); /* what fills a gap before it counts too */
     tcb->snd.wl2 = seg->ack;
     if ((tcb->flags & (F_PASSIVE | F_UNACCEPTED)) == F_PASSIVE) { /* was held */
         struct conn_id id;

@@ -436,6 +436,22 @@ TEST(a_listener_on_one_address_goes_before_one_on_any_and_a_range_of_ports_works
     expects(RST | ACK);
 }
 
+/* The state machine's row: WL1 is RCV.NXT then, not the later SEG.SEQ.  X-11 */
+TEST(a_third_segment_ahead_of_a_gap_does_not_keep_out_the_windows_of_what_fills_it)
+{
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 100, .wnd = 3000);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    accepts();
+    expects_state(HF_ESTABLISHED);
+    holds_equal(status_of(snd_wnd), 3000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 50, .wnd = 1000);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 51);
+    holds_equal(status_of(snd_wnd), 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +464,7 @@ int main(void)
         V4(an_ack_that_does_not_fit_is_reset_and_the_half_open_connection_stays),
         V4(a_syn_ack_never_completes_a_passive_open),
         V4(an_inexact_reset_does_not_withdraw_a_half_open_connection),
+        BOTH(a_third_segment_ahead_of_a_gap_does_not_keep_out_the_windows_of_what_fills_it),
         BOTH(the_third_segment_may_carry_text_and_fin),
         V4(text_on_a_syn_is_left_to_be_sent_again),
         V4(a_syn_with_fin_is_taken_as_a_syn_unless_the_policy_drops_it),
