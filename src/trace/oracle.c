@@ -237,24 +237,56 @@ static struct watched *remember(struct hf_oracle *o, const struct hf_trace *r, u
 
 /* What a record leaves behind ------------------------------------------------------------------ */
 
+/* A new connection: what was known of the one before is kept, of its numbers alone. */
+static void begin(struct judging *j, struct watched *w)
+{
+    const struct hf_trace *r = j->r;
+    w->m = (struct model){0};
+    w->begun_ns = r->time_ns;
+    bool first = r->state_before <= HF_LISTEN || r->verdict == HF_V_TIME_WAIT_REUSED;
+    w->m.facts = first ? KNOWS_START : 0;
+    if (r->state_before == HF_LISTEN || r->state_before == HF_TIME_WAIT) {
+        w->m.facts |= PASSIVE;
+    }
+    if (r->verdict == HF_V_COOKIE_ACCEPTED) {
+        w->m.facts |= COOKIE;
+        w->m.may_ack = 1;
+    }
+    if (r->kind == HF_TRACE_CALL && r->cause == HF_CALL_OPEN_ACTIVE) {
+        w->syn.seen = 0;
+        w->m.may_syn = 1;
+    }
+    if (r->kind == HF_TRACE_CALL && r->cause == HF_CALL_ANSWER && w->syn.seen) {
+        w->m.may_syn = 1;
+        w->m.facts |= KNOWS_RECENT;
+        w->m.ts_recent = w->syn.ts_val;
+        w->m.last_ack = w->syn.seq + 1;
+        w->m.heard_ns = r->time_ns;
+    }
+}
+
+static void end(struct judging *j, struct watched *w)
+{
+    w->handle = 0;
+    w->ended_ns = j->r->time_ns;
+    w->old_iss = w->m.iss;
+    w->old_facts = w->m.facts;
+}
+
 static void set_state(struct judging *j, struct watched *w, uint8_t state)
 {
     struct hf_oracle *o = j->oracle;
     bool was_open = w->state != HF_CLOSED;
     bool is_open = state != HF_CLOSED;
-    if (was_open != is_open) {
-        if (is_open) {
-            leave_closed(o, w);
-            o->followed++;
-            o->connections++;
-            w->facts = 0;
-            w->begun_ns = j->r->time_ns;
-        } else {
-            enter_closed(o, w);
-            o->followed--;
-            w->facts = 0;
-            w->handle = 0;
-        }
+    if (!was_open && is_open) {
+        leave_closed(o, w);
+        o->followed++;
+        o->connections++;
+        begin(j, w);
+    } else if (was_open && !is_open) {
+        enter_closed(o, w);
+        o->followed--;
+        end(j, w);
     }
     if (state == HF_TIME_WAIT && w->state != HF_TIME_WAIT) {
         w->wait_ns = j->r->time_ns;
@@ -284,36 +316,34 @@ static void learn(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     if (r->kind == HF_TRACE_OUT && !has_numbers(r)) {
-        return; /* an answer: it changes nothing */
+        oracle_learn(j); /* an answer: it changes no state */
+        return;
     }
-    if (r->verdict == HF_V_TIME_WAIT_REUSED) { /* the old one stays until the new one is open */
+    bool other = r->verdict == HF_V_TIME_WAIT_REUSED; /* the numbers are the old one's */
+    if (other) {                                      /* which stays until the new one is open */
+        const struct watched *old = j->w;
         j->w = remember(j->oracle, r, hash_of(r));
         if (j->w == NULL) {
             return;
         }
+        j->w->ended_ns = r->time_ns;
+        j->w->old_iss = old->m.nxt;
+        j->w->old_facts = old->m.facts;
     }
     struct watched *w = j->w;
     bool compact_back = r->state_after == HF_LISTEN;
     bool opens = w->state < HF_ESTABLISHED && r->state_after >= HF_ESTABLISHED;
     set_state(j, w, compact_back ? HF_CLOSED : r->state_after);
+    oracle_learn_syn(j);
     if (w->state == HF_CLOSED) {
         return;
     }
     if (opens) {
         end_the_other(j);
     }
-    if (r->state_before == HF_LISTEN || r->state_before == HF_TIME_WAIT) {
-        w->facts |= PASSIVE;
-    }
-    bool other = r->verdict == HF_V_TIME_WAIT_REUSED; /* the numbers are the old one's */
-    w->handle = r->handle && !other ? r->handle : w->handle;
-    if (has_numbers(r) && !other) {
-        w->facts |= KNOWS_NUMBERS;
-        w->iss = r->iss;
-        w->irs = r->irs;
-        w->una = r->snd_una;
-        w->nxt = r->snd_nxt;
-        w->rcv_nxt = r->rcv_nxt;
+    if (!other) {
+        w->handle = r->handle ? r->handle : w->handle;
+        oracle_learn(j);
     }
 }
 
@@ -363,8 +393,20 @@ static void judge_connection(struct judging *j)
         o->unknown++;
         return;
     }
+    oracle_judge_due(j);
     oracle_judge_state(j);
+    bool found = j->w->state == r->state_before; /* else the model is another connection's */
     switch (r->kind) {
+    case HF_TRACE_IN:
+        if (r->state_before <= HF_SYN_SENT) {
+            oracle_judge_opening(j);
+        } else if (found) {
+            oracle_judge_in(j);
+        }
+        break;
+    case HF_TRACE_OUT:
+        oracle_judge_out(j);
+        break;
     case HF_TRACE_CALL:
         oracle_judge_call(j);
         break;

@@ -3,6 +3,11 @@
  *
  *     oracle.c          which connection a record is about; the table
  *     oracle_states.c   Figure 5, user calls, timers                 (RFC 9293 3.10.1-6, 3.10.8)
+ *     oracle_opening.c  a segment in CLOSED, LISTEN, SYN-SENT        (3.10.7.1-3)
+ *     oracle_in.c       a segment in all other states                (3.10.7.4)
+ *     oracle_out.c      what a segment that leaves may hold          (3.7, 3.8)
+ *     oracle_answers.c  ACKs and resets: each has its cause, and is there in time
+ *     oracle_learn.c    the model after the record
  */
 #ifndef TRACE_ORACLE_H
 #define TRACE_ORACLE_H
@@ -13,28 +18,98 @@
 
 enum { MS = 1000000, LATE_MS = 2 }; /* LATE_MS: the stack counts in ticks of a millisecond */
 
-/* What is known of a connection: bits of watched.facts. */
+/* What is known of a connection: bits of model.facts. */
 enum {
-    KNOWS_NUMBERS = 1u << 0, /* SND and RCV variables                                 */
-    PASSIVE = 1u << 1,       /* it began with the peer's SYN                          */
-    RELEASED = 1u << 2,      /* no application holds it                               */
-    CLOSE_CALLED = 1u << 3,  /* the application has said CLOSE                        */
-    MAY_VANISH = 1u << 4,    /* the next record may find it gone: it cannot tell why  */
+    KNOWS_NUMBERS = 1u << 0, /* SND and RCV variables                                     */
+    KNOWS_START = 1u << 1,   /* it was watched from its first segment on                  */
+    KNOWS_OPTIONS = 1u << 2, /* both SYNs were seen: what was agreed is known             */
+    KNOWS_RECENT = 1u << 3,  /* TS.Recent                                                 */
+    KNOWS_STAMP = 1u << 4,   /* ts_sent                                                   */
+    KNOWS_EDGE = 1u << 5,    /* rcv_edge                                                  */
+    KNOWS_ISS = 1u << 6,     /* iss alone, from a SYN,ACK                                 */
+    PASSIVE = 1u << 8,       /* it began with the peer's SYN                              */
+    RELEASED = 1u << 9,      /* no application holds it                                   */
+    CLOSE_CALLED = 1u << 10, /* the application has said CLOSE                            */
+    MAY_VANISH = 1u << 11,   /* the next record may find it gone: it cannot tell why      */
+    FIN_SENT = 1u << 12,     /* our_fin                                                   */
+    FIN_SEEN = 1u << 13,     /* peer_fin: acceptable, perhaps ahead of a gap              */
+    FIN_TAKEN = 1u << 14,    /* RCV.NXT is behind it                                      */
+    MAY_REPEAT = 1u << 15,   /* something says that what is in flight may be lost         */
+    COOKIE = 1u << 16,       /* a SYN cookie: its numbers follow rules of their own       */
+    UNTIDY = 1u << 17,       /* duplicates, SACK or losses in this flight                 */
+    SYN_TEXT = 1u << 18,     /* our SYN carried text (RFC 7413)                           */
+    MAY_RESET = 1u << 19,    /* a timer has ended it, with a reset where that is due      */
+    MAY_PROBE = 1u << 20,    /* a timer asks for a probe                                  */
 };
 
-/* A connection as the oracle has it: after its last record. */
+enum { HELD_MAX = 4, RESETS_MAX = 4 };
+
+/* A reset that is due. */
+struct reset {
+    uint32_t seq, ack;
+    uint32_t with_ack;
+};
+
+/* One incarnation of a connection: what the records up to now make of it. */
+struct model {
+    uint32_t facts;
+    uint32_t iss, irs, una, nxt, wnd, wl1, wl2, rcv_nxt, rcv_wnd;
+    uint32_t rcv_edge;               /* the furthest right edge that was promised              */
+    uint32_t snd_edge;               /* the furthest right edge that the peer promised         */
+    uint32_t max_wnd;                /* MAX.SND.WND                                            */
+    uint32_t last_ack;               /* Last.ACK.sent                                          */
+    uint32_t ts_recent, ts_sent;     /* TS.Recent; the newest TSval that was sent              */
+    uint32_t our_fin, peer_fin;      /* their sequence numbers                                 */
+    uint32_t held[HELD_MAX][2];      /* text ahead of RCV.NXT that may be held, ascending      */
+    uint32_t n_held;                 /*                                                        */
+    uint32_t queued, unread;         /* octets                                                 */
+    uint32_t rto_ms, srtt_us;        /*                                                        */
+    uint32_t timeouts;               /* in a row, without progress                             */
+    uint32_t unacked_text, full;     /* octets not acknowledged; the largest segment           */
+    uint32_t may_ack, may_challenge; /* ACKs that something asks for                          */
+    uint32_t may_syn;                /* SYNs, or SYN,ACKs                                      */
+    uint32_t ts_first;               /* TSval of our first SYN                                 */
+    uint32_t full_sent;              /* the largest segment that was sent                      */
+    uint64_t acked;                  /* numbers acknowledged since ISS                         */
+    int64_t challenge_ns;            /* when the last challenge ACK went, 0: never             */
+    int64_t ack_due_ns;              /* when an ACK must be out, 0: none is due                */
+    int64_t stamp_ns;                /* when ts_sent went */
+    int64_t heard_ns;                /* the last acceptable segment                            */
+    int64_t flight_ns;               /* since when the retransmission timer can run            */
+    uint8_t offered;                 /* HF_OPT_* of our SYN                                    */
+    uint8_t our_scale;               /*                                                        */
+    uint16_t our_ecn;                /* HF_ECE | HF_CWR | HF_AE of our SYN                     */
+};
+
+/* The peer's SYN as it was taken last. */
+struct peer_syn {
+    uint32_t seq, ts_val, wnd;
+    uint16_t mss, ctl;
+    uint8_t options;
+    uint8_t seen;
+};
+
+/* A pair of sockets as the oracle has it: after its last record. */
 struct watched {
     uint8_t local[16], remote[16];
     uint16_t lport, rport;
     uint8_t state; /* enum hf_state */
     uint8_t used;
-    uint32_t facts;
-    uint32_t next;         /* in its chain, or of those that are free            */
-    uint32_t newer, older; /* among those that are closed, which may be forgotten */
-    uint64_t handle;       /* 0: none, or none any more                          */
-    int64_t begun_ns;      /* when it was first seen                             */
-    int64_t wait_ns;       /* TIME-WAIT: since when it waits                     */
-    uint32_t iss, irs, una, nxt, rcv_nxt;
+    uint32_t next;            /* in its chain, or of those that are free            */
+    uint32_t newer, older;    /* among those that are closed, which may be forgotten */
+    uint64_t handle;          /* 0: none, or none any more                          */
+    int64_t begun_ns;         /* when it was first seen                             */
+    int64_t wait_ns;          /* TIME-WAIT: since when it waits                     */
+    int64_t ended_ns;         /* when the one before ended, 0: none is known        */
+    uint32_t old_iss;         /* of the one before                                  */
+    uint32_t old_nxt, old_ts; /*                                                 */
+    uint32_t old_facts;
+    uint32_t n_resets;    /* that are due                                       */
+    uint32_t resets_lost; /* more were than can be remembered                */
+    struct reset resets[RESETS_MAX];
+    int64_t reset_due_ns; /* when the first of them must be out              */
+    struct peer_syn syn;
+    struct model m;
 };
 
 struct hf_oracle {
@@ -57,6 +132,7 @@ struct judging {
     const struct hf_trace *r;
     struct watched *w; /* NULL: not followed, and not to be      */
     struct hf_violation *violation;
+    bool gap; /* text was held ahead of RCV.NXT before this segment */
     bool broken;
 };
 
@@ -75,6 +151,25 @@ static inline bool has_numbers(const struct hf_trace *r)
 /* oracle.c: the record breaks a rule; the first that is said counts. */
 __attribute__((format(printf, 3, 4))) void oracle_broken(struct judging *j, enum hf_rule rule,
                                                          const char *format, ...);
+
+/* oracle_learn.c: the model after the record. */
+void oracle_learn_syn(struct judging *j);
+void oracle_learn(struct judging *j);
+/* Text [left, right) may be held; returns the end of what follows RCV.NXT without a gap. */
+uint32_t oracle_hold(struct model *m, uint32_t left, uint32_t right);
+
+/* oracle_in.c, oracle_opening.c, oracle_out.c, oracle_answers.c */
+void oracle_judge_in(struct judging *j);
+void oracle_judge_opening(struct judging *j);
+void oracle_judge_out(struct judging *j);
+void oracle_judge_due(struct judging *j);
+void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool with_ack);
+/* The reset that answers the record's segment (3.10.7.1). */
+void oracle_expect_answer(struct judging *j);
+void oracle_judge_reset(struct judging *j);
+/* A segment without text, and the ACK of any. */
+void oracle_judge_bare_ack(struct judging *j);
+void oracle_ack_goes(struct judging *j);
 
 /* oracle_states.c */
 void oracle_judge_state(struct judging *j);

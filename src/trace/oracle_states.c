@@ -96,10 +96,10 @@ static bool is_drawn(const struct hf_trace *r)
 static bool may_be_gone(const struct judging *j)
 {
     const struct watched *w = j->w;
-    bool unaccepted = (w->facts & PASSIVE) && j->oracle->listener_closed_ns >= w->begun_ns;
+    bool unaccepted = (w->m.facts & PASSIVE) && j->oracle->listener_closed_ns >= w->begun_ns;
     bool cookie = w->state == HF_SYN_RECEIVED && j->r->verdict == HF_V_COOKIE_ACCEPTED;
     bool icmp = j->oracle->icmp_taken && j->oracle->policy.icmp_hard_abort;
-    return w->state == HF_SYN_SENT || unaccepted || cookie || icmp || (w->facts & MAY_VANISH);
+    return w->state == HF_SYN_SENT || unaccepted || cookie || icmp || (w->m.facts & MAY_VANISH);
 }
 
 void oracle_judge_state(struct judging *j)
@@ -122,14 +122,146 @@ void oracle_judge_state(struct judging *j)
     }
 }
 
+/* Calls ---------------------------------------------------------------------------------------- */
+
+/* 3.10.5: a reset where the peer could still be sending. */
+static bool resets_peer(uint8_t state)
+{
+    return state >= HF_SYN_RECEIVED && state <= HF_CLOSE_WAIT;
+}
+
+static void judge_send(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    const struct model *m = &j->w->m;
+    uint32_t may = OPENING | TO(HF_ESTABLISHED) | TO(HF_CLOSE_WAIT);
+    if (!(may & TO(r->state_before)) || (m->facts & CLOSE_CALLED)) {
+        oracle_broken(j, HF_RULE_CALL, "SEND of %u octets in %s", r->text_bytes,
+                      hf_state_name(r->state_before));
+    }
+    if ((m->facts & KNOWS_NUMBERS) && r->queued_bytes != m->queued + r->text_bytes) {
+        oracle_broken(j, HF_RULE_STREAM, "%u octets queued, %u before, SEND took %u",
+                      r->queued_bytes, m->queued, r->text_bytes);
+    }
+}
+
+static void judge_receive(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    const struct model *m = &j->w->m;
+    if ((m->facts & KNOWS_NUMBERS) && r->unread_bytes != m->unread - r->text_bytes) {
+        oracle_broken(j, HF_RULE_STREAM, "%u octets unread, %u before, RECEIVE took %u",
+                      r->unread_bytes, m->unread, r->text_bytes);
+    }
+}
+
+/* CLOSE, ABORT, RELEASE. */
+static void judge_end(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    struct model *m = &j->w->m;
+    bool aborts = r->cause != HF_CALL_CLOSE && r->state_after == HF_CLOSED;
+    if (r->cause == HF_CALL_ABORT && r->error == HF_OK && r->state_after != HF_CLOSED) {
+        oracle_broken(j, HF_RULE_CALL, "ABORT leaves it %s", hf_state_name(r->state_after));
+    }
+    if (aborts && resets_peer(r->state_before) && (m->facts & KNOWS_NUMBERS)) {
+        oracle_expect_reset(j, m->nxt, m->rcv_nxt, true);
+    }
+    if (r->error == HF_OK && !aborts) {
+        m->facts |= CLOSE_CALLED | (r->cause == HF_CALL_RELEASE ? RELEASED : 0);
+    }
+}
+
 void oracle_judge_call(struct judging *j)
 {
     const struct hf_trace *r = j->r;
-    if (r->cause == HF_CAUSE_NONE || r->cause > HF_CALL_ANSWER) {
+    struct model *m = &j->w->m;
+    switch (r->cause) {
+    case HF_CALL_SEND:
+        judge_send(j);
+        break;
+    case HF_CALL_RECEIVE:
+        judge_receive(j);
+        break;
+    case HF_CALL_CLOSE:
+    case HF_CALL_ABORT:
+    case HF_CALL_RELEASE:
+        judge_end(j);
+        break;
+    case HF_CALL_ANSWER:
+        if (r->state_after == HF_CLOSED && j->w->syn.seen) { /* a reset, or an ICMP error */
+            j->w->resets_lost = 1;
+        }
+        break;
+    case HF_CALL_OPEN_ACTIVE:
+    case HF_CALL_OPEN_PASSIVE:
+        break;
+    default:
         oracle_broken(j, HF_RULE_CALL, "%s is no call", hf_cause_name(r->cause));
+        break;
     }
-    if (r->cause == HF_CALL_ABORT && r->error == HF_OK && r->state_after != HF_CLOSED) {
-        oracle_broken(j, HF_RULE_CALL, "ABORT leaves it %s", hf_state_name(r->state_after));
+    if (r->state_before != HF_CLOSED && has_numbers(r) && (m->facts & KNOWS_NUMBERS) &&
+        r->state_after != HF_CLOSED && (r->rcv_nxt != m->rcv_nxt || r->snd_una != m->una)) {
+        oracle_broken(j, HF_RULE_CALL, "%s: SND.UNA %u -> %u, RCV.NXT %u -> %u",
+                      hf_cause_name(r->cause), m->una, r->snd_una, m->rcv_nxt, r->rcv_nxt);
+    }
+}
+
+/* Timers --------------------------------------------------------------------------------------- */
+
+/* RFC 6298 5.1-5.6: not before its time, and each time doubled. */
+static void judge_retransmission(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    const struct model *m = &j->w->m;
+    const struct hf_policy *policy = &j->oracle->policy;
+    if (!(m->facts & KNOWS_START) || m->rto_ms == 0 || m->una == m->nxt) {
+        return;
+    }
+    int64_t waited_ms = (r->time_ns - m->flight_ns) / MS;
+    if (waited_ms + LATE_MS < m->rto_ms) {
+        oracle_broken(j, HF_RULE_RTO_EARLY, "after %lld ms, RTO is %u ms", (long long)waited_ms,
+                      m->rto_ms);
+    }
+    uint64_t doubled = 2 * (uint64_t)m->rto_ms;
+    uint64_t least = doubled < policy->rto_max_ms ? doubled : policy->rto_max_ms;
+    if (r->state_after != HF_CLOSED && r->rto_ms < least) {
+        oracle_broken(j, HF_RULE_BACK_OFF, "RTO %u ms after %u ms", r->rto_ms, m->rto_ms);
+    }
+    bool data = r->state_before >= HF_ESTABLISHED && m->una != m->iss;
+    uint32_t retries = r->handle ? policy->data_retries : policy->orphan_retries;
+    if (r->state_after == HF_CLOSED && data && m->timeouts < retries) {
+        oracle_broken(j, HF_RULE_GIVES_UP, "after %u timeouts", m->timeouts);
+    }
+}
+
+static void note_timer(struct judging *j)
+{
+    struct model *m = &j->w->m;
+    switch (j->r->cause) {
+    case HF_TIMER_RTO:
+    case HF_TIMER_SYN_ACK:
+        m->may_syn = 1;
+        m->timeouts++;
+        m->flight_ns = j->r->time_ns;
+        m->facts |= UNTIDY | MAY_REPEAT;
+        break;
+    case HF_TIMER_PERSIST:
+    case HF_TIMER_KEEPALIVE:
+        m->timeouts++;
+        m->facts |= MAY_PROBE;
+        break;
+    case HF_TIMER_RACK:
+    case HF_TIMER_TLP:
+        m->facts |= UNTIDY | MAY_REPEAT;
+        break;
+    default:
+        break;
+    }
+    bool resets = j->r->cause == HF_TIMER_KEEPALIVE || j->r->cause == HF_TIMER_LINGER ||
+                  j->r->cause == HF_TIMER_PERSIST;
+    if (resets && j->r->state_after == HF_CLOSED) {
+        m->facts |= MAY_RESET; /* none for the user timeout and R2: 3.10.8 asks for none */
     }
 }
 
@@ -143,8 +275,14 @@ void oracle_judge_timer(struct judging *j)
     }
     if (r->cause == HF_TIMER_TIME_WAIT && w->state == HF_TIME_WAIT) {
         int64_t waited_ms = (r->time_ns - w->wait_ns) / MS;
-        if (waited_ms + LATE_MS < 2 * (int64_t)j->oracle->policy.msl_ms) {
+        int64_t two_msl_ms = 2 * (int64_t)j->oracle->policy.msl_ms;
+        if (waited_ms + LATE_MS < two_msl_ms ||
+            r->time_ns - w->wait_ns > (two_msl_ms + 1000) * MS + j->oracle->late_ns) {
             oracle_broken(j, HF_RULE_TWO_MSL, "it ends after %lld ms", (long long)waited_ms);
         }
     }
+    if (r->cause == HF_TIMER_RTO) {
+        judge_retransmission(j);
+    }
+    note_timer(j);
 }

@@ -1,0 +1,163 @@
+/* oracle_answers.c - every ACK and reset has a cause, at most one for each segment, and is there in
+ * time: RFC 9293 sections 3.5.2, 3.8.6.3, 3.10.7, RFC 5961 section 7.
+ */
+#include "trace/oracle.h"
+
+/* Resets --------------------------------------------------------------------------------------- */
+
+void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool with_ack)
+{
+    struct watched *w = j->w;
+    if (w->n_resets == RESETS_MAX) {
+        w->resets_lost = 1;
+        return;
+    }
+    w->resets[w->n_resets++] = (struct reset){seq, ack, with_ack};
+    if (w->reset_due_ns == 0) {
+        w->reset_due_ns = j->r->time_ns;
+    }
+}
+
+void oracle_expect_answer(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    if (r->ctl & HF_RST) {
+        return;
+    }
+    if (r->ctl & HF_ACK) {
+        oracle_expect_reset(j, r->ack, 0, false);
+    } else {
+        oracle_expect_reset(j, 0, r->seq + r->len, true);
+    }
+}
+
+static bool take_reset(struct watched *w, const struct hf_trace *r)
+{
+    bool with_ack = r->ctl & HF_ACK;
+    for (uint32_t i = 0; i < w->n_resets; i++) {
+        const struct reset *due = &w->resets[i];
+        if (due->with_ack == with_ack && due->seq == r->seq && (!with_ack || due->ack == r->ack)) {
+            w->n_resets--;
+            memmove(&w->resets[i], &w->resets[i + 1], (w->n_resets - i) * sizeof w->resets[0]);
+            w->reset_due_ns = w->n_resets ? w->reset_due_ns : 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The listener of a connection that nobody has accepted is closed, or a timer ended it. */
+static bool resets_itself(const struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    const struct watched *w = j->w;
+    const struct model *m = &w->m;
+    bool unaccepted = (m->facts & PASSIVE) && j->oracle->listener_closed_ns >= w->begun_ns;
+    return (unaccepted || (m->facts & MAY_RESET)) && (r->ctl & HF_ACK) && r->seq == m->nxt &&
+           r->ack == m->rcv_nxt;
+}
+
+void oracle_judge_reset(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    struct watched *w = j->w;
+    bool bare = r->len == 0 && !(r->ctl & (HF_SYN | HF_FIN | HF_URG)) && r->n_sack == 0;
+    if (!bare || r->wnd != 0) {
+        oracle_broken(j, HF_RULE_RESET_FORM, "ctl %03x, %u octets, window %u", r->ctl, r->len,
+                      r->wnd);
+    }
+    if (r->handle != 0 || has_numbers(r)) {
+        oracle_broken(j, HF_RULE_RESET_FORM, "the connection is still there");
+    }
+    if (!take_reset(w, r) && !resets_itself(j) && !w->resets_lost && w->begun_ns) {
+        oracle_broken(j, HF_RULE_RESET_CAUSE, "seq %u ack %u, %u others are due (seq %u ack %u)",
+                      r->seq, r->ack, w->n_resets, w->resets[0].seq, w->resets[0].ack);
+    }
+}
+
+/* ACKs ------------------------------------------------------------------------------------------*/
+
+static bool moves_window(const struct model *m, const struct hf_trace *r)
+{
+    return (m->facts & KNOWS_EDGE) && ahead(r->ack + r->wnd, m->rcv_edge) > 0;
+}
+
+/* RFC 5961 7: what has neither text nor FIN earns one ACK in a time. */
+static void judge_challenge(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    struct model *m = &j->w->m;
+    int64_t coarse_ms = r->handle ? 1 : 64; /* a small record counts in larger ticks */
+    int64_t limit_ns = ((int64_t)j->oracle->policy.challenge_ack_ms - coarse_ms) * MS;
+    if (m->challenge_ns && r->time_ns - m->challenge_ns < limit_ns) {
+        oracle_broken(j, HF_RULE_CHALLENGE, "%lld ms after the last one",
+                      (long long)(r->time_ns - m->challenge_ns) / MS);
+    }
+    m->challenge_ns = r->time_ns;
+}
+
+/* What this segment acknowledges is no longer asked for. */
+static void ack_has_gone(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    struct model *m = &j->w->m;
+    bool sack = (m->facts & KNOWS_OPTIONS) && (m->offered & j->w->syn.options & HF_OPT_SACK_OK);
+    bool one_for_all = sack && has_numbers(r); /* small records answer each segment */
+    m->may_ack = one_for_all ? 0 : m->may_ack - (m->may_ack != 0);
+    m->may_challenge = m->may_ack ? m->may_challenge : 0;
+    m->ack_due_ns = 0;
+    m->unacked_text = 0;
+}
+
+void oracle_judge_bare_ack(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    struct model *m = &j->w->m;
+    if (r->marks & HF_MARK_PROBE) {
+        if (!(m->facts & MAY_PROBE) && (m->facts & KNOWS_START)) {
+            oracle_broken(j, HF_RULE_ACK_CAUSE, "a probe that no timer asks for");
+        }
+        m->facts &= ~(uint32_t)MAY_PROBE;
+        return;
+    }
+    if (m->may_ack == 0 && m->may_challenge != 0) {
+        judge_challenge(j);
+    } else if (m->may_ack == 0 && !moves_window(m, r) && (m->facts & KNOWS_START)) {
+        oracle_broken(j, HF_RULE_ACK_CAUSE, "an ACK that nothing asks for");
+    }
+}
+
+void oracle_ack_goes(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    if (r->len == 0) {
+        oracle_judge_bare_ack(j);
+    }
+    ack_has_gone(j);
+}
+
+/* In time --------------------------------------------------------------------------------------*/
+
+void oracle_judge_due(struct judging *j)
+{
+    struct watched *w = j->w;
+    struct model *m = &w->m;
+    int64_t now = j->r->time_ns;
+    int64_t late_ns = j->oracle->late_ns;
+    if (m->ack_due_ns && now > m->ack_due_ns + late_ns) {
+        if (w->state != HF_CLOSED) {
+            oracle_broken(j, HF_RULE_ACK_TIME, "none since it was due, %lld ms",
+                          (long long)(now - m->ack_due_ns) / MS);
+        }
+        m->ack_due_ns = 0;
+    }
+    if (w->n_resets && now > w->reset_due_ns + late_ns) {
+        if (!w->resets_lost) {
+            oracle_broken(j, HF_RULE_RESET_TIME, "none since it was due, %lld ms (seq %u ack %u)",
+                          (long long)(now - w->reset_due_ns) / MS, w->resets[0].seq,
+                          w->resets[0].ack);
+        }
+        w->n_resets = 0;
+        w->reset_due_ns = 0;
+    }
+}
