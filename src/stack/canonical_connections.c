@@ -334,7 +334,9 @@ static void put_tcb(struct canon *c, uint32_t idx)
     canon_number(c, tcb->events, 2);
     canon_number(c, tcb->last_snd_ms != 0, 1);
     canon_age(c, tcb->last_snd_ms != 0 ? tcb->last_snd_ms : c->st->tcp.now_ms, policy->rto_max_ms);
-    canon_age(c, tcb->flags & F_TS ? tally->last_ack_ms : c->st->tcp.now_ms, INT32_MAX);
+    bool fresh = (tcb->flags & F_TS) && !tcp_stamp_is_stale(&c->st->tcp, tally);
+    canon_number(c, fresh, 1);
+    canon_age(c, fresh ? tally->last_ack_ms : c->st->tcp.now_ms, INT32_MAX);
     canon_number(c, tcb->snd_mss, 2);
     canon_number(c, tcb->peer_mss, 2);
     canon_number(c, tcb->pmtu, 2);

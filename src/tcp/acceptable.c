@@ -82,13 +82,28 @@ void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
     }
 }
 
-/* RFC 7323 5.3 R1, 5.5: after 24 idle days TS.Recent says nothing.  RFC7323-36, RFC7323-47,
- * RFC7323-53 */
-bool tcp_paws_rejects(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+void tcp_heard(struct tcp *tcp, const struct tcb *tcb)
+{
+    struct tally *tally = tally_of(tcp, tcb);
+    tally->last_ack_ms = tcp->now_ms;
+    tally->heard_wraps = tcp->now_wraps & 15;
+}
+
+/* RFC 7323 5.5: after 24 idle days TS.Recent says nothing.  now_ms alone comes round every 49 days,
+ * with heard_wraps every two years.  RFC7323-47, RFC7323-53 */
+bool tcp_stamp_is_stale(const struct tcp *tcp, const struct tally *tally)
 {
     const uint32_t days24_ms = 24u * 24 * 3600 * 1000;
+    uint32_t borrow = tcp->now_ms < tally->last_ack_ms;
+    uint32_t wraps = (tcp->now_wraps - tally->heard_wraps - borrow) & 15;
+    return wraps != 0 || tcp->now_ms - tally->last_ack_ms > days24_ms;
+}
+
+/* RFC 7323 5.3 R1.  RFC7323-36 */
+bool tcp_paws_rejects(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
     return (int32_t)(seg->opt.ts_val - tcb->ts_recent) < 0 &&
-           tcp->now_ms - tally_of(tcp, tcb)->last_ack_ms <= days24_ms;
+           !tcp_stamp_is_stale(tcp, tally_of(tcp, tcb));
 }
 
 /* RFC 7323 4.3 (2), 5.3 R3: only what reaches back to the last ACK sent may move TS.Recent.

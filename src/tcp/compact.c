@@ -151,7 +151,8 @@ static void inflate(struct tcp *tcp, const struct tuple *tuple, uint8_t zone, ui
     tcp_scratch(tcp, &id, scratch);
     scratch->id = *tuple;
     scratch->flags |= from_flags(flags);
-    tcp->no_tally = (struct tally){.last_ack_ms = tcp->now_ms};
+    tcp->no_tally = (struct tally){0};
+    tcp_heard(tcp, scratch);
 }
 
 void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
@@ -293,7 +294,7 @@ struct tcb *tcp_promote(struct tcp *tcp, uint32_t listener_idx, const struct con
     }
     tally_at(tcp, idx)->max_segment = listener->max_segment;
     tally_at(tcp, idx)->segs_in = 1;
-    tally_at(tcp, idx)->last_ack_ms = tcp->now_ms;
+    tcp_heard(tcp, tcb);
     return tcb;
 }
 

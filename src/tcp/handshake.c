@@ -61,7 +61,8 @@ uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb)
     if (own) {
         mss = min_u32(mss, own);
     }
-    return (uint16_t)(mss - (tcb->flags & F_TS ? 12 : 0));
+    uint32_t stamps = tcb->flags & F_TS ? 12 : 0;
+    return (uint16_t)(mss > stamps ? mss - stamps : 1); /* min_mss may be less than these */
 }
 
 /* RFC 7323 2.2, 2.3 (a shift over 14 counts as 14), 3.2; RFC 2018 2: agreed when both SYNs say so.
@@ -106,7 +107,7 @@ uint8_t tcp_receive_wscale(const struct tcp *tcp)
 /* X-26, RFC4987-5: text on it is left to be sent again */
 void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
-    tally_of(tcp, tcb)->last_ack_ms = tcp->now_ms;
+    tcp_heard(tcp, tcb);
     tcb->irs = seg->seq;
     tcb->rcv.nxt = seq_add(seg->seq, 1);
     tcb->last_ack_sent = tcb->rcv.nxt;

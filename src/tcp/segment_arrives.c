@@ -273,7 +273,7 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     /* RFC7323-52: behind the checks of window and ACK */
     tcp_take_timestamp(tcp, tcb, seg);
-    tally_of(tcp, tcb)->last_ack_ms = tcp->now_ms;
+    tcp_heard(tcp, tcb);
     tcp_take_user_timeout(tcp, tcb, seg);
     if (tcb->state == HF_TIME_WAIT) {
         return HF_V_CONTINUE;

@@ -125,6 +125,7 @@ struct tcp {
     void *block; /* the stack's first octet: what pools count from           */
     const struct hf_env *env;
     uint32_t now_ms, now_us;
+    uint32_t now_wraps;     /* times now_ms has come round                              */
     struct lent_text lent;  /* of the segment under way                                 */
     struct hf_trace before; /* the record under way (trace.c)                           */
     struct ack_news news;   /* valid while an ACK or a timer is under way               */
@@ -297,6 +298,9 @@ bool tcp_challenge_allowed(struct tcp *tcp, struct tcb *tcb);
 void tcp_owe_challenge(struct tcp *tcp, struct tcb *tcb);
 /* The answer to a segment that is dropped: an ACK if it has text or FIN, else a challenge ACK. */
 void tcp_owe_answer(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* An acceptable segment came. */
+void tcp_heard(struct tcp *tcp, const struct tcb *tcb);
+bool tcp_stamp_is_stale(const struct tcp *tcp, const struct tally *tally);
 bool tcp_paws_rejects(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg);
 void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 
