@@ -104,7 +104,7 @@ void mend_ip4(uint8_t *packet)
     put_be16(packet + 10, csum_finish(csum_add(0, packet, (size_t)(packet[0] & 15) * 4)));
 }
 
-void peer_frame_guarded(struct peer *p, const void *bytes, uint32_t len)
+uint8_t *at_page_end(uint32_t len)
 {
     static uint8_t *end;
     static size_t room;
@@ -117,13 +117,19 @@ void peer_frame_guarded(struct peer *p, const void *bytes, uint32_t len)
             abort();
         end = map + room;
     }
+    return end - len;
+}
+
+void peer_frame_guarded(struct peer *p, const void *bytes, uint32_t len)
+{
+    uint8_t *copy = at_page_end(len);
     if (len)
-        memcpy(end - len, bytes, len);
-    struct hf_frame_in frame = {.data = end - len, .len = len, .iface = 1};
+        memcpy(copy, bytes, len);
+    struct hf_frame_in frame = {.data = copy, .len = len, .iface = 1};
     peer_start(p);
     peer_calls(p, hf_input(p->stack, &p->env, &frame, 1));
     if (len)
-        memset(end - len, 0xa5, len); /* a device's buffer is its own again */
+        memset(copy, 0xa5, len); /* a device's buffer is its own again */
     peer_pump(p);
 }
 

@@ -30,6 +30,8 @@ uint32_t make_segment(const struct wire_ip *ip, uint8_t *out, const struct segme
                       const void *text, uint32_t len);
 /* Makes an IPv4 header's checksum right again. */
 void mend_ip4(uint8_t *packet);
+/* Room for len octets, behind which there is nothing to read; the same at each call. */
+uint8_t *at_page_end(uint32_t len);
 /* As peer_frame, from memory that ends where the frame does (reading on is a fault), and that has
  * other octets as soon as hf_input is done. */
 void peer_frame_guarded(struct peer *p, const void *bytes, uint32_t len);

@@ -95,6 +95,8 @@ void peer_start(struct peer *p)
     p->stack = aligned_alloc(64, (p->bytes + 63) / 64 * 64);
     if (!p->stack)
         abort();
+    if (p->poison)
+        memset(p->stack, p->poison, p->bytes);
     judge_begin(&p->judge, &p->config.policy, 64);
     p->env.trace = on_trace;
     p->env.trace_arg = p;

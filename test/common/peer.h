@@ -128,6 +128,7 @@ struct peer {
     uint32_t offload;     /* HF_OFFLOAD_*                                                      */
     struct seg_spec with; /* options of the peer's SYN in establish_*(): mss 1460            */
     bool wild;            /* no check of text, windows (tests of frames that are no script)    */
+    int poison;           /* what the stack's memory holds before hf_init; 0: whatever it holds  */
     const struct hf_region *regions;
     uint32_t n_regions;
     bool aims; /* the first connection's ISS is `aim`: its clock is waited for (RFC 6528)       */

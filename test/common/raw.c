@@ -26,7 +26,8 @@ void sends_raw(struct peer *p, const struct raw *raw)
         bytes[header + i] = peer_octet(false, first + i);
     struct wire_ip ip = ip_in(p, WIRE_PROTO_TCP);
     wire_set_tcp_checksum(bytes, header, &ip, csum_add(0, bytes + header, raw->text), raw->text);
-    peer_ip(p, WIRE_PROTO_TCP, bytes, header + raw->text);
+    static uint8_t packet[2000];
+    sends_packet(p, packet, make_packet(p, packet, WIRE_PROTO_TCP, bytes, header + raw->text));
 }
 
 uint32_t make_tcp(struct peer *p, uint8_t *packet, unsigned ctl, int64_t number, int64_t ack,

@@ -264,7 +264,7 @@ static void accurate_ecn_counters_have_24_bits_and_of_odd_lengths_whole_ones_cou
     assert_int_equal(opt.accecn[2], 3);
 }
 
-/* MUST-65, RFC7323-6, RFC2018-1 */
+/* MUST-65, RFC7323-6, RFC2018-1; OP-07 */
 static void options_out_of_place_are_as_good_as_absent(void **state)
 {
     (void)state;
