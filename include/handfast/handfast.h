@@ -125,15 +125,16 @@ struct hf_policy {
     uint32_t ack_delay_ms;     /* 40: delayed ACK, 1 .. 500 (RFC 9293 3.8.6.3)                  */
     uint32_t quick_acks;       /* 16: first ACKs of a connection that are not delayed           */
     uint32_t challenge_ack_ms; /* 500: one challenge ACK in this time per connection (RFC 5961) */
-    uint32_t cookie_slot_ms;   /* 60,000: SYN cookies of this and the previous slot are taken   */
-    uint32_t hold_ms;          /* 130,000: a held SYN is forgotten this long after its last     */
-    uint32_t syn_retries;      /* 7                                                             */
-    uint32_t synack_retries;   /* 5; at most 7                                                  */
-    uint32_t data_retries;     /* 15: R2 (RFC 9293 3.8.3)                                       */
-    uint32_t warn_retries;     /* 3: R1 (RFC 9293 3.8.3), 3 or more: HF_TROUBLE                 */
-    uint32_t orphan_retries;   /* 8: R2 of a released handle, about 100 s at least              */
-    uint32_t orphan_probes;    /* 15: zero-window probes of a released handle, answered or not
-                                  (RFC 6429 4); 0: no limit                                     */
+    uint32_t reset_rate;     /* 3,200 (to 1,000,000; 0: any): resets a second without connection */
+    uint32_t cookie_slot_ms; /* 60,000: SYN cookies of this and the previous slot are taken   */
+    uint32_t hold_ms;        /* 130,000: a held SYN is forgotten this long after its last     */
+    uint32_t syn_retries;    /* 7                                                             */
+    uint32_t synack_retries; /* 5; at most 7                                                  */
+    uint32_t data_retries;   /* 15: R2 (RFC 9293 3.8.3)                                       */
+    uint32_t warn_retries;   /* 3: R1 (RFC 9293 3.8.3), 3 or more: HF_TROUBLE                 */
+    uint32_t orphan_retries; /* 8: R2 of a released handle, about 100 s at least              */
+    uint32_t orphan_probes;  /* 15: zero-window probes of a released handle, answered or not
+                                (RFC 6429 4); 0: no limit                                     */
     uint32_t user_timeout_least_ms; /* 100,000: L_LIMIT for what peers ask for (RFC 5482 3.1)     */
     uint32_t user_timeout_most_ms;  /* 3,600,000: U_LIMIT                                         */
     uint32_t initial_cwnd;       /* 10 segments (RFC 6928)                                        */
@@ -219,9 +220,8 @@ struct hf_config {
     uint32_t max_regions;       /* registered regions                                             */
     uint32_t history_events;    /* the history ring; 0: no history                                */
     uint32_t max_tokens;        /* frames of hf_output, from the oldest not done on, at most      */
-    uint32_t
-        max_fast_open_peers; /* servers whose cookies are kept, a multiple of 4 (fast_open.h) */
-    uint8_t seed[16];        /* secret and random: keys, ISS, ports come from it               */
+    uint32_t max_fast_open_peers; /* servers whose cookies are kept, a multiple of 4           */
+    uint8_t seed[16]; /* secret and random: keys, ISS, ports come from it               */
     struct hf_policy policy;
 };
 

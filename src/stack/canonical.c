@@ -332,6 +332,20 @@ static void put_fast_peers(struct canon *c)
     }
 }
 
+/* With more than half of its share left a group limits nothing for long, and is as if full. */
+static void put_reset_groups(struct canon *c)
+{
+    const struct tcp_block *b = c->st->tcp.b;
+    for (size_t i = 0; i < RESET_GROUPS; i++) {
+        const struct reset_group *group = &b->resets[i];
+        uint64_t refilled = (uint64_t)min_u32(c->st->tcp.now_ms - group->at_ms, 1000) *
+                            b->policy.reset_rate / (RESET_GROUPS / 2);
+        uint64_t spent = group->spent - min_u64(group->spent, refilled);
+        bool much = spent > (uint64_t)b->policy.reset_rate * 1000 / RESET_GROUPS;
+        canon_32(c, much ? (uint32_t)spent : 0);
+    }
+}
+
 /* What is left of each kind of memory, frames that are out, memory to be returned. */
 static void put_limits(struct canon *c)
 {
@@ -347,6 +361,7 @@ static void put_limits(struct canon *c)
     canon_32(c, refilled_ms);
     canon_32(c, refilled_ms < 1000 ? c->st->s->icmp_credit[0] : 0); /* else it is full again */
     canon_32(c, refilled_ms < 1000 ? c->st->s->icmp_credit[1] : 0);
+    put_reset_groups(c);
     canon_number(c, b->next_token - b->done_token, 8);
     for (uint32_t idx = b->returned.head; idx != 0;) {
         const struct lent *lent = pool_at_const(&b->lents, c->st->s, idx);

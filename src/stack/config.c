@@ -6,6 +6,7 @@ enum {
     MAX_HALF_OPEN = 1 << 24,
     MAX_WINDOW = 1 << 30, /* RFC 7323 2.3: 65535 << 14 */
     MAX_TIME_MS = 1 << 30,
+    MAX_RESET_RATE = 1000000,
     FAST_OPEN_BITS = HF_FAST_OPEN_CLIENT | HF_FAST_OPEN_SERVER | HF_FAST_OPEN_CLIENT_NO_COOKIE |
                      HF_FAST_OPEN_KIND_254 | HF_FAST_OPEN_SERVER_NO_COOKIE,
 };
@@ -19,6 +20,7 @@ static const struct hf_policy default_policy = {
     .ack_delay_ms = 40,
     .quick_acks = 16,
     .challenge_ack_ms = 500,
+    .reset_rate = 3200,
     .cookie_slot_ms = 60000,
     .hold_ms = 130000,
     .syn_retries = 7,
@@ -142,8 +144,8 @@ static bool times_ok(const struct hf_policy *p)
     return in(1, p->msl_ms, MAX_TIME_MS / 2) && in(1, p->fin_timeout_ms, MAX_TIME_MS) &&
            in(1, p->rto_min_ms, p->rto_max_ms) && p->rto_max_ms <= MAX_TIME_MS &&
            in(1, p->rto_initial_ms, p->rto_max_ms) && in(1, p->ack_delay_ms, 500) &&
-           p->challenge_ack_ms <= MAX_TIME_MS && in(1, p->hold_ms, MAX_TIME_MS) &&
-           in(1, p->cookie_slot_ms, MAX_TIME_MS / 2);
+           p->challenge_ack_ms <= MAX_TIME_MS && p->reset_rate <= MAX_RESET_RATE &&
+           in(1, p->hold_ms, MAX_TIME_MS) && in(1, p->cookie_slot_ms, MAX_TIME_MS / 2);
 }
 
 bool stack_policy_ok(const struct hf_policy *p)

@@ -3,8 +3,15 @@
  * Resets in answer to what belongs nowhere, the reset of a connection that is no more, and the
  * SYN,ACK or ACK that a compact record owes.  They wait in a ring; when it is full they are dropped
  * and counted: whoever needs the answer will ask again.
+ *
+ * Resets for what belongs nowhere are limited, so that a flood of probes makes no flood of resets
+ * (as RFC 5961 7 has it of challenge ACKs): each of sixteen groups of destinations has its share.
+ * Which group, only the stack knows, and what a reset costs is random: nobody can count by his own
+ * resets what others were sent.
  */
 #include "tcp/ecn.h"
+
+enum { RESET_UNIT = 1000, RESET_COST = 2 };
 
 static struct tcp_reply *reply_at(const struct tcp *tcp, uint32_t n)
 {
@@ -31,8 +38,36 @@ static struct tcp_reply *new_reply(struct tcp *tcp, const struct conn_id *id)
     return reply;
 }
 
+static struct reset_group *reset_group_of(const struct tcp *tcp, const struct conn_id *id)
+{
+    const struct sip_key *key = &secret_of(tcp)->reset;
+    uint64_t prefix = id->v4 ? get_be32(id->remote + 12) >> 8 : get_be64(id->remote);
+    HF_COUNT(tcp->b->work.hashed, 1);
+    return &tcp->b->resets[sip13_12(key, prefix, id->zone) % RESET_GROUPS];
+}
+
+/* A group's share of a second may be spent at once. */
+static bool may_reset(struct tcp *tcp, const struct conn_id *id)
+{
+    uint32_t share = (tcp->b->policy.reset_rate + RESET_GROUPS - 1) / RESET_GROUPS * RESET_COST;
+    if (share == 0) {
+        return true;
+    }
+    struct reset_group *group = reset_group_of(tcp, id);
+    uint32_t elapsed_ms = min_u32(tcp->now_ms - group->at_ms, 1000);
+    group->spent -= min_u32(group->spent, elapsed_ms * share);
+    group->at_ms = tcp->now_ms;
+    if (group->spent >= share * RESET_UNIT) {
+        tcp->b->replies_dropped++;
+        return false;
+    }
+    /* The last one is paid for later: else the cheap ones alone would get through. */
+    group->spent += (1 + rng_below(&secret_of(tcp)->rng, 2 * RESET_COST - 1)) * RESET_UNIT;
+    return true;
+}
+
 /* 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>, or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>.  */
-void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
+static void put_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
 {
     HF_ASSERT(!(seg->ctl & RST));
     struct tcp_reply *reply = new_reply(tcp, id);
@@ -53,6 +88,13 @@ void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segme
     }
 }
 
+void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
+{
+    if (may_reset(tcp, id)) {
+        put_rst(tcp, id, seg);
+    }
+}
+
 /* RFC7323-22, RFC7323-42 */
 static void put_timestamp(struct tcp *tcp, const struct tcb *tcb, struct tcp_reply *reply)
 {
@@ -67,7 +109,7 @@ void tcp_reply_reset(struct tcp *tcp, struct tcb *tcb, const struct segment *seg
 {
     struct conn_id id;
     tcp_id(tcp, tcb, &id);
-    tcp_reply_rst(tcp, &id, seg);
+    put_rst(tcp, &id, seg);
     tcb->flags |= F_RST_SENT;
 }
 

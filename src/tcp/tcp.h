@@ -46,6 +46,12 @@ struct tcp_reply {
     uint8_t fo_cookie[8]; /* RFC 7413 */
 };
 
+/* Resets to a group of destinations lately, in thousandths of their cost. */
+enum { RESET_GROUPS = 16 };
+struct reset_group {
+    uint32_t spent, at_ms;
+};
+
 /* What calls have done so far, beside what pools, flow table and wheel count themselves. */
 struct work {
     uint64_t hashed;  /* SipHashes of endpoints and cookies              */
@@ -68,6 +74,7 @@ struct tcp_block {
     uint32_t max_replies;
     uint64_t reply_offset; /* struct tcp_reply[max_replies], a ring                       */
     uint32_t reply_head, reply_n;
+    struct reset_group resets[RESET_GROUPS];
     uint32_t senders; /* active records that have records in sents                        */
     struct flowtab flows;
     struct wheel wheel;
@@ -108,7 +115,7 @@ struct fast_keys {
 };
 
 struct tcp_secret {
-    struct sip_key table, isn, port, ts, cookie, cookie_mac;
+    struct sip_key table, isn, port, ts, cookie, cookie_mac, reset;
     uint32_t port_count[16]; /* RFC 6056 3.3.4 */
     struct rng rng;
     struct fast_keys fast;
@@ -390,7 +397,7 @@ void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text);
 uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn);
 
 /* reply.c: segments without a record */
-/* RST in answer to a segment that belongs nowhere: RST-A or RST-N of 3.10.7.1. */
+/* RST in answer to a segment that belongs nowhere: RST-A or RST-N of 3.10.7.1; limited. */
 void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg);
 /* The same in answer to a segment of a connection of ours, before its record goes. */
 void tcp_reply_reset(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
