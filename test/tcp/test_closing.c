@@ -291,7 +291,7 @@ TEST(a_syn_with_a_newer_timestamp_ends_time_wait_whatever_its_number)
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
 }
 
-/* */
+/* ST-03, X-39 */
 TEST(a_reused_time_wait_comes_back_when_the_new_connection_is_reset)
 {
     establish_passive();
@@ -308,6 +308,7 @@ TEST(a_reused_time_wait_comes_back_when_the_new_connection_is_reset)
     expects(ACK, .seq = ISS + 2, .ack = IRS + 2);
 }
 
+/* ST-03 */
 TEST(nobody_listens_so_a_syn_in_time_wait_is_ignored)
 {
     establish_active();

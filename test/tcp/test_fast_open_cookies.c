@@ -1,8 +1,7 @@
 /* RFC 7413 sections 4.1, 5.1: whose SYNs TCP Fast Open believes, and how many. */
 #include "tcp/fast_open.h"
 
-/* RFC7413-1, RFC7413-10 */
-
+/* ST-18, RFC7413-1, RFC7413-10 */
 TEST(a_listener_takes_no_text_on_a_syn_and_gives_no_cookie_unless_it_was_asked_to)
 {
     listens();
@@ -30,8 +29,7 @@ TEST(a_listener_takes_no_text_on_a_syn_and_gives_no_cookie_unless_it_was_asked_t
 
 /* RFC 7323 2.4: what the SYN,ACK has promised is not taken back by rounding. */
 
-/* RFC7413-19, RFC7413-4 */
-
+/* ST-18, RFC7413-19, RFC7413-4 */
 TEST(a_cookie_that_is_not_ours_gets_a_new_one_and_the_text_is_left)
 {
     listens_fast(p);
@@ -55,8 +53,7 @@ TEST(a_cookie_that_is_not_ours_gets_a_new_one_and_the_text_is_left)
     peer_taken(p, seen);
 }
 
-/* RFC7413-2, RFC7413-3 */
-
+/* ST-18, RFC7413-2, RFC7413-3 */
 TEST(cookies_of_a_length_that_cannot_be_are_as_good_as_none)
 {
     static const char *const cookies[] = {"01", "0123", "012345", "0123456789",
@@ -78,6 +75,28 @@ TEST(cookies_of_a_length_that_cannot_be_are_as_good_as_none)
     opens_fast(p, cookie);
     sends(ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 10, .fo = "");
     expects(ACK, .ack = IRS + 111);
+}
+
+/* ST-18: neither the beginning of a right one nor a right one and more */
+TEST(a_cookie_is_right_as_a_whole_or_not_at_all)
+{
+    listens_fast(p);
+    const char *cookie = cookie_of(p);
+    for (int octets = 4; octets <= 16; octets += 2) {
+        char wrong[40];
+        if (octets == 8)
+            continue;
+        snprintf(wrong, sizeof wrong, "%.*s%.*s", 2 * octets, cookie,
+                 octets > 8 ? 2 * octets - 16 : 0, "0000000000000000");
+        on(0);
+        new_incarnation(100);
+        p->c->peer_port = (uint16_t)(5000 + octets);
+        sends(SYN, .seq = IRS, .mss = 1460, .len = 10, .fo = wrong);
+        expects(SYN | ACK, .ack = IRS + 1);
+        sends(RST, .seq = IRS + 1);
+    }
+    on(1);
+    opens_fast(p, cookie);
 }
 
 /* RFC7413-27 */
@@ -102,8 +121,7 @@ TEST(the_experimental_option_is_understood_only_where_the_policy_says_so)
     expects(SYN | ACK, .ack = IRS + 1, .options = "mss 1460");
 }
 
-/* RFC7413-11 */
-
+/* ST-18, RFC7413-11 */
 TEST(above_the_limit_of_pending_requests_a_syn_is_as_any_other)
 {
     listens_fast(p);
@@ -126,8 +144,7 @@ TEST(above_the_limit_of_pending_requests_a_syn_is_as_any_other)
     opens_fast(p, cookie);
 }
 
-/* RFC7413-25 */
-
+/* ST-18, RFC7413-25 */
 TEST(a_pending_request_that_is_reset_counts_for_a_minute_longer)
 {
     listens_fast(p);
@@ -153,6 +170,7 @@ TEST(a_pending_request_that_is_reset_counts_for_a_minute_longer)
     opens_fast(p, cookie);
 }
 
+/* ST-18 */
 TEST(a_pending_request_that_times_out_counts_no_more)
 {
     listens_fast(p);
@@ -177,8 +195,7 @@ TEST(a_pending_request_that_times_out_counts_no_more)
 
 /* RFC 5681 3.1 */
 
-/* RFC7413-4 */
-
+/* ST-18, RFC7413-4 */
 TEST(cookies_of_the_backup_key_are_taken_until_it_goes)
 {
     static const uint8_t old_key[16] = "an old key......", new_key[16] = "a new key.......";
@@ -261,8 +278,8 @@ TEST(a_cookie_of_ipv6_is_what_linux_makes_with_the_same_key)
           "fd3d0a0b17d600000000000000000001", "c1d1e9742a47a9bc");
 }
 
-/* RFC7413-26: after the connection is gone, the network's copy of the SYN is a new request. */
-
+/* ST-18, RFC7413-26: after the connection is gone, the network's copy of the SYN is a new request.
+ */
 TEST(a_flood_of_syns_with_text_takes_no_more_than_the_limit)
 {
     listens_with(8, false);
@@ -328,6 +345,7 @@ int main(void)
         V4(a_cookie_of_ipv4_is_what_linux_makes_with_the_same_key),
         V4(a_cookie_of_ipv4_under_another_key_is_what_linux_makes),
         V6(a_cookie_of_ipv6_is_what_linux_makes_with_the_same_key),
+        BOTH(a_cookie_is_right_as_a_whole_or_not_at_all),
         BOTH(a_flood_of_syns_with_text_takes_no_more_than_the_limit),
         BOTH(the_policy_can_forbid_it),
         BOTH(the_policy_can_do_without_cookies),

@@ -35,6 +35,7 @@ TEST(a_good_cookie_without_text_gives_a_connection_that_can_be_written_to)
     reads(10);
 }
 
+/* ST-18 */
 TEST(text_goes_out_behind_the_syn_ack_up_to_the_initial_window)
 {
     listens_fast(p);
@@ -120,6 +121,7 @@ TEST(after_a_lost_syn_ack_the_window_is_one_segment_and_the_text_goes_again)
     expects_after(1000, 3100, ACK, .seq = ISS + 1, .len = 1460);
 }
 
+/* ST-18 */
 TEST(closing_the_listener_resets_pending_connections)
 {
     listens_fast(p);
@@ -130,6 +132,7 @@ TEST(closing_the_listener_resets_pending_connections)
     expects(RST, .seq = ISS + 1);
 }
 
+/* ST-18 */
 TEST(a_child_outlives_its_listener_and_disturbs_no_other)
 {
     listens_fast(p);

@@ -40,7 +40,7 @@ static void stays(struct peer *p)
     expects(ACK, .ack = IRS + 2); /* TIME-WAIT answers */
 }
 
-/* RFC6191-1 */
+/* ST-03, RFC6191-1 */
 TEST(a_newer_timestamp_ends_it_whatever_the_number)
 {
     time_wait(p, true);
@@ -50,7 +50,7 @@ TEST(a_newer_timestamp_ends_it_whatever_the_number)
     expects(SYN | ACK, .ack = IRS + 1);
 }
 
-/* RFC6191-2 */
+/* ST-03, RFC6191-2 */
 TEST(an_equal_timestamp_ends_it_with_a_number_above_the_fins)
 {
     time_wait(p, true);
@@ -63,7 +63,7 @@ TEST(an_equal_timestamp_ends_it_with_a_number_above_the_fins)
     expects(SYN | ACK, .ack = IRS + 1);
 }
 
-/* RFC6191-3: the policy lets us offer none, and the SYN has none. */
+/* ST-03, RFC6191-3: the policy lets us offer none, and the SYN has none. */
 TEST(after_timestamps_a_syn_without_them_ends_it_by_its_number)
 {
     time_wait(p, true);
@@ -75,7 +75,7 @@ TEST(after_timestamps_a_syn_without_them_ends_it_by_its_number)
     expects(SYN | ACK, .ack = IRS + 1);
 }
 
-/* RFC6191-4 */
+/* ST-03, RFC6191-4 */
 TEST(an_older_timestamp_does_not_end_it_whatever_the_number)
 {
     time_wait(p, true);
@@ -85,7 +85,7 @@ TEST(an_older_timestamp_does_not_end_it_whatever_the_number)
     stays(p);
 }
 
-/* RFC6191-5 */
+/* ST-03, RFC6191-5 */
 TEST(after_none_a_syn_with_timestamps_ends_it_whatever_its_number)
 {
     time_wait(p, false);
@@ -94,7 +94,7 @@ TEST(after_none_a_syn_with_timestamps_ends_it_whatever_its_number)
     expects(SYN | ACK, .ack = IRS + 1);
 }
 
-/* RFC6191-6 */
+/* ST-03, RFC6191-6 */
 TEST(without_timestamps_a_number_above_the_fins_ends_it)
 {
     time_wait(p, false);
@@ -103,7 +103,7 @@ TEST(without_timestamps_a_number_above_the_fins_ends_it)
     ends(p);
 }
 
-/* RFC6191-7 */
+/* ST-03, RFC6191-7 */
 TEST(without_timestamps_a_number_not_above_the_fins_does_not_end_it)
 {
     time_wait(p, false);
@@ -112,8 +112,8 @@ TEST(without_timestamps_a_number_not_above_the_fins_does_not_end_it)
     stays(p);
 }
 
-/* RFC6191-8, RFC6528-5: above all that was sent, also when another key of the ISN would give less;
- * and TSval goes on from where it was. */
+/* ST-03, RFC6191-8, RFC6528-5: above all that was sent, also when another key of the ISN would give
+ * less; and TSval goes on from where it was. */
 TEST(the_new_connections_numbers_are_above_the_old_ones)
 {
     for (int i = 0; i < 7; i++) {
