@@ -181,6 +181,7 @@ void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *
     reply->state = scratch->state;
     uint32_t wnd = syn ? scratch->rcv.wnd : scratch->rcv.wnd >> scratch->rcv_wscale;
     reply->wnd = (uint16_t)min_u32(wnd, 65535);
+    reply->wscale = scratch->rcv_wscale;
     if (syn) {
         put_syn_options(tcp, scratch, id, reply);
     }
@@ -239,7 +240,9 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
     tcp_drop_reply(tcp);
     tcp_trace_begin(tcp, NULL, HF_TRACE_OUT, HF_CAUSE_NONE);
     tcp->before.state_before = state;
-    tcp_trace_segment(tcp, &out->id, &out->seg);
+    struct segment told = out->seg;
+    told.wnd <<= told.ctl & SYN ? 0 : told.opt.wscale; /* in octets */
+    tcp_trace_segment(tcp, &out->id, &told);
     tcp_trace_end(tcp, NULL, HF_V_ACCEPTED);
     tcp->b->segs_out++;
     return true;

@@ -103,11 +103,6 @@ static void count_retry(struct tcp *tcp, struct tcb *tcb)
 static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     const struct hf_policy *policy = &tcp->b->policy;
-    if (active->timer == TIMER_SYN) { /* no answer is missing: neither a retry nor a back-off */
-        tcp_owe(tcp, tcb, HF_OWES_SYN);
-        tcp_rto_restart(tcp, tcb);
-        return;
-    }
     bool passive = tcb->flags & F_PASSIVE;
     uint32_t own = tcp_extra(tcp, tcb->extra)->syn_retries;
     uint32_t syns = own ? own : policy->syn_retries;
@@ -247,7 +242,7 @@ static enum hf_cause due(const struct tcp *tcp, const struct tcb *tcb)
         return HF_TIMER_USER_TIMEOUT;
     }
     if (active && ms_due(active->rto_at_ms, now_ms)) {
-        static const uint8_t causes[] = {HF_TIMER_RTO, HF_TIMER_RACK, HF_TIMER_TLP, HF_TIMER_RTO};
+        static const uint8_t causes[] = {HF_TIMER_RTO, HF_TIMER_RACK, HF_TIMER_TLP};
         return active->persist ? HF_TIMER_PERSIST : causes[active->timer];
     }
     if (active && ms_due(active->delack_at_ms, now_ms)) {
@@ -293,9 +288,14 @@ static void expire(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t generation = tcb->generation;
     struct active *active = active_of(tcp, tcb);
+    /* Two that are no event of the connection's: not traced. */
     if (active && ms_due(active->pace_at_ms, tcp->now_ms)) {
-        active->pace_at_ms = 0; /* no event of the connection's: not traced */
+        active->pace_at_ms = 0;
         tcp_consider_sending(tcp, tcb);
+    }
+    if (active && active->timer == TIMER_SYN && ms_due(active->rto_at_ms, tcp->now_ms)) {
+        tcp_owe(tcp, tcb, HF_OWES_SYN); /* no answer is missing: neither a retry nor a back-off */
+        tcp_rto_restart(tcp, tcb);
     }
     for (enum hf_cause cause = due(tcp, tcb); cause != HF_CAUSE_NONE; cause = due(tcp, tcb)) {
         tcp_trace_begin(tcp, tcb, HF_TRACE_TIMER, cause);

@@ -78,7 +78,8 @@ TEST(calls_between_the_segments_of_a_batch_are_seen_by_the_next_one)
     sends(SYN, .seq = IRS + 5000, .mss = 1460);
     batch_ends();
     struct seen *seen = peer_take(p, WIRE_PROTO_TCP); /* both SYNs were taken */
-    holds(seen != NULL);
+    if (!seen)
+        peer_fail(p, "the first SYN gets no answer");
     holds_equal(seen->seg.ctl, SYN | ACK);
     peer_taken(p, seen);
     count_sent(p);
@@ -108,6 +109,11 @@ static struct hf_status life(struct peer *p)
     status.snd_nxt -= status.iss;
     status.iss = 0;
     return status;
+}
+
+static bool same_octets(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    return memcmp(a, b, n) == 0;
 }
 
 /* A life with all that leaves traces. */
@@ -154,7 +160,7 @@ TEST(a_record_that_is_used_again_is_as_a_fresh_one)
     new_incarnation(100);
     establish_active();
     struct hf_status again = life(p);
-    holds(memcmp(&fresh, &again, sizeof fresh) == 0);
+    holds(same_octets((const uint8_t *)&fresh, (const uint8_t *)&again, sizeof fresh));
     uint64_t cookie = 1;
     int64_t value = -1;
     calls(hf_cookie(p->stack, p->c->handle, &cookie));
