@@ -307,6 +307,7 @@ static void put_fragments(struct canon *c)
         }
         canon_octets(c, f, offsetof(struct stack_fragments, used));
         canon_at(c, f->at_ms);
+        canon_32(c, c->st->s->fragment_serial - f->serial);
         canon_32(c, f->total_len);
         for (uint32_t r = f->ranges; r != 0; r = range_at(&c->st->tcp, r)->next) {
             canon_32(c, range_at(&c->st->tcp, r)->left.v);

@@ -50,7 +50,7 @@ static struct stack_fragments *find(const struct stack *st, const struct arrival
 
 static void keep_older(struct stack_fragments **oldest, struct stack_fragments *candidate)
 {
-    if (*oldest == NULL || (int32_t)(candidate->at_ms - (*oldest)->at_ms) < 0) {
+    if (*oldest == NULL || (int32_t)(candidate->serial - (*oldest)->serial) < 0) {
         *oldest = candidate;
     }
 }
@@ -99,6 +99,7 @@ static struct stack_fragments *new_record(struct stack *st, const struct arrival
         .used = LIVE,
         .v6 = v6,
         .at_ms = ms_after(st->tcp.now_ms, v6 ? HELD6_MS : HELD4_MS),
+        .serial = st->s->fragment_serial++,
         .to_group = a->to_group,
     };
     memcpy(f->src, a->ip.src, 16);

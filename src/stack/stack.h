@@ -117,6 +117,7 @@ struct stack_fragments {
     uint32_t ident;
     uint8_t proto, iface, used, v6;
     uint32_t at_ms;     /* given up then                                   */
+    uint32_t serial;    /* in the order they began: many begin in one ms   */
     uint32_t ranges;    /* struct range: left, right are offsets           */
     uint32_t total_len; /* of the payload, 0: the last one is not here yet */
     uint32_t bytes;     /* here so far                                     */
@@ -161,6 +162,7 @@ struct hf_stack {
     uint32_t note_next;                       /* number of the next note - 1        */
     uint32_t event_turn;                      /* whose ready list is next           */
     uint32_t neighbour_at_ms, fragment_at_ms; /* earliest deadlines, 0: none        */
+    uint32_t fragment_serial;                 /* of the next datagram in fragments  */
     uint32_t udp_want_write;                  /* sockets that do                    */
     uint32_t icmp_credit[2];                  /* errors, echo replies allowed now   */
     uint32_t icmp_at_ms;                      /* credited then                      */
