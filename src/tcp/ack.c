@@ -171,6 +171,15 @@ static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *activ
     }
 }
 
+/* A window that is still too small does not begin the wait of 3.8.6.2.1 (4) anew: else a peer that
+ * moves it all the time would get nothing.  at_ms: when it would have ended, 0: it did not run. */
+static void keep_override(struct active *active, uint32_t at_ms)
+{
+    if (at_ms && active->persist && (int32_t)(at_ms - active->rto_at_ms) < 0) {
+        active->rto_at_ms = at_ms;
+    }
+}
+
 void tcp_tell_writable(struct tcp *tcp, struct tcb *tcb)
 {
     if (tcb->flags & F_WANT_WRITE) {
@@ -237,6 +246,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     active->ecn_echo = tcp->news.ece;
     tcp_recovery_on_ack(tcp, tcb, seg, again && !window_changed);
     tcp_count_ack(tcp, tcb, arrived);
+    uint32_t override_ms = tcb->snd.wnd && active->persist && !acked ? active->rto_at_ms : 0;
     follow_timers(tcp, tcb, active, acked);
     if (active->ecn_echo) {
         tcp_ecn_respond(tcp, tcb);
@@ -248,4 +258,5 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     }
     tcp_count_time(tcp, tcb);
     tcp_consider_sending(tcp, tcb);
+    keep_override(active, override_ms);
 }
