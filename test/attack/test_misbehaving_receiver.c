@@ -1,5 +1,5 @@
-/* Receivers whose acknowledgments lie: of what did not arrive, of single octets, a thousand times of
- * nothing, of stretches that cannot be (RFC 5681, 2018, 2883, 6675, 3465).
+/* Receivers whose acknowledgments lie: of what did not arrive, of single octets, a thousand times
+ * of nothing, of stretches that cannot be (RFC 5681, 2018, 2883, 6675, 3465).
  */
 #include "common/peer.h"
 
@@ -210,8 +210,14 @@ TEST(ten_thousand_duplicates_of_one_block_let_nothing_more_go)
 }
 
 /* Edges of a block, from SND.UNA. */
-static const int64_t edges[] = {-(INT64_C(1) << 31),     -1, 0, 5 * MSS, 12 * MSS, FLIGHT *MSS,
-                                FLIGHT * MSS + 1,        (INT64_C(1) << 31) - 1,
+static const int64_t edges[] = {-(INT64_C(1) << 31),
+                                -1,
+                                0,
+                                5 * MSS,
+                                12 * MSS,
+                                FLIGHT *MSS,
+                                FLIGHT *MSS + 1,
+                                (INT64_C(1) << 31) - 1,
                                 (INT64_C(1) << 31) + MSS};
 enum { EDGES = sizeof edges / sizeof *edges };
 

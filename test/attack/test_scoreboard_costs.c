@@ -1,0 +1,149 @@
+/* What the acknowledgments of a hostile receiver cost a sender, in counted work: SACK blocks in any
+ * order, single octets (RFC 2018, 6675, 8985).
+ *
+ * ctest: timeout=120
+ */
+#include "common/peer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/work.h"
+
+enum { SMALL = 216, SEGMENTS = 5000, ACKS = 100000 };
+/* Three blocks, each looked for along 1,024 stretches and what lies between them, both ends. */
+enum { BOUND = 3 * 4 * 1024 + 1000 };
+
+static uint32_t draw(uint64_t *seed, uint32_t below)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t)((*seed >> 33) % below);
+}
+
+/* Five thousand small segments are out: a mebibyte. */
+static void sends_a_mebibyte(struct peer *p)
+{
+    p->config.policy.initial_cwnd = SEGMENTS;
+    p->with.mss = 48;
+    p->with.sackok = true;
+    p->with.wscale = SHIFT(14);
+    p->c->wnd = 200;
+    establish_active();
+    sets(HF_SEND_BUFFER, 4000000);
+    sends(ACK);
+    writes(SEGMENTS * SMALL);
+    peer_forget(p);
+    holds_equal(info_of(unacked), SEGMENTS);
+}
+
+/* One ACK with blocks of one segment each, every second one, anywhere; returns its steps. */
+static double sack_of_scattered_segments(struct peer *p, uint64_t *seed)
+{
+    int64_t at[3];
+    for (int i = 0; i < 3; i++)
+        at[i] = ISS + 1 + (int64_t)SMALL * (2 * draw(seed, SEGMENTS / 2 - 1) + 1);
+    struct work_done before = work_of(p->stack);
+    sends(ACK, .ack = ISS + 1,
+          .sack = {{at[0], at[0] + SMALL}, {at[1], at[1] + SMALL}, {at[2], at[2] + SMALL}});
+    double steps = (double)work_since(p->stack, &before).steps;
+    peer_forget(p);
+    return steps;
+}
+
+/* The dearest of the ACKs number first .. last. */
+static double dearest(struct peer *p, uint64_t *seed, int first, int last)
+{
+    double most = 0;
+    for (int i = first; i <= last; i++) {
+        double steps = sack_of_scattered_segments(p, seed);
+        most = steps > most ? steps : most;
+    }
+    return most;
+}
+
+static void all_is_acknowledged(struct peer *p)
+{
+    p->c->acks = status_of(snd_nxt);
+    sends(ACK);
+    holds_equal(status_of(queued_bytes), 0);
+    writes(1000);
+    peer_forget(p);
+    p->c->acks = status_of(snd_nxt);
+    sends(ACK);
+    holds_equal(status_of(queued_bytes), 0);
+}
+
+/* The cost has a bound, by the number of stretches that are kept apart, and stays below it. */
+static void costs_no_more_later(struct peer *p)
+{
+    uint64_t seed = 11479;
+    sends_a_mebibyte(p);
+    double early = dearest(p, &seed, 1, ACKS / 50), late = dearest(p, &seed, ACKS / 50 + 1, ACKS);
+    printf("    at most %.0f steps, later %.0f\n", early, late);
+    holds(early <= BOUND && late <= BOUND);
+    struct hf_counters now = {.struct_size = sizeof now};
+    hf_counters(p->stack, &now);
+    holds(now.sent <= 2 * 1024 + 4);
+    all_is_acknowledged(p);
+}
+
+/* TX-02: CVE-2019-11478; a hundred thousand ACKs in shuffled order. */
+TEST(scattered_sack_blocks_cost_no_more_than_the_stretches_that_are_kept)
+{
+    p->config.policy.rack = false;
+    costs_no_more_later(p);
+}
+
+/* TX-04: CVE-2019-5599 */
+TEST(with_rack_scattered_sack_blocks_cost_no_more_either)
+{
+    costs_no_more_later(p);
+}
+
+/* What the n-th ACK of an octet costs, or one of those just before it: some let a segment go. */
+static double octet_ack(uint32_t n, void *arg)
+{
+    struct peer *p = arg;
+    double least = INFINITY;
+    for (uint32_t acked = (uint32_t)status_of(bytes_acked); acked < n; acked++) {
+        if (status_of(queued_bytes) < 50000) {
+            writes(50000);
+            peer_forget(p);
+        }
+        struct work_done before = work_of(p->stack);
+        p->c->acks = p->c->iss + 2 + acked;
+        sends(ACK);
+        double steps = (double)work_since(p->stack, &before).steps;
+        least = n - acked <= 5 && steps < least ? steps : least;
+        peer_forget(p);
+    }
+    return least;
+}
+
+/* TX-05: CVE-2026-101307; a hundred thousand ACKs of an octet each take no memory and no time. */
+TEST(the_next_ack_of_an_octet_costs_what_the_first_did)
+{
+    p->with.sackok = true;
+    p->with.wscale = SHIFT(7);
+    establish_active();
+    octet_ack(5, p);
+    struct hf_counters first = {.struct_size = sizeof first}, last = first;
+    hf_counters(p->stack, &first);
+    work_is_flat("an ACK of an octet", octet_ack, p);
+    hf_counters(p->stack, &last);
+    holds(last.sent <= first.sent + 2);
+    holds(last.small_chunks + last.large_chunks <= first.small_chunks + first.large_chunks + 8);
+    holds_equal(last.active, 1);
+    all_is_acknowledged(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        V4(scattered_sack_blocks_cost_no_more_than_the_stretches_that_are_kept),
+        V4(with_rack_scattered_sack_blocks_cost_no_more_either),
+        V4(the_next_ack_of_an_octet_costs_what_the_first_did),
+    };
+    return cmocka_run_group_tests_name("scoreboard costs", tests, NULL, NULL);
+}
