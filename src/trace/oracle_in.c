@@ -78,13 +78,15 @@ static bool inside(uint32_t number, uint32_t left, uint32_t size)
     return number - left < size;
 }
 
-/* Table 6. */
+/* Table 6, and what reaches over both edges of the window. */
 static bool acceptable(const struct hf_trace *r, uint32_t nxt, uint32_t wnd)
 {
     if (wnd == 0) {
         return r->len == 0 && r->seq == nxt;
     }
-    return inside(r->seq, nxt, wnd) || (r->len && inside(r->seq + r->len - 1, nxt, wnd));
+    uint32_t last = r->seq + r->len - 1;
+    bool around = ahead(r->seq, nxt) < 0 && ahead(last, nxt) > 0;
+    return inside(r->seq, nxt, wnd) || (r->len && (inside(last, nxt, wnd) || around));
 }
 
 static bool stamps_agreed(const struct watched *w)
