@@ -313,7 +313,8 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
 void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
 {
     const struct active *active = active_of(tcp, tcb);
-    if (active == NULL || !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes ||
+    bool fin_waits = (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE; /* paced: later */
+    if (active == NULL || fin_waits || !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes ||
         active->rq_bytes || active->ooo || active->fin_held || active->delack_at_ms ||
         active->rto_at_ms || active->unacked_bytes || active->dup_owed || active->dsack ||
         (tcb->flags & F_URGENT) || tcb->owes) {

@@ -149,6 +149,21 @@ TEST(acks_leave_whatever_the_pace)
     expects(ACK, .ack = IRS + 101);
 }
 
+/* nothing is in flight and nothing is queued, but the FIN is still to come. */
+TEST(a_fin_that_waits_for_its_time_goes)
+{
+    establish_wide(p, 1000);
+    sets(HF_MAX_PACING_RATE, 1000);
+    writes(1460);
+    expects(ACK, .len = 1460);
+    sends(ACK, .ack = ISS + 1461, .len = 10);
+    closes();
+    expects(ACK, .ack = IRS + 11);
+    reads(10); /* now nothing but the FIN needs a record of what is under way */
+    expects_silence();
+    expects_after(1000, 2000, FIN | ACK, .seq = ISS + 1461);
+}
+
 /* With super-segments a frame carries no more than a millisecond does, or two segments. */
 TEST(super_segments_are_as_long_as_the_pace_allows)
 {
@@ -195,6 +210,7 @@ int main(void)
         V4(what_waits_for_its_time_wakes_the_host_and_nothing_else_does),
         V4(a_pause_gives_no_credit_for_a_burst),
         V4(acks_leave_whatever_the_pace),
+        V4(a_fin_that_waits_for_its_time_goes),
         V4(super_segments_are_as_long_as_the_pace_allows),
         V4(the_option_is_inherited_and_told),
     };
