@@ -9,12 +9,15 @@
 
 /* SND.WND, SND.WL1, SND.WL2: not from an old segment, and not from one ahead of RCV.NXT - a forged
  * one with a sequence number far ahead would keep all real updates out.  RFC5961-11 */
+static bool window_is_newer(const struct tcb *tcb, const struct segment *seg)
+{
+    return seq_lt(tcb->snd.wl1, seg->seq) ||
+           (seq_eq(tcb->snd.wl1, seg->seq) && seq_leq(tcb->snd.wl2, seg->ack));
+}
+
+/* True: it is another one. */
 static bool take_window(struct tcb *tcb, const struct segment *seg)
 {
-    if (!seq_lt(tcb->snd.wl1, seg->seq) &&
-        !(seq_eq(tcb->snd.wl1, seg->seq) && seq_leq(tcb->snd.wl2, seg->ack))) {
-        return false;
-    }
     bool changed = tcb->snd.wnd != seg->wnd;
     /* MUST-1, REC-1, X-14, RFC5961-11: 32 bits, unsigned */
     tcb->snd.wnd = seg->wnd;
@@ -22,6 +25,15 @@ static bool take_window(struct tcb *tcb, const struct segment *seg)
     tcb->snd.wl2 = seg->ack;
     tcb->max_snd_wnd = max_u32(tcb->max_snd_wnd, seg->wnd);
     return changed;
+}
+
+/* SND.UNA has moved by a segment whose window is not taken.  The same SND.WND would now reach
+ * further than any segment has promised (3.8.6): it reaches as far as before, or as far as this one
+ * says, but grows no larger. */
+static void keep_edge(struct tcb *tcb, const struct segment *seg, uint32_t acked)
+{
+    uint32_t left = tcb->snd.wnd > acked ? tcb->snd.wnd - acked : 0;
+    tcb->snd.wnd = max_u32(left, min_u32(tcb->snd.wnd, seg->wnd));
 }
 
 /* Frees what is acknowledged of the send queue: whole chunks, and a part of the first.  RFC2018-19:
@@ -218,7 +230,11 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
                                      ? 0 /* MUST-37: the peer is there */
                                      : tcb->retries);
     }
-    bool window_changed = in_order && seq_geq(seg->ack, tcb->snd.una) && take_window(tcb, seg);
+    bool newer = in_order && seq_geq(seg->ack, tcb->snd.una) && window_is_newer(tcb, seg);
+    bool window_changed = newer && take_window(tcb, seg);
+    if (acked && !newer) {
+        keep_edge(tcb, seg, acked);
+    }
     if (!outstanding ||
         tcb->snd.wnd ==
             0) { /* a keep-alive was answered; SHLD-17: it has shrunk, and the peer is there */

@@ -148,6 +148,16 @@ static inline bool has_numbers(const struct hf_trace *r)
     return r->rto_ms != 0;
 }
 
+/* SND.WND where the segment's is not taken.  When SND.UNA moves all the same, the edge does not go
+ * beyond what was promised before and what this segment promises. */
+static inline uint32_t oracle_kept_window(const struct hf_trace *r, const struct model *m)
+{
+    uint32_t acked = r->snd_una - m->una;
+    uint32_t left = m->wnd > acked ? m->wnd - acked : 0;
+    uint32_t said = r->wnd < m->wnd ? r->wnd : m->wnd;
+    return acked == 0 ? m->wnd : left > said ? left : said;
+}
+
 /* oracle.c: the record breaks a rule; the first that is said counts. */
 __attribute__((format(printf, 3, 4))) void oracle_broken(struct judging *j, enum hf_rule rule,
                                                          const char *format, ...);

@@ -346,7 +346,7 @@ static void judge_window(struct judging *j, bool opens)
     bool takes = opens || (newer && in_order && ahead(r->ack, m->una) >= 0);
     uint32_t wl1 = ahead(from, m->rcv_nxt) > 0 ? m->rcv_nxt : from;
     bool right = takes ? r->snd_wnd == r->wnd && r->snd_wl1 == wl1 && r->snd_wl2 == r->ack
-                       : r->snd_wnd == m->wnd && r->snd_wl1 == m->wl1;
+                       : r->snd_wnd == oracle_kept_window(r, m) && r->snd_wl1 == m->wl1;
     if (!right) {
         oracle_broken(j, HF_RULE_SND_WND, "%s: SND.WND %u -> %u, WL1 %u -> %u, WL2 %u -> %u",
                       takes ? "it is newer" : "it is not newer", m->wnd, r->snd_wnd, m->wl1,

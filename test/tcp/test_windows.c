@@ -60,6 +60,33 @@ TEST(a_segment_ahead_of_a_gap_does_not_move_the_window)
     holds_equal(status_of(snd_wnd), 20000);
 }
 
+/* 3.8.6, X-35: its acknowledgment counts, and the same SND.WND would promise what nobody has. */
+TEST(an_ack_whose_window_is_not_taken_does_not_move_the_edge)
+{
+    p->config.policy.initial_cwnd = 20;
+    p->with.mss = 1000;
+    establish_active();
+    p->c->wnd = 5000;
+    sends(ACK);
+    writes(9000);
+    for (int i = 0; i < 5; i++)
+        expects(ACK, .seq = ISS + 1 + 1000 * i, .len = 1000);
+    expects_silence();
+    sends(ACK, .seq = IRS + 11, .ack = ISS + 3001, .len = 10, .wnd = 2000); /* up to 5000 */
+    expects(ACK, .ack = IRS + 1);
+    expects_silence();
+    sends(ACK, .seq = IRS + 21, .ack = ISS + 4001, .len = 10, .wnd = 2000); /* up to 6000 */
+    expects(ACK, .seq = ISS + 5001, .len = 1000);
+    expects_silence();
+    sends(ACK, .seq = IRS + 31, .ack = ISS + 5001, .len = 10, .wnd = 9000); /* it grows in order */
+    expects(ACK, .seq = ISS + 6001, .len = 1000);
+    expects_silence();
+    holds_equal(status_of(snd_wnd), 2000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 5001, .len = 10, .wnd = 4000);
+    expects(ACK, .seq = ISS + 7001, .len = 1000);
+    expects(ACK, .seq = ISS + 8001, .len = 1000);
+}
+
 /* text is refused, its ACK counts. */
 TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
 {
@@ -173,6 +200,7 @@ int main(void)
         V4(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated),
         V4(an_older_segment_does_not_bring_its_window_back),
         V4(a_segment_ahead_of_a_gap_does_not_move_the_window),
+        V4(an_ack_whose_window_is_not_taken_does_not_move_the_edge),
         V4(a_closed_window_refuses_text_but_takes_its_acknowledgment),
         V4(only_what_is_new_of_a_segment_is_taken),
         V4(text_and_fin_beyond_the_window_are_cut_off),
