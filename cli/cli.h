@@ -14,6 +14,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 int cli_demo(int argc, char **argv);
 int cli_listen(int argc, char **argv);
 int cli_connect(int argc, char **argv);
+int cli_sim(int argc, char **argv);
 int cli_conformance(int argc, char **argv);
 int cli_version(int argc, char **argv);
 

@@ -1,0 +1,166 @@
+/* judge.c - how a connection may begin and end.
+ *
+ * Each end that is not in order needs its cause: a program that aborts, a stack that has forgotten,
+ * an end that gave up while things went wrong.  Without one, every octet has to arrive, both ends
+ * of the streams have to be read, and nobody may hear of an error.
+ */
+#include "world.h"
+
+#include <string.h>
+
+static const char *side_name(uint32_t side)
+{
+    return side ? "server" : "client";
+}
+
+/* What was lost before may still be missed: a question to a neighbour. */
+static bool was_harmed(const struct world *world, const struct conn *conn)
+{
+    return conn->opened_ns < world->plan.clean_ns + 10000000000;
+}
+
+/* May a server turn a connection away though the wire is clean?  When it holds less than comes at
+ * once.  And where SYN cookies are sent, text that overtakes the ACK before it has no connection
+ * yet, and is answered with a reset. */
+static bool may_turn_away(const struct world *world, const struct program *p, bool taken)
+{
+    const struct stack_plan *server = &world->plan.stack[p->server];
+    bool cookies = server->config.policy.syn_cookies != HF_COOKIES_OFF;
+    return cookies || (!taken && (p->conns > p->backlog || server->tight ||
+                                  server->config.policy.abort_on_overflow));
+}
+
+/* Things went wrong that end no connection in order. */
+static bool has_cause(struct world *world, struct conn *conn, uint32_t side, int error)
+{
+    const struct program *p = &world->plan.program[conn->program];
+    bool reset = error == HF_ERR_RESET || error == HF_ERR_REFUSED;
+    bool taken = conn->side[1].open, harmed = was_harmed(world, conn);
+    if (error == HF_ERR_ABORTED) {
+        return conn->side[side].aborted;
+    }
+    if (!reset && harmed) {
+        conn->because |= BECAUSE_TIMEOUT;
+    }
+    if (side == 0 && p->kind != PROGRAM_BOTH &&
+        ((harmed && !taken) || ((reset || !taken) && may_turn_away(world, p, taken)))) {
+        conn->because |= BECAUSE_NOT_TAKEN;
+    }
+    return conn->because != 0;
+}
+
+void judge_gone(struct world *world, struct conn *conn, uint32_t side, int error)
+{
+    struct side *s = &conn->side[side];
+    const struct host *h = &world->host[programs_host(world, conn, side)];
+    if (s->aborted) {
+        s->error = error;
+        conn->because |= BECAUSE_ABORT;
+        return;
+    }
+    if (error == HF_OK) {
+        if (s->error != 0) {
+            world_wrong(world, conn, "error", "the %s reads an error (%s), but closed in order",
+                        side_name(side), hf_error_text(s->error));
+        }
+        return;
+    }
+    s->error = error;
+    if (!has_cause(world, conn, side, error)) {
+        struct hf_close_reason reason;
+        hf_close_reason(h->stack, s->handle, &reason);
+        world_wrong(world, conn, "no-cause", "the %s's connection ends: %s; nothing made it (%s)",
+                    side_name(side), hf_error_text(error), reason.text);
+    }
+}
+
+static bool whole(const struct conn *conn)
+{
+    for (uint32_t side = 0; side < 2; side++) {
+        const struct side *s = &conn->side[side];
+        if (!s->closed || !s->end_read || s->error || s->received != conn->side[!side].sent) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void judge_conn(struct world *world, struct conn *conn)
+{
+    struct side *client = &conn->side[0], *server = &conn->side[1];
+    if (conn->done || !client->ended || (server->open && !server->ended) ||
+        (server->handle != 0 && !server->ended)) {
+        return;
+    }
+    conn->done = true;
+    if (whole(conn)) {
+        world->result->counts.connections++;
+    } else if (conn->because == 0) {
+        world_wrong(world, conn, "incomplete",
+                    "closed in order, but %llu of %llu and %llu of %llu octets arrived",
+                    (unsigned long long)server->received, (unsigned long long)client->sent,
+                    (unsigned long long)client->received, (unsigned long long)server->sent);
+    }
+}
+
+/* Accepting ------------------------------------------------------------------------------------ */
+
+static bool same_end(const struct hf_endpoint *a, const struct hf_endpoint *b)
+{
+    return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
+}
+
+/* Is another connection of these sockets synchronised, as the server sees it? */
+static const struct conn *other_synchronised(struct world *world, const struct conn *conn)
+{
+    const struct host *h = &world->host[programs_host(world, conn, 1)];
+    for (uint32_t i = 0; i < world->n_conns; i++) {
+        const struct conn *other = &world->conn[i];
+        struct hf_status status = {.struct_size = sizeof status};
+        if (other != conn && other->program == conn->program && other->side[1].handle != 0 &&
+            same_end(&other->local, &conn->local) &&
+            hf_status(h->stack, &h->env, other->side[1].handle, &status) == HF_OK &&
+            status.state >= HF_ESTABLISHED && status.state != HF_TIME_WAIT) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* What nobody opened.  SYN cookies keep nothing, so an old ACK can be good once more (RFC 4987
+ * 3.6); and a SYN with a Fast Open cookie is believed (RFC 7413 6.1). */
+static void accepted_twice(struct world *world, uint32_t host, uint32_t program, hf_handle handle,
+                           const struct hf_status *status)
+{
+    struct host *h = &world->host[host];
+    const struct hf_policy *policy = &world->plan.stack[host].config.policy;
+    if (policy->syn_cookies == HF_COOKIES_OFF && !world->plan.program[program].fast_open) {
+        world_wrong(world, NULL, "nobody-opened",
+                    "the server accepts from port %u a connection that nobody opened, IRS %u",
+                    status->remote.port, status->irs);
+    }
+    hf_abort(h->stack, &h->env, handle);
+    hf_release(h->stack, &h->env, handle);
+}
+
+void judge_accepted(struct world *world, uint32_t host, uint32_t program, hf_handle handle,
+                    const struct hf_status *status)
+{
+    struct conn *conn = NULL;
+    for (uint32_t i = world->n_conns; i > 0 && conn == NULL; i--) {
+        struct conn *c = &world->conn[i - 1];
+        bool same = c->program == program && same_end(&c->local, &status->remote);
+        conn = same && c->iss == status->irs ? c : NULL;
+    }
+    if (conn == NULL || conn->side[1].open) {
+        accepted_twice(world, host, program, handle, status);
+        return;
+    }
+    const struct conn *other = other_synchronised(world, conn);
+    if (other) {
+        world_wrong(world, conn, "two-incarnations",
+                    "connections %u and %u of one pair of sockets are synchronised at one time",
+                    other->number, conn->number);
+    }
+    programs_take(world, conn, handle);
+}

@@ -1,0 +1,273 @@
+/* watch.c - properties of one stack, record by record, that need no knowledge of what TCP should do
+ * next: only of what must never be seen.
+ */
+#include "world.h"
+
+#include <handfast/oracle.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HANDLES = CONNS_MAX + 1, PAIRS = 256, FOLLOWED = 256 };
+
+struct seen {
+    uint64_t handle;
+    uint32_t edge;     /* the largest SEG.ACK + SEG.WND of the peer        */
+    uint32_t our_edge; /* ... that was promised to it                      */
+    uint32_t ts_val;
+    uint32_t rto_ms, rto_una; /* at the last timeout                       */
+    uint32_t may_ack;         /* bare ACKs and resets that have a cause    */
+    bool edge_known, our_edge_known, ts_known, timed_out;
+};
+
+struct pair {
+    uint64_t key;
+    uint32_t iss;
+    int64_t at_ns;
+};
+
+struct watch {
+    struct world *world;
+    uint32_t host;
+    uint32_t unit; /* of our windows, at most: 1 << Rcv.Wind.Shift */
+    bool reset_in; /* the frame being taken in is a reset */
+    struct seen seen[HANDLES];
+    struct pair pair[PAIRS];
+    struct hf_oracle *oracle;
+    uint64_t oracle_bytes;
+};
+
+struct watch *watch_new(void)
+{
+    const struct hf_oracle_config config = {.struct_size = sizeof config,
+                                            .max_connections = FOLLOWED};
+    struct watch *watch = calloc(1, sizeof(struct watch));
+    if (watch != NULL) {
+        watch->oracle_bytes = hf_oracle_size(&config);
+        watch->oracle = malloc(watch->oracle_bytes);
+    }
+    return watch;
+}
+
+void watch_free(struct watch *watch)
+{
+    if (watch != NULL) {
+        free(watch->oracle);
+        free(watch);
+    }
+}
+
+void watch_begin(struct world *world, uint32_t host)
+{
+    struct watch *watch = world->host[host].watch;
+    const struct hf_oracle_config config = {
+        .struct_size = sizeof config,
+        .max_connections = FOLLOWED,
+        .policy = &world->plan.stack[host].config.policy,
+    };
+    memset(watch->seen, 0, sizeof watch->seen);
+    memset(watch->pair, 0, sizeof watch->pair);
+    hf_oracle_init(watch->oracle, watch->oracle_bytes, &config);
+    watch->world = world;
+    watch->host = host;
+    const struct hf_policy *policy = &world->plan.stack[host].config.policy;
+    watch->unit = 1;
+    while (policy->window_scale && policy->max_receive_window / watch->unit > UINT16_MAX) {
+        watch->unit *= 2;
+    }
+}
+
+void watch_input(struct world *world, uint32_t host, uint32_t n)
+{
+    world->host[host].watch->reset_in = false;
+    (void)n;
+}
+
+static bool above(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) > 0;
+}
+
+static struct seen *seen_of(struct watch *watch, const struct hf_trace *r)
+{
+    uint32_t idx = (uint32_t)r->handle & 0x3fffffff;
+    if (r->handle == 0 || idx >= HANDLES) {
+        return NULL;
+    }
+    struct seen *seen = &watch->seen[idx];
+    if (seen->handle != r->handle) {
+        *seen = (struct seen){.handle = r->handle};
+    }
+    return seen;
+}
+
+static void broken(struct watch *watch, const struct hf_trace *r, const char *rule,
+                   const char *what)
+{
+    struct world *world = watch->world;
+    const struct seen *seen = seen_of(watch, r);
+    bool first = !world_failed(world);
+    world_wrong(world, NULL, rule,
+                "stack %u: %s (SEQ %u, LEN %u, ACK %u, WND %u, SND.UNA %u, SND.NXT %u, SND.WND %u; "
+                "edge %u, ours %u)",
+                watch->host + 1, what, r->seq - r->iss, r->len, r->ack - r->irs, r->wnd,
+                r->snd_una - r->iss, r->snd_nxt - r->iss, r->snd_wnd,
+                seen ? seen->edge - r->iss : 0, seen ? seen->our_edge - r->irs : 0);
+    if (first) {
+        struct sim_wrong *wrong = &world->result->wrong;
+        wrong->host = watch->host;
+        memcpy(wrong->local, r->local_ip, 16);
+        memcpy(wrong->remote, r->remote_ip, 16);
+        wrong->local_port = r->local_port;
+        wrong->remote_port = r->remote_port;
+    }
+}
+
+static void note_edge(struct seen *seen, uint32_t edge)
+{
+    if (!seen->edge_known || above(edge, seen->edge)) {
+        seen->edge = edge;
+        seen->edge_known = true;
+    }
+}
+
+static void arrived(struct watch *watch, struct seen *seen, const struct hf_trace *r)
+{
+    watch->reset_in = (r->ctl & HF_RST) != 0;
+    if (seen == NULL) {
+        return;
+    }
+    seen->may_ack = watch->world->plan.batch == 1 ? 1 : seen->may_ack + 1;
+    if (r->ctl & HF_ACK) {
+        note_edge(seen, r->ack + r->wnd);
+    }
+    if (above(r->snd_una, seen->rto_una)) {
+        seen->timed_out = false;
+    }
+}
+
+/* RFC 9293 3.8.6, MUST-36: not beyond the window, but for one octet that probes it. */
+static void check_edge(struct watch *watch, struct seen *seen, const struct hf_trace *r)
+{
+    if (!seen->edge_known) {
+        note_edge(seen, r->snd_una + r->snd_wnd);
+    }
+    uint32_t end = r->seq + r->len;
+    bool fin_alone = r->text_bytes == 0;
+    if (r->state_after >= HF_ESTABLISHED && r->len && !fin_alone && above(end, seen->edge + 1)) {
+        broken(watch, r, "beyond-window", "text beyond the window that the peer has promised");
+    }
+}
+
+/* RFC 9293 3.8.6, SHLD-14: what was promised is not taken back; a header rounds down. */
+static void check_our_edge(struct watch *watch, struct seen *seen, const struct hf_trace *r)
+{
+    if (r->ctl & (HF_SYN | HF_RST)) {
+        return;
+    }
+    uint32_t edge = r->ack + r->wnd;
+    if (seen->our_edge_known && above(seen->our_edge, edge + watch->unit - 1)) {
+        broken(watch, r, "edge-left", "the right edge of the window moves left");
+    }
+    if (!seen->our_edge_known || above(edge, seen->our_edge)) {
+        seen->our_edge = edge;
+        seen->our_edge_known = true;
+    }
+}
+
+/* RFC 7323 4.1, 5.4: never back. */
+static void check_timestamp(struct watch *watch, struct seen *seen, const struct hf_trace *r)
+{
+    if ((r->options & HF_OPT_TS) == 0 || (r->ctl & HF_RST)) {
+        return;
+    }
+    if (seen->ts_known && above(seen->ts_val, r->ts_val)) {
+        broken(watch, r, "timestamp-back", "TSval goes back");
+    }
+    seen->ts_val = r->ts_val;
+    seen->ts_known = true;
+}
+
+/* RFC 9293 3.4.1, RFC 6528: a later connection of the same sockets begins above. */
+static void check_iss(struct watch *watch, const struct hf_trace *r)
+{
+    const struct hf_policy *policy = &watch->world->plan.stack[watch->host].config.policy;
+    if ((r->ctl & HF_SYN) == 0 || ((r->ctl & HF_ACK) && policy->syn_cookies != HF_COOKIES_OFF)) {
+        return;
+    }
+    uint64_t key = (uint64_t)r->local_port << 32 | (uint64_t)r->remote_port << 16 |
+                   (uint64_t)r->remote_ip[15] << 1 | (r->marks & HF_MARK_IPV6 ? 1 : 0);
+    struct pair *pair = &watch->pair[dice_mix(key) % PAIRS];
+    if (pair->key == key && above(pair->iss, r->seq)) {
+        broken(watch, r, "iss-back", "a later connection of the same sockets begins below");
+    }
+    *pair = (struct pair){.key = key, .iss = r->seq, .at_ns = r->time_ns};
+}
+
+static void left(struct watch *watch, struct seen *seen, const struct hf_trace *r)
+{
+    bool strict = watch->world->plan.batch == 1;
+    check_iss(watch, r);
+    if ((r->ctl & HF_RST) && watch->reset_in && strict && r->cause == HF_CAUSE_NONE) {
+        broken(watch, r, "reset-answered", "a reset is answered with a reset");
+    }
+    if (above(r->snd_una, r->snd_nxt)) {
+        broken(watch, r, "una-above-nxt", "SND.UNA is above SND.NXT");
+    }
+    if (seen == NULL) {
+        return;
+    }
+    check_edge(watch, seen, r);
+    check_our_edge(watch, seen, r);
+    check_timestamp(watch, seen, r);
+}
+
+/* RFC 6298 5.5: doubled, until something is acknowledged. */
+static void timed_out(struct watch *watch, struct seen *seen, const struct hf_trace *r)
+{
+    if (r->cause != HF_TIMER_RTO) {
+        return;
+    }
+    if (seen->timed_out && seen->rto_una == r->snd_una && r->rto_ms < seen->rto_ms) {
+        broken(watch, r, "backoff", "the retransmission timeout shrinks without progress");
+    }
+    seen->timed_out = true;
+    seen->rto_ms = r->rto_ms;
+    seen->rto_una = r->snd_una;
+}
+
+void watch_trace(void *arg, const struct hf_trace *record)
+{
+    struct watch *watch = arg;
+    struct seen *seen = seen_of(watch, record);
+    struct hf_violation violation;
+    if (watch->world->oracle && !hf_oracle_judge(watch->oracle, record, &violation)) {
+        char text[300];
+        snprintf(text, sizeof text, "%s (%s): %s", violation.sentence, violation.place,
+                 violation.detail);
+        broken(watch, record, violation.rule, text);
+    }
+    if (record->marks & (HF_MARK_ICMP | HF_MARK_UDP)) {
+        return;
+    }
+    watch->reset_in &= record->kind == HF_TRACE_OUT;
+    switch (record->kind) {
+    case HF_TRACE_IN:
+        arrived(watch, seen, record);
+        break;
+    case HF_TRACE_OUT:
+        left(watch, seen, record);
+        break;
+    case HF_TRACE_TIMER:
+        if (seen) {
+            timed_out(watch, seen, record);
+        }
+        break;
+    default:
+        break;
+    }
+    struct sim_view *view = watch->world->view;
+    if (view) {
+        view->trace(view->arg, watch->host, record);
+    }
+}

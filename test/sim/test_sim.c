@@ -1,0 +1,67 @@
+/* The simulator: a fixed number of worlds in which no property may be broken; the same seed is the
+ * same world; what goes wrong is found and shrunk.
+ *
+ * ctest: timeout=300
+ * ctest: native
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+enum { SEEDS = 1500, SEEDS_SANITIZED = 200, SEEDS_LONG = 20000 };
+
+static void no_property_is_broken_in_so_many_worlds(void **state)
+{
+    struct sim_run run = {.first = 1, .seeds = SEEDS, .jobs = 2};
+    struct sim_counts counts;
+    struct sim_wrong wrong;
+    (void)state;
+    const char *sanitize = getenv("HF_SANITIZE");
+    if (getenv("HF_LONG") != NULL) {
+        run.seeds = SEEDS_LONG;
+    } else if (sanitize != NULL && *sanitize != '\0') {
+        run.seeds = SEEDS_SANITIZED;
+    }
+    assert_int_equal(sim_run(&run, &counts, &wrong), 0);
+    if (wrong.rule[0] != '\0') {
+        print_message("handfast sim --replay %llu: \"%s\": %s\n", (unsigned long long)wrong.seed,
+                      wrong.rule, wrong.detail);
+    }
+    assert_int_equal(counts.violations, 0);
+    assert_int_equal(counts.seeds, run.seeds);
+    assert_true(counts.segments > 500 * run.seeds);
+    assert_true(counts.faults > 10 * run.seeds);
+    assert_true(counts.connections > 10 * run.seeds);
+}
+
+static void the_same_seed_is_the_same_world(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct sim_world_result first = {.max_fate = 0}, second = {.max_fate = 0};
+        assert_int_equal(sim_one(seed, NULL, &first), 0);
+        struct world *world = sim_world_new();
+        assert_non_null(world);
+        sim_world_run(world, seed + 1, NULL, NULL, &second); /* another one leaves no trace */
+        sim_world_run(world, seed, NULL, NULL, &second);
+        sim_world_free(world);
+        assert_memory_equal(&first.counts, &second.counts, sizeof first.counts);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_property_is_broken_in_so_many_worlds),
+        cmocka_unit_test(the_same_seed_is_the_same_world),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
