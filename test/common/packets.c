@@ -156,3 +156,23 @@ int packets_setup6(void **state)
     fill_data();
     return peer_setup6(state);
 }
+
+uint8_t *state_of(struct peer *p, uint64_t *bytes)
+{
+    peer_start(p);
+    *bytes = hf_canonical(p->stack, &p->env, NULL, 0);
+    uint8_t *out = malloc(*bytes);
+    if (!out || hf_canonical(p->stack, &p->env, out, *bytes) != *bytes)
+        abort();
+    return out;
+}
+
+bool state_is(struct peer *p, uint8_t *before, uint64_t bytes)
+{
+    uint64_t now_bytes;
+    uint8_t *now = state_of(p, &now_bytes);
+    bool same = now_bytes == bytes && memcmp(now, before, bytes) == 0;
+    free(now);
+    free(before);
+    return same;
+}

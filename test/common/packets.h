@@ -38,6 +38,10 @@ void peer_frame_guarded(struct peer *p, const void *bytes, uint32_t len);
 uint64_t verdicts(const struct peer *p, enum hf_verdict verdict);
 /* The counters now. */
 struct hf_counters counters_of(const struct peer *p);
+/* hf_canonical's octets now, to be freed; *bytes: how many. */
+uint8_t *state_of(struct peer *p, uint64_t *bytes);
+/* Is it as it was?  Frees before. */
+bool state_is(struct peer *p, uint8_t *before, uint64_t bytes);
 /* As peer_setup4 and peer_setup6, with data filled in. */
 int packets_setup4(void **state);
 int packets_setup6(void **state);

@@ -202,7 +202,7 @@ static void shrinks(struct peer *p)
     sends(ACK, .ack = ISS + 1461);
 }
 
-/* RFC8201-5, RFC1191-3, RFC8201-2 */
+/* RFC8201-5, RFC1191-3, RFC8201-2; IC-02 */
 TEST(after_ten_minutes_a_larger_segment_is_tried)
 {
     p->with.sackok = true;
