@@ -206,13 +206,10 @@ static bool echo_can_be(const struct tcp *tcp, const struct tcb *tcb, const stru
 /* Figure 9: an old connection is in the way of our SYN.  The reset ends it, and the SYN goes again
  * a little behind, not an RTO later - within the limit of challenge ACKs: forged ACKs shall make no
  * flood of SYNs. */
-static void reset_old_connection(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+static void make_way(struct tcp *tcp, struct tcb *tcb)
 {
     enum { BEHIND_MS = 10 };
     struct active *active = active_of(tcp, tcb);
-    struct conn_id id;
-    tcp_id(tcp, tcb, &id);
-    tcp_reply_rst(tcp, &id, seg);
     if (active && active->rto_at_ms && tcp_challenge_allowed(tcp, tcb)) {
         active->timer = TIMER_SYN;
         active->rto_at_ms = ms_after(tcp->now_ms, BEHIND_MS);
@@ -223,11 +220,16 @@ static void reset_old_connection(struct tcp *tcp, struct tcb *tcb, const struct 
 enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     /* first: the ACK bit.  X-9 */
-    bool ack_ok = (seg->ctl & ACK) && seq_gt(seg->ack, tcb->snd.una) &&
-                  seq_leq(seg->ack, tcb->snd.nxt) && echo_can_be(tcp, tcb, seg);
+    bool of_ours = seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt);
+    bool ack_ok = (seg->ctl & ACK) && of_ours && echo_can_be(tcp, tcb, seg);
     if ((seg->ctl & ACK) && !ack_ok) {
         if (!(seg->ctl & RST)) {
-            reset_old_connection(tcp, tcb, seg);
+            struct conn_id id;
+            tcp_id(tcp, tcb, &id);
+            tcp_reply_rst(tcp, &id, seg);
+            if (!of_ours) {
+                make_way(tcp, tcb);
+            }
         }
         /* */
         return HF_V_DROP_SYN_SENT_ACK;
