@@ -23,10 +23,12 @@ static bool is_refused(struct pool *pool)
 
 uint32_t pool_alloc(struct pool *pool, void *block)
 {
+    return is_refused(pool) ? 0 : pool_alloc_promised(pool, block);
+}
+
+uint32_t pool_alloc_promised(struct pool *pool, void *block)
+{
     uint32_t idx = pool->free_head;
-    if (is_refused(pool)) {
-        return 0;
-    }
     if (idx != 0) {
         memcpy(&pool->free_head, pool_at(pool, block, idx), sizeof pool->free_head);
     } else if (pool->top < pool->max) {

@@ -31,6 +31,8 @@ void pool_init(struct pool *pool, uint64_t offset, uint32_t size, uint32_t max);
 
 /* A record, its contents unspecified; 0 when all are out (or a test says so). */
 uint32_t pool_alloc(struct pool *pool, void *block);
+/* The same where whoever asks has seen to it that one is left: no test refuses it. */
+uint32_t pool_alloc_promised(struct pool *pool, void *block);
 void pool_free(struct pool *pool, void *block, uint32_t idx);
 
 /* A lookup changes no record and no pool, as far as anybody but a test can see. */

@@ -116,13 +116,16 @@ static uint32_t take(struct tcp *tcp, const struct active *active)
 {
     struct tcp_block *b = tcp->b;
     uint32_t promised = b->actives.max - b->senders;
-    if (active->sent_first != 0 && b->sents.max - b->sents.used <= promised) {
-        b->sents_short++;
-        return 0;
+    uint32_t idx;
+    if (active->sent_first == 0) {
+        idx = pool_alloc_promised(&b->sents, tcp->block);
+        HF_ASSERT(idx != 0);
+        b->senders++;
+        return idx;
     }
-    uint32_t idx = pool_alloc(&b->sents, tcp->block);
-    HF_ASSERT(idx != 0);
-    b->senders += active->sent_first == 0 ? 1 : 0;
+    bool any = b->sents.max - b->sents.used > promised;
+    idx = any ? pool_alloc(&b->sents, tcp->block) : 0;
+    b->sents_short += idx == 0 ? 1 : 0;
     return idx;
 }
 

@@ -218,11 +218,15 @@ bool tcp_cookie_read(struct tcp *tcp, uint32_t listener_idx, const struct conn_i
     return true;
 }
 
-/* RFC4987-8: a wrong cookie is an ACK at a listener. */
-static enum hf_verdict refuse(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
+/* RFC4987-8: a wrong cookie is an ACK at a listener.  Without room it gets no reset: it may be text
+ * behind the segment that brought the cookie and was ignored, and comes again in order. */
+static enum hf_verdict refuse(struct tcp *tcp, const struct listener *listener,
+                              const struct conn_id *id, const struct segment *seg)
 {
+    const struct hf_policy *policy = &tcp->b->policy;
+    bool full = listener->accept_n > listener->backlog || tcp->b->tcbs.used == tcp->b->tcbs.max;
     tcp_trace_segment(tcp, id, seg);
-    if (tcp->b->policy.answer_closed) {
+    if (policy->answer_closed && (!full || policy->abort_on_overflow)) {
         tcp_reply_rst(tcp, id, seg);
     }
     tcp_trace_end(tcp, NULL, HF_V_DROP_COOKIE);
@@ -237,7 +241,7 @@ enum hf_verdict tcp_arrives_cookie(struct tcp *tcp, uint32_t listener_idx, const
     tcp_trace_begin(tcp, NULL, HF_TRACE_IN, HF_CAUSE_NONE);
     tcp->before.state_before = HF_LISTEN;
     if (!tcp_cookie_read(tcp, listener_idx, id, seg, &scratch)) {
-        return refuse(tcp, id, seg);
+        return refuse(tcp, listener_at(tcp, listener_idx), id, seg);
     }
     seg->wnd <<= scratch.snd_wscale;
     tcp_trace_segment(tcp, id, seg);

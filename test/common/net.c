@@ -349,8 +349,10 @@ static void write_flow(struct net *net, int who, struct net_flow *flow)
         flow->sent += (uint64_t)took;
     }
     if (flow->open && !flow->close_called && !flow->keep && flow->sent == flow->to_send) {
-        flow->close_called = true;
-        if (act(net, who, (struct net_op){.kind = NET_CLOSE, .handle = flow->handle}, &out) != 0)
+        struct net_op op = {.kind = NET_CLOSE, .handle = flow->handle};
+        int64_t result = act(net, who, op, &out);
+        flow->close_called = !net->scarce || result != HF_ERR_NO_RESOURCES;
+        if (flow->close_called && result != 0)
             fault(net, "hf_close fails");
     }
 }
@@ -399,8 +401,10 @@ bool net_run(struct net *net, int64_t limit_ms, net_done_fn *done)
         for (int who = 0; who < 2; who++)
             if (deadline_of(net, who) < next)
                 next = deadline_of(net, who);
-        if (next > limit || net->wrong)
+        if (next > limit || net->wrong) {
+            net->now_ns = limit;
             return false;
+        }
         net->now_ns = next > net->now_ns ? next : net->now_ns;
         if (frame && frame->at_ns <= net->now_ns) {
             struct net_frame now = *frame;
@@ -501,7 +505,10 @@ struct net_flow *net_open(struct net *net, int who, uint16_t local, uint16_t rem
     static struct net_bytes out;
     struct net_op op = {.kind = NET_OPEN, .a = local, .b = remote};
     hf_handle handle;
-    if (act(net, who, op, &out) != HF_OK)
+    int64_t result = act(net, who, op, &out);
+    if (net->scarce && result == HF_ERR_NO_RESOURCES)
+        return NULL;
+    if (result != HF_OK)
         fault(net, "hf_open fails");
     memcpy(&handle, out.at, sizeof handle);
     struct net_flow *flow = new_flow(net, who, handle, to_send);

@@ -106,13 +106,15 @@ struct net {
     uint64_t order, carried, lost;
     bool v6, wrong; /* wrong: octets that were not sent, a call that failed    */
     const char *what;
+    bool scarce; /* an open, a close may be refused for want of memory: no fault        */
 };
 
 /* config: both stacks' (NULL: hf_config_default for 8).  Never NULL. */
 struct net *net_new(bool v6, const struct hf_config *config, uint32_t offload);
 void net_free(struct net *net);
 void net_listen(struct net *net, int side, uint16_t port, uint16_t backlog);
-/* A connection from `side`, which sends to_send octets; the other one answers with its `answer`. */
+/* A connection from `side`, which sends to_send octets; the other one answers with its `answer`.
+ * NULL: refused, where memory is scarce. */
 struct net_flow *net_open(struct net *net, int side, uint16_t local, uint16_t remote,
                           uint64_t to_send);
 /* Until nothing is left to happen within limit_ms, or done says so (NULL: all flows closed). */

@@ -381,6 +381,35 @@ TEST(a_cookie_that_finds_the_accept_queue_full_is_ignored_until_there_is_room)
     reads(5);
 }
 
+/* FL-03: the first segment of three is ignored, so the others are no reason to reset. */
+TEST(text_behind_a_cookie_that_found_no_room_is_not_reset)
+{
+    p->config.max_connections = 1;
+    listens_with_cookies(p);
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        sends(SYN, .seq = IRS, .mss = 1460);
+        expects(SYN | ACK, .seq = ISS);
+    }
+    on(0);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    on(1);
+    for (int i = 0; i < 3; i++)
+        sends(ACK, .seq = IRS + 1 + 100 * i, .ack = ISS + 1, .len = 100);
+    expects_silence();
+    holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 1);
+    holds_equal(count(p, HF_V_DROP_COOKIE), 2);
+    on(0);
+    aborts();
+    expects(RST | ACK);
+    releases();
+    on(1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 101);
+    accepts();
+}
+
 TEST(with_abort_on_overflow_a_cookie_that_finds_the_accept_queue_full_is_reset)
 {
     p->config.policy.abort_on_overflow = true;
@@ -540,6 +569,7 @@ int main(void)
         BOTH(a_cookie_is_taken_although_a_record_was_made_meanwhile),
         BOTH(a_listener_that_is_new_takes_no_cookies_of_the_old_one),
         BOTH(a_cookie_that_finds_the_accept_queue_full_is_ignored_until_there_is_room),
+        BOTH(text_behind_a_cookie_that_found_no_room_is_not_reset),
         BOTH(with_abort_on_overflow_a_cookie_that_finds_the_accept_queue_full_is_reset),
         BOTH(a_flood_of_syns_takes_no_memory_and_disturbs_neither_old_nor_new_connections),
         V4(guessing_cookies_opens_nothing),
