@@ -70,6 +70,9 @@ static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct se
     tcp_id(tcp, tcb, &id);
     enum hf_verdict verdict = check_ack(tcp, tcb, seg, false);
     if (verdict == HF_V_DROP_AFTER_CLOSE) { /* LAST-ACK: the record is gone, its ACK is due */
+        bool echoes = (last.flags & F_TS) && (seg->opt.present & OPT_TS) &&
+                      seq_leq(seg->seq, last.last_ack_sent);
+        last.ts_recent = echoes ? seg->opt.ts_val : last.ts_recent; /* RFC 7323 4.3: as of now */
         tcp_reply_owed(tcp, &last, &id);
     }
     bool no_reset = verdict == HF_V_DROP_SYN_RECEIVED_ACK; /* its sentence speaks of one */

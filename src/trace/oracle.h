@@ -4,7 +4,8 @@
  *     oracle.c          which connection a record is about; the table
  *     oracle_states.c   Figure 5, user calls, timers                 (RFC 9293 3.10.1-6, 3.10.8)
  *     oracle_opening.c  a segment in CLOSED, LISTEN, SYN-SENT        (3.10.7.1-3)
- *     oracle_in.c       a segment in all other states                (3.10.7.4)
+ *     oracle_steps.c    a segment in all other states: where it ends (3.10.7.4)
+ *     oracle_in.c       ... and what that changes
  *     oracle_out.c      what a segment that leaves may hold          (3.7, 3.8)
  *     oracle_answers.c  ACKs and resets: each has its cause, and is there in time
  *     oracle_learn.c    the model after the record
@@ -32,7 +33,6 @@ enum {
     CLOSE_CALLED = 1u << 10, /* the application has said CLOSE                            */
     MAY_VANISH = 1u << 11,   /* the next record may find it gone: it cannot tell why      */
     FIN_SENT = 1u << 12,     /* our_fin                                                   */
-    FIN_SEEN = 1u << 13,     /* peer_fin: acceptable, perhaps ahead of a gap              */
     FIN_TAKEN = 1u << 14,    /* RCV.NXT is behind it                                      */
     MAY_REPEAT = 1u << 15,   /* something says that what is in flight may be lost         */
     COOKIE = 1u << 16,       /* a SYN cookie: its numbers follow rules of their own       */
@@ -42,7 +42,7 @@ enum {
     MAY_PROBE = 1u << 20,    /* a timer asks for a probe                                  */
 };
 
-enum { HELD_MAX = 4, RESETS_MAX = 4 };
+enum { HELD_MAX = 4, RESETS_MAX = 4, FINS_MAX = 3 };
 
 /* A reset that is due. */
 struct reset {
@@ -59,7 +59,8 @@ struct model {
     uint32_t max_wnd;                /* MAX.SND.WND                                            */
     uint32_t last_ack;               /* Last.ACK.sent                                          */
     uint32_t ts_recent, ts_sent;     /* TS.Recent; the newest TSval that was sent              */
-    uint32_t our_fin, peer_fin;      /* their sequence numbers                                 */
+    uint32_t our_fin;                /* its sequence number                                    */
+    uint32_t fins[FINS_MAX], n_fins; /* those of the peer's that were acceptable               */
     uint32_t held[HELD_MAX][2];      /* text ahead of RCV.NXT that may be held, ascending      */
     uint32_t n_held;                 /*                                                        */
     uint32_t queued, unread;         /* octets                                                 */
@@ -117,6 +118,9 @@ struct hf_oracle {
     struct hf_policy policy;
     int64_t late_ns;
     uint64_t records, segments, connections, violations, unknown;
+    int64_t resets_ns; /* since when resets are counted, for a second  */
+    uint32_t resets;   /* how many were due                            */
+    uint32_t pad2;
     int64_t listener_closed_ns; /* when one was closed last                     */
     uint32_t icmp_taken;        /* errors that may have ended a connection      */
     uint32_t followed;
@@ -157,6 +161,48 @@ static inline uint32_t oracle_kept_window(const struct hf_trace *r, const struct
     uint32_t said = r->wnd < m->wnd ? r->wnd : m->wnd;
     return acked == 0 ? m->wnd : left > said ? left : said;
 }
+
+/* Has the peer's FIN been taken, in this state? */
+static inline bool behind_fin(uint8_t state)
+{
+    return state == HF_CLOSE_WAIT || state == HF_CLOSING || state == HF_LAST_ACK ||
+           state == HF_TIME_WAIT;
+}
+
+/* Was this option agreed upon?  With KNOWS_OPTIONS only. */
+static inline bool agreed(const struct watched *w, uint8_t option)
+{
+    return (w->m.offered & w->syn.options & option) != 0;
+}
+
+/* Where a segment ends. */
+enum step {
+    STEP_ANY, /* it cannot be told from outside */
+    STEP_NO_STAMP,
+    STEP_OLD_STAMP,
+    STEP_SYN_AGAIN,
+    STEP_SYN_ACK_AGAIN,
+    STEP_SYN_ACK_OPENS,
+    STEP_OUTSIDE,
+    STEP_SYN_OUTSIDE,
+    STEP_ACK_ONLY,
+    STEP_RST_OUTSIDE,
+    STEP_RST_INEXACT,
+    STEP_RST_IGNORED,
+    STEP_RST,
+    STEP_SYN_BACK,
+    STEP_SYN_INSIDE,
+    STEP_NO_ACK,
+    STEP_OPENING_ACK,
+    STEP_ACK_OLD,
+    STEP_ACK_UNSENT,
+    STEP_TAKEN,
+};
+
+enum step oracle_step(const struct judging *j);
+/* May the record say so?  And what the step is called. */
+bool oracle_step_is(enum step step, uint16_t verdict);
+const char *oracle_step_says(enum step step);
 
 /* oracle.c: the record breaks a rule; the first that is said counts. */
 __attribute__((format(printf, 3, 4))) void oracle_broken(struct judging *j, enum hf_rule rule,

@@ -18,11 +18,26 @@ void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool wit
     }
 }
 
+/* hf_policy.reset_rate: in a flood not all are answered; sixteen groups share the rate. */
+static bool may_be_dropped(struct judging *j)
+{
+    struct hf_oracle *o = j->oracle;
+    uint32_t rate = o->policy.reset_rate;
+    if (j->r->time_ns - o->resets_ns >= 1000 * (int64_t)MS) {
+        o->resets_ns = j->r->time_ns;
+        o->resets = 0;
+    }
+    return rate != 0 && ++o->resets > rate / 32;
+}
+
 void oracle_expect_answer(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     if (r->ctl & HF_RST) {
         return;
+    }
+    if (may_be_dropped(j)) {
+        j->w->resets_lost = 1;
     }
     if (r->ctl & HF_ACK) {
         oracle_expect_reset(j, r->ack, 0, false);

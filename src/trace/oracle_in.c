@@ -1,223 +1,10 @@
-/* oracle_in.c - RFC 9293 section 3.10.7.4: a segment in SYN-RECEIVED and all states behind it.
+/* oracle_in.c - RFC 9293 section 3.10.7.4: what must have become of a segment in SYN-RECEIVED and
+ * all states behind it, and which answer it may have.
  *
- * From the variables before it and its header follows the step that must have ended it, in the
- * order of the RFC; with RFC 7323 5.3 before the first, and RFC 5961 in the second, fourth and
- * fifth. The step says which verdicts may stand in the record, and what must have become of the
- * variables.
+ * The step that ended it (oracle_steps.c) says which verdicts may stand in the record; here is what
+ * that step may change.
  */
 #include "trace/oracle.h"
-
-enum step {
-    STEP_ANY, /* it cannot be told from outside */
-    STEP_NO_STAMP,
-    STEP_OLD_STAMP,
-    STEP_SYN_AGAIN,
-    STEP_SYN_ACK_AGAIN,
-    STEP_SYN_ACK_OPENS,
-    STEP_OUTSIDE,
-    STEP_SYN_OUTSIDE,
-    STEP_ACK_ONLY,
-    STEP_RST_OUTSIDE,
-    STEP_RST_INEXACT,
-    STEP_RST_IGNORED,
-    STEP_RST,
-    STEP_SYN_BACK,
-    STEP_SYN_INSIDE,
-    STEP_NO_ACK,
-    STEP_OPENING_ACK,
-    STEP_ACK_OLD,
-    STEP_ACK_UNSENT,
-    STEP_TAKEN,
-};
-
-enum { VERDICTS = 7 };
-
-/* What a step is called, and what it may be called in the record. */
-static const struct {
-    const char *says;
-    uint8_t verdicts[VERDICTS];
-} steps[] = {
-    [STEP_ANY] = {"", {0}},
-    [STEP_NO_STAMP] = {"no timestamp", {HF_V_DROP_NO_TIMESTAMP}},
-    [STEP_OLD_STAMP] = {"an old timestamp", {HF_V_DROP_PAWS}},
-    [STEP_SYN_AGAIN] = {"the SYN again", {HF_V_SYN_AGAIN, HF_V_ECN_MIXED}},
-    [STEP_SYN_ACK_AGAIN] = {"a SYN,ACK that opens nothing",
-                            {HF_V_DROP_OLD_DUPLICATE, HF_V_DROP_SYN_CHALLENGED, HF_V_ACK_ONLY_TAKEN,
-                             HF_V_DROP_ACK_TOO_OLD}},
-    [STEP_SYN_ACK_OPENS] = {"the SYN,ACK of a simultaneous open",
-                            {HF_V_ACK_ONLY_TAKEN, HF_V_ACCEPTED, HF_V_OUT_OF_ORDER,
-                             HF_V_DROP_NO_MEMORY}},
-    [STEP_OUTSIDE] = {"outside the window", {HF_V_DROP_OUT_OF_WINDOW, HF_V_DROP_OLD_DUPLICATE}},
-    [STEP_SYN_OUTSIDE] = {"a SYN outside the window",
-                          {HF_V_DROP_SYN_CHALLENGED, HF_V_DROP_OUT_OF_WINDOW,
-                           HF_V_DROP_OLD_DUPLICATE}},
-    [STEP_ACK_ONLY] = {"one octet too old",
-                       {HF_V_ACK_ONLY_TAKEN, HF_V_DROP_NO_ACK, HF_V_DROP_ACK_TOO_OLD,
-                        HF_V_DROP_ACK_OF_UNSENT, HF_V_DROP_AFTER_CLOSE, HF_V_DROP_ACCEPT_FULL}},
-    [STEP_RST_OUTSIDE] = {"a reset outside the window", {HF_V_DROP_RST_OUT_OF_WINDOW}},
-    [STEP_RST_INEXACT] = {"a reset inside the window", {HF_V_DROP_RST_CHALLENGED}},
-    [STEP_RST_IGNORED] = {"a reset in TIME-WAIT", {HF_V_DROP_RST_TIME_WAIT}},
-    [STEP_RST] = {"a reset at RCV.NXT",
-                  {HF_V_RST_CLOSES, HF_V_RST_REFUSED, HF_V_RST_BACK_TO_LISTEN}},
-    [STEP_SYN_BACK] = {"a SYN in the window of a half-open one", {HF_V_SYN_BACK_TO_LISTEN}},
-    [STEP_SYN_INSIDE] = {"a SYN inside the window", {HF_V_DROP_SYN_CHALLENGED}},
-    [STEP_NO_ACK] = {"no ACK bit", {HF_V_DROP_NO_ACK}},
-    [STEP_OPENING_ACK] = {"an ACK that does not fit our SYN",
-                          {HF_V_DROP_SYN_RECEIVED_ACK, HF_V_COOKIE_ACCEPTED, HF_V_DROP_COOKIE}},
-    [STEP_ACK_OLD] = {"an ACK that is too old", {HF_V_DROP_ACK_TOO_OLD}},
-    [STEP_ACK_UNSENT] = {"an ACK of what was never sent", {HF_V_DROP_ACK_OF_UNSENT}},
-    [STEP_TAKEN] = {"acceptable",
-                    {HF_V_ACCEPTED, HF_V_OUT_OF_ORDER, HF_V_DROP_NO_MEMORY, HF_V_DROP_AFTER_CLOSE,
-                     HF_V_LATE_DATA_RESET, HF_V_DROP_ACCEPT_FULL, HF_V_COOKIE_ACCEPTED}},
-};
-
-/* first ---------------------------------------------------------------------------------------- */
-
-static bool inside(uint32_t number, uint32_t left, uint32_t size)
-{
-    return number - left < size;
-}
-
-/* Table 6, and what reaches over both edges of the window. */
-static bool acceptable(const struct hf_trace *r, uint32_t nxt, uint32_t wnd)
-{
-    if (wnd == 0) {
-        return r->len == 0 && r->seq == nxt;
-    }
-    uint32_t last = r->seq + r->len - 1;
-    bool around = ahead(r->seq, nxt) < 0 && ahead(last, nxt) > 0;
-    return inside(r->seq, nxt, wnd) || (r->len && (inside(last, nxt, wnd) || around));
-}
-
-static bool stamps_agreed(const struct watched *w)
-{
-    return (w->m.offered & w->syn.options & HF_OPT_TS) != 0;
-}
-
-/* RFC 7323 5.3 R1, and 3.2. */
-static enum step judge_stamp(const struct judging *j)
-{
-    const struct hf_trace *r = j->r;
-    const struct model *m = &j->w->m;
-    const int64_t idle_ns = INT64_C(24) * 24 * 3600 * 1000 * MS;
-    if (!(m->facts & KNOWS_OPTIONS) || !stamps_agreed(j->w) || (r->ctl & HF_RST)) {
-        return STEP_TAKEN;
-    }
-    if (!(r->options & HF_OPT_TS)) {
-        return j->oracle->policy.ts_tolerate_missing ? STEP_TAKEN : STEP_NO_STAMP;
-    }
-    if (!(m->facts & KNOWS_RECENT)) {
-        return STEP_ANY;
-    }
-    bool old = ahead(r->ts_val, m->ts_recent) < 0;
-    bool long_idle = r->time_ns - m->heard_ns > idle_ns - 1000 * MS;
-    return !old ? STEP_TAKEN : long_idle ? STEP_ANY : STEP_OLD_STAMP;
-}
-
-static bool opens_simultaneously(const struct judging *j)
-{
-    const struct hf_trace *r = j->r;
-    const struct model *m = &j->w->m;
-    return !(m->facts & PASSIVE) && ahead(r->ack, m->una) > 0 && ahead(r->ack, m->nxt) <= 0;
-}
-
-static enum step judge_unacceptable(const struct judging *j, uint32_t wnd)
-{
-    const struct hf_trace *r = j->r;
-    const struct model *m = &j->w->m;
-    if (wnd == 0 && r->seq == m->rcv_nxt && !(r->ctl & HF_SYN)) {
-        return STEP_TAKEN; /* MUST-66: all but its text */
-    }
-    if (r->ctl & HF_RST) {
-        return STEP_RST_OUTSIDE;
-    }
-    if (r->ctl & HF_SYN) {
-        return STEP_SYN_OUTSIDE;
-    }
-    return r->seq == m->rcv_nxt - 1 && r->len <= 1 ? STEP_ACK_ONLY : STEP_OUTSIDE;
-}
-
-static enum step judge_sequence(const struct judging *j)
-{
-    const struct hf_trace *r = j->r;
-    const struct watched *w = j->w;
-    const struct model *m = &w->m;
-    if (w->state == HF_SYN_RECEIVED && (r->ctl & (HF_SYN | HF_RST)) == HF_SYN && r->seq == m->irs) {
-        return !(r->ctl & HF_ACK)        ? STEP_SYN_AGAIN
-               : opens_simultaneously(j) ? STEP_SYN_ACK_OPENS
-                                         : STEP_SYN_ACK_AGAIN;
-    }
-    bool fits = acceptable(r, m->rcv_nxt, m->rcv_wnd);
-    uint32_t rounded = m->rcv_wnd >> m->our_scale << m->our_scale; /* a small record's */
-    if (w->state == HF_TIME_WAIT && fits != acceptable(r, m->rcv_nxt, rounded)) {
-        return STEP_ANY;
-    }
-    return fits ? STEP_TAKEN : judge_unacceptable(j, m->rcv_wnd);
-}
-
-/* second, fourth, fifth ------------------------------------------------------------------------ */
-
-static enum step judge_rst(const struct judging *j)
-{
-    const struct hf_trace *r = j->r;
-    const struct model *m = &j->w->m;
-    if (!(r->ctl & HF_RST)) {
-        return STEP_TAKEN;
-    }
-    if (j->w->state == HF_TIME_WAIT && j->oracle->policy.tw_ignore_rst) {
-        return STEP_RST_IGNORED;
-    }
-    if (ahead(r->seq, m->rcv_nxt) < 0) {
-        return STEP_RST_OUTSIDE; /* its text reaches into the window, its number does not */
-    }
-    return r->seq == m->rcv_nxt ? STEP_RST : STEP_RST_INEXACT;
-}
-
-static enum step judge_ack_field(const struct judging *j)
-{
-    const struct hf_trace *r = j->r;
-    const struct watched *w = j->w;
-    const struct model *m = &w->m;
-    if (!(r->ctl & HF_ACK)) {
-        return STEP_NO_ACK;
-    }
-    if (w->state == HF_SYN_RECEIVED) {
-        bool fits = ahead(r->ack, m->una) > 0 && ahead(r->ack, m->nxt) <= 0;
-        return fits ? STEP_TAKEN : STEP_OPENING_ACK;
-    }
-    if (ahead(r->ack, m->nxt) > 0) {
-        return STEP_ACK_UNSENT;
-    }
-    uint64_t begin = m->acked ? m->acked - 1 : 0; /* ISS+1: older was never sent */
-    uint32_t back = begin < m->max_wnd ? (uint32_t)begin : m->max_wnd;
-    bool old = ahead(r->ack, m->una - back) < 0;
-    bool unknown = !(m->facts & KNOWS_START) || w->state == HF_TIME_WAIT;
-    if (unknown && ahead(r->ack, m->una) < 0) {
-        return STEP_ANY; /* a small record does not remember how old is too old */
-    }
-    return old ? STEP_ACK_OLD : STEP_TAKEN;
-}
-
-static enum step judge_steps(const struct judging *j)
-{
-    const struct hf_trace *r = j->r;
-    const struct watched *w = j->w;
-    enum step step = judge_stamp(j);
-    if (step == STEP_TAKEN) {
-        step = judge_sequence(j);
-    }
-    if (step == STEP_TAKEN) {
-        step = judge_rst(j);
-    }
-    if (step == STEP_TAKEN && (r->ctl & HF_SYN)) {
-        bool back = w->state == HF_SYN_RECEIVED && (w->m.facts & PASSIVE);
-        step = back ? STEP_SYN_BACK : STEP_SYN_INSIDE;
-    }
-    if (step == STEP_TAKEN) {
-        step = judge_ack_field(j);
-    }
-    return step;
-}
 
 /* What became of it ---------------------------------------------------------------------------- */
 
@@ -298,11 +85,20 @@ static struct arrival judge_arrival(struct judging *j, uint8_t state)
     if ((r->ctl & HF_FIN) && ahead(end, m->rcv_nxt) >= 0 && ahead(end, edge) <= 0) {
         a.fin = true;
         a.fin_sure = end != edge || r->text_bytes == 0;
-        m->peer_fin = end;
-        m->facts |= FIN_SEEN;
+        m->n_fins += m->n_fins < FINS_MAX;
+        m->fins[m->n_fins - 1] = end;
     }
     a.limit = oracle_hold(m, a.left, a.right);
     return a;
+}
+
+static bool is_fin(const struct model *m, uint32_t number)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < m->n_fins; i++) {
+        found |= m->fins[i] == number;
+    }
+    return found;
 }
 
 /* RCV.NXT moves by text and FIN that have come, and by nothing else.  True: the FIN is taken. */
@@ -311,8 +107,8 @@ static bool judge_rcv_nxt(struct judging *j, const struct arrival *a)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     bool refused = r->verdict == HF_V_DROP_NO_MEMORY || r->verdict == HF_V_LATE_DATA_RESET;
-    bool fin = (m->facts & (FIN_SEEN | FIN_TAKEN)) == FIN_SEEN && r->rcv_nxt == m->peer_fin + 1 &&
-               ahead(a->limit, m->peer_fin) >= 0;
+    bool fin = !(m->facts & FIN_TAKEN) && behind_fin(r->state_after) && is_fin(m, r->rcv_nxt - 1) &&
+               ahead(a->limit, r->rcv_nxt - 1) >= 0;
     uint32_t text = r->rcv_nxt - fin;
     if (ahead(text, a->limit) > 0 || ahead(text, m->rcv_nxt) < 0) {
         oracle_broken(j, HF_RULE_RCV_NXT, "RCV.NXT %u -> %u, what has come ends at %u", m->rcv_nxt,
@@ -322,8 +118,8 @@ static bool judge_rcv_nxt(struct judging *j, const struct arrival *a)
     if (in_order && !refused && text == m->rcv_nxt) {
         oracle_broken(j, HF_RULE_RCV_NXT, "%u octets at RCV.NXT, and it stays", a->right - a->left);
     }
-    if (a->fin && a->fin_sure && !refused && !fin && r->rcv_nxt == m->peer_fin) {
-        oracle_broken(j, HF_RULE_FIN_TAKEN, "a FIN at %u is not taken", m->peer_fin);
+    if (a->fin && a->fin_sure && !refused && !fin && r->rcv_nxt == r->seq + r->text_bytes) {
+        oracle_broken(j, HF_RULE_FIN_TAKEN, "a FIN at %u is not taken", r->rcv_nxt);
     }
     if (r->state_after != HF_CLOSED && r->unread_bytes != m->unread + (text - m->rcv_nxt)) {
         oracle_broken(j, HF_RULE_STREAM, "%u octets unread, %u before, and %u came",
@@ -343,7 +139,8 @@ static void judge_window(struct judging *j, bool opens)
     }
     bool newer = ahead(from, m->wl1) > 0 || (from == m->wl1 && ahead(r->ack, m->wl2) >= 0);
     bool in_order = ahead(from, m->rcv_nxt) <= 0;
-    bool takes = opens || (newer && in_order && ahead(r->ack, m->una) >= 0);
+    bool fits = ahead(r->ack, m->una) >= 0 && ahead(r->ack, m->nxt) <= 0;
+    bool takes = opens || (newer && in_order && fits && r->state_before != HF_SYN_RECEIVED);
     uint32_t wl1 = ahead(from, m->rcv_nxt) > 0 ? m->rcv_nxt : from;
     bool right = takes ? r->snd_wnd == r->wnd && r->snd_wl1 == wl1 && r->snd_wl2 == r->ack
                        : r->snd_wnd == oracle_kept_window(r, m) && r->snd_wl1 == m->wl1;
@@ -360,7 +157,7 @@ static void take_stamp(struct judging *j)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     m->heard_ns = r->time_ns;
-    if (stamps_agreed(j->w) && (r->options & HF_OPT_TS) && ahead(r->seq, m->last_ack) <= 0) {
+    if (agreed(j->w, HF_OPT_TS) && (r->options & HF_OPT_TS) && ahead(r->seq, m->last_ack) <= 0) {
         m->ts_recent = r->ts_val;
     }
 }
@@ -398,11 +195,12 @@ static void judge_taken(struct judging *j, enum step step)
         return;
     }
     if (!has_numbers(r)) {
-        judge_state_after(j, state, steps[step].says);
+        judge_state_after(j, state, oracle_step_says(step));
+        take_stamp(j);
         return;
     }
     state = judge_rcv_nxt(j, &a) ? when_fin_arrives(state) : state;
-    judge_state_after(j, state, steps[step].says);
+    judge_state_after(j, state, oracle_step_says(step));
     if (r->state_after != HF_CLOSED && !waits && r->snd_una != una) {
         oracle_broken(j, HF_RULE_SND_UNA, "SND.UNA %u -> %u, the ACK is %u", m->una, r->snd_una,
                       r->ack);
@@ -410,7 +208,9 @@ static void judge_taken(struct judging *j, enum step step)
     if (r->state_after != HF_CLOSED && !waits) {
         judge_window(j, was == HF_SYN_RECEIVED && una != m->una);
     }
-    take_stamp(j);
+    if (was != HF_SYN_RECEIVED || una != m->una) {
+        take_stamp(j);
+    }
 }
 
 /* Nothing may have changed. */
@@ -419,14 +219,14 @@ static void judge_untouched(struct judging *j, enum step step)
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
     bool closes = step == STEP_RST || step == STEP_SYN_BACK || r->verdict == HF_V_ECN_MIXED;
-    judge_state_after(j, closes ? HF_CLOSED : j->w->state, steps[step].says);
+    judge_state_after(j, closes ? HF_CLOSED : j->w->state, oracle_step_says(step));
     if (r->verdict == HF_V_ECN_MIXED) {
         oracle_expect_answer(j);
     }
     bool window = r->snd_wnd == m->wnd || r->state_before == HF_TIME_WAIT; /* not kept there */
     if (!closes && has_numbers(r) &&
         (r->snd_una != m->una || r->rcv_nxt != m->rcv_nxt || !window || r->snd_nxt != m->nxt)) {
-        oracle_broken(j, HF_RULE_STEP, "%s: and yet variables change", steps[step].says);
+        oracle_broken(j, HF_RULE_STEP, "%s: and yet variables change", oracle_step_says(step));
     }
 }
 
@@ -526,16 +326,6 @@ static void note_trouble(struct judging *j)
     }
 }
 
-static bool is_of(enum step step, uint16_t verdict)
-{
-    for (int i = 0; i < VERDICTS; i++) {
-        if (steps[step].verdicts[i] == verdict && verdict != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* RFC 6191 2, with SEQ >= RCV.NXT for "greater than the last sequence number". */
 static void judge_syn_in_time_wait(struct judging *j)
 {
@@ -544,7 +334,7 @@ static void judge_syn_in_time_wait(struct judging *j)
     bool newer = ahead(r->seq, m->rcv_nxt) >= 0;
     if (j->oracle->policy.timestamps && (r->options & HF_OPT_TS) && (m->facts & KNOWS_OPTIONS)) {
         int32_t by = ahead(r->ts_val, m->ts_recent);
-        newer = !stamps_agreed(j->w) || by > 0 || (by == 0 && newer);
+        newer = !agreed(j->w, HF_OPT_TS) || by > 0 || (by == 0 && newer);
     }
     if (r->verdict == HF_V_TIME_WAIT_REUSED && !newer && (m->facts & KNOWS_NUMBERS)) {
         oracle_broken(j, HF_RULE_TIME_WAIT_SYN, "SYN at %u, RCV.NXT %u", r->seq, m->rcv_nxt);
@@ -564,11 +354,11 @@ void oracle_judge_in(struct judging *j)
         return;
     }
     j->gap = m->n_held != 0;
-    enum step step = m->facts & KNOWS_NUMBERS ? judge_steps(j) : STEP_ANY;
-    if (step != STEP_ANY && !is_of(step, r->verdict)) {
+    enum step step = m->facts & KNOWS_NUMBERS ? oracle_step(j) : STEP_ANY;
+    if (step != STEP_ANY && !oracle_step_is(step, r->verdict)) {
         oracle_broken(j, HF_RULE_STEP, "%s, and it is %s (RCV.NXT %u WND %u, SND.UNA %u NXT %u)",
-                      steps[step].says, hf_verdict_name(r->verdict), m->rcv_nxt, m->rcv_wnd, m->una,
-                      m->nxt);
+                      oracle_step_says(step), hf_verdict_name(r->verdict), m->rcv_nxt, m->rcv_wnd,
+                      m->una, m->nxt);
         step = STEP_ANY;
     }
     bool full = r->verdict == HF_V_DROP_ACCEPT_FULL || r->verdict == HF_V_COOKIE_ACCEPTED;

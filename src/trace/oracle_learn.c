@@ -217,7 +217,7 @@ static void learn_numbers(struct judging *j)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     learn_progress(j);
-    if ((m->facts & FIN_SEEN) && r->rcv_nxt == m->peer_fin + 1) {
+    if (behind_fin(r->state_after)) {
         m->facts |= FIN_TAKEN;
     }
     m->iss = r->iss;

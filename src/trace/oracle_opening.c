@@ -123,9 +123,6 @@ static void judge_syn_ack(struct judging *j)
         oracle_broken(j, HF_RULE_STEP, "a SYN,ACK: %s, UNA %u, RCV.NXT %u, SND.WND %u",
                       hf_state_name(r->state_after), r->snd_una, r->rcv_nxt, r->snd_wnd);
     }
-    if (fin) {
-        m->peer_fin = r->seq + r->len - 1;
-    }
     m->may_ack++;
     m->ack_due_ns = r->time_ns;
 }

@@ -5,11 +5,6 @@
  */
 #include "trace/oracle.h"
 
-static bool agreed(const struct watched *w, uint8_t option)
-{
-    return (w->m.offered & w->syn.options & option) != 0;
-}
-
 /* The first number of text that is not acknowledged. */
 static uint32_t text_una(const struct model *m)
 {

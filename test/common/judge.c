@@ -9,7 +9,7 @@ void judge_begin(struct judge *judge, const struct hf_policy *policy, uint32_t m
     const struct hf_oracle_config config = {
         .struct_size = sizeof config, .max_connections = max_connections, .policy = policy};
     uint64_t size = hf_oracle_size(&config);
-    *judge = (struct judge){.oracle = malloc(size)};
+    *judge = (struct judge){.oracle = malloc(size), .bytes = size};
     if (!judge->oracle || hf_oracle_init(judge->oracle, size, &config) != HF_OK)
         abort();
 }

@@ -6,6 +6,7 @@
 
 struct judge {
     struct hf_oracle *oracle;
+    uint64_t bytes;               /* of the oracle: a value, it can be copied */
     const struct hf_stack *stack; /* whose policy counts, NULL: what judge_begin was given */
     struct hf_violation first;    /* first.rule is NULL: none                              */
     char record[160];             /* that broke it                                         */

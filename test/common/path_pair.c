@@ -1,6 +1,7 @@
 /* path_pair.c - two stacks and two paths; see path_pair.h. */
 #include "common/path_pair.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,9 @@ static void begin_side(struct path_pair *pair, int side, const struct hf_config 
     struct hf_interface link = {.struct_size = sizeof link, .link = HF_LINK_IP, .mtu = MTU};
     struct hf_env *env = &pair->env[side];
     *env = (struct hf_env){.struct_size = sizeof *env, .now_ns = pair->now_ns};
+    judge_begin(&pair->judge[side], &mine.policy, 4);
+    env->trace = judge_trace;
+    env->trace_arg = &pair->judge[side];
     address(ip, side);
     pair->stack[side] = aligned_alloc(64, bytes);
     if (pair->stack[side] == NULL || hf_init(pair->stack[side], bytes, &mine, env) != HF_OK ||
@@ -66,6 +70,7 @@ void path_pair_end(struct path_pair *pair)
 {
     for (int side = 0; side < 2; side++) {
         free(pair->stack[side]);
+        judge_end(&pair->judge[side]);
         path_end(&pair->path[side]);
     }
 }
@@ -109,6 +114,11 @@ static void output(struct path_pair *pair, int side)
             offer(pair, side, &frames[i]);
             hf_output_done(pair->stack[side], &pair->env[side], frames[i].token);
         }
+    }
+    char text[600];
+    if (judge_tell(&pair->judge[side], text, sizeof text)) {
+        pair->wrong = true;
+        fprintf(stderr, "%s\n", text);
     }
 }
 

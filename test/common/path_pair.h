@@ -11,6 +11,7 @@
 #ifndef COMMON_PATH_PAIR_H
 #define COMMON_PATH_PAIR_H
 
+#include "common/judge.h"
 #include "common/path.h"
 #include "common/repeats.h"
 #include "handfast/handfast.h"
@@ -18,6 +19,7 @@
 struct path_pair {
     struct hf_stack *stack[2]; /* 0 sends, 1 receives                              */
     struct hf_env env[2];
+    struct judge judge[2];
     hf_handle handle[2], listener;
     struct path path[2]; /* 0: to the receiver                                     */
     int64_t now_ns;

@@ -231,6 +231,9 @@ static void make_stack(struct walk *w)
         return;
     }
     w->stack = grid_block(w->p->bytes);
+    judge_begin(&w->p->judge, &config.policy, 4);
+    w->env.trace = judge_trace;
+    w->env.trace_arg = &w->p->judge;
     need(w, "hf_init", hf_init(w->stack, w->p->bytes, &config, &w->env), HF_OK);
     need(w, "interface", hf_interface_add(w->stack, &w->env, &iface), 1);
     need(w, "address", hf_address_add(w->stack, &w->env, 1, stack_ip, 24), HF_OK);
@@ -356,7 +359,13 @@ bool place_reach(struct place *place, char *why, size_t room)
     }
     place->image = (uint8_t *)w.stack;
     place->now_ns = w.env.now_ns;
-    return !w.failed;
+    return !w.failed && !judge_tell(&place->judge, why, room);
+}
+
+void place_leave(struct place *place)
+{
+    free(place->image);
+    judge_end(&place->judge);
 }
 
 /* RFC 5961 section 5.2, and never below ISS+1.  A TIME-WAIT may have forgotten MAX.SND.WND. */

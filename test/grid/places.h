@@ -7,6 +7,7 @@
 #ifndef GRID_PLACES_H
 #define GRID_PLACES_H
 
+#include "common/judge.h"
 #include "grid/rules.h"
 #include "handfast/handfast.h"
 #include "wire/wire.h"
@@ -23,6 +24,7 @@ struct place {
     int64_t now_ns;
     uint64_t bytes;
     uint8_t *image;
+    struct judge judge;     /* the oracle as it is there: a value too */
     seq_t iss;              /* the stack's */
     seq_t snd_una, snd_nxt; /* the stack's */
     seq_t rcv_nxt;          /* the stack's: also this side's next number */
@@ -39,8 +41,9 @@ extern const unsigned n_places;
 enum { GRID_FRAME_BYTES = 40 + 60 + 128 };
 
 struct hf_stack *grid_block(uint64_t bytes); /* aligned, never NULL; free() it */
-/* Plays place->name's prelude; false: *why, and nothing to free but place->image. */
+/* Plays place->name's prelude; false: *why, and nothing to free but what place_leave does. */
 bool place_reach(struct place *place, char *why, size_t room);
+void place_leave(struct place *place);
 /* Does the place have this class?  (In TIME-WAIT nothing is in flight ...) */
 bool place_has(const struct place *place, const struct cell *cell);
 

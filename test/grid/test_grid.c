@@ -63,6 +63,7 @@ static void print_cell(const struct place *place, const struct cell *cell)
 /* What came of a cell ------------------------------------------------------------------------- */
 
 struct outcome {
+    struct judge judge;
     unsigned records; /* of segments that came in */
     unsigned verdict, next;
     uint32_t frames;
@@ -75,6 +76,7 @@ struct outcome {
 static void note_record(void *arg, const struct hf_trace *record)
 {
     struct outcome *outcome = arg;
+    judge_trace(&outcome->judge, record);
     if (record->kind == HF_TRACE_IN || record->kind == HF_TRACE_DROP) {
         outcome->records++;
         outcome->verdict = record->verdict;
@@ -82,8 +84,8 @@ static void note_record(void *arg, const struct hf_trace *record)
     }
 }
 
-static void play(const struct place *place, struct hf_stack *stack, const struct segment *seg,
-                 struct outcome *outcome)
+static void play(const struct place *place, struct hf_stack *stack, struct hf_oracle *oracle,
+                 const struct segment *seg, struct outcome *outcome)
 {
     uint8_t frame[GRID_FRAME_BYTES];
     struct hf_frame_out out[2];
@@ -92,6 +94,8 @@ static void play(const struct place *place, struct hf_stack *stack, const struct
     struct hf_status status = {.struct_size = sizeof status};
     hf_handle handle = place->handle ? place->handle : place->listener;
     memset(outcome, 0, sizeof *outcome);
+    memcpy(oracle, place->judge.oracle, place->judge.bytes);
+    outcome->judge.oracle = oracle;
     env.trace = note_record;
     env.trace_arg = outcome;
     in.len = place_frame(seg, frame);
@@ -203,6 +207,11 @@ static const char *judge(const struct place *place, const struct segment *seg,
                          const struct rule *rule, const struct outcome *got)
 {
     unsigned next = rule->next == STATE_SAME ? (unsigned)place->state : rule->next;
+    if (got->judge.first.rule != NULL) {
+        print_message("%s: %s: %s\n", got->judge.first.rule, got->judge.first.detail,
+                      got->judge.record);
+        return "the oracle objects";
+    }
     if (got->records != 1) {
         return "not one record of the segment";
     }
@@ -310,6 +319,8 @@ static unsigned stride_of(const struct place *place)
 static unsigned play_place(struct place *place, unsigned stride, unsigned *shown)
 {
     struct hf_stack *stack = grid_block(place->bytes);
+    struct hf_oracle *oracle = malloc(place->judge.bytes);
+    assert_non_null(oracle);
     unsigned played = 0, wrong_ones = 0;
     for (unsigned i = 0; i < CELLS; i++) {
         struct cell cell;
@@ -325,7 +336,7 @@ static unsigned play_place(struct place *place, unsigned stride, unsigned *shown
         rule->hits++;
         played++;
         place_segment(place, &cell, &seg);
-        play(place, stack, &seg, &got);
+        play(place, stack, oracle, &seg, &got);
         const char *wrong = judge(place, &seg, rule, &got);
         if (wrong != NULL) {
             wrong_ones++;
@@ -336,6 +347,7 @@ static unsigned play_place(struct place *place, unsigned stride, unsigned *shown
         }
     }
     free(stack);
+    free(oracle);
     print_message("%-56s %7u cells (every %u.) %u wrong\n", place->name, played, stride,
                   wrong_ones);
     return wrong_ones;
@@ -351,13 +363,13 @@ static void every_cell_gives_the_verdict_the_segment_and_the_state_of_its_rule(v
         struct place place = places[i];
         char why[200];
         if (!place_reach(&place, why, sizeof why)) {
-            free(place.image);
+            place_leave(&place);
             print_message("%s is not reached: %s\n", place.name, why);
             wrong_ones++;
             continue;
         }
         wrong_ones += play_place(&place, stride_of(&place), &shown);
-        free(place.image);
+        place_leave(&place);
     }
     for (unsigned i = 0; i < rules.n; i++) {
         if (rules.rule[i].hits == 0) {

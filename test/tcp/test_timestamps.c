@@ -178,6 +178,19 @@ TEST(a_half_open_connection_is_protected_too)
     accepts();
 }
 
+/* RFC 7323 4.3, A.2: the repeated FIN that ends LAST-ACK is answered as any other segment. */
+TEST(the_ack_of_what_ends_last_ack_echoes_its_timestamp)
+{
+    establish_stamped(p);
+    sends(FIN | ACK, .tsval = 1001);
+    expects(ACK, .ack = IRS + 2, .tsecr = 1001);
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1, .tsecr = 1001);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2, .tsval = 1005);
+    expects(ACK, .ack = IRS + 2, .tsecr = 1005);
+    expects_state(HF_CLOSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +208,7 @@ int main(void)
         V4(an_echo_measures_the_round_trip),
         V4(in_time_wait_an_old_timestamp_does_not_restart_anything),
         BOTH(a_half_open_connection_is_protected_too),
+        BOTH(the_ack_of_what_ends_last_ack_echoes_its_timestamp),
     };
     return cmocka_run_group_tests_name("timestamps", tests, NULL, NULL);
 }
