@@ -362,6 +362,9 @@ static void put_limits(struct canon *c)
     canon_32(c, refilled_ms);
     canon_32(c, refilled_ms < 1000 ? c->st->s->icmp_credit[0] : 0); /* else it is full again */
     canon_32(c, refilled_ms < 1000 ? c->st->s->icmp_credit[1] : 0);
+    for (size_t i = 0; i < ICMP_GROUPS; i++) {
+        canon_number(c, refilled_ms < 1000 ? c->st->s->icmp_spent[i] : 0, 1);
+    }
     put_reset_groups(c);
     canon_number(c, b->next_token - b->done_token, 8);
     for (uint32_t idx = b->returned.head; idx != 0;) {

@@ -1,17 +1,28 @@
 /* icmp_out.c - ICMP that we send: errors (RFC 1122 3.2.2, RFC 4443 2.4) and echo replies; and notes
  * of errors received, for hf_error_report.
  *
- * Both kinds have a budget of their own.  What an error costs is random, so that nobody can count
- * by his own errors what others were sent.
+ * Both kinds have a budget of their own.  What an error costs is random, and each of sixteen groups
+ * of addresses has a share that leaves the others theirs: nobody can count by his own errors what
+ * others were sent, nor use up what they are to be told (CVE-2020-25705).
  */
 #include "stack/stack.h"
 
 enum { ERRORS, ECHOES };
 enum { TICK_MS = 10, ERRORS_A_TICK = 2, ERRORS_MOST = 100, ECHOES_A_TICK = 10, ECHOES_MOST = 256 };
+enum { GROUP_MOST = 30, GROUP_A_TICK = 1 }; /* errors to one group */
 enum { QUOTE4 = 576 - 20 - 8, QUOTE6 = 1280 - 40 - 8 };
 
-/* RFC4443-4 */
-static bool pay(struct stack *st, int kind, uint32_t cost)
+/* Which one an address is of, only the stack knows. */
+static uint8_t *group_of(const struct stack *st, const uint8_t ip[16])
+{
+    uint64_t prefix = wire_is_v4(ip) ? get_be32(ip + 12) >> 8 : get_be64(ip);
+    HF_COUNT(block_of(st)->work.hashed, 1);
+    return &st->s->icmp_spent[sip13_12(&secret_of(&st->tcp)->reset, prefix, UINT32_MAX) %
+                              ICMP_GROUPS];
+}
+
+/* RFC4443-4.  spent: by the group, NULL: none is looked at. */
+static bool pay(struct stack *st, int kind, uint32_t cost, uint8_t *spent)
 {
     struct hf_stack *s = st->s;
     uint32_t ticks = min_u32((st->tcp.now_ms - s->icmp_at_ms) / TICK_MS, ERRORS_MOST);
@@ -21,11 +32,17 @@ static bool pay(struct stack *st, int kind, uint32_t cost)
             min_u32(s->icmp_credit[ERRORS] + ticks * ERRORS_A_TICK, ERRORS_MOST);
         s->icmp_credit[ECHOES] =
             min_u32(s->icmp_credit[ECHOES] + ticks * ECHOES_A_TICK, ECHOES_MOST);
+        for (size_t i = 0; i < ICMP_GROUPS; i++) {
+            s->icmp_spent[i] -= (uint8_t)min_u32(s->icmp_spent[i], ticks * GROUP_A_TICK);
+        }
     }
-    if (s->icmp_credit[kind] < cost) {
+    if (s->icmp_credit[kind] < cost || (spent && *spent >= GROUP_MOST)) {
         return false;
     }
     s->icmp_credit[kind] -= cost;
+    if (spent) {
+        *spent += (uint8_t)cost;
+    }
     return true;
 }
 
@@ -133,7 +150,7 @@ void stack_icmp_error(struct stack *st, const struct arrival *a, uint8_t type, u
                       uint32_t rest)
 {
     uint32_t cost = 1 + rng_below(&secret_of(&st->tcp)->rng, 2);
-    if (!may_answer(st, a, type, code) || !pay(st, ERRORS, cost)) {
+    if (!may_answer(st, a, type, code) || !pay(st, ERRORS, cost, group_of(st, a->ip.src))) {
         return;
     }
     uint8_t zone = stack_is_link_local(a->ip.src) ? a->iface : 0;
@@ -180,7 +197,7 @@ void stack_icmp_refuse(struct stack *st, const struct conn_id *id, seq_t irs, en
 enum hf_verdict stack_echo_reply(struct stack *st, struct arrival *a, const struct wire_icmp *icmp)
 {
     if (!block_of(st)->policy.answer_echo || a->to_group || stack_is_any(a->ip.src) ||
-        !pay(st, ECHOES, 1)) {
+        !pay(st, ECHOES, 1, NULL)) {
         return HF_V_DROP_ICMP;
     }
     uint32_t idx = new_answer(st, a->ip.dst, a->ip.src, a->iface);

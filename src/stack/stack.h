@@ -134,6 +134,8 @@ struct stack_note {
     struct hf_icmp_report report;
 };
 
+enum { ICMP_GROUPS = 16 };
+
 struct hf_stack {
     uint8_t magic[8];
     uint32_t layout_version;
@@ -166,6 +168,7 @@ struct hf_stack {
     uint32_t udp_want_write;                  /* sockets that do                    */
     uint32_t icmp_credit[2];                  /* errors, echo replies allowed now   */
     uint32_t icmp_at_ms;                      /* credited then                      */
+    uint8_t icmp_spent[ICMP_GROUPS];          /* on errors, by groups of addresses  */
 
     struct tcp_block tcp; /* its bookkeeping is its end, and goes on here           */
     uint64_t frames_in, frames_out, packets_dropped;
