@@ -1,8 +1,8 @@
 /* isn.c - numbers nobody shall guess: RFC 6528 (ISN), RFC 7323 5.4 (timestamps), RFC 6056 (ports).
  *
- * All are SipHash-2-4 of the connection's addresses and ports under keys of their own, so that
- * nothing need be remembered: the same four give the same offset again, and numbers of connections
- * that follow each other ascend (RFC 6191 relies on it).
+ * All but ports are SipHash-2-4 of the connection's addresses and ports under keys of their own, so
+ * that nothing need be remembered: the same four give the same offset again, and numbers of
+ * connections that follow each other ascend (RFC 6191 relies on it).
  */
 #include "tcp/tcp.h"
 
@@ -50,20 +50,19 @@ uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
     return (uint32_t)hash_id(tcp, &secret_of(tcp)->ts, id, id->lport);
 }
 
-/* RFC 6056 3.3.4, double hash: each peer sees its own sequence of ports, at a place of its own; a
- * counter for several peers together says little about any of them.  A port that any record still
- * uses, also one in TIME-WAIT, is passed over; after PROBES_MAX in a row there is none.
- * RFC6056-1, RFC6056-2, RFC6056-3, RFC6056-4, RFC6056-5 */
+/* RFC 6056 3.3.2: each port is drawn by lot.  A counter, whatever it is hashed with, is shared by
+ * several peers, and each of them sees the others in it (CVE-2022-1012).  A port that any record
+ * still uses, also one in TIME-WAIT, is passed over; after PROBES_MAX in a row there is none, and
+ * in a range no larger than that all are looked at. RFC6056-1, RFC6056-2, RFC6056-3, RFC6056-4,
+ * RFC6056-5 */
 uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id)
 {
     const struct hf_policy *policy = &tcp->b->policy;
     struct tcp_secret *secret = secret_of(tcp);
     uint32_t range = (uint32_t)policy->port_last - policy->port_first + 1;
-    uint64_t hash = hash_id(tcp, &secret->port, id, 0);
-    uint32_t *count = &secret->port_count[(hash >> 32) % ARRAY_LEN(secret->port_count)];
     for (uint32_t i = 0; i < min_u32(PROBES_MAX, range); i++) {
-        uint32_t place = (uint32_t)(((uint64_t)(uint32_t)hash + *count) % range);
-        *count = *count + 1;
+        uint32_t place =
+            range > PROBES_MAX ? rng_below(&secret->rng, range) : secret->port_next++ % range;
         id->lport = (uint16_t)(policy->port_first + place);
         tcp_hash(tcp, id);
         if (tcp_find(tcp, id) == 0) {

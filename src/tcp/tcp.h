@@ -116,7 +116,7 @@ struct fast_keys {
 
 struct tcp_secret {
     struct sip_key table, isn, port, ts, cookie, cookie_mac, reset;
-    uint32_t port_count[16]; /* RFC 6056 3.3.4 */
+    uint32_t port_next; /* of a small range */
     struct rng rng;
     struct fast_keys fast;
 };
