@@ -326,6 +326,19 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
     st->env = env;
 }
 
+/* Milliseconds are compared modulo 2^32 (tcb.h).  After a pause of weeks - the machine slept - time
+ * is carried forward in steps that can be compared, and what was due meanwhile comes due. */
+static void catch_up(struct stack *st, const struct hf_env *env)
+{
+    struct hf_env then = *env;
+    while (env->now_ns - st->s->now_ns > STACK_LEAP_NS) {
+        st->s->now_ns += STACK_LEAP_NS;
+        then.now_ns = st->s->now_ns;
+        stack_look(st, st->s, &then);
+        stack_timeouts(st);
+    }
+}
+
 int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env)
 {
     if (stack == NULL || env == NULL || env->struct_size < sizeof *env) {
@@ -334,6 +347,8 @@ int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *e
     HF_ASSERT(stack->changing % 2 ==
               0); /* a call from within a trace callback, or a second thread */
     change(stack);
+    st->s = stack;
+    catch_up(st, env);
     stack_look(st, stack, env);
     if (env->now_ns > stack->now_ns) {
         stack->now_ns = env->now_ns;

@@ -273,21 +273,25 @@ uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_f
     return o.n;
 }
 
+void stack_timeouts(struct stack *st)
+{
+    tcp_timeouts(&st->tcp);
+    tcp_compact_timeouts(&st->tcp);
+    if (ms_due(st->s->neighbour_at_ms, st->tcp.now_ms)) {
+        stack_neighbour_timeouts(st);
+    }
+    if (ms_due(st->s->fragment_at_ms, st->tcp.now_ms)) {
+        stack_fragment_timeouts(st);
+    }
+}
+
 void hf_timeouts(struct hf_stack *stack, const struct hf_env *env)
 {
     struct stack st;
-    if (stack_enter(&st, stack, env) != HF_OK) {
-        return;
+    if (stack_enter(&st, stack, env) == HF_OK) {
+        stack_timeouts(&st);
+        stack_leave(&st);
     }
-    tcp_timeouts(&st.tcp);
-    tcp_compact_timeouts(&st.tcp);
-    if (ms_due(stack->neighbour_at_ms, st.tcp.now_ms)) {
-        stack_neighbour_timeouts(&st);
-    }
-    if (ms_due(stack->fragment_at_ms, st.tcp.now_ms)) {
-        stack_fragment_timeouts(&st);
-    }
-    stack_leave(&st);
 }
 
 static void sooner(const struct stack *st, uint32_t at_ms, int32_t *in_ms)
@@ -303,6 +307,9 @@ int64_t hf_deadline(const struct hf_stack *stack, const struct hf_env *env)
     struct stack st;
     stack_look(&st, stack, env);
     const struct tcp_block *b = &stack->tcp;
+    if (env->now_ns - stack->now_ns > STACK_LEAP_NS) {
+        return env->now_ns; /* whatever was due */
+    }
     int64_t now_ns = env->now_ns > stack->now_ns ? env->now_ns : stack->now_ns;
     bool owed = !ififo_empty(&stack->packet_queue) || b->reply_n != 0 || !idlist_empty(&b->owes);
     if (owed && b->next_token - b->done_token < b->max_tokens) {

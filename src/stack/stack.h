@@ -32,6 +32,9 @@ enum {
     STACK_PARTS = 40,          /* of hf_extents, at most          */
 };
 
+/* Of time between two calls, 16 days: more is taken in steps. */
+#define STACK_LEAP_NS (INT64_C(16) * 24 * 3600 * 1000000000)
+
 struct stack_interface {
     uint32_t mtu;
     uint32_t offload;
@@ -259,6 +262,8 @@ void stack_udp_event(struct stack *st, uint32_t udp, uint16_t bits);
  * be; then nothing was begun, and nothing is to be ended. */
 int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
 void stack_leave(struct stack *st);
+/* output.c: all timers that are due. */
+void stack_timeouts(struct stack *st);
 /* For a call that only reads: no count, no time; env may be NULL. */
 void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_env *env);
 

@@ -147,7 +147,8 @@ static void run_server(struct siege *s)
 static void client_sends(struct siege *s, struct siege_client *c)
 {
     uint8_t text[SIEGE_ROUND];
-    if (c->connect_ns < 0 || c->closing || c->done)
+    bool rests = s->quiet && c->wanted == SIEGE_ENDLESS;
+    if (c->connect_ns < 0 || c->closing || c->done || rests)
         return;
     if (c->rounds == c->wanted) {
         c->closing = true;
@@ -204,9 +205,9 @@ static void run_clients(struct siege *s)
     }
 }
 
-static void step(struct siege *s)
+static void step(struct siege *s, int64_t ns)
 {
-    s->now_ns += SIEGE_MS;
+    s->now_ns += ns;
     s->server_env.now_ns = s->clients_env.now_ns = s->now_ns;
     struct siege_frames to_server = s->to_server, to_clients = s->to_clients;
     s->to_server = s->to_clients = (struct siege_frames){0};
@@ -227,7 +228,25 @@ static void step(struct siege *s)
 void siege_run(struct siege *s, uint32_t ms)
 {
     for (uint32_t i = 0; i < ms; i++)
-        step(s);
+        step(s, SIEGE_MS);
+}
+
+void siege_rest(struct siege *s, uint32_t ms)
+{
+    int64_t end_ns = s->now_ns + (int64_t)ms * SIEGE_MS;
+    siege_flush(s);
+    s->quiet = true;
+    while (s->now_ns < end_ns) {
+        int64_t next_ns = hf_deadline(s->server, &s->server_env);
+        int64_t other_ns = hf_deadline(s->clients, &s->clients_env);
+        next_ns = next_ns < other_ns ? next_ns : other_ns;
+        next_ns = next_ns < end_ns ? next_ns : end_ns;
+        bool idle = s->to_server.len + s->to_clients.len == 0 && next_ns > s->now_ns;
+        step(s, idle ? next_ns - s->now_ns : SIEGE_MS);
+    }
+    s->quiet = false;
+    for (uint32_t i = 0; i < s->n_clients; i++)
+        client_sends(s, &s->client[i]);
 }
 
 struct siege_client *siege_open(struct siege *s, uint32_t rounds)
@@ -445,7 +464,7 @@ uint64_t siege_play(struct siege *s, const struct siege_scale *scale, siege_atta
     }
     uint64_t rounds = flow_rounds(s) - before;
     s->attack = NULL;
-    siege_run(s, 10000);
+    siege_rest(s, 10000);
     return rounds;
 }
 

@@ -55,7 +55,8 @@ struct siege {
     uint8_t server_ip[16], clients_ip[16];
     hf_handle listener;
     int64_t now_ns;
-    bool deaf; /* the server accepts and reads nothing                */
+    bool deaf;  /* the server accepts and reads nothing                */
+    bool quiet; /* endless clients do not ask for more                 */
     struct siege_client client[SIEGE_CLIENTS];
     uint32_t n_clients;
     uint64_t random;
@@ -78,6 +79,9 @@ void siege_begin(struct siege *s);
 /* Fails the test when the block was written beyond its end, or an octet was wrong. */
 void siege_end(struct siege *s);
 void siege_run(struct siege *s, uint32_t ms);
+/* The same in steps of whatever is due next, with the endless clients at rest: a calm of minutes.
+ */
+void siege_rest(struct siege *s, uint32_t ms);
 /* A client more, that makes `rounds`; now. */
 struct siege_client *siege_open(struct siege *s, uint32_t rounds);
 

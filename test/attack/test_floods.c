@@ -61,7 +61,7 @@ static void syn_flood(bool v6, const struct siege_scale *scale)
     assert_true(s->half_most <= s->backlog);
     assert_true(s->others - others <= (s->hits - hits) + 5 * s->backlog);
     siege_clients_are_served(s, scale, rounds, 99);
-    siege_run(s, 130 * SECOND);
+    siege_rest(s, 130 * SECOND);
     struct hf_counters c = siege_counters(s);
     assert_int_equal(c.half_open, 0);
     assert_int_equal(c.connections, SIEGE_FLOWS);
@@ -165,7 +165,7 @@ static void half_open_connections_end_and_are_small(void **state)
     assert_true(s->others <= 6 * (uint64_t)n + 62 * again);
     siege_run(s, 3 * SECOND); /* those that asked in the last second have none yet, or a new one */
     assert_true(siege_counters(s).half_open <= again);
-    siege_run(s, 64 * SECOND);
+    siege_rest(s, 64 * SECOND);
     assert_int_equal(siege_counters(s).half_open, 0);
     siege_end(s);
 }
@@ -189,7 +189,7 @@ static void one_syn_is_answered_six_times_and_a_reset_ends_that(void **state)
             struct segment rst = {.seq = seq(1), .ctl = RST, .sport = 1024, .dport = SIEGE_PORT};
             siege_hit(s, ip, &rst, 0);
         }
-        siege_run(s, 120 * SECOND);
+        siege_rest(s, 120 * SECOND);
         assert_int_equal(a.n, resets ? 2 : 6);
         assert_true(a.bytes <= 6 * 44);
         assert_int_equal(siege_counters(s).half_open, 0);
@@ -217,7 +217,7 @@ static void an_accept_queue_holds_its_backlog_and_loses_nothing(void **state)
     assert_int_equal(status.waiting, s->backlog + 1);
     assert_int_equal(s->conns_most, s->backlog + 1);
     s->deaf = false;
-    siege_run(s, 60 * SECOND);
+    siege_rest(s, 60 * SECOND);
     struct siege_sum sum = siege_sum(s);
     assert_int_equal(sum.done, 64);
     assert_int_equal(sum.failed, 0);

@@ -68,7 +68,7 @@ static void an_ack_flood_costs_a_mac_only_while_cookies_are_out(void **state)
         siege_begin_with_flows(s);
         s->config.policy.syn_cookies = cookies ? HF_COOKIES_ALWAYS : HF_COOKIES_FULL;
         hf_set_policy(s->server, &s->server_env, &s->config.policy);
-        siege_run(s, cookies ? 0 : 121 * SECOND);
+        siege_rest(s, cookies ? 0 : 121 * SECOND);
         struct work_done before = work_of(s->server);
         uint64_t rounds = siege_play(s, &scale, acks);
         struct work_done done = work_since(s->server, &before);
@@ -121,7 +121,7 @@ static void junk_is_answered_at_a_bounded_rate_and_resets_never(void **state)
     (void)state;
     static const uint16_t flags[] = {FIN, RST, PSH | ACK, URG, 0, RST | ACK, FIN | PSH | URG};
     struct siege *s = &siege;
-    struct junk junk = {.scale = {is_long() ? 10 * SECOND : 500, is_long() ? 1000 : 50, 50}};
+    struct junk junk = {.scale = {is_long() ? 10 * SECOND : 200, is_long() ? 1000 : 50, 20}};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
         for (junk.where = 0; junk.where < 3; junk.where++) {
             junk.ctl = flags[i];
@@ -329,7 +329,7 @@ static void abandoned_connections_stay_under_the_cap_and_make_room(void **state)
         assert_int_equal(s->client[i].error, HF_OK);
         assert_true(s->client[i].rounds > 40);
     }
-    siege_run(s, 80 * SECOND); /* half-open ones are gone, too */
+    siege_rest(s, 80 * SECOND); /* half-open ones are gone, too */
     assert_int_equal(siege_counters(s).connections, SIEGE_FLOWS);
     for (int i = 0; i < 100; i++)
         siege_open(s, 1);

@@ -168,7 +168,7 @@ static void each_record_may_be_refused(void **state)
     uint32_t runs = 0;
     for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++) {
         life = &lives[i];
-        for (unsigned pool = 0; pool < REFUSE_POOLS; pool++)
+        for (unsigned pool = 0; pool < REFUSE_KINDS; pool++)
             for (int side = 0; side < SIDES; side++)
                 for (int once = pool == REFUSE_EXT6; once < 2; once++)
                     for (uint32_t n = 1; is_survived(pool, side, n, once ? 1 : REFUSE_ALL); runs++)

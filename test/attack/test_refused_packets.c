@@ -193,7 +193,7 @@ static void is_survived_everywhere(life_fn *life, bool ethernet)
 {
     uint32_t runs = 0;
     for (int v6 = 0; v6 < 2; v6++)
-        for (unsigned pool = 0; pool < REFUSE_POOLS; pool++)
+        for (unsigned pool = 0; pool < REFUSE_KINDS; pool++)
             for (int once = 0; once < 2; once++)
                 for (uint32_t n = 1;
                      is_survived(life, v6, ethernet, pool, n, once ? 1 : REFUSE_ALL); n++)

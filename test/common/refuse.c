@@ -21,15 +21,19 @@ static struct pool *pool_of(struct hf_stack *s, unsigned pool)
 
 const char *refuse_name(unsigned pool)
 {
-    static const char *const names[REFUSE_POOLS] = {
+    static const char *const names[REFUSE_KINDS] = {
         "tcb",  "active", "ext6",  "extra", "ecn",  "stats", "half_open", "time_wait", "range",
-        "sent", "small",  "large", "piece", "lent", "udp",   "packet",    "listener"};
+        "sent", "small",  "large", "piece", "lent", "udp",   "packet",    "listener",  "payload"};
     return names[pool];
 }
 
 void refuse_begin(struct hf_stack *stack, unsigned pool, uint32_t in, uint32_t times)
 {
 #ifdef HF_ASSERTIONS
+    if (pool == REFUSE_PAYLOAD) {
+        refuse_begin(stack, REFUSE_SMALL, in, times);
+        pool = REFUSE_LARGE;
+    }
     pool_of(stack, pool)->refuse_in = in;
     pool_of(stack, pool)->refuse_n = times;
 #else
@@ -47,6 +51,9 @@ void refuse_end(struct hf_stack *stack)
 bool refuse_happened(struct hf_stack *stack, unsigned pool, uint32_t times)
 {
 #ifdef HF_ASSERTIONS
+    if (pool == REFUSE_PAYLOAD)
+        return refuse_happened(stack, REFUSE_SMALL, times) ||
+               refuse_happened(stack, REFUSE_LARGE, times);
     return pool_of(stack, pool)->refuse_n != times;
 #else
     (void)stack, (void)pool, (void)times;

@@ -11,7 +11,16 @@
 
 #include "handfast/handfast.h"
 
-enum { REFUSE_EXT6 = 2, REFUSE_HALF_OPEN = 6, REFUSE_POOLS = 17, REFUSE_ALL = INT32_MAX };
+enum {
+    REFUSE_EXT6 = 2,
+    REFUSE_HALF_OPEN = 6,
+    REFUSE_SMALL = 10,
+    REFUSE_LARGE = 11,
+    REFUSE_POOLS = 17,
+    REFUSE_PAYLOAD = REFUSE_POOLS, /* small and large chunks, each */
+    REFUSE_KINDS,
+    REFUSE_ALL = INT32_MAX
+};
 
 const char *refuse_name(unsigned pool);
 /* The in-th allocation (1: the next) of this pool fails, and `times` of them in all. */
