@@ -244,7 +244,7 @@ TEST(a_datagram_that_stays_incomplete_is_given_up_and_its_sender_told)
     expects_silence();
 }
 
-/* FR-01 */
+/* PR-05, FR-01 */
 TEST(fragments_of_one_sender_do_not_use_up_what_others_need)
 {
     static uint8_t payload[3000];
@@ -264,6 +264,7 @@ TEST(fragments_of_one_sender_do_not_use_up_what_others_need)
     reads_datagram(p, handle, 1992);
 }
 
+/* PR-05 */
 TEST(a_flood_of_fragments_does_not_stop_a_later_datagram)
 {
     static uint8_t payload[3000];
