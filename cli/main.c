@@ -14,6 +14,7 @@ static const struct {
     {"demo", cli_demo, "real connections with the Linux kernel, drawn as they happen"},
     {"listen", cli_listen, "wait for a connection; stdin and stdout are its two directions"},
     {"connect", cli_connect, "open a connection; stdin and stdout are its two directions"},
+    {"explore", cli_explore, "every schedule of two endpoints within bounds, each state checked"},
     {"sim", cli_sim, "worlds of stacks on a wire where everything goes wrong"},
     {"conformance", cli_conformance, "each requirement, the code that meets it, and its test"},
     {"version", cli_version, "say which version this is"},

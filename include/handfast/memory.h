@@ -32,6 +32,32 @@ int hf_restore(struct hf_stack *block, uint64_t bytes, const void *snapshot, uin
 uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, void *out,
                       uint64_t room);
 
+/* The same for a checker with RTT, cwnd and windows fixed: without what round trips took, when
+ * segments left and how often, what congestion control remembers, SND.WND, WL1 and WL2, and how
+ * long text has waited; with dupthresh 255 without the count of duplicate ACKs.  Equal behaviour
+ * follows from equal bytes where rto_min_ms, rto_initial_ms and rto_max_ms are one, rack, tlp,
+ * frto, undo, pacing, tune_buffers, timestamps and MTU probing are off, nobody has set a user
+ * timeout, and all that is ever to be sent fits one segment and every window that is announced. */
+uint64_t hf_canonical_fixed(const struct hf_stack *stack, const struct hf_env *env, void *out,
+                            uint64_t room);
+
+/* One record of a connection, with the numbers that hf_canonical writes as distances. */
+struct hf_record {
+    uint64_t handle; /* 0: it has none: half-open, waiting without one, not accepted yet */
+    uint8_t state; /* enum hf_state                                                              */
+    bool numbered; /* iss and irs are kept (a TIME-WAIT without a handle keeps neither); irs is 0
+                      before a SYN of the peer came                                              */
+    bool released; /* the application has given its handle back                                  */
+    uint16_t local_port, remote_port;
+    uint8_t local_ip[16], remote_ip[16];
+    uint32_t iss, irs, snd_una, snd_nxt,
+        rcv_nxt; /* as on the wire; half-open: SND.NXT is ISS + 1  */
+};
+/* The records of connections, in hf_canonical's order; returns how many there are, of which up to n
+ * are written.  For stacks of a few connections, as hf_canonical. */
+uint32_t hf_records(const struct hf_stack *stack, const struct hf_env *env,
+                    struct hf_record *records, uint32_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -374,13 +374,13 @@ static void put_limits(struct canon *c)
     }
 }
 
-uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, void *out,
-                      uint64_t room)
+static uint64_t write_all(const struct hf_stack *stack, const struct hf_env *env, void *out,
+                          uint64_t room, bool fixed)
 {
     struct stack st;
     stack_look(&st, stack, env);
     const struct tcp_block *b = &stack->tcp;
-    struct canon c = {&st, out, out != NULL ? room : 0, 0};
+    struct canon c = {&st, out, out != NULL ? room : 0, 0, fixed};
     canon_octets(&c, &b->policy, offsetof(struct hf_policy, answer_closed) + 1);
     put_interfaces(&c);
     put_neighbours(&c);
@@ -397,4 +397,16 @@ uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, vo
     put_fast_peers(&c);
     put_limits(&c);
     return c.len;
+}
+
+uint64_t hf_canonical(const struct hf_stack *stack, const struct hf_env *env, void *out,
+                      uint64_t room)
+{
+    return write_all(stack, env, out, room, false);
+}
+
+uint64_t hf_canonical_fixed(const struct hf_stack *stack, const struct hf_env *env, void *out,
+                            uint64_t room)
+{
+    return write_all(stack, env, out, room, true);
 }

@@ -8,6 +8,7 @@ struct canon {
     const struct stack *st;
     uint8_t *out;
     uint64_t room, len; /* len: also what did not fit */
+    bool fixed;         /* hf_canonical_fixed */
 };
 
 void canon_octets(struct canon *c, const void *data, uint64_t n);

@@ -92,6 +92,13 @@ static void put_timestamp(struct canon *c, bool agreed, uint32_t ts_recent)
     canon_32(c, agreed ? ts_recent - c->st->tcp.now_ms : 0);
 }
 
+/* What was measured or follows from it, what congestion control remembers, since when: with RTT and
+ * cwnd fixed it decides nothing. */
+static void canon_measured(struct canon *c, uint32_t value)
+{
+    canon_32(c, c->fixed ? 0 : value);
+}
+
 static void put_ranges(struct canon *c, uint32_t first, seq_t base)
 {
     for (uint32_t r = first; r != 0; r = range_at(&c->st->tcp, r)->next) {
@@ -134,11 +141,11 @@ static void put_growth(struct canon *c, const struct tcb *tcb, const struct grow
     canon_number(c, g->samples, 1);
     canon_number(c, g->css, 1);
     canon_32(c, g->rounds ? seq_len(tcb->iss, g->window_end) : 0);
-    canon_32(c, g->rounds ? tcp->now_us - g->round_start_us : 0);
-    canon_32(c, g->rounds ? tcp->now_us - g->last_ack_us : 0);
-    canon_32(c, g->round_rtt_us);
-    canon_32(c, g->last_rtt_us);
-    canon_32(c, g->baseline_us);
+    canon_measured(c, g->rounds ? tcp->now_us - g->round_start_us : 0);
+    canon_measured(c, g->rounds ? tcp->now_us - g->last_ack_us : 0);
+    canon_measured(c, g->round_rtt_us);
+    canon_measured(c, g->last_rtt_us);
+    canon_measured(c, g->baseline_us);
 }
 
 static uint32_t age_us(const struct canon *c, uint32_t at_us)
@@ -152,7 +159,7 @@ static void put_sent(struct canon *c, const struct tcb *tcb, const struct active
         const struct sent *sent = sent_at(&c->st->tcp, idx);
         canon_32(c, seq_len(tcb->iss, sent->left));
         canon_32(c, seq_len(tcb->iss, sent->right));
-        canon_32(c, sent->flags & SENT_SACKED ? 0 : age_us(c, sent->sent_us));
+        canon_measured(c, sent->flags & SENT_SACKED ? 0 : age_us(c, sent->sent_us));
         canon_number(c, sent->mss, 2);
         canon_number(c, sent->flags, 1);
     }
@@ -176,19 +183,19 @@ static void put_recovery(struct canon *c, const struct tcb *tcb, const struct ac
                      (unsigned)a->tlp_again << 5 | (unsigned)a->undo_armed << 6 |
                      (unsigned)a->undo_sent << 7 | (unsigned)a->rtt_anew << 8,
                  2);
-    canon_32(c, a->rack_any ? age_us(c, a->rack_sent_us) : 0);
-    canon_32(c, a->rack_any ? seq_len(tcb->iss, a->rack_end) : 0);
-    canon_32(c, a->rack_rtt_us);
+    canon_measured(c, a->rack_any ? age_us(c, a->rack_sent_us) : 0);
+    canon_measured(c, a->rack_any ? seq_len(tcb->iss, a->rack_end) : 0);
+    canon_measured(c, a->rack_rtt_us);
     canon_32(c, seq_len(tcb->iss, a->rack_fack));
     canon_32(c, a->dsack_round ? seq_len(tcb->iss, a->rack_round) : 0);
     canon_32(c, a->tlp_out ? seq_len(tcb->iss, a->tlp_end) : 0);
-    canon_32(c, a->prr_delivered);
-    canon_32(c, a->prr_out);
-    canon_32(c, a->prr_flight);
-    canon_32(c, a->undo_armed ? a->undo_cwnd : 0);
-    canon_32(c, a->undo_armed ? a->undo_ssthresh : 0);
-    canon_32(c, a->undo_armed ? a->undo_bytes : 0);
-    canon_32(c, a->undo_sent ? c->st->tcp.now_ms - a->undo_ms : 0);
+    canon_measured(c, a->prr_delivered);
+    canon_measured(c, a->prr_out);
+    canon_measured(c, a->prr_flight);
+    canon_measured(c, a->undo_armed ? a->undo_cwnd : 0);
+    canon_measured(c, a->undo_armed ? a->undo_ssthresh : 0);
+    canon_measured(c, a->undo_armed ? a->undo_bytes : 0);
+    canon_measured(c, a->undo_sent ? c->st->tcp.now_ms - a->undo_ms : 0);
     canon_32(c, a->undo_armed ? seq_len(tcb->iss, a->undo_left) : 0);
 }
 
@@ -202,23 +209,26 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
     canon_32(c, a->recovered || a->recovery ? seq_len(tcb->iss, a->recover) : 0);
     canon_32(c, a->recovery >= RECOVERY_FAST ? seq_len(tcb->iss, a->rescue) : 0);
     canon_number(c, a->recovery, 1);
-    canon_number(c, a->dup_acks, 1);
-    canon_number(c, a->backoff, 1);
+    bool counts = !c->fixed || c->st->tcp.b->policy.dupthresh < UINT8_MAX;
+    canon_number(c, counts ? a->dup_acks : 0, 1);
+    canon_number(c, c->fixed ? 0 : a->backoff, 1);
     canon_number(c,
-                 (unsigned)a->snd_urgent | (unsigned)a->rtt_timed << 2 |
+                 (unsigned)a->snd_urgent | (unsigned)(a->rtt_timed && !c->fixed) << 2 |
                      (unsigned)a->fin_held << 3 | (unsigned)a->dsack << 4 |
                      (unsigned)a->push_now << 5 | (unsigned)a->no_push << 7,
                  1);
     put_recovery(c, tcb, a);
-    put_growth(c, tcb, &a->growth);
-    canon_32(c, seq_len(tcb->iss, seq_max(a->rtt_seq, tcb->snd.una)));
-    canon_32(c, a->rtt_timed ? c->st->tcp.now_us - a->rtt_start_us : 0);
+    if (!c->fixed) {
+        put_growth(c, tcb, &a->growth);
+    }
+    canon_measured(c, seq_len(tcb->iss, seq_max(a->rtt_seq, tcb->snd.una)));
+    canon_measured(c, a->rtt_timed ? c->st->tcp.now_us - a->rtt_start_us : 0);
     canon_32(c, a->cwr_passed ? 0 : seq_len(tcb->iss, a->cwr_end));
     canon_number(c, (unsigned)a->cwr_passed | (unsigned)a->ecn_waits << 1, 1);
     canon_at(c, a->rto_at_ms);
     canon_32(c, a->timer != TIMER_RTO ? c->st->tcp.now_ms - a->rto_from_ms : 0);
     canon_32(c, a->persist);
-    canon_at(c, a->unacked_since_ms);
+    canon_at(c, c->fixed ? 0 : a->unacked_since_ms);
     canon_number(c, a->ptb_mtu, 2);
     canon_32(c, a->ptb_mtu ? seq_len(tcb->iss, a->ptb_seq) : 0);
 }
@@ -250,20 +260,20 @@ static void put_variables(struct canon *c, const struct tcb *tcb, const struct t
     canon_32(c, tcb->rcv.wnd);
     canon_32(c, seq_len(tcb->iss, tcb->snd.una));
     canon_32(c, seq_len(tcb->iss, tcb->snd.nxt));
-    canon_32(c, tcb->snd.wnd);
+    canon_measured(c, tcb->snd.wnd);
     bool heard = tcb->state != HF_SYN_SENT && tcb->state != HF_CLOSED; /* from the peer */
-    canon_32(c, heard ? seq_len(tcb->irs, tcb->snd.wl1) : 0);
-    canon_32(c, heard ? seq_len(tcb->iss, tcb->snd.wl2) : 0);
+    canon_measured(c, heard ? seq_len(tcb->irs, tcb->snd.wl1) : 0);
+    canon_measured(c, heard ? seq_len(tcb->iss, tcb->snd.wl2) : 0);
     canon_32(c, tcb->max_snd_wnd);
     put_timestamp(c, tcb->flags & F_TS, tcb->ts_recent);
     canon_32(c, seq_len(tcb->irs, tcb->last_ack_sent));
-    canon_32(c, tcb->srtt_us);
-    canon_32(c, tcb->rttvar_us);
-    canon_32(c, tally->min_rtt_us);
-    canon_32(c, tally->cc_keep[KEEP_W_MAX]);
-    canon_32(c, tally->cc_keep[KEEP_PRIOR]);
-    canon_32(c, tcb->cwnd);
-    canon_32(c, tcb->ssthresh);
+    canon_measured(c, tcb->srtt_us);
+    canon_measured(c, tcb->rttvar_us);
+    canon_measured(c, tally->min_rtt_us);
+    canon_measured(c, tally->cc_keep[KEEP_W_MAX]);
+    canon_measured(c, tally->cc_keep[KEEP_PRIOR]);
+    canon_measured(c, tcb->cwnd);
+    canon_measured(c, tcb->ssthresh);
     canon_32(c, tcb->rcv_buf);
     canon_32(c, tcb->snd_buf);
 }
@@ -327,13 +337,17 @@ static void put_tcb(struct canon *c, uint32_t idx)
     canon_number(c, tcb->state, 1);
     canon_number(c, tcb->ttl, 1);
     canon_number(c, tcb->tos, 1);
-    canon_32(c, tcb->flags);
-    canon_32(c, tcb->modes);
+    uint32_t limit_ms = policy->challenge_ack_ms;
+    bool limited = (tcb->flags & F_CHALLENGED) && c->st->tcp.now_ms - tcb->challenge_ms < limit_ms;
+    uint32_t without = (limited ? 0 : F_CHALLENGED) | (c->fixed ? F_SYN_RESENT : 0);
+    canon_32(c, tcb->flags & ~without);
+    canon_32(c, tcb->modes & ~(uint32_t)(c->fixed ? M_BACKOFF | M_SYN_LOST | M_WINDOW_LOST : 0));
     put_variables(c, tcb, tally);
     canon_number(c, tcb->owes, 2);
     canon_number(c, tcb->events, 2);
     canon_number(c, tcb->last_snd_ms != 0, 1);
-    canon_age(c, tcb->last_snd_ms != 0 ? tcb->last_snd_ms : c->st->tcp.now_ms, policy->rto_max_ms);
+    canon_age(c, tcb->last_snd_ms != 0 && !c->fixed ? tcb->last_snd_ms : c->st->tcp.now_ms,
+              policy->rto_max_ms);
     bool fresh = (tcb->flags & F_TS) && !tcp_stamp_is_stale(&c->st->tcp, tally);
     canon_number(c, fresh, 1);
     canon_age(c, fresh ? tally->last_ack_ms : c->st->tcp.now_ms, INT32_MAX);
@@ -348,8 +362,7 @@ static void put_tcb(struct canon *c, uint32_t idx)
     canon_listener_name(c, tcb->flags & F_UNACCEPTED ? tcb->listener : 0);
     canon_extra(c, tcb->extra);
     canon_at(c, tcb->long_at_ms);
-    canon_age(c, tcb->flags & F_CHALLENGED ? tcb->challenge_ms : c->st->tcp.now_ms,
-              policy->challenge_ack_ms);
+    canon_age(c, limited ? tcb->challenge_ms : c->st->tcp.now_ms, limit_ms);
     canon_number(c, tally->max_segment, 2);
     canon_number(c, active != NULL, 1);
     if (active != NULL) {
@@ -370,7 +383,8 @@ static void put_half_open(struct canon *c, const struct half_open *half)
     canon_listener_name(c, listened ? half->listener : 0);
     uint32_t limit_ms = c->st->tcp.b->policy.challenge_ack_ms;
     uint32_t ticks = (uint8_t)((c->st->tcp.now_ms >> 6) - half->challenged);
-    canon_32(c, half->challenged ? min_u32(ticks, limit_ms / 64 + 1) : UINT32_MAX);
+    bool limited = half->challenged && ticks << 6 < limit_ms;
+    canon_32(c, limited ? ticks : UINT32_MAX);
     canon_number(c, (unsigned)half->snd_wscale << 4 | half->rcv_wscale, 1);
     canon_number(c, half->flags, 1);
     canon_number(c, half->retries, 1);
@@ -387,7 +401,8 @@ static void put_time_wait(struct canon *c, const struct time_wait *wait)
     canon_number(c, wait->rcv_wnd, 2);
     uint32_t limit_ms = c->st->tcp.b->policy.challenge_ack_ms;
     uint32_t ticks = (uint16_t)((c->st->tcp.now_ms >> 3) - wait->challenged);
-    canon_32(c, wait->challenged ? min_u32(ticks, limit_ms / 8 + 1) : UINT32_MAX);
+    bool limited = wait->challenged && ticks << 3 < limit_ms;
+    canon_32(c, limited ? ticks : UINT32_MAX);
     canon_number(c, wait->flags, 1);
     canon_number(c, (unsigned)wait->snd_wscale << 4 | wait->rcv_wscale, 1);
     canon_number(c, wait->tos, 1);
@@ -462,4 +477,69 @@ void canon_connections(struct canon *c)
     }
     canon_number(c, 0, 1);
     put_replies(c);
+}
+
+/* hf_records ----------------------------------------------------------------------------------- */
+
+static void tell_tcb(const struct canon *c, uint32_t idx, struct hf_record *record)
+{
+    const struct tcb *tcb = tcb_at(&c->st->tcp, idx);
+    record->state = tcb->state;
+    record->numbered = true;
+    record->released = (tcb->flags & F_RELEASED) != 0;
+    bool owned = !record->released && !(tcb->flags & F_UNACCEPTED);
+    record->handle = owned ? tcp_handle(&c->st->tcp, tcb) : 0;
+    record->iss = tcb->iss.v;
+    record->irs = tcb->irs.v;
+    record->snd_una = tcb->snd.una.v;
+    record->snd_nxt = tcb->snd.nxt.v;
+    record->rcv_nxt = tcb->rcv.nxt.v;
+}
+
+static void tell_half_open(const struct half_open *half, struct hf_record *record)
+{
+    record->state = HF_SYN_RECEIVED;
+    record->numbered = true;
+    record->iss = record->snd_una = half->iss.v;
+    record->snd_nxt = half->iss.v + 1;
+    record->irs = half->irs.v;
+    record->rcv_nxt = half->irs.v + 1;
+}
+
+static void tell(const struct canon *c, const struct item *item, struct hf_record *record)
+{
+    *record = (struct hf_record){.local_port = item->id.lport, .remote_port = item->id.rport};
+    memcpy(record->local_ip, item->id.local, 16);
+    memcpy(record->remote_ip, item->id.remote, 16);
+    if (item->kind == KIND_TCB) {
+        tell_tcb(c, item->idx, record);
+    } else if (item->kind == KIND_HALF_OPEN) {
+        tell_half_open(half_at(c, item->idx), record);
+    } else {
+        const struct time_wait *wait = wait_at(c, item->idx);
+        record->state = HF_TIME_WAIT;
+        record->released = true;
+        record->snd_una = record->snd_nxt = wait->snd_nxt.v;
+        record->rcv_nxt = wait->rcv_nxt.v;
+    }
+}
+
+uint32_t hf_records(const struct hf_stack *stack, const struct hf_env *env,
+                    struct hf_record *records, uint32_t n)
+{
+    struct stack st;
+    stack_look(&st, stack, env);
+    struct canon c = {.st = &st};
+    struct item last;
+    struct search search = {.c = &c};
+    uint32_t count = 0;
+    for (find_next(&search); search.found; find_next(&search)) {
+        last = search.best;
+        search.last = &last;
+        if (count < n) {
+            tell(&c, &last, &records[count]);
+        }
+        count++;
+    }
+    return count;
 }

@@ -43,6 +43,13 @@ static uint32_t from_flags(uint8_t flags)
            (flags & HALF_SACK ? F_SACK : 0) | (flags & HALF_WSCALE ? F_WSCALE : 0);
 }
 
+/* When a challenge ACK left, in ticks of which `mask` are told apart; 0 is for none, and the tick
+ * before it stands for it. */
+static uint32_t challenge_tick(uint32_t ticks, uint32_t mask)
+{
+    return ticks & mask ? ticks & mask : mask;
+}
+
 /* The listener of a half-open connection, if it is still the one that took the SYN. */
 static struct listener *listener_of(const struct tcp *tcp, const struct half_open *half)
 {
@@ -342,7 +349,7 @@ static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratc
     struct half_open *half = half_at(tcp, idx);
     half->ts_recent = scratch->ts_recent;
     if ((scratch->flags & F_CHALLENGED) && scratch->challenge_ms == tcp->now_ms) {
-        half->challenged = (uint8_t)max_u32(tcp->now_ms >> 6 & 0xff, 1);
+        half->challenged = (uint8_t)challenge_tick(tcp->now_ms >> 6, UINT8_MAX);
     }
     tcp_reply_owed(tcp, scratch, id);
     put_ecn(tcp, half, scratch);
@@ -404,7 +411,7 @@ static void put_back_time_wait(struct tcp *tcp, uint32_t idx, struct tcb *scratc
     wait->ts_recent = scratch->ts_recent;
     wait->history = scratch->history;
     if ((scratch->flags & F_CHALLENGED) && scratch->challenge_ms == tcp->now_ms) {
-        wait->challenged = (uint16_t)max_u32(tcp->now_ms >> 3 & 0xffff, 1);
+        wait->challenged = (uint16_t)challenge_tick(tcp->now_ms >> 3, UINT16_MAX);
     }
     if (scratch->long_at_ms) { /* the 2 MSL time-out was restarted */
         wait->at_ms = scratch->long_at_ms;
@@ -468,7 +475,7 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
         .zone = tcb->zone,
     };
     if (tcb->flags & F_CHALLENGED && tcp->now_ms - tcb->challenge_ms < 60000) {
-        wait->challenged = (uint16_t)max_u32(tcb->challenge_ms >> 3 & 0xffff, 1);
+        wait->challenged = (uint16_t)challenge_tick(tcb->challenge_ms >> 3, UINT16_MAX);
     }
     wait->id = tcb->id; /* its ext6 moves along */
     uint32_t old = FLOW_VALUE(KIND_TCB, tcb_index(tcp, tcb));

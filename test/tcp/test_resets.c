@@ -145,6 +145,23 @@ TEST(challenge_acks_do_not_answer_each_other_for_ever)
     expects_state(HF_ESTABLISHED);
 }
 
+/* RFC5961-12: a half-open record keeps the time of its last one in ticks, of which one is for
+ * "none": in that one, too, there is a limit. */
+TEST(the_challenge_limit_of_a_half_open_connection_holds_at_any_time)
+{
+    p->env.now_ns = 1000000;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    for (int tick = 0; tick < 2; tick++) {
+        sends(ACK, .seq = IRS - 5000, .ack = ISS + 1);
+        expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+        sends(ACK, .seq = IRS - 5000, .ack = ISS + 1);
+        expects_silence();
+        after(600);
+    }
+}
+
 /* RFC5961-7: text and FIN of the SYN are not looked at. */
 TEST(nothing_of_a_challenged_syn_is_processed)
 {
@@ -480,6 +497,7 @@ int main(void)
         V4(the_interval_of_challenge_acks_is_a_policy),
         V4(the_limit_does_not_hold_back_answers_to_old_text),
         V4(challenge_acks_do_not_answer_each_other_for_ever),
+        V4(the_challenge_limit_of_a_half_open_connection_holds_at_any_time),
         V4(nothing_of_a_challenged_syn_is_processed),
         V4(the_reset_that_answers_a_challenge_ack_ends_the_connection),
         V4(an_ack_may_lag_by_the_largest_window_and_no_further),

@@ -1,0 +1,182 @@
+/* check.c - properties of the pair: what one end believes of the other is true, and from every
+ * state the connection comes to its end.
+ */
+#include "world.h"
+
+#include <stdlib.h>
+
+enum { EXIT_STEPS = 400, EXITS_FIRST = 1 << 16 };
+
+static uint8_t check_view(const struct ghost *g, const struct ghost *other, const struct view *v)
+{
+    if (v->own == GEN_NONE || v->peer == GEN_NONE || v->state < HF_SYN_RECEIVED)
+        return WRONG_NOTHING;
+    const struct own *own = &g->own[v->own], *peer = &other->own[v->peer];
+    if (v->rcv > peer->nxt)
+        return WRONG_RCV_NXT;
+    if (!side_synchronized(v))
+        return WRONG_NOTHING;
+    if (peer->peer != v->own + 1)
+        return WRONG_NOBODY_OPENED;
+    if (v->una > peer->acked)
+        return WRONG_SND_UNA;
+    if (own->received > peer->sent)
+        return WRONG_TEXT;
+    return WRONG_NOTHING;
+}
+
+static uint8_t check_end(const struct ghost *g, const struct ghost *other)
+{
+    for (int gen = 0; gen < g->gens; gen++) {
+        const struct own *own = &g->own[gen];
+        if (!(own->is & IS_ENDED) || own->peer == 0)
+            continue;
+        const struct own *peer = &other->own[own->peer - 1];
+        if (own->received != peer->sent || !(peer->is & (IS_CLOSED | IS_ABORTED)))
+            return WRONG_END_EARLY;
+    }
+    return WRONG_NOTHING;
+}
+
+uint8_t check_pair(const struct world *w, const struct state *state)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct ghost *g = world_ghost(w, side, state->side[side]);
+        const struct ghost *other = world_ghost(w, 1 - side, state->side[1 - side]);
+        for (int i = 0; i < g->views; i++) {
+            uint8_t wrong = check_view(g, other, &g->view[i]);
+            if (wrong)
+                return wrong;
+        }
+        uint8_t wrong = check_end(g, other);
+        if (wrong)
+            return wrong;
+    }
+    return WRONG_NOTHING;
+}
+
+/* The connection is open, and its application has not closed yet. */
+static bool may_close(const struct ghost *g)
+{
+    for (int i = 0; i < g->views && g->current; i++)
+        if (g->view[i].own == g->current - 1 && side_synchronized(&g->view[i]))
+            return !(g->own[g->current - 1].is & IS_CLOSED);
+    return false;
+}
+
+/* A peer that is gone never sends its FIN: in FIN-WAIT-2 it is the application that ends it. */
+static bool release(const struct world *w, const struct state *s, struct action *a)
+{
+    for (uint8_t side = 0; side < 2; side++)
+        if (world_ghost(w, side, s->side[side])->current) {
+            *a = (struct action){ACT_EVENT, side, EVENT_RELEASE, 0, 0};
+            return true;
+        }
+    return false;
+}
+
+/* What happens next where nothing is lost: what is on its way arrives; then both close; then the
+ * timer that waits less fires; last, the applications give their handles back. */
+static bool next_action(const struct world *w, const struct state *s, struct action *a)
+{
+    for (uint8_t side = 0; side < 2; side++)
+        if (s->channel[1 - side][0]) {
+            *a = (struct action){ACT_DELIVER, side, EVENT_DELIVER, 0, s->channel[1 - side][0]};
+            return true;
+        }
+    for (uint8_t side = 0; side < 2; side++)
+        if (may_close(world_ghost(w, side, s->side[side]))) {
+            *a = (struct action){ACT_EVENT, side, EVENT_CLOSE, 0, 0};
+            return true;
+        }
+    int64_t wait_a = world_wait_ns(w, 0, s->side[0]), wait_b = world_wait_ns(w, 1, s->side[1]);
+    if (wait_a == INT64_MAX && wait_b == INT64_MAX)
+        return release(w, s, a);
+    *a = (struct action){ACT_EVENT, wait_b < wait_a, EVENT_TIMER, 0, 0};
+    return true;
+}
+
+/* Nothing is left but the listeners, and what was sent has arrived where nobody broke off. */
+static uint8_t check_final(const struct world *w, const struct state *s)
+{
+    bool broken = false;
+    for (int side = 0; side < 2; side++) {
+        const struct ghost *g = world_ghost(w, side, s->side[side]);
+        if (g->views != 0)
+            return WRONG_NO_EXIT;
+        for (int gen = 0; gen < g->gens; gen++)
+            broken = broken || (g->own[gen].is & IS_ABORTED);
+    }
+    for (int side = 0; side < 2 && !broken; side++) {
+        const struct ghost *g = world_ghost(w, side, s->side[side]);
+        const struct ghost *other = world_ghost(w, 1 - side, s->side[1 - side]);
+        for (int gen = 0; gen < g->gens; gen++) {
+            const struct own *own = &g->own[gen];
+            if ((own->is & IS_OPEN) && own->sent != other->own[own->peer - 1].received)
+                return WRONG_LOST_TEXT;
+        }
+    }
+    return WRONG_NOTHING;
+}
+
+/* Where it is, or the free place for it. */
+static uint64_t *exits_at(struct exits *exits, uint64_t hash)
+{
+    if (exits->used * 2 >= exits->n) {
+        struct exits old = *exits;
+        exits->n = old.n ? old.n * 2 : EXITS_FIRST;
+        exits->used = 0;
+        exits->slots = calloc(exits->n, sizeof *exits->slots);
+        if (exits->slots == NULL)
+            abort();
+        for (uint64_t i = 0; i < old.n; i++)
+            if (old.slots[i]) {
+                *exits_at(exits, old.slots[i]) = old.slots[i];
+                exits->used++;
+            }
+        free(old.slots);
+    }
+    uint64_t at = hash & (exits->n - 1);
+    while (exits->slots[at] && exits->slots[at] != hash)
+        at = (at + 1) & (exits->n - 1);
+    return &exits->slots[at];
+}
+
+static uint64_t hash_of(const struct state *s)
+{
+    uint64_t hash[2];
+    hash_128(s, STATE_KEY, hash);
+    return hash[0] | 1;
+}
+
+/* A segment for which the channel has no room is lost, and sent again. */
+uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state)
+{
+    struct state s = *state, next;
+    struct action a;
+    uint64_t path[EXIT_STEPS];
+    uint8_t wrong = WRONG_NOTHING;
+    int n = 0;
+    for (; n < EXIT_STEPS; n++) {
+        path[n] = hash_of(&s);
+        if (*exits_at(exits, path[n]) != 0)
+            break;
+        if (!next_action(w, &s, &a)) {
+            wrong = check_final(w, &s);
+            break;
+        }
+        if (move(w, NULL, &s, &a, &next, &wrong) == MOVE_NONE)
+            wrong = WRONG_NO_EXIT;
+        if (wrong)
+            break;
+        s = next;
+    }
+    if (wrong || n == EXIT_STEPS)
+        return wrong ? wrong : WRONG_NO_EXIT;
+    for (int i = 0; i < n; i++) {
+        uint64_t *slot = exits_at(exits, path[i]);
+        exits->used += *slot == 0;
+        *slot = path[i];
+    }
+    return WRONG_NOTHING;
+}

@@ -1,0 +1,52 @@
+/* explore.h - the explorer: two endpoints of the real stack and a channel between them that may
+ * hold, lose, duplicate and reorder segments; breadth first over every interleaving.
+ *
+ * An endpoint is a value, and the next one follows from it and from what happens to it alone.  So
+ * endpoints are interned by the 128 bits of their canonical form, the stack runs once for each of
+ * them and each event, and a state of the pair is a few numbers: two endpoints, the segments on
+ * the channel, what is left of the budgets.
+ */
+#ifndef EXPLORE_EXPLORE_H
+#define EXPLORE_EXPLORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What may happen, in all and at each end. */
+struct explore_config {
+    const char *name;
+    uint8_t flight;      /* segments on the channel at one time, each way: 1 .. EXPLORE_FLIGHT */
+    uint8_t losses;      /* in all                                                            */
+    uint8_t duplicates;  /* in all                                                            */
+    uint8_t repeats;     /* timers that send again, at each end                               */
+    bool listens[2];     /* SYNs are welcome at A, at B, at any time                          */
+    uint8_t opens[2];    /* active opens of A, of B: 0 .. 3                                   */
+    uint8_t sends[2];    /* texts of A, of B: 0 .. 3                                          */
+    uint8_t aborts;      /* in all                                                            */
+    uint8_t reboots;     /* in all                                                            */
+    uint64_t most;       /* states at most, 0: as many as there are                           */
+    uint64_t most_bytes; /* memory for states at most, 0: 12 GiB                              */
+};
+enum { EXPLORE_FLIGHT = 4 };
+
+struct explore_result {
+    uint64_t states, transitions;
+    uint64_t endpoints[2]; /* different ones of A, of B                                        */
+    uint64_t steps;        /* times that the stack ran: an endpoint and an event               */
+    uint64_t messages;     /* different segments                                               */
+    uint64_t held;         /* transitions not taken: the channel was full                      */
+    uint64_t violations;   /* 0 or 1: the first ends the search                                */
+    uint32_t depth;        /* events of the longest shortest path                              */
+    bool complete;
+    const char *cut; /* what bound cut it, when not complete                             */
+    double seconds;
+};
+
+/* The configurations (a) to (d); NULL: there is none of this name. */
+const struct explore_config *explore_find(const char *name);
+
+/* Progress and a violation's ladder go to out (NULL: nowhere).  Returns 0; -1: no memory. */
+int explore_run(const struct explore_config *config, FILE *out, struct explore_result *result);
+
+#endif

@@ -1,0 +1,346 @@
+/* side.c - one endpoint: a stack of two connections that listens, and what is done to it.
+ *
+ * Its clock stands still but for its own timers, each of which moves it to its deadline, and a
+ * moment before an ISN is chosen.  Round trips are nothing then and all timeouts are one
+ * second, as hf_canonical_fixed wants it.
+ */
+#include "side.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const side_names[2] = {"A", "B"};
+
+enum {
+    SECOND_MS = 1000,
+    NS_PER_MS = 1000000,
+    MOMENT_NS = 200000,
+    LOOKS_MOST = 64,
+    BEGIN_MS = 20000
+};
+
+/* The peer's ISNs as an endpoint sees them, far apart: wherever the real ones lie, a number of
+ * another incarnation is outside of every window. */
+#define PEER_ISN(gen) (0x40000000u + (gen)*1000000u)
+
+static const uint8_t addresses[2][16] = {{[10] = 0xff, 0xff, 192, 0, 2, 1},
+                                         {[10] = 0xff, 0xff, 192, 0, 2, 2}};
+static const uint16_t ports[2] = {1000, 2000};
+
+const char *wrong_sentence(enum wrong wrong)
+{
+    static const char *const sentences[WRONG_COUNT] = {
+#define X(name, sentence) [WRONG_##name] = (sentence),
+        WRONGS(X)
+#undef X
+    };
+    return sentences[wrong] ? sentences[wrong] : "nothing";
+}
+
+void side_wrong(struct outcome *outcome, enum wrong wrong, const char *format, ...)
+{
+    if (outcome->wrong != WRONG_NOTHING)
+        return;
+    outcome->wrong = (uint8_t)wrong;
+    va_list args;
+    va_start(args, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is one line above
+    vsnprintf(outcome->detail, sizeof outcome->detail, format, args);
+    va_end(args);
+}
+
+struct hf_stack *side_stack(struct side *s)
+{
+    return (struct hf_stack *)(void *)s->block;
+}
+
+/* Its SYN is acknowledged; a CLOSE in SYN-RECEIVED alone makes no connection. */
+bool side_synchronized(const struct view *v)
+{
+    return v->state >= HF_ESTABLISHED && v->state != HF_TIME_WAIT && v->una > 0;
+}
+
+/* Everything small, every timeout one second, what is measured without effect. */
+static void set_policy(struct hf_policy *p)
+{
+    p->rto_min_ms = p->rto_initial_ms = p->rto_max_ms = SECOND_MS;
+    p->max_receive_window = p->receive_window = SIDE_WINDOW;
+    p->send_buffer = p->max_send_buffer = SIDE_WINDOW;
+    p->congestion = HF_NEWRENO;
+    p->mtu_probing = HF_MTU_PROBING_OFF;
+    p->hystart = HF_HYSTART_OFF;
+    p->syn_cookies = HF_COOKIES_OFF;
+    p->ecn = HF_ECN_OFF;
+    p->timestamps = p->sack = p->window_scale = false;
+    p->rack = p->tlp = p->frto = p->undo = p->tune_buffers = false;
+    p->dupthresh = 255;
+    p->challenge_ack_ms = 1;
+}
+
+static void configure(struct hf_config *c)
+{
+    hf_config_default(c, 2);
+    c->max_half_open = c->max_time_wait = 1;
+    c->max_extras = c->max_stats = c->max_udp = c->max_neighbours = c->max_packets = 0;
+    c->max_listeners = c->max_interfaces = c->max_addresses = c->max_routes = 1;
+    c->max_replies = 2;
+    c->max_reassembly = c->large_chunks = c->lent_chunks = c->max_regions = 0;
+    c->max_ranges = 4;
+    c->max_sent = 8;
+    c->small_chunks = 8;
+    c->small_chunk_bytes = 64;
+    c->history_events = 0;
+    c->max_tokens = 16;
+    c->max_fast_open_peers = 0;
+    set_policy(&c->policy);
+}
+
+static struct hf_env quiet_env(const struct side *s)
+{
+    return (struct hf_env){.struct_size = sizeof(struct hf_env), .now_ns = s->now_ns};
+}
+
+/* The stack itself.  Seeds are chosen so that a rebooted one begins with a higher ISN (RFC 9293
+ * 3.4.3 leaves that to chance, once in 2^31 in a window's reach). */
+static bool boot(struct side *s, int side)
+{
+    struct hf_config config;
+    configure(&config);
+    memset(config.seed, side + 1, sizeof config.seed);
+    config.seed[15] = s->ghost.reboots;
+    struct hf_env env = quiet_env(s);
+    struct hf_stack *stack = side_stack(s);
+    struct hf_interface link = {.struct_size = sizeof link, .link = HF_LINK_IP, .mtu = 576};
+    struct hf_listen listen = {.struct_size = sizeof listen, .backlog = 1};
+    memcpy(listen.local.ip, addresses[side], 16);
+    listen.local.port = ports[side];
+    memset(s->block, 0, sizeof s->block);
+    s->handle = s->listener = 0;
+    return hf_size(&config) <= BLOCK_OCTETS &&
+           hf_init(stack, BLOCK_OCTETS, &config, &env) == HF_OK &&
+           hf_interface_add(stack, &env, &link) == 1 &&
+           hf_address_add(stack, &env, 1, addresses[side], 24) == HF_OK &&
+           (!s->listens || (hf_listen(stack, &env, &listen, &s->listener) == HF_OK &&
+                            hf_set_option(stack, &env, s->listener, HF_NODELAY, 1) == HF_OK &&
+                            hf_set_option(stack, &env, s->listener, HF_QUICK_ACK, 1) == HF_OK));
+}
+
+bool side_begin(struct side *s, int side, bool listens)
+{
+    memset(s, 0, sizeof *s);
+    s->listens = listens;
+    s->now_ns = (int64_t)BEGIN_MS * NS_PER_MS;
+    for (uint32_t gen = 0; gen < GENS; gen++)
+        s->irs[gen] = PEER_ISN(gen);
+    return boot(s, side);
+}
+
+static void reboot(struct side *s, int side)
+{
+    for (uint8_t gen = 0; gen < s->ghost.gens; gen++)
+        s->ghost.own[gen].is |= IS_ABORTED;
+    s->ghost.reboots++;
+    s->ghost.current = 0;
+    boot(s, side);
+}
+
+/* A SYN that will be given an ISN: nothing but TIME-WAIT is in its way. */
+static bool is_welcome(const struct side *s, const struct message *m)
+{
+    bool free = s->listens && (m->ctl & (HF_SYN | HF_ACK)) == HF_SYN;
+    for (int i = 0; i < s->ghost.views; i++)
+        free = free && s->ghost.view[i].state == HF_TIME_WAIT;
+    return free;
+}
+
+/* What needs a new ISN takes a moment, in which the ISN clock of RFC 9293 3.4.1 counts to 50, more
+ * than any window here: as long as no timer is due then. */
+static void moment(struct side *s)
+{
+    struct hf_env env = quiet_env(s);
+    if (hf_deadline(side_stack(s), &env) > s->now_ns + MOMENT_NS)
+        s->now_ns += MOMENT_NS;
+}
+
+/* Views ---------------------------------------------------------------------------------------- */
+
+static void look(const struct side *s, const struct hf_record *record, struct view *view)
+{
+    uint8_t own = side_gen(s->iss, s->ghost.gens, record->numbered ? record->iss : record->snd_nxt);
+    bool heard = !record->numbered || (record->irs != 0 && record->state != HF_SYN_SENT);
+    uint8_t peer =
+        heard ? side_gen(s->irs, GENS, record->numbered ? record->irs : record->rcv_nxt) : GEN_NONE;
+    *view = (struct view){.state = record->state,
+                          .own = own,
+                          .peer = peer,
+                          .released = record->released && record->state != HF_TIME_WAIT};
+    if (own != GEN_NONE) {
+        view->una = (uint8_t)(record->snd_una - s->iss[own]);
+        view->nxt = (uint8_t)(record->snd_nxt - s->iss[own]);
+    }
+    if (peer != GEN_NONE)
+        view->rcv = (uint8_t)(record->rcv_nxt - s->irs[peer]);
+}
+
+static bool needs_timer(const struct view *v)
+{
+    switch (v->state) {
+    case HF_SYN_SENT:
+    case HF_SYN_RECEIVED:
+    case HF_FIN_WAIT_1:
+    case HF_CLOSING:
+    case HF_LAST_ACK:
+    case HF_TIME_WAIT:
+        return true;
+    case HF_FIN_WAIT_2:
+        return v->released;
+    default:
+        return v->state != HF_CLOSED && v->una != v->nxt;
+    }
+}
+
+static void remember(struct ghost *g, const struct view *v)
+{
+    if (v->own == GEN_NONE || v->peer == GEN_NONE || v->state < HF_SYN_RECEIVED)
+        return;
+    struct own *own = &g->own[v->own];
+    own->peer = (uint8_t)(v->peer + 1);
+    own->is |= side_synchronized(v) ? IS_OPEN : 0;
+}
+
+/* What the block holds now, and what can be seen of it to be wrong. */
+static void look_all(struct doing *d)
+{
+    struct side *s = d->s;
+    struct ghost *g = &s->ghost;
+    struct hf_record records[RECORDS_MOST];
+    uint32_t n = hf_records(side_stack(s), &d->env, records, RECORDS_MOST);
+    int open = 0;
+    bool needed = false;
+    memset(g->view, 0, sizeof g->view);
+    g->views = (uint8_t)n;
+    g->timer = hf_deadline(side_stack(s), &d->env) != INT64_MAX;
+    for (uint32_t i = 0; i < n && i < RECORDS_MOST; i++) {
+        struct view *v = &g->view[i];
+        look(s, &records[i], v);
+        remember(g, v);
+        open += side_synchronized(v);
+        needed = needed || needs_timer(v);
+        if (v->una > v->nxt)
+            side_wrong(d->outcome, WRONG_SND_UNA, "%s acknowledged %u of %u", side_names[d->side],
+                       v->una, v->nxt);
+    }
+    if (open > 1)
+        side_wrong(d->outcome, WRONG_TWO_OPEN, "at %s", side_names[d->side]);
+    if (needed && !g->timer)
+        side_wrong(d->outcome, WRONG_NO_TIMER, "at %s", side_names[d->side]);
+}
+
+/* Events --------------------------------------------------------------------------------------- */
+
+static void traced(void *arg, const struct hf_trace *record)
+{
+    struct doing *d = arg;
+    d->fired = d->fired || record->kind == HF_TRACE_TIMER;
+    if (d->outside->trace)
+        d->outside->trace(d->outside->trace_arg, record);
+}
+
+static bool waits(const struct view *v)
+{
+    return v->state == HF_TIME_WAIT || v->state == HF_FIN_WAIT_2;
+}
+
+/* A record that waited for old segments is gone: then there may be none of them. */
+static void note_forgotten(const struct ghost *before, const struct ghost *after,
+                           struct outcome *outcome)
+{
+    for (int i = 0; i < before->views; i++) {
+        const struct view *v = &before->view[i];
+        bool there = !waits(v);
+        for (int k = 0; k < after->views; k++)
+            there = there || (after->view[k].own == v->own && waits(&after->view[k]));
+        if (there)
+            continue;
+        outcome->clean = true;
+        outcome->own_mask |= v->own != GEN_NONE ? (uint16_t)(1u << v->own) : 0;
+        outcome->peer_mask |= v->peer != GEN_NONE ? (uint16_t)(1u << v->peer) : 0;
+    }
+}
+
+/* Until one has fired: on its way down the wheel a timer is looked at more than once. */
+static void timer(struct doing *d)
+{
+    for (int looks = 0; looks < LOOKS_MOST && !d->fired; looks++) {
+        int64_t at_ns = hf_deadline(side_stack(d->s), &d->env);
+        if (at_ns == INT64_MAX)
+            break;
+        d->s->now_ns = d->env.now_ns = at_ns > d->s->now_ns ? at_ns : d->s->now_ns;
+        hf_timeouts(side_stack(d->s), &d->env);
+        d->fired = d->fired || hf_deadline(side_stack(d->s), &d->env) == d->env.now_ns; /* owes */
+    }
+    d->outcome->disabled = !d->fired;
+}
+
+static void open_it(struct doing *d)
+{
+    struct side *s = d->s;
+    struct hf_endpoint local = {.port = ports[d->side]}, remote = {.port = ports[1 - d->side]};
+    memcpy(local.ip, addresses[d->side], 16);
+    memcpy(remote.ip, addresses[1 - d->side], 16);
+    hf_handle handle = 0;
+    if (s->handle != 0 || hf_open(side_stack(s), &d->env, &local, &remote, 0, &handle) != HF_OK) {
+        d->outcome->disabled = true;
+        return;
+    }
+    s->handle = handle;
+    hf_set_option(side_stack(s), &d->env, handle, HF_NODELAY, 1);
+    hf_set_option(side_stack(s), &d->env, handle, HF_QUICK_ACK, 1);
+}
+
+void side_do(struct side *s, int side, enum event_kind kind, const struct message *message,
+             const struct side_env *outside, struct outcome *outcome)
+{
+    memset(outcome, 0, sizeof *outcome);
+    struct ghost before = s->ghost;
+    if (kind == EVENT_OPEN || (kind == EVENT_DELIVER && is_welcome(s, message)))
+        moment(s);
+    struct doing d = {.s = s, .side = side, .outside = outside, .outcome = outcome};
+    d.env = quiet_env(s);
+    d.env.trace = traced;
+    d.env.trace_arg = &d;
+    if (kind == EVENT_TIMER)
+        timer(&d);
+    else if (kind == EVENT_REBOOT)
+        reboot(s, side);
+    else if (kind == EVENT_OPEN)
+        open_it(&d);
+    else if (kind == EVENT_DELIVER)
+        side_deliver(&d, message);
+    else
+        side_call(&d, kind);
+    if (outcome->disabled)
+        return;
+    while (side_application(&d) | (side_output(&d) != 0)) {
+    }
+    look_all(&d);
+    s->ghost.moments = (uint8_t)(s->now_ns % NS_PER_MS / MOMENT_NS);
+    if (kind == EVENT_TIMER) {
+        note_forgotten(&before, &s->ghost, outcome);
+        outcome->repeats = d.counted > 0;
+    }
+    if (kind == EVENT_DELIVER && d.bare > 1)
+        side_wrong(outcome, WRONG_TOO_MANY, "%d at %s", d.bare, side_names[side]);
+}
+
+void side_key(const struct side *s, uint64_t key[2])
+{
+    uint8_t form[8192];
+    struct hf_env env = quiet_env(s);
+    const struct hf_stack *stack = (const struct hf_stack *)(const void *)s->block;
+    memcpy(form, &s->ghost, sizeof s->ghost);
+    uint64_t len =
+        hf_canonical_fixed(stack, &env, form + sizeof s->ghost, sizeof form - sizeof s->ghost);
+    hash_128(form, len + sizeof s->ghost, key);
+}

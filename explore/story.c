@@ -1,0 +1,260 @@
+/* story.c - how a state came about: its actions one by one, played once more by a pair of stacks
+ * whose frames are the real ones, and the ladders that they draw.
+ */
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <handfast/trace.h>
+
+/* A pair whose ends know each other's numbers. */
+struct pair {
+    struct side side[2];
+    struct hf_ladder *ladder[2];
+    FILE *out;
+};
+
+static const char *const event_words[] = {
+    [EVENT_TIMER] = "timer fires",
+    [EVENT_OPEN] = "OPEN",
+    [EVENT_SEND] = "SEND",
+    [EVENT_CLOSE] = "CLOSE",
+    [EVENT_ABORT] = "ABORT",
+    [EVENT_REBOOT] = "reboots",
+    [EVENT_RELEASE] = "gives its handle back",
+};
+
+static void put_number(FILE *out, const char *word, int side, uint8_t gen, int offset)
+{
+    if (gen == GEN_NONE)
+        fprintf(out, "<%s=%d>", word, offset);
+    else
+        fprintf(out, "<%s=%s%u%+d>", word, side_names[side], gen, offset);
+}
+
+static void put_message(FILE *out, const struct message *m)
+{
+    static const struct {
+        uint16_t bit;
+        const char *name;
+    } bits[] = {{HF_SYN, "SYN"}, {HF_FIN, "FIN"}, {HF_RST, "RST"}, {HF_ACK, "ACK"}};
+    put_number(out, "SEQ", m->from, m->seq_gen, m->seq);
+    if (m->ctl & HF_ACK)
+        put_number(out, "ACK", 1 - m->from, m->ack_gen, m->ack);
+    fputs("<CTL=", out);
+    const char *comma = "";
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)
+        if (m->ctl & bits[i].bit) {
+            fprintf(out, "%s%s", comma, bits[i].name);
+            comma = ",";
+        }
+    fputs(">", out);
+    if (m->text)
+        fprintf(out, "<%u octets>", m->text);
+}
+
+static void put_action(FILE *out, const struct world *w, const struct action *a)
+{
+    static const char *const fates[] = {
+        [ACT_DELIVER] = "arrives at", [ACT_TWICE] = "arrives, and stays behind once more, at"};
+    if (a->kind == ACT_EVENT) {
+        fprintf(out, "%s %s", side_names[a->side], event_words[a->event]);
+        return;
+    }
+    put_message(out, world_message(w, a->message));
+    fprintf(out, " %s %s", fates[a->kind], side_names[a->side]);
+}
+
+static void put_losses(FILE *out, struct world *w, const struct state *from, const struct action *a)
+{
+    const struct step *step =
+        world_step(w, a->side, from->side[a->side], (enum event_kind)a->event, a->message);
+    for (int i = 0; i < step->n; i++)
+        if (a->lost >> i & 1) {
+            fputs("\n     and ", out);
+            put_message(out, world_message(w, step->out[i]));
+            fputs(" is lost", out);
+        }
+}
+
+static void put_states(FILE *out, const struct ghost *g, int side)
+{
+    fprintf(out, "  %s:", side_names[side]);
+    for (int i = 0; i < g->views; i++)
+        fprintf(out, " %s", hf_state_name(g->view[i].state));
+    if (g->views == 0)
+        fputs(" -", out);
+}
+
+/* Ladders -------------------------------------------------------------------------------------- */
+
+static void write_text(void *out, const char *text, size_t len)
+{
+    fwrite(text, 1, len, out);
+}
+
+static bool begin(struct pair *p, const struct explore_config *config)
+{
+    for (int side = 0; side < 2; side++) {
+        struct hf_ladder_style style = {.struct_size = sizeof style,
+                                        .keep = true,
+                                        .brief = true,
+                                        .full_lines = 1000,
+                                        .local_name = side_names[side],
+                                        .remote_name = side_names[1 - side]};
+        p->ladder[side] = hf_ladder_new(&style);
+        if (p->ladder[side] == NULL || !side_begin(&p->side[side], side, config->listens[side]))
+            return false;
+    }
+    return true;
+}
+
+static void note_loss(struct pair *p, const struct message *m)
+{
+    uint8_t frame[FRAME_OCTETS];
+    struct hf_packet packet = {.struct_size = sizeof packet};
+    struct side *from = &p->side[m->from];
+    side_frame(m, from->iss, from->irs, frame);
+    hf_packet_decode(frame, m->len, HF_LINK_IP, &packet);
+    hf_ladder_lost(p->ladder[m->from], from->now_ns, &packet);
+}
+
+/* The ends learn the numbers that were chosen. */
+static void meet(struct pair *p)
+{
+    for (int side = 0; side < 2; side++)
+        memcpy(p->side[side].irs, p->side[1 - side].iss,
+               p->side[1 - side].ghost.gens * sizeof(uint32_t));
+}
+
+/* The real stacks do what the interned ones did; true: they are in the same states. */
+static bool play(struct pair *p, struct world *w, const struct action *a, const struct state *after)
+{
+    const struct message *m = world_message(w, a->message);
+    struct outcome outcome;
+    struct side_env env = {hf_ladder_trace, p->ladder[a->side]};
+    side_do(&p->side[a->side], a->side, (enum event_kind)a->event, m, &env, &outcome);
+    meet(p);
+    for (int i = 0; i < outcome.n; i++)
+        if (a->lost >> i & 1)
+            note_loss(p, &outcome.out[i]);
+    if (after == NULL)
+        return true;
+    uint64_t key[2], want[2];
+    side_key(&p->side[a->side], key);
+    world_key(w, a->side, after->side[a->side], want);
+    return memcmp(key, want, sizeof key) == 0;
+}
+
+static void end(struct pair *p, const char *why, int which)
+{
+    for (int side = 0; side < 2; side++) {
+        if (p->ladder[side] == NULL)
+            continue;
+        if (side == which) {
+            hf_ladder_end(p->ladder[side], why);
+            fprintf(p->out, "\nAs %s sees it:\n\n", side_names[side]);
+            hf_ladder_text(p->ladder[side], false, write_text, p->out);
+        }
+        hf_ladder_free(p->ladder[side]);
+    }
+}
+
+/* Paths ---------------------------------------------------------------------------------------- */
+
+/* The action that leads from one state to another. */
+static bool find_action(struct world *w, const struct explore_config *config,
+                        const struct state *from, const struct state *to, struct action *found)
+{
+    struct action actions[ACTIONS_MOST];
+    struct state next;
+    uint8_t wrong;
+    uint32_t n = moves(from, actions);
+    for (uint32_t i = 0; i < n; i++)
+        for (bool more = true; more; more = next_loss(w, from, &actions[i])) {
+            enum move done = move(w, config, from, &actions[i], &next, &wrong);
+            if (done == MOVE_DONE && state_same(&next, to)) {
+                *found = actions[i];
+                return true;
+            }
+            if (done == MOVE_NONE)
+                break;
+        }
+    return false;
+}
+
+uint32_t story_path(struct world *w, const struct explore_config *config, const struct search *s,
+                    uint32_t number, struct action **path)
+{
+    uint32_t n = 0;
+    for (uint32_t i = number; i != 0; i = search_parent(s, i))
+        n++;
+    *path = calloc(n + 1, sizeof **path);
+    uint32_t at = n;
+    for (uint32_t i = number; i != 0 && *path != NULL; i = search_parent(s, i))
+        if (!find_action(w, config, search_state(s, search_parent(s, i)), search_state(s, i),
+                         &(*path)[--at]))
+            return 0;
+    return *path == NULL ? 0 : n;
+}
+
+/* Plays path, and says each action and what comes of it, unless out is NULL. */
+static bool tell_actions(struct pair *p, struct world *w, const struct explore_config *config,
+                         const struct action *path, uint32_t n)
+{
+    struct state now, next;
+    uint8_t wrong;
+    bool same = true;
+    state_first(w, config, &now);
+    for (uint32_t i = 0; i < n; i++, now = next) {
+        enum move done = move(w, config, &now, &path[i], &next, &wrong);
+        same = play(p, w, &path[i], done == MOVE_DONE ? &next : NULL) && same;
+        if (p->out == NULL)
+            continue;
+        fprintf(p->out, "%3u  ", i + 1);
+        put_action(p->out, w, &path[i]);
+        put_losses(p->out, w, &now, &path[i]);
+        fputs("\n        ", p->out);
+        for (int side = 0; side < 2; side++)
+            put_states(p->out, &p->side[side].ghost, side);
+        fputc('\n', p->out);
+    }
+    return same;
+}
+
+bool story_same(struct world *w, const struct explore_config *config, const struct action *path,
+                uint32_t n)
+{
+    struct pair *p = aligned_alloc(64, sizeof *p);
+    if (p == NULL)
+        return false;
+    memset(p, 0, sizeof *p);
+    bool same = begin(p, config) && tell_actions(p, w, config, path, n);
+    end(p, NULL, -1);
+    free(p);
+    return same;
+}
+
+void story_tell(struct world *w, const struct explore_config *config, const struct search *s,
+                uint32_t number, const struct action *last, uint8_t wrong, FILE *out)
+{
+    struct pair *p = aligned_alloc(64, sizeof *p);
+    struct action *path = NULL;
+    if (p == NULL)
+        return;
+    memset(p, 0, sizeof *p);
+    p->out = out;
+    uint32_t n = story_path(w, config, s, number, &path);
+    if (begin(p, config) && path != NULL) {
+        if (last != NULL)
+            path[n++] = *last;
+        fprintf(out, "violation: %s", wrong_sentence((enum wrong)wrong));
+        fprintf(out, world_detail(w)[0] ? " (%s)\n\n" : "\n\n", world_detail(w));
+        if (!tell_actions(p, w, config, path, n))
+            fprintf(out, "the pair that plays it comes to other states: a fault of the explorer\n");
+        end(p, wrong_sentence((enum wrong)wrong), n ? path[n - 1].side : 0);
+    }
+    free(path);
+    free(p);
+}

@@ -1,0 +1,254 @@
+/* world.c - endpoints, messages and steps, each kept once. */
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_SIDES = 256, MESSAGES_MOST = 65535, FIRST_SLOTS = 1 << 12 };
+
+/* Numbers by 128 bits: open addressing, a power of two of slots, half of them used at most. */
+struct slot {
+    uint64_t key[2];
+    uint32_t value; /* +1 */
+};
+struct table {
+    struct slot *slots;
+    uint64_t n, used;
+};
+
+struct world { // NOLINT(clang-analyzer-optin.performance.Padding): there is one
+    struct side **chunks[2];
+    uint32_t sides[2];
+    uint32_t (*calls[2])[EVENT_CALLS]; /* by endpoint: steps, +1; 0: not tried */
+    uint32_t rooms[2];
+    struct table interned[2], delivered, named;
+    struct message *messages;
+    uint32_t n_messages;
+    struct step *steps;
+    uint64_t n_steps, steps_room;
+    struct side scratch;
+    struct outcome outcome;
+    char detail[160];
+    bool full;
+};
+
+static uint32_t *table_at(struct table *t, const uint64_t key[2])
+{
+    if (t->used * 2 >= t->n) {
+        struct table old = *t;
+        t->n = old.n ? old.n * 2 : FIRST_SLOTS;
+        t->slots = calloc(t->n, sizeof *t->slots);
+        if (t->slots == NULL)
+            abort();
+        t->used = 0;
+        for (uint64_t i = 0; i < old.n; i++)
+            if (old.slots[i].value)
+                *table_at(t, old.slots[i].key) = old.slots[i].value;
+        free(old.slots);
+    }
+    uint64_t i = key[0] & (t->n - 1);
+    while (t->slots[i].value && memcmp(t->slots[i].key, key, sizeof t->slots[i].key) != 0)
+        i = (i + 1) & (t->n - 1);
+    if (!t->slots[i].value) {
+        memcpy(t->slots[i].key, key, sizeof t->slots[i].key);
+        t->used++;
+    }
+    return &t->slots[i].value;
+}
+
+static struct side *side_at(const struct world *w, int side, uint32_t endpoint)
+{
+    return &w->chunks[side][endpoint / CHUNK_SIDES][endpoint % CHUNK_SIDES];
+}
+
+static void *grown(void *old, uint64_t octets)
+{
+    void *p = realloc(old, octets);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+/* Room for one more endpoint. */
+static void make_room(struct world *w, int side)
+{
+    uint32_t n = w->sides[side];
+    if (n < w->rooms[side])
+        return;
+    uint32_t room = w->rooms[side] + CHUNK_SIDES;
+    w->chunks[side] = grown(w->chunks[side], (uint64_t)room / CHUNK_SIDES * sizeof(struct side *));
+    w->chunks[side][n / CHUNK_SIDES] = aligned_alloc(64, CHUNK_SIDES * sizeof(struct side));
+    if (w->chunks[side][n / CHUNK_SIDES] == NULL)
+        abort();
+    w->calls[side] = grown(w->calls[side], room * sizeof *w->calls[side]);
+    memset(w->calls[side] + n, 0, CHUNK_SIDES * sizeof *w->calls[side]);
+    w->rooms[side] = room;
+}
+
+static uint32_t intern(struct world *w, int side, const struct side *s)
+{
+    uint64_t key[2];
+    side_key(s, key);
+    uint32_t *known = table_at(&w->interned[side], key);
+    if (*known == 0) {
+        make_room(w, side);
+        *side_at(w, side, w->sides[side]) = *s;
+        *known = ++w->sides[side];
+    }
+    return *known - 1;
+}
+
+static uint16_t name(struct world *w, const struct message *m)
+{
+    uint64_t key[2];
+    hash_128(m, sizeof *m, key);
+    uint32_t *known = table_at(&w->named, key);
+    if (*known == 0) {
+        if (w->n_messages == MESSAGES_MOST) {
+            w->full = true;
+            return 1;
+        }
+        w->messages[++w->n_messages] = *m;
+        *known = w->n_messages;
+    }
+    return (uint16_t)*known;
+}
+
+struct world *world_new(const struct explore_config *config)
+{
+    struct world *w = aligned_alloc(64, sizeof *w);
+    if (w == NULL)
+        return NULL;
+    memset(w, 0, sizeof *w);
+    w->messages = calloc(MESSAGES_MOST + 1, sizeof *w->messages);
+    if (w->messages == NULL || !side_begin(&w->scratch, 0, config->listens[0])) {
+        world_free(w);
+        return NULL;
+    }
+    intern(w, 0, &w->scratch);
+    side_begin(&w->scratch, 1, config->listens[1]);
+    intern(w, 1, &w->scratch);
+    return w;
+}
+
+void world_free(struct world *w)
+{
+    for (int side = 0; side < 2; side++) {
+        for (uint32_t i = 0; i < w->rooms[side] / CHUNK_SIDES; i++)
+            free(w->chunks[side][i]);
+        free(w->chunks[side]);
+        free(w->calls[side]);
+        free(w->interned[side].slots);
+    }
+    free(w->delivered.slots);
+    free(w->named.slots);
+    free(w->messages);
+    free(w->steps);
+    free(w);
+}
+
+static uint32_t compute(struct world *w, int side, uint32_t endpoint, enum event_kind event,
+                        uint16_t message)
+{
+    static const struct side_env quiet;
+    struct outcome *o = &w->outcome;
+    w->scratch = *side_at(w, side, endpoint);
+    side_do(&w->scratch, side, event, &w->messages[message], &quiet, o);
+    if (w->n_steps == w->steps_room) {
+        w->steps_room = w->steps_room ? w->steps_room * 2 : FIRST_SLOTS;
+        w->steps = grown(w->steps, w->steps_room * sizeof *w->steps);
+    }
+    struct step *step = &w->steps[w->n_steps];
+    *step = (struct step){.disabled = o->disabled,
+                          .repeats = o->repeats,
+                          .clean = o->clean,
+                          .own_mask = o->own_mask,
+                          .peer_mask = o->peer_mask,
+                          .n = o->n,
+                          .wrong = o->wrong};
+    if (!o->disabled)
+        step->next = intern(w, side, &w->scratch);
+    for (int i = 0; i < o->n; i++)
+        step->out[i] = name(w, &o->out[i]);
+    if (o->wrong && !w->detail[0])
+        memcpy(w->detail, o->detail, sizeof w->detail);
+    w->full = w->full || w->scratch.ghost.gens >= GENS;
+    return (uint32_t)++w->n_steps;
+}
+
+const struct step *world_step(struct world *w, int side, uint32_t endpoint, enum event_kind event,
+                              uint16_t message)
+{
+    uint32_t *known;
+    if (event == EVENT_DELIVER) {
+        uint64_t word = (uint64_t)side << 63 | (uint64_t)endpoint << 16 | message;
+        uint64_t key[2] = {word * 0x9e3779b97f4a7c15u, word};
+        key[0] ^= key[0] >> 29;
+        known = table_at(&w->delivered, key);
+    } else {
+        known = &w->calls[side][endpoint][event];
+    }
+    if (*known == 0) {
+        uint32_t step = compute(w, side, endpoint, event, message);
+        /* The tables may have moved. */
+        if (event != EVENT_DELIVER)
+            known = &w->calls[side][endpoint][event];
+        *known = step;
+    }
+    return &w->steps[*known - 1];
+}
+
+uint32_t world_first(const struct world *w, int side)
+{
+    (void)w;
+    (void)side;
+    return 0;
+}
+
+const struct ghost *world_ghost(const struct world *w, int side, uint32_t endpoint)
+{
+    return &side_at(w, side, endpoint)->ghost;
+}
+
+void world_key(const struct world *w, int side, uint32_t endpoint, uint64_t key[2])
+{
+    side_key(side_at(w, side, endpoint), key);
+}
+
+int64_t world_wait_ns(const struct world *w, int side, uint32_t endpoint)
+{
+    struct side *s = side_at(w, side, endpoint);
+    struct hf_env env = {.struct_size = sizeof env, .now_ns = s->now_ns};
+    int64_t at_ns = hf_deadline(side_stack(s), &env);
+    return at_ns == INT64_MAX ? INT64_MAX : at_ns - s->now_ns;
+}
+
+const struct message *world_message(const struct world *w, uint16_t message)
+{
+    return &w->messages[message];
+}
+
+uint64_t world_endpoints(const struct world *w, int side)
+{
+    return w->sides[side];
+}
+
+uint64_t world_steps(const struct world *w)
+{
+    return w->n_steps;
+}
+
+uint64_t world_messages(const struct world *w)
+{
+    return w->n_messages;
+}
+
+bool world_full(const struct world *w)
+{
+    return w->full;
+}
+
+const char *world_detail(const struct world *w)
+{
+    return w->detail;
+}

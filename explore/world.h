@@ -1,0 +1,112 @@
+/* world.h - states of the pair, and the tables behind them. */
+#ifndef EXPLORE_WORLD_H
+#define EXPLORE_WORLD_H
+
+#include "explore.h"
+#include "side.h"
+
+#include <stddef.h>
+
+/* What is left of the budgets. */
+struct budget {
+    uint8_t losses, duplicates, repeats;
+    uint8_t aborts : 4, reboots : 4;
+    uint8_t opens : 4, opens_b : 4;
+    uint8_t sends : 4, sends_b : 4;
+    uint8_t none[2]; /* so that states can be compared as octets */
+};
+
+enum { CHANNEL = EXPLORE_FLIGHT };
+
+/* Endpoints and messages by number; those on their way to B in channel[0], to A in channel[1], in
+ * order of number, 0: none. */
+struct state {
+    uint32_t side[2];
+    uint16_t channel[2][CHANNEL];
+    struct budget budget;
+};
+#define STATE_KEY offsetof(struct state, budget)
+
+/* One thing that happens to the pair.  What is lost is lost as it is sent: nothing happens later to
+ * a segment that is lost later, so that nothing is missed. */
+enum action_kind {
+    ACT_EVENT,   /* a call or a timer                 */
+    ACT_DELIVER, /* a segment arrives                 */
+    ACT_TWICE,   /* ... and a copy of it stays behind */
+};
+struct action {
+    uint8_t kind;
+    uint8_t side;  /* the end that it happens to: the receiver   */
+    uint8_t event; /* enum event_kind                            */
+    uint8_t lost;  /* of what it sends, by bit                   */
+    uint16_t message;
+};
+
+/* What an event does to an endpoint, kept for good. */
+struct step {
+    uint32_t next; /* endpoint */
+    uint16_t out[OUT_MOST];
+    uint16_t own_mask, peer_mask;
+    uint8_t n, wrong;
+    bool disabled, repeats, clean;
+};
+
+struct world;
+struct world *world_new(const struct explore_config *config);
+void world_free(struct world *w);
+/* The endpoints that all begins with. */
+uint32_t world_first(const struct world *w, int side);
+const struct step *world_step(struct world *w, int side, uint32_t endpoint, enum event_kind event,
+                              uint16_t message);
+const struct ghost *world_ghost(const struct world *w, int side, uint32_t endpoint);
+void world_key(const struct world *w, int side, uint32_t endpoint, uint64_t key[2]);
+/* What its timer waits for. */
+int64_t world_wait_ns(const struct world *w, int side, uint32_t endpoint);
+const struct message *world_message(const struct world *w, uint16_t message);
+uint64_t world_endpoints(const struct world *w, int side);
+uint64_t world_steps(const struct world *w);
+uint64_t world_messages(const struct world *w);
+bool world_full(const struct world *w);
+const char *world_detail(const struct world *w);
+
+/* moves.c */
+void state_first(const struct world *w, const struct explore_config *config, struct state *first);
+bool state_same(const struct state *a, const struct state *b);
+enum move { MOVE_NONE, MOVE_DONE, MOVE_FULL };
+/* What comes of it; MOVE_NONE: it cannot happen; MOVE_FULL: the channel has no room.  config:
+ * budgets count, and the channel holds `flight` each way; NULL: neither. */
+enum move move(struct world *w, const struct explore_config *config, const struct state *from,
+               const struct action *action, struct state *to, uint8_t *wrong);
+/* All that may happen, losses apart; returns how many. */
+enum { ACTIONS_MOST = 2 * (EVENT_EXPLORED + 2 * CHANNEL) };
+uint32_t moves(const struct state *from, struct action actions[ACTIONS_MOST]);
+/* The same action with the next set of losses; false: there is no other. */
+bool next_loss(struct world *w, const struct state *from, struct action *action);
+
+/* check.c: what is wrong with a state as a whole, enum wrong. */
+uint8_t check_pair(const struct world *w, const struct state *state);
+/* ... and whether it ends well without further losses. */
+struct exits {
+    uint64_t *slots; /* hashes of states that are known to end well */
+    uint64_t n, used;
+};
+uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state);
+
+/* search.c: all states found, in order. */
+struct search;
+const struct state *search_state(const struct search *s, uint32_t number);
+uint32_t search_parent(const struct search *s, uint32_t number);
+
+/* The actions that lead to it, one more has room: the caller's to free(); returns how many. */
+uint32_t story_path(struct world *w, const struct explore_config *config, const struct search *s,
+                    uint32_t number, struct action **path);
+/* story.c: how a state came about; last: one action more, NULL: none. */
+void story_tell(struct world *w, const struct explore_config *config, const struct search *s,
+                uint32_t number, const struct action *last, uint8_t wrong, FILE *out);
+
+/* Plays a path with a pair of stacks of its own, with real frames and numbers: true: it goes
+ * through the same states as the interned ones. */
+bool story_same(struct world *w, const struct explore_config *config, const struct action *path,
+                uint32_t n);
+
+#endif

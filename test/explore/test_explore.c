@@ -1,0 +1,110 @@
+/* The explorer: its configuration (a) whole, what it counts, and what it does not miss.
+ * ctest: plain timeout=300 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "explore.h"
+
+static struct explore_result run(const struct explore_config *config)
+{
+    struct explore_result result;
+    assert_int_equal(explore_run(config, stdout, &result), 0);
+    printf("(%s) %llu states, %llu transitions, depth %u, %.1f s\n", config->name,
+           (unsigned long long)result.states, (unsigned long long)result.transitions, result.depth,
+           result.seconds);
+    return result;
+}
+
+static void assert_whole(const struct explore_result *result)
+{
+    assert_int_equal(result->violations, 0);
+    assert_true(result->complete);
+    assert_null(result->cut);
+}
+
+static void configuration_a_is_explored_whole_and_nothing_is_wrong(void **state)
+{
+    (void)state;
+    struct explore_result result = run(explore_find("a"));
+    assert_whole(&result);
+    assert_true(result.states > 1000000);
+}
+
+/* Two ends that open at once, and nobody listens (RFC 9293 Figures 7 and 8). */
+static void a_simultaneous_open_is_explored_whole_and_nothing_is_wrong(void **state)
+{
+    (void)state;
+    struct explore_config config = *explore_find("a");
+    config.name = "simultaneous";
+    config.listens[1] = false;
+    config.opens[1] = 1;
+    config.flight = 2;
+    config.losses = config.duplicates = config.repeats = 1;
+    struct explore_result result = run(&config);
+    assert_whole(&result);
+    assert_true(result.states > 10000);
+}
+
+static void text_is_delivered_whatever_the_schedule(void **state)
+{
+    (void)state;
+    struct explore_config config = *explore_find("c");
+    config.name = "text";
+    config.flight = 2;
+    config.losses = config.duplicates = config.repeats = 1;
+    config.sends[1] = 0;
+    struct explore_result result = run(&config);
+    assert_whole(&result);
+}
+
+static void aborts_and_reboots_leave_nothing_behind(void **state)
+{
+    (void)state;
+    struct explore_config config = *explore_find("a");
+    config.name = "reboot";
+    config.flight = 2;
+    config.losses = config.duplicates = 0;
+    config.repeats = config.aborts = config.reboots = 1;
+    struct explore_result result = run(&config);
+    assert_whole(&result);
+}
+
+static void what_cut_it_is_said(void **state)
+{
+    (void)state;
+    struct explore_config config = *explore_find("a");
+    config.most = 1000;
+    struct explore_result result = run(&config);
+    assert_false(result.complete);
+    assert_string_equal(result.cut, "the number of states that was allowed");
+    assert_in_range(result.states, 1000, 2000);
+    assert_null(explore_find("x"));
+}
+
+/* The same states however often it runs. */
+static void a_run_can_be_repeated(void **state)
+{
+    (void)state;
+    struct explore_config config = *explore_find("a");
+    config.most = 20000;
+    struct explore_result one = run(&config), two = run(&config);
+    assert_true(one.states == two.states && one.transitions == two.transitions);
+    assert_true(one.steps == two.steps && one.messages == two.messages);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_cut_it_is_said),
+        cmocka_unit_test(a_run_can_be_repeated),
+        cmocka_unit_test(text_is_delivered_whatever_the_schedule),
+        cmocka_unit_test(aborts_and_reboots_leave_nothing_behind),
+        cmocka_unit_test(a_simultaneous_open_is_explored_whole_and_nothing_is_wrong),
+        cmocka_unit_test(configuration_a_is_explored_whole_and_nothing_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
