@@ -25,7 +25,8 @@ void tcp_process_fin(struct tcp *tcp, struct tcb *tcb)
     }
     tcb->flags |= F_FIN_RECEIVED;
     if (tcb->active) {
-        active_of(tcp, tcb)->fin_held = 0; /* also when it came once more, in order */
+        active_of(tcp, tcb)->fin_held = 0;       /* also when it came once more, in order */
+        tcp_free_held(tcp, active_of(tcp, tcb)); /* nothing lies behind it */
     }
     tcp_owe_ack(tcp, tcb);
     tcp_event(tcp, tcb, HF_PEER_CLOSED | HF_READABLE);

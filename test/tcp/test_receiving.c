@@ -320,6 +320,20 @@ TEST(a_window_that_stands_as_the_syn_had_it_is_raised_with_the_next_ack)
     expects(ACK, .ack = IRS + 1001, .window = (500000 - 1000) / 256 * 256);
 }
 
+/* RFC 9293 3.10.7.4 eighth: nothing lies behind a FIN, and no SACK block tells of it. */
+TEST(text_that_was_held_behind_a_fin_is_forgotten_with_it)
+{
+    p->with.sackok = true;
+    establish_passive();
+    sends(ACK, .seq = IRS + 201, .len = 100);
+    expects(ACK, .ack = IRS + 1, .sack = {{IRS + 201, IRS + 301}});
+    sends(FIN | ACK, .seq = IRS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 102, .no_sack = true);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.ranges, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +348,7 @@ int main(void)
         V4(a_duplicate_is_reported_as_the_first_block),
         V4(without_sack_permitted_there_is_never_a_sack_option),
         V4(text_that_overlaps_is_delivered_once),
+        BOTH(text_that_was_held_behind_a_fin_is_forgotten_with_it),
         BOTH(segments_in_any_order_are_put_together),
         BOTH(the_window_closes_as_text_stays_unread_and_opens_in_steps_worth_a_segment),
         V4(text_beyond_the_window_is_cut_off),
