@@ -248,6 +248,8 @@ static void begin(struct judging *j, struct watched *w)
     if (r->state_before == HF_LISTEN || r->state_before == HF_TIME_WAIT) {
         w->m.facts |= PASSIVE;
     }
+    bool raised = r->verdict == HF_V_TIME_WAIT_REUSED || r->cause == HF_CALL_ANSWER;
+    w->m.facts |= raised ? ISS_RAISED : 0;
     if (r->verdict == HF_V_COOKIE_ACCEPTED) {
         w->m.facts |= COOKIE;
         w->m.may_ack = 1;
@@ -289,7 +291,7 @@ static void set_state(struct judging *j, struct watched *w, uint8_t state)
         end(j, w);
     }
     if (state == HF_TIME_WAIT && w->state != HF_TIME_WAIT) {
-        w->wait_ns = j->r->time_ns;
+        w->wait_ns = w->wait_last_ns = j->r->time_ns;
     }
     w->state = state;
 }
@@ -328,7 +330,7 @@ static void learn(struct judging *j)
         }
         j->w->ended_ns = r->time_ns;
         j->w->old_iss = old->m.nxt;
-        j->w->old_facts = old->m.facts;
+        j->w->old_facts = old->m.facts & ~(uint32_t)ISS_RAISED;
     }
     struct watched *w = j->w;
     bool compact_back = r->state_after == HF_LISTEN;
@@ -339,6 +341,7 @@ static void learn(struct judging *j)
         return;
     }
     if (opens) {
+        w->m.challenge_ns = 0; /* the limit of the half-open record goes with it */
         end_the_other(j);
     }
     if (!other) {

@@ -39,6 +39,7 @@ enum {
     UNTIDY = 1u << 17,       /* duplicates, SACK or losses in this flight                 */
     SYN_TEXT = 1u << 18,     /* our SYN carried text (RFC 7413)                           */
     MAY_RESET = 1u << 19,    /* a timer has ended it, with a reset where that is due      */
+    ISS_RAISED = 1u << 13,   /* above the numbers of one in TIME-WAIT, ahead of the clock */
     MAY_PROBE = 1u << 20,    /* a timer asks for a probe                                  */
 };
 
@@ -101,6 +102,7 @@ struct watched {
     uint64_t handle;          /* 0: none, or none any more                          */
     int64_t begun_ns;         /* when it was first seen                             */
     int64_t wait_ns;          /* TIME-WAIT: since when it waits                     */
+    int64_t wait_last_ns;     /* ... or since then: a FIN may have restarted it      */
     int64_t ended_ns;         /* when the one before ended, 0: none is known        */
     uint32_t old_iss;         /* of the one before                                  */
     uint32_t old_nxt, old_ts; /*                                                 */

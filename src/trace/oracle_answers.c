@@ -135,9 +135,12 @@ void oracle_judge_bare_ack(struct judging *j)
         m->facts &= ~(uint32_t)MAY_PROBE;
         return;
     }
-    if (m->may_ack == 0 && m->may_challenge != 0) {
+    if (m->may_ack != 0 || moves_window(m, r)) {
+        return;
+    }
+    if (m->may_challenge != 0) {
         judge_challenge(j);
-    } else if (m->may_ack == 0 && !moves_window(m, r) && (m->facts & KNOWS_START)) {
+    } else if (m->facts & KNOWS_START) {
         oracle_broken(j, HF_RULE_ACK_CAUSE, "an ACK that nothing asks for");
     }
 }

@@ -107,8 +107,9 @@ static bool judge_rcv_nxt(struct judging *j, const struct arrival *a)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     bool refused = r->verdict == HF_V_DROP_NO_MEMORY || r->verdict == HF_V_LATE_DATA_RESET;
-    bool fin = !(m->facts & FIN_TAKEN) && behind_fin(r->state_after) && is_fin(m, r->rcv_nxt - 1) &&
-               ahead(a->limit, r->rcv_nxt - 1) >= 0;
+    bool fin = !(m->facts & FIN_TAKEN) && behind_fin(r->state_after) &&
+               ahead(a->limit, r->rcv_nxt - 1) >= 0 &&
+               (is_fin(m, r->rcv_nxt - 1) || a->fin); /* text may lie behind a FIN: a false peer */
     uint32_t text = r->rcv_nxt - fin;
     if (ahead(text, a->limit) > 0 || ahead(text, m->rcv_nxt) < 0) {
         oracle_broken(j, HF_RULE_RCV_NXT, "RCV.NXT %u -> %u, what has come ends at %u", m->rcv_nxt,
@@ -254,7 +255,8 @@ static void answer_refused(struct judging *j)
     const struct hf_trace *r = j->r;
     bool honest = r->text_bytes || (r->ctl & (HF_SYN | HF_FIN)) == HF_FIN;
     ask_for_ack(j, !honest);
-    if (honest && r->state_after != HF_CLOSED && r->state_after != HF_LISTEN) {
+    bool there = r->state_after != HF_CLOSED && r->state_after != HF_LISTEN;
+    if (honest && there && r->verdict != HF_V_DROP_ACCEPT_FULL) {
         ack_is_due(j, 0);
     }
 }
@@ -274,7 +276,7 @@ static void answer_taken(struct judging *j)
     bool refused = r->verdict == HF_V_DROP_NO_MEMORY;
     m->full = r->text_bytes > m->full ? r->text_bytes : m->full;
     m->unacked_text += advance;
-    bool at_once = (r->ctl & HF_FIN) || advance == 0 || j->gap || advance != r->text_bytes ||
+    bool at_once = ((r->ctl & HF_FIN) && behind_fin(r->state_after)) || advance == 0 || j->gap ||
                    m->unacked_text > 2 * m->full;
     if (!refused) {
         ack_is_due(j, at_once ? 0 : 500);
@@ -320,7 +322,8 @@ static void note_trouble(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
-    bool duplicate = r->ack == m->una && m->una != m->nxt && r->text_bytes == 0;
+    bool bare = r->text_bytes == 0 || m->rcv_wnd == 0; /* text that is refused is as if absent */
+    bool duplicate = r->ack == m->una && m->una != m->nxt && bare;
     if ((r->options & HF_OPT_SACK) || duplicate || (r->ctl & HF_ECE)) {
         m->facts |= UNTIDY | MAY_REPEAT;
     }
@@ -353,7 +356,7 @@ void oracle_judge_in(struct judging *j)
         judge_syn_in_time_wait(j);
         return;
     }
-    j->gap = m->n_held != 0;
+    j->gap = m->n_held != 0 && m->n_fins == 0; /* behind a FIN text is ignored */
     enum step step = m->facts & KNOWS_NUMBERS ? oracle_step(j) : STEP_ANY;
     if (step != STEP_ANY && !oracle_step_is(step, r->verdict)) {
         oracle_broken(j, HF_RULE_STEP, "%s, and it is %s (RCV.NXT %u WND %u, SND.UNA %u NXT %u)",
@@ -378,11 +381,16 @@ void oracle_judge_in(struct judging *j)
     if (step == STEP_ANY && (r->options & HF_OPT_TS)) {
         m->facts &= ~(uint32_t)KNOWS_RECENT; /* the next echo tells */
     }
+    bool refused = m->rcv_wnd == 0 && r->seq == m->rcv_nxt && r->text_bytes; /* Table 6 */
+    if (refused && step == STEP_NO_ACK) {
+        answer_refused(j);
+    }
     note_answers(j, step);
     note_trouble(j);
-    bool fin_again = w->state == HF_TIME_WAIT && (r->ctl & HF_FIN) &&
-                     ahead(r->seq + r->len, m->rcv_nxt) <= 0 && step != STEP_OLD_STAMP;
-    if (fin_again) {
-        w->wait_ns = r->time_ns; /* 3.10.7.4 eighth: restart the 2 MSL time-out */
+    if (w->state == HF_TIME_WAIT && (r->ctl & HF_FIN)) { /* eighth: restart the 2 MSL time-out */
+        bool again = r->seq + r->len == m->rcv_nxt;
+        bool must = again && (step == STEP_ACK_ONLY || step == STEP_OUTSIDE);
+        w->wait_ns = must ? r->time_ns : w->wait_ns;
+        w->wait_last_ns = r->time_ns;
     }
 }

@@ -135,6 +135,7 @@ static void learn_own_syn(struct judging *j)
     m->our_scale =
         r->options & HF_OPT_WSCALE && (!answers || w->syn.options & HF_OPT_WSCALE) ? r->wscale : 0;
     m->our_ecn |= r->ctl & (HF_ECE | HF_CWR | HF_AE);
+    m->full = r->mss; /* the peer's segments may be that long */
     m->iss = r->seq;
     m->facts |= KNOWS_ISS;
     if (answers && w->syn.seen) {

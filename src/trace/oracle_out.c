@@ -185,8 +185,9 @@ static void judge_first_syn(struct judging *j)
     const struct watched *w = j->w;
     const struct model *m = &w->m;
     const int64_t wrap_ns = INT64_C(1) << 31 << 12; /* 2^31 ticks of 4 us, and a little more */
-    if (w->ended_ns == 0 || (m->facts & (KNOWS_ISS | COOKIE)) || (w->old_facts & COOKIE) ||
-        r->state_before == HF_LISTEN || r->time_ns - w->ended_ns > wrap_ns / 2) {
+    if (w->ended_ns == 0 || (m->facts & (KNOWS_ISS | COOKIE)) ||
+        (w->old_facts & (COOKIE | ISS_RAISED)) || r->state_before == HF_LISTEN ||
+        r->time_ns - w->ended_ns > wrap_ns / 2) {
         return;
     }
     if (ahead(r->seq, w->old_iss) < 0) {

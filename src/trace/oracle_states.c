@@ -277,7 +277,7 @@ void oracle_judge_timer(struct judging *j)
         int64_t waited_ms = (r->time_ns - w->wait_ns) / MS;
         int64_t two_msl_ms = 2 * (int64_t)j->oracle->policy.msl_ms;
         if (waited_ms + LATE_MS < two_msl_ms ||
-            r->time_ns - w->wait_ns > (two_msl_ms + 1000) * MS + j->oracle->late_ns) {
+            r->time_ns - w->wait_last_ns > (two_msl_ms + 1000) * MS + j->oracle->late_ns) {
             oracle_broken(j, HF_RULE_TWO_MSL, "it ends after %lld ms", (long long)waited_ms);
         }
     }
