@@ -1,5 +1,5 @@
 /* Floods of segments that belong nowhere, echo requests, and connections that are abandoned. */
-/* ctest: timeout=300 */
+/* ctest: timeout=900 */
 #include "attack/siege.h"
 
 #include <setjmp.h>
@@ -59,7 +59,7 @@ static void an_ack_flood_costs_a_mac_only_while_cookies_are_out(void **state)
 {
     (void)state;
     struct siege *s = &siege;
-    struct siege_scale scale = is_long() ? (struct siege_scale){30 * SECOND, 1000, 30}
+    struct siege_scale scale = is_long() ? (struct siege_scale){10 * SECOND, 1000, 30}
                                          : (struct siege_scale){SECOND, 50, 10};
     for (int cookies = 0; cookies < 2; cookies++) {
         configure(s);
@@ -121,7 +121,7 @@ static void junk_is_answered_at_a_bounded_rate_and_resets_never(void **state)
     (void)state;
     static const uint16_t flags[] = {FIN, RST, PSH | ACK, URG, 0, RST | ACK, FIN | PSH | URG};
     struct siege *s = &siege;
-    struct junk junk = {.scale = {is_long() ? 10 * SECOND : 200, is_long() ? 1000 : 50, 20}};
+    struct junk junk = {.scale = {is_long() ? 2 * SECOND : 200, is_long() ? 500 : 50, 20}};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
         for (junk.where = 0; junk.where < 3; junk.where++) {
             junk.ctl = flags[i];
