@@ -10,7 +10,15 @@
 #include "wire/wire.h"
 
 enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION = 60 };
-enum { MAX_HEADERS = 8, MAX_OPTIONS = 32 };
+/* Of options: those that are no padding, and all together.  RFC 8200 4.1: a routing header once,
+ * one of destination options twice. */
+enum {
+    MAX_HEADERS = 8,
+    MAX_OPTIONS = 8,
+    MAX_WITH_PADDING = 32,
+    MAX_ROUTING = 1,
+    MAX_DESTINATION = 2
+};
 /* RFC 4443 section 3.4: codes of a Parameter Problem. */
 enum { BAD_FIELD = 0, BAD_NEXT_HEADER = 1, BAD_OPTION = 2 };
 
@@ -51,8 +59,9 @@ static enum wire_status unknown_option(const struct walk *w, size_t at)
 static enum wire_status walk_options(const struct walk *w, size_t end)
 {
     size_t at = w->at + 2;
+    unsigned options = 0;
     for (unsigned seen = 0; at < end; seen++) {
-        if (seen == MAX_OPTIONS) {
+        if (seen == MAX_WITH_PADDING) {
             return WIRE_BAD_EXT;
         }
         if (w->base[at] == 0) {
@@ -64,8 +73,8 @@ static enum wire_status walk_options(const struct walk *w, size_t end)
         }
         if (w->base[at] != 1) { /* PadN */
             enum wire_status status = unknown_option(w, at);
-            if (status != WIRE_OK) {
-                return status;
+            if (status != WIRE_OK || options++ == MAX_OPTIONS) {
+                return status != WIRE_OK ? status : WIRE_BAD_EXT;
             }
         }
         at += 2u + w->base[at + 1];
@@ -73,18 +82,12 @@ static enum wire_status walk_options(const struct walk *w, size_t end)
     return WIRE_OK;
 }
 
-/* Section 4.4: a routing header is passed over only when no segments are left.  RFC5095-1 */
+/* Section 4.4: a routing header of any type, 0 too (RFC 5095 3), is passed over only when no
+ * segments are left.  RFC5095-1 */
 static enum wire_status walk_routing(const struct walk *w)
 {
     const uint8_t *header = w->base + w->at;
-    if (header[3] == 0) {
-        return WIRE_OK;
-    }
-    if (header[2] == 0) {
-        w->ip->source_route = true; /* type 0, RFC 5095 */
-        return WIRE_OK;
-    }
-    return problem(w->ip, BAD_FIELD, w->at + 2);
+    return header[3] == 0 ? WIRE_OK : problem(w->ip, BAD_FIELD, w->at + 2);
 }
 
 /* Section 4.5.  Sets ip->fragment unless it is a whole packet in one ("atomic", RFC 6946).
@@ -137,11 +140,15 @@ static bool is_extension(uint8_t proto)
 static enum wire_status walk(struct walk *w, bool hop_by_hop_allowed, bool fragment_allowed)
 {
     struct wire_ip *ip = w->ip;
+    unsigned routing = 0, destination = 0;
     for (unsigned headers = 0; is_extension(ip->proto); headers++) {
+        routing += ip->proto == ROUTING;
+        destination += ip->proto == DESTINATION;
         if (ip->proto == HOP_BY_HOP && !(hop_by_hop_allowed && headers == 0)) {
             return problem(ip, BAD_NEXT_HEADER, w->next_at);
         }
-        if (headers == MAX_HEADERS || (ip->proto == FRAGMENT && !fragment_allowed)) {
+        if (headers == MAX_HEADERS || routing > MAX_ROUTING || destination > MAX_DESTINATION ||
+            (ip->proto == FRAGMENT && !fragment_allowed)) {
             return WIRE_BAD_EXT;
         }
         if (w->end - w->at < 8) {

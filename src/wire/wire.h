@@ -102,7 +102,7 @@ struct wire_ip {
     uint32_t flow_label;  /* IPv6                                                       */
     bool df, mf;
     bool fragment;     /* mf or frag_offset: not a whole packet                         */
-    bool source_route; /* IPv4 LSRR or SSRR, IPv6 type 0 with segments left             */
+    bool source_route; /* IPv4 LSRR or SSRR                                             */
     bool bad_options;  /* IPv4 options that cannot be parsed to the end                 */
     /* IPv6 only: */
     uint8_t unknown_next_header; /* the value that `proto` came from ...                */

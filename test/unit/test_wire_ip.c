@@ -234,10 +234,10 @@ static void ipv6_headers_out_of_place_are_refused(void **state)
     assert_int_equal(parse6(60, late, sizeof late, &ip), WIRE_PARAM_PROBLEM);
     assert_int_equal(ip.param_code, 1);
     assert_int_equal(ip.unknown_at, 40);
-    /* A routing header: type 0 with segments left, another type with and without. */
+    /* A routing header: type 0 with segments left (RFC 5095 3), another type with and without. */
     uint8_t routing[8] = {6, 0, 0, 1};
-    assert_int_equal(parse6(43, routing, sizeof routing, &ip), WIRE_OK);
-    assert_true(ip.source_route);
+    assert_int_equal(parse6(43, routing, sizeof routing, &ip), WIRE_PARAM_PROBLEM);
+    assert_int_equal(ip.unknown_at, 42);
     routing[2] = 4;
     assert_int_equal(parse6(43, routing, sizeof routing, &ip), WIRE_PARAM_PROBLEM);
     assert_int_equal(ip.unknown_at, 42);
