@@ -104,7 +104,10 @@ enum hf_state {
     X(COOKIE_ACCEPTED, "the cookie comes back, the connection is open", "RFC 4987 3.6")            \
     X(DROP_COOKIE, "a cookie that is not ours, or too old: reset", "RFC 4987 A")                   \
     X(FAST_OPEN, "the SYN's cookie is good: its text is taken at once", "RFC 7413 4.2.2")          \
-    X(ECN_MIXED, "SYNs ask for two kinds of ECN feedback: reset", "RFC 9768 3.1.5")
+    X(ECN_MIXED, "SYNs ask for two kinds of ECN feedback: reset", "RFC 9768 3.1.5")                \
+    X(NEIGHBOUR_CONTESTED, "another link address for a neighbour that has answered: it is asked",  \
+      "RFC 5227 2.4, RFC 4861 7.2.3")                                                              \
+    X(ADDRESS_CONFLICT, "somebody else says that it has our address", "RFC 5227 2.4, RFC 4862 5.4")
 
 enum hf_verdict {
 #define X(name, sentence, place) HF_V_##name,

@@ -34,36 +34,66 @@ void stack_arp_ask(struct stack *st, uint8_t iface, const uint8_t ip[16], const 
 }
 
 /* Sender fields that no neighbour of ours can have. */
-static bool sender_can_be(const struct stack *st, const struct arrival *a,
-                          const struct wire_arp *arp, const uint8_t sender[16])
+static enum hf_verdict judge_sender(const struct stack *st, const struct arrival *a,
+                                    const struct wire_arp *arp, const uint8_t sender[16])
 {
     static const uint8_t no_mac[6];
     bool probe = get_be32(arp->spa) == 0; /* RFC 5227 2.1.1 */
     if ((arp->sha[0] & 1) || memcmp(arp->sha, no_mac, 6) == 0) {
-        return false;
+        return HF_V_DROP_NEIGHBOUR;
     }
     if (probe) {
-        return arp->op == REQUEST;
+        return arp->op == REQUEST ? HF_V_CONTINUE : HF_V_DROP_NEIGHBOUR;
     }
-    return stack_is_unicast(st, sender) && arp->spa[0] != 127 &&
-           !stack_is_own(st, sender, a->iface);
+    if (stack_is_own(st, sender, a->iface)) { /* ours come back, or RFC 5227 2.4 */
+        bool reflected = memcmp(arp->sha, stack_interface_at(st, a->iface)->mac, 6) == 0;
+        return reflected ? HF_V_DROP_NEIGHBOUR : HF_V_ADDRESS_CONFLICT;
+    }
+    bool can_be = stack_is_unicast(st, sender) && arp->spa[0] != 127;
+    return can_be ? HF_V_CONTINUE : HF_V_DROP_NEIGHBOUR;
 }
 
 /* A reply counts only when it was asked for: a fresh entry needs no news, a forged one is none. */
-static void take_reply(struct stack *st, const struct arrival *a, const struct wire_arp *arp,
-                       const uint8_t sender[16])
+static enum hf_verdict take_reply(struct stack *st, const struct arrival *a,
+                                  const struct wire_arp *arp, const uint8_t sender[16])
 {
     uint32_t n = st->s->max_neighbours ? stack_find_neighbour(st, sender, a->iface) : 0;
     if (n == 0) {
-        return;
+        return HF_V_NEIGHBOUR;
     }
     const struct stack_neighbour *entry = stack_neighbour_at(st, n);
+    bool same = memcmp(entry->mac, arp->sha, 6) == 0;
+    bool asked = entry->state == NEIGHBOUR_STALE && entry->tries != 0;
     if (entry->state == NEIGHBOUR_INCOMPLETE ||
-        (entry->state == NEIGHBOUR_STALE && entry->tries != 0)) {
+        (asked && (same || stack_neighbour_may_move(entry)))) {
         stack_neighbour_confirm(st, n, arp->sha, true);
-    } else if (memcmp(entry->mac, arp->sha, 6) != 0) {
-        stack_neighbour_doubt(st, n);
+    } else if (!same && stack_neighbour_contest(st, n)) {
+        return HF_V_NEIGHBOUR_CONTESTED;
     }
+    return HF_V_NEIGHBOUR;
+}
+
+/* A question; not for us and about itself, an announcement: at most a reason to ask who it is. */
+static enum hf_verdict take_request(struct stack *st, const struct arrival *a,
+                                    const struct wire_arp *arp, const uint8_t sender[16],
+                                    bool for_us)
+{
+    if (!for_us) {
+        bool announced = memcmp(arp->spa, arp->tpa, 4) == 0;
+        uint32_t n =
+            announced && st->s->max_neighbours ? stack_find_neighbour(st, sender, a->iface) : 0;
+        bool contested = n != 0 && memcmp(stack_neighbour_at(st, n)->mac, arp->sha, 6) != 0 &&
+                         stack_neighbour_contest(st, n);
+        return contested ? HF_V_NEIGHBOUR_CONTESTED : HF_V_NEIGHBOUR;
+    }
+    bool good = get_be32(arp->spa) == 0 || stack_neighbour_heard(st, sender, a->iface, arp->sha);
+    struct wire_arp reply = {.op = REPLY};
+    memcpy(reply.sha, stack_interface_at(st, a->iface)->mac, 6);
+    memcpy(reply.spa, arp->tpa, 4);
+    memcpy(reply.tha, arp->sha, 6);
+    memcpy(reply.tpa, arp->spa, 4);
+    send_arp(st, a->iface, &reply, arp->sha);
+    return good ? HF_V_NEIGHBOUR : HF_V_NEIGHBOUR_CONTESTED;
 }
 
 /* RFC826-1 */
@@ -71,37 +101,17 @@ void stack_arp_input(struct stack *st, const struct arrival *a, const uint8_t *p
 {
     struct wire_arp arp;
     uint8_t sender[16], target[16];
-    bool good = wire_parse_arp(p, len, &arp) == WIRE_OK && (arp.op == REQUEST || arp.op == REPLY);
-    if (good) {
+    enum hf_verdict verdict = HF_V_DROP_NEIGHBOUR;
+    if (wire_parse_arp(p, len, &arp) == WIRE_OK && (arp.op == REQUEST || arp.op == REPLY)) {
         wire_from_v4(sender, arp.spa);
         wire_from_v4(target, arp.tpa);
-        good = sender_can_be(st, a, &arp, sender);
+        verdict = judge_sender(st, a, &arp, sender);
     }
-    if (!good) {
-        stack_verdict(st, a, HF_V_DROP_NEIGHBOUR);
-        return;
+    if (verdict == HF_V_CONTINUE) {
+        bool for_us = stack_is_own(st, target, a->iface);
+        verdict = arp.op == REQUEST ? take_request(st, a, &arp, sender, for_us)
+                  : for_us          ? take_reply(st, a, &arp, sender)
+                                    : HF_V_NEIGHBOUR;
     }
-    bool ours = stack_is_own(st, target, a->iface);
-    if (arp.op == REPLY) {
-        if (ours) {
-            take_reply(st, a, &arp, sender);
-        }
-    } else if (ours) {
-        if (get_be32(arp.spa) != 0) {
-            stack_neighbour_heard(st, sender, a->iface, arp.sha);
-        }
-        struct wire_arp reply = {.op = REPLY};
-        memcpy(reply.sha, stack_interface_at(st, a->iface)->mac, 6);
-        memcpy(reply.spa, arp.tpa, 4);
-        memcpy(reply.tha, arp.sha, 6);
-        memcpy(reply.tpa, arp.spa, 4);
-        send_arp(st, a->iface, &reply, arp.sha);
-    } else if (memcmp(arp.spa, arp.tpa, 4) == 0) {
-        /* Announced, not asked for: at most a reason to ask who it is. */
-        uint32_t n = st->s->max_neighbours ? stack_find_neighbour(st, sender, a->iface) : 0;
-        if (n != 0 && memcmp(stack_neighbour_at(st, n)->mac, arp.sha, 6) != 0) {
-            stack_neighbour_doubt(st, n);
-        }
-    }
-    stack_verdict(st, a, HF_V_NEIGHBOUR);
+    stack_verdict(st, a, verdict);
 }

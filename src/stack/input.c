@@ -12,6 +12,7 @@ static bool is_drop(enum hf_verdict verdict)
     case HF_V_ICMP_TAKEN:
     case HF_V_ECHO_ANSWERED:
     case HF_V_NEIGHBOUR:
+    case HF_V_NEIGHBOUR_CONTESTED:
     case HF_V_DATAGRAM:
         return false;
     default:

@@ -64,50 +64,57 @@ static void advertise(struct stack *st, const struct arrival *a, const struct wi
             known && asked->has_lladdr ? asked->lladdr : NULL);
 }
 
-/* 7.2.3.  False: it cannot be. */
-static bool take_solicitation(struct stack *st, const struct arrival *a, const struct wire_nd *nd)
+/* 7.2.3 */
+static enum hf_verdict take_solicitation(struct stack *st, const struct arrival *a,
+                                         const struct wire_nd *nd)
 {
     uint8_t group[16];
     solicited_node(nd->target, group);
     if (stack_is_any(a->ip.src) && (nd->has_lladdr || memcmp(a->ip.dst, group, 16) != 0)) {
-        return false; /* 7.1.1 */
+        return HF_V_DROP_NEIGHBOUR; /* 7.1.1 */
     }
     if (!stack_is_own(st, nd->target, a->iface)) {
-        return true;
+        return HF_V_NEIGHBOUR;
     }
-    if (nd->has_lladdr) {
-        stack_neighbour_heard(st, a->ip.src, a->iface, nd->lladdr);
-    }
+    bool good = !nd->has_lladdr || stack_neighbour_heard(st, a->ip.src, a->iface, nd->lladdr);
     advertise(st, a, nd);
-    return true;
+    return good ? HF_V_NEIGHBOUR : HF_V_NEIGHBOUR_CONTESTED;
 }
 
 /* 7.2.5, appendix C.  RFC4861-4 */
-static bool take_advertisement(struct stack *st, const struct arrival *a, const struct wire_nd *nd)
+static enum hf_verdict take_advertisement(struct stack *st, const struct arrival *a,
+                                          const struct wire_nd *nd)
 {
     if (stack_is_multicast(a->ip.dst) && nd->solicited) {
-        return false; /* 7.1.2 */
+        return HF_V_DROP_NEIGHBOUR; /* 7.1.2 */
+    }
+    if (stack_is_own(st, nd->target, a->iface)) { /* ours come back, or RFC 4862 5.4.4 */
+        bool reflected =
+            nd->has_lladdr && memcmp(nd->lladdr, stack_interface_at(st, a->iface)->mac, 6) == 0;
+        return reflected ? HF_V_NEIGHBOUR : HF_V_ADDRESS_CONFLICT;
     }
     uint32_t n = st->s->max_neighbours ? stack_find_neighbour(st, nd->target, a->iface) : 0;
-    if (n == 0 || stack_is_own(st, nd->target, a->iface)) {
-        return true;
+    if (n == 0) {
+        return HF_V_NEIGHBOUR;
     }
     const struct stack_neighbour *entry = stack_neighbour_at(st, n);
     if (entry->state == NEIGHBOUR_INCOMPLETE) {
         if (nd->has_lladdr) {
             stack_neighbour_confirm(st, n, nd->lladdr, nd->solicited);
         }
-        return true;
+        return HF_V_NEIGHBOUR;
     }
     uint8_t mac[6];
     memcpy(mac, nd->has_lladdr ? nd->lladdr : entry->mac, 6);
     bool changed = memcmp(mac, entry->mac, 6) != 0;
     if (changed && !nd->override) {
         stack_neighbour_doubt(st, n);
-    } else if (nd->solicited || changed) {
+        return HF_V_NEIGHBOUR_CONTESTED;
+    }
+    if (nd->solicited || changed) {
         stack_neighbour_confirm(st, n, mac, nd->solicited);
     }
-    return true;
+    return HF_V_NEIGHBOUR;
 }
 
 /* RFC4861-1 */
@@ -119,8 +126,9 @@ void stack_nd_input(struct stack *st, const struct arrival *a, const struct wire
     bool good = a->ip.ttl == HOP_LIMIT && !a->reassembled && a->ip.header_len == NO_EXTENSIONS &&
                 wire_parse_nd(icmp, &nd) == WIRE_OK;
     good = good && ethernet && !(nd.has_lladdr && (nd.lladdr[0] & 1));
+    enum hf_verdict verdict = HF_V_DROP_NEIGHBOUR;
     if (good) {
-        good = nd.solicitation ? take_solicitation(st, a, &nd) : take_advertisement(st, a, &nd);
+        verdict = nd.solicitation ? take_solicitation(st, a, &nd) : take_advertisement(st, a, &nd);
     }
-    stack_verdict(st, a, good ? HF_V_NEIGHBOUR : HF_V_DROP_NEIGHBOUR);
+    stack_verdict(st, a, verdict);
 }

@@ -6,7 +6,9 @@
  *         v                                        v
  *       free: host unreachable                   free
  *
- * A stale entry is used while its owner is asked again.  The table is cut into sets of eight by a
+ * A stale entry is used while its owner is asked again.  Who has answered is not given another link
+ * address because somebody says so: the owner is asked at the old one, and in ARP the third time
+ * everybody; only then another one may answer.  The table is cut into sets of eight by a
  * keyed hash, so that looking up costs the same whatever its size, and who floods one set displaces
  * little: strangers never displace an entry that has answered, and half of a set at most may be
  * entries that have not.
@@ -101,7 +103,7 @@ static void ask(struct stack *st, struct stack_neighbour *entry)
     set_timer(st, entry, RETRY_MS);
     const uint8_t *mac = entry->state == NEIGHBOUR_STALE ? entry->mac : NULL;
     if (wire_is_v4(entry->ip)) {
-        stack_arp_ask(st, entry->iface, entry->ip, mac);
+        stack_arp_ask(st, entry->iface, entry->ip, entry->tries < TRIES ? mac : NULL);
     } else {
         stack_nd_ask(st, entry->iface, entry->ip, mac);
     }
@@ -203,11 +205,28 @@ void stack_neighbour_doubt(struct stack *st, uint32_t n)
     }
 }
 
-void stack_neighbour_heard(struct stack *st, const uint8_t ip[16], uint32_t iface,
+bool stack_neighbour_may_move(const struct stack_neighbour *entry)
+{
+    return entry->tries == TRIES;
+}
+
+/* Once a second at most for each, whoever insists. */
+bool stack_neighbour_contest(struct stack *st, uint32_t n)
+{
+    struct stack_neighbour *entry = stack_neighbour_at(st, n);
+    uint32_t left_ms = entry->at_ms - st->tcp.now_ms;
+    if (entry->state == NEIGHBOUR_REACHABLE && left_ms <= REACHABLE_MS - RETRY_MS) {
+        entry->state = NEIGHBOUR_STALE;
+        ask(st, entry);
+    }
+    return entry->state == NEIGHBOUR_REACHABLE || entry->tries != 0;
+}
+
+bool stack_neighbour_heard(struct stack *st, const uint8_t ip[16], uint32_t iface,
                            const uint8_t mac[6])
 {
     if (st->s->max_neighbours == 0) {
-        return;
+        return true;
     }
     uint32_t n = stack_find_neighbour(st, ip, iface);
     if (n == 0) {
@@ -216,18 +235,16 @@ void stack_neighbour_heard(struct stack *st, const uint8_t ip[16], uint32_t ifac
             fill(st, n, ip, iface, NEIGHBOUR_STALE);
             memcpy(stack_neighbour_at(st, n)->mac, mac, 6);
         }
-        return;
+        return true;
     }
     const struct stack_neighbour *entry = stack_neighbour_at(st, n);
     bool same = memcmp(entry->mac, mac, 6) == 0;
-    if (entry->state == NEIGHBOUR_INCOMPLETE) {
+    if (entry->state == NEIGHBOUR_INCOMPLETE ||
+        (!same && entry->state == NEIGHBOUR_STALE && entry->tries == 0)) {
         stack_neighbour_confirm(st, n, mac, false);
-    } else if (!same && entry->state == NEIGHBOUR_REACHABLE) {
-        stack_neighbour_doubt(st,
-                              n); /* whoever it is: the old one is asked before it is believed */
-    } else if (!same && entry->state == NEIGHBOUR_STALE && entry->tries == 0) {
-        stack_neighbour_confirm(st, n, mac, false);
+        return true;
     }
+    return same || entry->state == NEIGHBOUR_PERMANENT || !stack_neighbour_contest(st, n);
 }
 
 /* Nobody answers: what waits for it fails, the rest of what is blocked tries again. */

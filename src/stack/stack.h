@@ -330,8 +330,13 @@ uint32_t stack_find_neighbour(const struct stack *st, const uint8_t ip[16], uint
 void stack_neighbour_confirm(struct stack *st, uint32_t n, const uint8_t mac[6], bool reachable);
 /* Somebody contradicts: to be asked again at its next use. */
 void stack_neighbour_doubt(struct stack *st, uint32_t n);
-/* A host that asks us tells its own link address by the way. */
-void stack_neighbour_heard(struct stack *st, const uint8_t ip[16], uint32_t iface,
+/* Another link address than the one it has is claimed: who has answered is asked first.  False: it
+ * has not answered lately, and nobody is being asked. */
+bool stack_neighbour_contest(struct stack *st, uint32_t n);
+/* Everybody was asked: another link address may be believed. */
+bool stack_neighbour_may_move(const struct stack_neighbour *entry);
+/* A host that asks us tells its own link address by the way.  False: it is contested. */
+bool stack_neighbour_heard(struct stack *st, const uint8_t ip[16], uint32_t iface,
                            const uint8_t mac[6]);
 /* A neighbour has answered or failed, a route has come: the connections that wait try again. */
 void stack_unblock(struct stack *st);
