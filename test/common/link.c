@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "common/packets.h"
 
 const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 9};
@@ -19,7 +20,7 @@ void sends_frame(struct peer *p, const uint8_t dst[6], uint16_t type, const void
     memcpy(eth.src, p->peer_mac, 6);
     size_t at = wire_put_eth(frame, &eth);
     memcpy(frame + at, payload, len);
-    peer_frame(p, frame, (uint32_t)at + len);
+    peer_frame_guarded(p, frame, (uint32_t)at + len);
 }
 
 void sends_arp(struct peer *p, uint16_t op, const uint8_t sha[6], const uint8_t spa[16],
