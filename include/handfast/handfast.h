@@ -225,7 +225,7 @@ struct hf_config {
     struct hf_policy policy;
 };
 
-/* Defaults for about n connections (2 .. 2^30); the seed is left zero: fill it. */
+/* Defaults for about n connections (2 .. 2^30); the seed is left zero: hf_init refuses that. */
 void hf_config_default(struct hf_config *config, uint32_t n);
 /* Octets a stack of this config takes, a multiple of 64; 0: the config cannot be.  Memory is
  * touched only as it is used: reserve generously. */

@@ -59,7 +59,8 @@ static int seed_config(struct hf_config *config)
         return 0;
     }
     ssize_t n = getrandom(config->seed, sizeof config->seed, 0);
-    return n == (ssize_t)sizeof config->seed ? 0 : -EIO;
+    bool whole = n == (ssize_t)sizeof config->seed;
+    return whole && memcmp(config->seed, none, sizeof none) != 0 ? 0 : -EIO;
 }
 
 static int make_config(struct hf_config *config, const struct hf_host_options *options)

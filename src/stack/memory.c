@@ -208,9 +208,11 @@ static void make_keys(struct tcp_secret *secret, const uint8_t seed[16])
 int hf_init(struct hf_stack *block, uint64_t bytes, const struct hf_config *config,
             const struct hf_env *env)
 {
+    static const uint8_t no_seed[sizeof config->seed];
     uint64_t needed = hf_size(config);
     if (block == NULL || (uintptr_t)block % LINE != 0 || env == NULL ||
-        env->struct_size < sizeof *env || needed == 0) {
+        env->struct_size < sizeof *env || needed == 0 ||
+        memcmp(config->seed, no_seed, sizeof no_seed) == 0) { /* nobody has filled it in */
         return HF_ERR_INVALID;
     }
     if (bytes < needed) {

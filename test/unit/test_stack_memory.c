@@ -151,6 +151,7 @@ static void beginning_touches_only_the_small_parts(void **state)
     (void)state;
     struct hf_config config;
     hf_config_default(&config, 64);
+    config.seed[0] = 1;
     uint64_t bytes = hf_size(&config);
     uint8_t *block = aligned_alloc(64, bytes);
     assert_non_null(block);
@@ -172,6 +173,7 @@ static void beginning_touches_only_the_small_parts(void **state)
     free(block);
 }
 
+/* PR-02: nor is there a stack without a seed. */
 static void a_config_that_cannot_be_has_no_size(void **state)
 {
     (void)state;
@@ -217,6 +219,8 @@ static void a_config_that_cannot_be_has_no_size(void **state)
     assert_int_equal(hf_init(odd, s.bytes, &good, &s.env), HF_ERR_INVALID);
     assert_int_equal(hf_init(s.stack, s.bytes, &good, NULL), HF_ERR_INVALID);
     assert_int_equal(hf_init(s.stack, s.bytes, NULL, &s.env), HF_ERR_INVALID);
+    assert_int_equal(hf_init(s.stack, s.bytes, &good, &s.env), HF_ERR_INVALID); /* no seed */
+    good.seed[7] = 1;
     assert_int_equal(hf_init(s.stack, s.bytes - 1, &good, &s.env), HF_ERR_TOO_LARGE);
     free(s.stack);
 }
