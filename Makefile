@@ -62,7 +62,7 @@ bench: ## the speed tables
 	@$(BUILD) ship
 	@tools/bench
 
-recovery: ## loss recovery beside the kernel's, into doc/recovery.md; root, resumable, 70 minutes
+recovery: ## loss recovery beside the kernel's, into doc/recovery.md; root, resumable, 35 minutes
 	@$(DEPS) build test
 	@$(BUILD) ship bench_recovery
 	@tools/recovery

@@ -51,6 +51,13 @@ static void take_sample(struct growth *g)
     }
 }
 
+/* Enough samples.  A host that was kept from reading finds many ACKs at once, all of them late by
+ * that: the round must have lasted half as long as the delay that is looked for. */
+static bool sampled(const struct tcp *tcp, const struct growth *g, uint8_t samples, uint32_t margin)
+{
+    return g->samples >= samples && tcp->now_us - g->round_start_us >= margin / 2;
+}
+
 /* ACKs that come without a gap for half a round trip: as much as fits the pipe is under way.  Paced
  * segments make such trains by themselves: a whole one. */
 static bool train_fills_pipe(const struct tcp *tcp, const struct tcb *tcb, struct growth *g,
@@ -73,7 +80,8 @@ static void hybrid(const struct tcp *tcp, struct tcb *tcb, struct growth *g, uin
     }
     bool full = train_fills_pipe(tcp, tcb, g, min_rtt_us);
     take_sample(g);
-    bool later = g->samples > SAMPLES && g->round_rtt_us > min_rtt_us + margin_us(min_rtt_us);
+    uint32_t margin = margin_us(min_rtt_us);
+    bool later = g->round_rtt_us > min_rtt_us + margin && sampled(tcp, g, SAMPLES + 1, margin);
     if (full || (g->rtt_us && later)) {
         leave(tcb, g);
     }
@@ -101,7 +109,7 @@ static void plusplus(const struct tcp *tcp, struct tcb *tcb, struct growth *g)
         begin_round(tcp, tcb, g);
     }
     take_sample(g);
-    if (g->samples >= SAMPLES) {
+    if (sampled(tcp, g, SAMPLES, g->last_rtt_us ? margin_us(g->last_rtt_us) : 0)) {
         judge_round(g);
     }
     if (seq_geq(tcb->snd.una, g->window_end)) {

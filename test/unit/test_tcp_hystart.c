@@ -67,6 +67,21 @@ static void nine_samples_an_eighth_above_the_least_end_slow_start(void **state)
     bench_end(&t);
 }
 
+/* ACKs that a host finds at once, when it has not read for a while, are all late by that. */
+static void samples_that_were_read_at_once_end_nothing(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_start(&t, 20, HF_HYSTART_HYBRID);
+    sends_window(&t);
+    acks_each(&t, 16, 100, 130000);
+    assert_true(in_slow_start(&t));
+    acks_each(&t, 1, 100, 101000);
+    acks_each(&t, 3, 3000, 130000);
+    assert_true(in_slow_start(&t));
+    bench_end(&t);
+}
+
 static void samples_within_an_eighth_are_no_queue(void **state)
 {
     (void)state;
@@ -284,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nine_samples_an_eighth_above_the_least_end_slow_start),
+        cmocka_unit_test(samples_that_were_read_at_once_end_nothing),
         cmocka_unit_test(samples_within_an_eighth_are_no_queue),
         cmocka_unit_test(the_margin_is_four_to_sixteen_milliseconds),
         cmocka_unit_test(one_sample_without_a_queue_keeps_slow_start_for_the_round),
