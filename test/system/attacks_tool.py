@@ -18,6 +18,11 @@ ROWS = f"""id,category,name,priority,done,must,known_as
 """
 TEST = f"""/* test_a.c - tests */
 
+/* {BLIND}: a helper, which is no test */
+static void helps(int n)
+{{
+}}
+
 /* {FLOOD}: a flood */
 TEST(it_survives)
 {{
@@ -61,8 +66,8 @@ expect("a program dies", f"{FLOOD}  P0  SYN flood: attack.test_a: it_survives: F
        run(ROWS, TEST, died))
 expect("strict", "P0: 2 rows, 1 pass, 0 fail, 1 have no test", 1,
        run(ROWS, TEST.replace(BLIND, "RFC 1"), good, "--strict"))
-expect("an id without a row", "test_a.c:10: " + BLIND.replace("1", "9"), 1,
-       run(ROWS, TEST.replace(BLIND, BLIND.replace("1", "9")), good, "--check"))
+expect("an id without a row", "test_a.c:15: " + BLIND.replace("1", "9"), 1,
+       run(ROWS, TEST.replace(BLIND + " and", BLIND.replace("1", "9") + " and"), good, "--check"))
 expect("a row twice", "there twice", 1, run(ROWS.replace(BLIND, FLOOD), TEST, good, "--check"))
 expect("an empty field", "a field is empty", 1, run(ROWS.replace("survive,", ","), TEST, good))
 objects = [json.loads(line) for line in run(ROWS, TEST, bad, "--json")[1].splitlines()]
