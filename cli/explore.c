@@ -176,7 +176,7 @@ int cli_explore(int argc, char **argv)
     if (json)
         return cli_failure("--json: this build is without libjansson");
 #endif
-    if (explore_run(&config, json ? stderr : stdout, &result) != 0)
+    if (explore_run(&config, json ? stderr : stdout, &result, NULL) != 0)
         return cli_failure("no memory for the states; --memory N takes less");
 #ifdef HF_WITH_JANSSON
     if (json)

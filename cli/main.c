@@ -15,6 +15,7 @@ static const struct {
     {"listen", cli_listen, "wait for a connection; stdin and stdout are its two directions"},
     {"connect", cli_connect, "open a connection; stdin and stdout are its two directions"},
     {"explore", cli_explore, "every schedule of two endpoints within bounds, each state checked"},
+    {"why", cli_why, "what goes wrong without a rule of TCP, found by search"},
     {"sim", cli_sim, "worlds of stacks on a wire where everything goes wrong"},
     {"conformance", cli_conformance, "each requirement, the code that meets it, and its test"},
     {"version", cli_version, "say which version this is"},

@@ -7,8 +7,20 @@
 
 enum { EXIT_STEPS = 400, EXITS_FIRST = 1 << 16 };
 
-static uint8_t check_view(const struct ghost *g, const struct ghost *other, const struct view *v)
+/* Of this connection the other end knows nothing; patient: nor will it. */
+static bool nobody_opened(const struct world *w, const struct state *s, const struct ghost *other,
+                          const struct view *v)
 {
+    bool known = v->peer != GEN_NONE && other->own[v->peer].peer == v->own + 1;
+    bool settled = s->channel[0][0] == 0 && s->channel[1][0] == 0 && other->views == 0;
+    return !known && (settled || !world_config(w)->patient);
+}
+
+static uint8_t check_view(const struct world *w, const struct state *s, const struct ghost *g,
+                          const struct ghost *other, const struct view *v)
+{
+    if (v->own != GEN_NONE && side_synchronized(v) && nobody_opened(w, s, other, v))
+        return WRONG_NOBODY_OPENED;
     if (v->own == GEN_NONE || v->peer == GEN_NONE || v->state < HF_SYN_RECEIVED)
         return WRONG_NOTHING;
     const struct own *own = &g->own[v->own], *peer = &other->own[v->peer];
@@ -16,9 +28,7 @@ static uint8_t check_view(const struct ghost *g, const struct ghost *other, cons
         return WRONG_RCV_NXT;
     if (!side_synchronized(v))
         return WRONG_NOTHING;
-    if (peer->peer != v->own + 1)
-        return WRONG_NOBODY_OPENED;
-    if (v->una > peer->acked)
+    if (v->una > peer->acked && !world_config(w)->patient)
         return WRONG_SND_UNA;
     if (own->received > peer->sent)
         return WRONG_TEXT;
@@ -38,16 +48,29 @@ static uint8_t check_end(const struct ghost *g, const struct ghost *other)
     return WRONG_NOTHING;
 }
 
+/* Both ends are there and want it, but it is gone. */
+static bool was_killed(const struct ghost *g, const struct ghost *other)
+{
+    bool killed = false, broken = false;
+    for (int gen = 0; gen < GENS; gen++) {
+        killed = killed || (g->own[gen].is & (IS_OPEN | IS_FAILED)) == (IS_OPEN | IS_FAILED);
+        broken = broken || ((g->own[gen].is | other->own[gen].is) & IS_ABORTED);
+    }
+    return killed && !broken;
+}
+
 uint8_t check_pair(const struct world *w, const struct state *state)
 {
     for (int side = 0; side < 2; side++) {
         const struct ghost *g = world_ghost(w, side, state->side[side]);
         const struct ghost *other = world_ghost(w, 1 - side, state->side[1 - side]);
         for (int i = 0; i < g->views; i++) {
-            uint8_t wrong = check_view(g, other, &g->view[i]);
+            uint8_t wrong = check_view(w, state, g, other, &g->view[i]);
             if (wrong)
                 return wrong;
         }
+        if (world_config(w)->forged && was_killed(g, other))
+            return WRONG_KILLED;
         uint8_t wrong = check_end(g, other);
         if (wrong)
             return wrong;
@@ -64,11 +87,20 @@ static bool may_close(const struct ghost *g)
     return false;
 }
 
-/* A peer that is gone never sends its FIN: in FIN-WAIT-2 it is the application that ends it. */
+static bool is_broken(const struct ghost *g)
+{
+    bool broken = false;
+    for (int gen = 0; gen < g->gens; gen++)
+        broken = broken || (g->own[gen].is & IS_ABORTED);
+    return broken;
+}
+
+/* A peer that broke off never sends its FIN: then it is the application that ends FIN-WAIT-2. */
 static bool release(const struct world *w, const struct state *s, struct action *a)
 {
     for (uint8_t side = 0; side < 2; side++)
-        if (world_ghost(w, side, s->side[side])->current) {
+        if (world_ghost(w, side, s->side[side])->current &&
+            is_broken(world_ghost(w, 1 - side, s->side[1 - side]))) {
             *a = (struct action){ACT_EVENT, side, EVENT_RELEASE, 0, 0};
             return true;
         }
@@ -77,7 +109,7 @@ static bool release(const struct world *w, const struct state *s, struct action 
 
 /* What happens next where nothing is lost: what is on its way arrives; then both close; then the
  * timer that waits less fires; last, the applications give their handles back. */
-static bool next_action(const struct world *w, const struct state *s, struct action *a)
+bool check_next(const struct world *w, const struct state *s, struct action *a)
 {
     for (uint8_t side = 0; side < 2; side++)
         if (s->channel[1 - side][0]) {
@@ -104,8 +136,7 @@ static uint8_t check_final(const struct world *w, const struct state *s)
         const struct ghost *g = world_ghost(w, side, s->side[side]);
         if (g->views != 0)
             return WRONG_NO_EXIT;
-        for (int gen = 0; gen < g->gens; gen++)
-            broken = broken || (g->own[gen].is & IS_ABORTED);
+        broken = broken || is_broken(g);
     }
     for (int side = 0; side < 2 && !broken; side++) {
         const struct ghost *g = world_ghost(w, side, s->side[side]);
@@ -161,7 +192,7 @@ uint8_t check_exit(struct world *w, struct exits *exits, const struct state *sta
         path[n] = hash_of(&s);
         if (*exits_at(exits, path[n]) != 0)
             break;
-        if (!next_action(w, &s, &a)) {
+        if (!check_next(w, &s, &a)) {
             wrong = check_final(w, &s);
             break;
         }

@@ -25,10 +25,19 @@ struct explore_config {
     uint8_t sends[2];    /* texts of A, of B: 0 .. 3                                          */
     uint8_t aborts;      /* in all                                                            */
     uint8_t reboots;     /* in all                                                            */
+    uint8_t forged;      /* segments that somebody else sends blindly, in all                 */
+    uint8_t forge;       /* which: EXPLORE_FORGE_*                                            */
+    bool patient;        /* a connection that nobody opened is wrong when it stays            */
     uint64_t most;       /* states at most, 0: as many as there are                           */
     uint64_t most_bytes; /* memory for states at most, 0: 12 GiB                              */
 };
 enum { EXPLORE_FLIGHT = 4 };
+enum {
+    EXPLORE_FORGE_SYN = 1, /* from the peer's address                                       */
+    EXPLORE_FORGE_ACK = 2, /* of the ISN that somebody would guess: EXPLORE_GUESS           */
+    EXPLORE_FORGE_RST = 4, /* by luck in the window, but not at RCV.NXT                     */
+};
+enum { EXPLORE_GUESS = 10 };
 
 struct explore_result {
     uint64_t states, transitions;
@@ -46,7 +55,29 @@ struct explore_result {
 /* The configurations (a) to (d); NULL: there is none of this name. */
 const struct explore_config *explore_find(const char *name);
 
-/* Progress and a violation's ladder go to out (NULL: nowhere).  Returns 0; -1: no memory. */
-int explore_run(const struct explore_config *config, FILE *out, struct explore_result *result);
+/* A schedule, for another build of the stack to play: opaque, of one machine. */
+enum { EXPLORE_STEP_OCTETS = 128, EXPLORE_STEPS = 64 };
+struct explore_schedule {
+    uint32_t steps;
+    uint8_t step[EXPLORE_STEPS][EXPLORE_STEP_OCTETS];
+};
+/* Plays it as far as this stack goes along, and tells what happens, with its ladder.  Returns 0;
+ * -1: no memory. */
+int explore_play(const struct explore_config *config, const struct explore_schedule *schedule,
+                 FILE *out);
+
+/* `handfast why`: a rule, and the configuration in which its absence is seen. */
+struct explore_why {
+    const char *rule;
+    const char *without; /* what the other build does instead: a clause                     */
+    struct explore_config config;
+};
+/* The i-th, from 0; NULL: there are no more. */
+const struct explore_why *explore_why(uint32_t i);
+
+/* Progress and a violation's ladder go to out (NULL: nowhere), its schedule to *schedule (may be
+ * NULL).  Returns 0; -1: no memory. */
+int explore_run(const struct explore_config *config, FILE *out, struct explore_result *result,
+                struct explore_schedule *schedule);
 
 #endif

@@ -10,6 +10,7 @@ void state_first(const struct world *w, const struct explore_config *c, struct s
         .budget = {.losses = c->losses,
                    .duplicates = c->duplicates,
                    .repeats = c->repeats,
+                   .forged = c->forged,
                    .aborts = c->aborts & 15,
                    .reboots = c->reboots & 15,
                    .opens = c->opens[0] & 15,
@@ -95,7 +96,16 @@ static bool affordable(const struct budget *b, const struct action *a)
 {
     static const struct step no_step;
     struct budget copy = *b;
-    return a->kind == ACT_EVENT ? pay(&copy, a, &no_step) : a->kind == ACT_DELIVER || b->duplicates;
+    switch (a->kind) {
+    case ACT_EVENT:
+        return pay(&copy, a, &no_step);
+    case ACT_DELIVER:
+        return true;
+    case ACT_TWICE:
+        return b->duplicates != 0;
+    default:
+        return b->forged != 0;
+    }
 }
 
 static enum move send(struct state *to, const struct step *step, const struct action *a,
@@ -121,6 +131,7 @@ enum move move(struct world *w, const struct explore_config *config, const struc
     if (a->kind == ACT_DELIVER && !take(to->channel[1 - side], a->message))
         return MOVE_NONE;
     to->budget.duplicates -= a->kind == ACT_TWICE;
+    to->budget.forged -= a->kind == ACT_FORGE;
     const struct step *step =
         world_step(w, side, from->side[side], (enum event_kind)a->event, a->message);
     if (step->disabled || (step->clean && holds(w, from, side, step->own_mask, step->peer_mask)))
@@ -144,9 +155,23 @@ bool next_loss(struct world *w, const struct state *from, struct action *a)
     return false;
 }
 
-uint32_t moves(const struct state *from, struct action actions[ACTIONS_MOST])
+/* Only what an attacker does in this configuration. */
+static uint32_t forged_moves(struct world *w, const struct state *from, struct action *actions)
 {
     uint32_t n = 0;
+    for (uint8_t side = 0; side < 2 && from->budget.forged; side++)
+        for (unsigned kind = EXPLORE_FORGE_SYN; kind <= EXPLORE_FORGE_RST; kind <<= 1) {
+            bool tried = (world_config(w)->forge & kind) != 0;
+            uint16_t message = tried ? forge(w, side, from->side[side], (uint8_t)kind) : 0;
+            if (message)
+                actions[n++] = (struct action){ACT_FORGE, side, EVENT_DELIVER, 0, message};
+        }
+    return n;
+}
+
+uint32_t moves(struct world *w, const struct state *from, struct action actions[ACTIONS_MOST])
+{
+    uint32_t n = forged_moves(w, from, actions);
     for (uint8_t side = 0; side < 2; side++) {
         const uint16_t *channel = from->channel[1 - side];
         for (int i = 0; i < CHANNEL && channel[i]; i++) {

@@ -28,9 +28,11 @@ struct search {
     uint32_t n, room;
     struct world *world;
     struct exits exits;
+    struct story late; /* what is wrong where nothing is lost, until it is found on a shorter way */
     const struct explore_config *config;
     struct explore_result *result;
     FILE *out;
+    struct explore_schedule *schedule;
 };
 
 const struct state *search_state(const struct search *s, uint32_t number)
@@ -95,9 +97,10 @@ static bool covers(const struct state *a, const struct state *b)
     if (memcmp(a, b, STATE_KEY) != 0)
         return false;
     const struct budget *x = &a->budget, *y = &b->budget;
-    return x->losses >= y->losses && x->duplicates >= y->duplicates && x->aborts >= y->aborts &&
-           x->reboots >= y->reboots && x->repeats >= y->repeats && x->opens >= y->opens &&
-           x->opens_b >= y->opens_b && x->sends >= y->sends && x->sends_b >= y->sends_b;
+    return x->forged >= y->forged && x->losses >= y->losses && x->duplicates >= y->duplicates &&
+           x->aborts >= y->aborts && x->reboots >= y->reboots && x->repeats >= y->repeats &&
+           x->opens >= y->opens && x->opens_b >= y->opens_b && x->sends >= y->sends &&
+           x->sends_b >= y->sends_b;
 }
 
 /* True: it is new, and none covers it. */
@@ -120,12 +123,12 @@ static uint32_t depth_of(const struct search *s, uint32_t number)
     return depth;
 }
 
-static void found(struct search *s, uint32_t number, const struct action *last, uint8_t wrong)
+static void found(struct search *s, const struct story *story)
 {
     s->result->violations = 1;
     s->result->cut = "a violation";
-    if (s->out)
-        story_tell(s->world, s->config, s, number, last, wrong, s->out);
+    if (s->out || s->schedule)
+        story_tell(s->world, s->config, s, story, s->out, s->schedule);
 }
 
 /* Successors wait here until what they are compared with is in the processor's cache. */
@@ -139,6 +142,26 @@ struct batch {
     uint32_t n;
 };
 
+/* False: something is wrong with a new state.  What goes wrong only on its way to the end, and can
+ * be come to otherwise, waits for a shorter way. */
+static bool look_at(struct search *s, uint32_t number)
+{
+    const struct state *state = &s->nodes[number].state;
+    struct story story = {.number = number, .wrong = check_pair(s->world, state)};
+    if (!story.wrong) {
+        story.wrong = check_exit(s->world, &s->exits, state);
+        story.exit = true;
+    }
+    if (!story.wrong)
+        return true;
+    if (story.exit && story.wrong != WRONG_NO_EXIT && story.wrong != WRONG_LOST_TEXT) {
+        s->late = s->late.wrong ? s->late : story;
+        return true;
+    }
+    found(s, &story);
+    return false;
+}
+
 /* False: the search ends here. */
 static bool settle(struct search *s, struct batch *b)
 {
@@ -151,13 +174,8 @@ static bool settle(struct search *s, struct batch *b)
         const struct fresh *f = &b->fresh[i];
         if (!add(s, &f->state, f->hash, f->parent))
             continue;
-        uint8_t wrong = check_pair(s->world, &f->state);
-        if (!wrong)
-            wrong = check_exit(s->world, &s->exits, &f->state);
-        if (wrong) {
-            found(s, s->n - 1, NULL, wrong);
+        if (!look_at(s, s->n - 1))
             return false;
-        }
     }
     b->n = 0;
     return true;
@@ -174,7 +192,7 @@ static bool try_action(struct search *s, struct batch *b, uint32_t number, struc
         if (done == MOVE_NONE)
             return true;
         if (wrong) {
-            found(s, number, a, wrong);
+            found(s, &(struct story){.number = number, .last = a, .wrong = wrong});
             return false;
         }
         if (done == MOVE_FULL) {
@@ -193,7 +211,7 @@ static bool try_action(struct search *s, struct batch *b, uint32_t number, struc
 static bool expand(struct search *s, struct batch *b, uint32_t number)
 {
     struct action actions[ACTIONS_MOST];
-    uint32_t n = moves(&s->nodes[number].state, actions);
+    uint32_t n = moves(s->world, &s->nodes[number].state, actions);
     for (uint32_t i = 0; i < n; i++) {
         if (!try_action(s, b, number, &actions[i]))
             return false;
@@ -243,6 +261,8 @@ static void run(struct search *s)
             return;
     }
     s->result->complete = true;
+    if (s->late.wrong)
+        found(s, &s->late);
 }
 
 static void sum_up(struct search *s, const struct timespec *begun)
@@ -260,12 +280,17 @@ static void sum_up(struct search *s, const struct timespec *begun)
     r->messages = world_messages(s->world);
 }
 
-int explore_run(const struct explore_config *config, FILE *out, struct explore_result *result)
+int explore_run(const struct explore_config *config, FILE *out, struct explore_result *result,
+                struct explore_schedule *schedule)
 {
     struct timespec begun;
     clock_gettime(CLOCK_MONOTONIC, &begun);
     uint64_t bytes = config->most_bytes ? config->most_bytes : (uint64_t)12 << 30;
-    struct search s = {.config = config, .out = out, .result = result, .world = world_new(config)};
+    struct search s = {.config = config,
+                       .out = out,
+                       .result = result,
+                       .schedule = schedule,
+                       .world = world_new(config)};
     memset(result, 0, sizeof *result);
     uint64_t room = bytes / (sizeof(struct node) + 2 * sizeof(uint32_t));
     s.room = room < UINT32_MAX - 1 ? (uint32_t)room : UINT32_MAX - 1;

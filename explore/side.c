@@ -96,6 +96,20 @@ static void configure(struct hf_config *c)
     set_policy(&c->policy);
 }
 
+void side_header(int side, uint8_t frame[FRAME_OCTETS])
+{
+    static const uint8_t ip[12] = {0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6};
+    memset(frame, 0, FRAME_OCTETS);
+    memcpy(frame, ip, sizeof ip);
+    memcpy(frame + 12, addresses[side] + 12, 4);
+    memcpy(frame + 16, addresses[1 - side] + 12, 4);
+    for (int i = 0; i < 2; i++) {
+        uint16_t port = ports[i == 0 ? side : 1 - side];
+        frame[20 + 2 * i] = (uint8_t)(port >> 8);
+        frame[21 + 2 * i] = (uint8_t)port;
+    }
+}
+
 static struct hf_env quiet_env(const struct side *s)
 {
     return (struct hf_env){.struct_size = sizeof(struct hf_env), .now_ns = s->now_ns};

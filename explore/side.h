@@ -116,6 +116,7 @@ enum wrong {
     X(NO_EXIT, "without further losses the connection does not end")                               \
     X(LOST_TEXT, "the connection has ended in order, but not every octet has arrived")             \
     X(WINDOW, "a window into which not all fits that may be sent")                                 \
+    X(KILLED, "a connection was reset, and neither end has done it")                               \
     X(CALL, "a call gave an error that its state does not have")                                   \
     X(ORACLE, "the oracle")
 #define X(name, sentence) WRONG_##name,
@@ -156,6 +157,9 @@ extern const char *const side_names[2];
 /* The frame of a message, with the numbers of the ISNs of its sender (seq) and receiver (ack). */
 void side_frame(const struct message *message, const uint32_t seq_isns[GENS],
                 const uint32_t ack_isns[GENS], uint8_t frame[FRAME_OCTETS]);
+
+/* An IPv4 header and the ports of a TCP segment of 40 octets that seems to come from this side. */
+void side_header(int side, uint8_t frame[FRAME_OCTETS]);
 
 /* Between side.c and its parts ----------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum {
+    FORGED = 100, /* numbers below it are as they stand: 0 of a reset, an attacker's */
     BEFORE = 5,
     BEHIND = 30,
     IP_ID = 4,
@@ -60,7 +61,9 @@ static void name_seq(struct doing *d, const struct hf_packet *p, struct message 
     }
     if (m->seq_gen != GEN_NONE)
         m->seq = (int8_t)(p->seq - s->iss[m->seq_gen]);
-    else if (p->seq != 0)
+    else if (p->seq < FORGED)
+        m->seq = (int8_t)p->seq;
+    else
         side_wrong(d->outcome, WRONG_STRANGE_NUMBER, "SEQ of what %s sends", side_names[d->side]);
 }
 
@@ -69,6 +72,8 @@ static void name_ack(struct doing *d, const struct hf_packet *p, struct message 
     m->ack_gen = p->ctl & HF_ACK ? side_gen(d->s->irs, GENS, p->ack) : GEN_NONE;
     if (m->ack_gen != GEN_NONE)
         m->ack = (int8_t)(p->ack - d->s->irs[m->ack_gen]);
+    else if ((p->ctl & HF_ACK) && p->ack < FORGED)
+        m->ack = (int8_t)p->ack;
     else if (p->ctl & HF_ACK)
         side_wrong(d->outcome, WRONG_STRANGE_NUMBER, "ACK of what %s sends", side_names[d->side]);
 }

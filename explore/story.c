@@ -8,11 +8,14 @@
 
 #include <handfast/trace.h>
 
+enum { EXIT_SHOWN = 40 };
+
 /* A pair whose ends know each other's numbers. */
 struct pair {
     struct side side[2];
     struct hf_ladder *ladder[2];
     FILE *out;
+    uint32_t lossless; /* from this action on nothing is lost; 0: never */
 };
 
 static const char *const event_words[] = {
@@ -56,8 +59,9 @@ static void put_message(FILE *out, const struct message *m)
 
 static void put_action(FILE *out, const struct world *w, const struct action *a)
 {
-    static const char *const fates[] = {
-        [ACT_DELIVER] = "arrives at", [ACT_TWICE] = "arrives, and stays behind once more, at"};
+    static const char *const fates[] = {[ACT_DELIVER] = "arrives at",
+                                        [ACT_TWICE] = "arrives, and stays behind once more, at",
+                                        [ACT_FORGE] = "is forged, and arrives at"};
     if (a->kind == ACT_EVENT) {
         fprintf(out, "%s %s", side_names[a->side], event_words[a->event]);
         return;
@@ -170,7 +174,7 @@ static bool find_action(struct world *w, const struct explore_config *config,
     struct action actions[ACTIONS_MOST];
     struct state next;
     uint8_t wrong;
-    uint32_t n = moves(from, actions);
+    uint32_t n = moves(w, from, actions);
     for (uint32_t i = 0; i < n; i++)
         for (bool more = true; more; more = next_loss(w, from, &actions[i])) {
             enum move done = move(w, config, from, &actions[i], &next, &wrong);
@@ -190,7 +194,7 @@ uint32_t story_path(struct world *w, const struct explore_config *config, const 
     uint32_t n = 0;
     for (uint32_t i = number; i != 0; i = search_parent(s, i))
         n++;
-    *path = calloc(n + 1, sizeof **path);
+    *path = calloc(n + 1 + EXIT_SHOWN, sizeof **path);
     uint32_t at = n;
     for (uint32_t i = number; i != 0 && *path != NULL; i = search_parent(s, i))
         if (!find_action(w, config, search_state(s, search_parent(s, i)), search_state(s, i),
@@ -208,10 +212,13 @@ static bool tell_actions(struct pair *p, struct world *w, const struct explore_c
     bool same = true;
     state_first(w, config, &now);
     for (uint32_t i = 0; i < n; i++, now = next) {
-        enum move done = move(w, config, &now, &path[i], &next, &wrong);
+        bool lossless = p->lossless && i + 1 >= p->lossless;
+        enum move done = move(w, lossless ? NULL : config, &now, &path[i], &next, &wrong);
         same = play(p, w, &path[i], done == MOVE_DONE ? &next : NULL) && same;
         if (p->out == NULL)
             continue;
+        if (i + 1 == p->lossless)
+            fprintf(p->out, "     From here on nothing is lost.\n");
         fprintf(p->out, "%3u  ", i + 1);
         put_action(p->out, w, &path[i]);
         put_losses(p->out, w, &now, &path[i]);
@@ -236,8 +243,111 @@ bool story_same(struct world *w, const struct explore_config *config, const stru
     return same;
 }
 
+/* Schedules ------------------------------------------------------------------------------------ */
+
+struct explored {
+    struct action action;
+    struct message message;
+};
+_Static_assert(sizeof(struct explored) <= EXPLORE_STEP_OCTETS, "a step of a schedule");
+
+static void put_schedule(const struct world *w, const struct action *path, uint32_t n,
+                         struct explore_schedule *schedule)
+{
+    memset(schedule, 0, sizeof *schedule);
+    schedule->steps = n < EXPLORE_STEPS ? n : EXPLORE_STEPS;
+    for (uint32_t i = 0; i < schedule->steps; i++) {
+        struct explored e = {path[i], *world_message(w, path[i].message)};
+        memcpy(schedule->step[i], &e, sizeof e);
+    }
+}
+
+/* The same segment as this stack sends it: numbers and control bits count. */
+static uint16_t find_message(const struct world *w, const struct state *s, const struct action *a,
+                             const struct message *wanted)
+{
+    const uint16_t *channel = s->channel[1 - a->side];
+    for (int i = 0; i < CHANNEL && channel[i]; i++) {
+        const struct message *m = world_message(w, channel[i]);
+        if (m->seq_gen == wanted->seq_gen && m->seq == wanted->seq && m->ctl == wanted->ctl &&
+            m->ack_gen == wanted->ack_gen && m->ack == wanted->ack && m->text == wanted->text)
+            return channel[i];
+    }
+    return 0;
+}
+
+/* One step of a schedule here, as far as it can happen. */
+static void play_step(struct pair *p, struct world *w, const struct explored *e, struct state *now)
+{
+    struct action a = e->action;
+    struct state next;
+    uint8_t wrong;
+    if (a.kind == ACT_FORGE)
+        a.message = world_name(w, &e->message);
+    else if (a.kind != ACT_EVENT)
+        a.message = find_message(w, now, &a, &e->message);
+    if (a.kind != ACT_EVENT && a.message == 0) {
+        put_message(p->out, &e->message);
+        fprintf(p->out, " is not there\n");
+        return;
+    }
+    put_action(p->out, w, &a);
+    if (move(w, NULL, now, &a, &next, &wrong) == MOVE_NONE) {
+        fprintf(p->out, " cannot be\n");
+        return;
+    }
+    put_losses(p->out, w, now, &a);
+    play(p, w, &a, NULL);
+    fputs("\n        ", p->out);
+    for (int side = 0; side < 2; side++)
+        put_states(p->out, &p->side[side].ghost, side);
+    fputc('\n', p->out);
+    *now = next;
+}
+
+int explore_play(const struct explore_config *config, const struct explore_schedule *schedule,
+                 FILE *out)
+{
+    struct pair *p = aligned_alloc(64, sizeof *p);
+    struct world *w = world_new(config);
+    int side = 0;
+    if (p == NULL || w == NULL)
+        return -1;
+    memset(p, 0, sizeof *p);
+    p->out = out;
+    if (begin(p, config)) {
+        struct state now;
+        state_first(w, config, &now);
+        now.budget.losses = now.budget.duplicates = now.budget.forged = UINT8_MAX;
+        for (uint32_t i = 0; i < schedule->steps && i < EXPLORE_STEPS; i++) {
+            struct explored e;
+            memcpy(&e, schedule->step[i], sizeof e);
+            fprintf(out, "%3u  ", i + 1);
+            play_step(p, w, &e, &now);
+            side = e.action.side;
+        }
+    }
+    end(p, NULL, side);
+    free(p);
+    world_free(w);
+    return 0;
+}
+
+/* Appends what happens without losses, until it is wrong or over. */
+static uint32_t add_exit(struct world *w, const struct state *from, struct action *path, uint32_t n)
+{
+    struct state s = *from, next;
+    uint8_t wrong = WRONG_NOTHING;
+    for (uint32_t i = 0; i < EXIT_SHOWN && !wrong && check_next(w, &s, &path[n]); i++, n++) {
+        if (move(w, NULL, &s, &path[n], &next, &wrong) == MOVE_NONE)
+            break;
+        s = next;
+    }
+    return n;
+}
+
 void story_tell(struct world *w, const struct explore_config *config, const struct search *s,
-                uint32_t number, const struct action *last, uint8_t wrong, FILE *out)
+                const struct story *story, FILE *out, struct explore_schedule *schedule)
 {
     struct pair *p = aligned_alloc(64, sizeof *p);
     struct action *path = NULL;
@@ -245,15 +355,23 @@ void story_tell(struct world *w, const struct explore_config *config, const stru
         return;
     memset(p, 0, sizeof *p);
     p->out = out;
-    uint32_t n = story_path(w, config, s, number, &path);
+    uint32_t n = story_path(w, config, s, story->number, &path);
+    const char *sentence = wrong_sentence((enum wrong)story->wrong);
     if (begin(p, config) && path != NULL) {
-        if (last != NULL)
-            path[n++] = *last;
-        fprintf(out, "violation: %s", wrong_sentence((enum wrong)wrong));
-        fprintf(out, world_detail(w)[0] ? " (%s)\n\n" : "\n\n", world_detail(w));
-        if (!tell_actions(p, w, config, path, n))
-            fprintf(out, "the pair that plays it comes to other states: a fault of the explorer\n");
-        end(p, wrong_sentence((enum wrong)wrong), n ? path[n - 1].side : 0);
+        if (story->last != NULL)
+            path[n++] = *story->last;
+        p->lossless = story->exit ? n + 1 : 0;
+        if (story->exit)
+            n = add_exit(w, search_state(s, story->number), path, n);
+        if (schedule)
+            put_schedule(w, path, n, schedule);
+        if (out) {
+            fprintf(out, "violation: %s", sentence);
+            fprintf(out, world_detail(w)[0] ? " (%s)\n\n" : "\n\n", world_detail(w));
+            if (!tell_actions(p, w, config, path, n))
+                fprintf(out, "the pair that plays it has other states: a fault of the explorer\n");
+        }
+        end(p, sentence, n && out ? path[n - 1].side : -1);
     }
     free(path);
     free(p);

@@ -26,6 +26,7 @@ struct world { // NOLINT(clang-analyzer-optin.performance.Padding): there is one
     uint32_t n_messages;
     struct step *steps;
     uint64_t n_steps, steps_room;
+    const struct explore_config *config;
     struct side scratch;
     struct outcome outcome;
     char detail[160];
@@ -98,7 +99,7 @@ static uint32_t intern(struct world *w, int side, const struct side *s)
     return *known - 1;
 }
 
-static uint16_t name(struct world *w, const struct message *m)
+uint16_t world_name(struct world *w, const struct message *m)
 {
     uint64_t key[2];
     hash_128(m, sizeof *m, key);
@@ -120,6 +121,7 @@ struct world *world_new(const struct explore_config *config)
     if (w == NULL)
         return NULL;
     memset(w, 0, sizeof *w);
+    w->config = config;
     w->messages = calloc(MESSAGES_MOST + 1, sizeof *w->messages);
     if (w->messages == NULL || !side_begin(&w->scratch, 0, config->listens[0])) {
         world_free(w);
@@ -169,7 +171,7 @@ static uint32_t compute(struct world *w, int side, uint32_t endpoint, enum event
     if (!o->disabled)
         step->next = intern(w, side, &w->scratch);
     for (int i = 0; i < o->n; i++)
-        step->out[i] = name(w, &o->out[i]);
+        step->out[i] = world_name(w, &o->out[i]);
     if (o->wrong && !w->detail[0])
         memcpy(w->detail, o->detail, sizeof w->detail);
     w->full = w->full || w->scratch.ghost.gens >= GENS;
@@ -251,4 +253,9 @@ bool world_full(const struct world *w)
 const char *world_detail(const struct world *w)
 {
     return w->detail;
+}
+
+const struct explore_config *world_config(const struct world *w)
+{
+    return w->config;
 }

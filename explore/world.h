@@ -13,7 +13,8 @@ struct budget {
     uint8_t aborts : 4, reboots : 4;
     uint8_t opens : 4, opens_b : 4;
     uint8_t sends : 4, sends_b : 4;
-    uint8_t none[2]; /* so that states can be compared as octets */
+    uint8_t forged;
+    uint8_t none; /* so that states can be compared as octets */
 };
 
 enum { CHANNEL = EXPLORE_FLIGHT };
@@ -33,6 +34,7 @@ enum action_kind {
     ACT_EVENT,   /* a call or a timer                 */
     ACT_DELIVER, /* a segment arrives                 */
     ACT_TWICE,   /* ... and a copy of it stays behind */
+    ACT_FORGE,   /* one that its sender never sent    */
 };
 struct action {
     uint8_t kind;
@@ -68,6 +70,10 @@ uint64_t world_steps(const struct world *w);
 uint64_t world_messages(const struct world *w);
 bool world_full(const struct world *w);
 const char *world_detail(const struct world *w);
+const struct explore_config *world_config(const struct world *w);
+uint16_t world_name(struct world *w, const struct message *message);
+/* forge.c: what somebody sends to an endpoint; 0: nothing of this kind (EXPLORE_FORGE_*). */
+uint16_t forge(struct world *w, int side, uint32_t endpoint, uint8_t kind);
 
 /* moves.c */
 void state_first(const struct world *w, const struct explore_config *config, struct state *first);
@@ -78,13 +84,15 @@ enum move { MOVE_NONE, MOVE_DONE, MOVE_FULL };
 enum move move(struct world *w, const struct explore_config *config, const struct state *from,
                const struct action *action, struct state *to, uint8_t *wrong);
 /* All that may happen, losses apart; returns how many. */
-enum { ACTIONS_MOST = 2 * (EVENT_EXPLORED + 2 * CHANNEL) };
-uint32_t moves(const struct state *from, struct action actions[ACTIONS_MOST]);
+enum { ACTIONS_MOST = 2 * (EVENT_EXPLORED + 2 * CHANNEL + 3) };
+uint32_t moves(struct world *w, const struct state *from, struct action actions[ACTIONS_MOST]);
 /* The same action with the next set of losses; false: there is no other. */
 bool next_loss(struct world *w, const struct state *from, struct action *action);
 
 /* check.c: what is wrong with a state as a whole, enum wrong. */
 uint8_t check_pair(const struct world *w, const struct state *state);
+/* What happens next where nothing is lost; false: nothing. */
+bool check_next(const struct world *w, const struct state *state, struct action *action);
 /* ... and whether it ends well without further losses. */
 struct exits {
     uint64_t *slots; /* hashes of states that are known to end well */
@@ -100,9 +108,16 @@ uint32_t search_parent(const struct search *s, uint32_t number);
 /* The actions that lead to it, one more has room: the caller's to free(); returns how many. */
 uint32_t story_path(struct world *w, const struct explore_config *config, const struct search *s,
                     uint32_t number, struct action **path);
-/* story.c: how a state came about; last: one action more, NULL: none. */
+/* story.c: how a state came about; last: one action more, NULL: none; or, with exit, what happens
+ * from there on without losses. */
+struct story {
+    uint32_t number;
+    const struct action *last;
+    bool exit;
+    uint8_t wrong;
+};
 void story_tell(struct world *w, const struct explore_config *config, const struct search *s,
-                uint32_t number, const struct action *last, uint8_t wrong, FILE *out);
+                const struct story *story, FILE *out, struct explore_schedule *schedule);
 
 /* Plays a path with a pair of stacks of its own, with real frames and numbers: true: it goes
  * through the same states as the interned ones. */

@@ -12,7 +12,7 @@
 static struct explore_result run(const struct explore_config *config)
 {
     struct explore_result result;
-    assert_int_equal(explore_run(config, stdout, &result), 0);
+    assert_int_equal(explore_run(config, stdout, &result, NULL), 0);
     printf("(%s) %llu states, %llu transitions, depth %u, %.1f s\n", config->name,
            (unsigned long long)result.states, (unsigned long long)result.transitions, result.depth,
            result.seconds);

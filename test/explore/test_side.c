@@ -26,7 +26,7 @@ static uint32_t walk(struct world *w, const struct explore_config *config, uint6
     state_first(w, config, &now);
     for (uint32_t tries = 0; n < STEPS && tries < 20 * STEPS; tries++) {
         struct action actions[ACTIONS_MOST];
-        uint32_t choices = moves(&now, actions);
+        uint32_t choices = moves(w, &now, actions);
         struct action *a = &actions[dice(seed, choices)];
         uint8_t wrong;
         if (move(w, config, &now, a, &next, &wrong) != MOVE_DONE)

@@ -1,0 +1,106 @@
+/* why.c - `handfast why`: what goes wrong without a rule of TCP, found by the explorer. */
+#include "cli.h"
+#include "explore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATH_OCTETS = 4096 };
+
+static void usage(void)
+{
+    const struct explore_why *why;
+    puts("usage: handfast why RULE\n\n"
+         "Explores two endpoints whose stack lacks one rule, prints the shortest schedule that "
+         "goes\n"
+         "wrong, and the same schedule with the rule in place. In <SEQ=A0+1> A0 is the initial\n"
+         "number of A's connection 0. RULE, and what its absence means:\n");
+    for (uint32_t i = 0; (why = explore_why(i)) != NULL; i++)
+        printf("  %-20s %s\n", why->rule, why->without);
+}
+
+static const struct explore_why *find(const char *rule)
+{
+    const struct explore_why *why;
+    for (uint32_t i = 0; (why = explore_why(i)) != NULL; i++)
+        if (strcmp(why->rule, rule) == 0)
+            return why;
+    return NULL;
+}
+
+/* The program with the stack that lacks the rule: beside this one, or as it is installed. */
+static bool find_helper(const char *rule, char path[PATH_OCTETS])
+{
+    static const char *const places[] = {"without", "../libexec/handfast/without"};
+    char self[PATH_OCTETS / 2];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len <= 0)
+        return false;
+    self[len] = '\0';
+    *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        snprintf(path, PATH_OCTETS, "%s/%s/%s", self, places[i], rule);
+        if (access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Runs it; its schedule comes through descriptor 3. */
+static bool run_helper(const char *path, const char *rule, struct explore_schedule *schedule)
+{
+    int ends[2];
+    fflush(stdout);
+    if (pipe(ends) != 0)
+        return false;
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        if (ends[1] != 3 && dup2(ends[1], 3) < 0)
+            _exit(127);
+        execl(path, path, rule, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    size_t got = 0;
+    for (ssize_t n = 1; child > 0 && n > 0 && got<sizeof *schedule; got += n> 0 ? (size_t)n : 0)
+        n = read(ends[0], (uint8_t *)schedule + got, sizeof *schedule - got);
+    close(ends[0]);
+    int status = 1;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status == 0 && got == sizeof *schedule;
+}
+
+int cli_why(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    static struct explore_schedule schedule;
+    char path[PATH_OCTETS];
+    int c = cli_getopt(argc, argv, "h", options);
+    if (c == 'h') {
+        usage();
+        return CLI_OK;
+    }
+    if (c != -1)
+        return CLI_USAGE;
+    if (optind + 1 != argc)
+        return cli_usage_error("which rule? `handfast why --help` lists them; one at a time");
+    const struct explore_why *why = find(argv[optind]);
+    if (why == NULL)
+        return cli_usage_error("there is no rule '%s'; `handfast why --help` lists them",
+                               argv[optind]);
+    if (!find_helper(why->rule, path))
+        return cli_failure("the program without/%s is not there; `make install` puts it beside "
+                           "this one",
+                           why->rule);
+    printf("Without %s: %s.\n\n", why->rule, why->without);
+    if (!run_helper(path, why->rule, &schedule))
+        return cli_failure("%s has not found a schedule that goes wrong", path);
+    printf("\nThe same schedule with %s:\n\n", why->rule);
+    return explore_play(&why->config, &schedule, stdout) == 0 ? CLI_OK : cli_failure("no memory");
+}

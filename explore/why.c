@@ -1,0 +1,51 @@
+/* why.c - the rules that `handfast why` takes out, and where their absence is seen soonest. */
+#include "explore.h"
+
+#include <stddef.h>
+
+static const struct explore_why whys[] = {
+    {"three-way-handshake",
+     "a server takes its own SYN,ACK for acknowledged",
+     {.name = "three-way-handshake",
+      .flight = 2,
+      .losses = 1,
+      .listens = {false, true},
+      .opens = {1, 0},
+      .patient = true}},
+    {"four-way-close",
+     "the FIN of one side ends both directions",
+     {.name = "four-way-close",
+      .flight = 2,
+      .losses = 1,
+      .listens = {false, true},
+      .opens = {1, 0},
+      .sends = {0, 1}}},
+    {"random-isn",
+     "every connection begins with the same number",
+     {.name = "random-isn",
+      .flight = 2,
+      .listens = {false, true},
+      .forged = 2,
+      .forge = EXPLORE_FORGE_SYN | EXPLORE_FORGE_ACK}},
+    {"challenge-ack",
+     "a reset anywhere in the window is believed",
+     {.name = "challenge-ack",
+      .flight = 2,
+      .listens = {false, true},
+      .opens = {1, 0},
+      .forged = 1,
+      .forge = EXPLORE_FORGE_RST}},
+    {"sequence-check",
+     "whatever arrives is taken for what comes next",
+     {.name = "sequence-check",
+      .flight = 2,
+      .duplicates = 1,
+      .listens = {false, true},
+      .opens = {1, 0},
+      .sends = {1, 0}}},
+};
+
+const struct explore_why *explore_why(uint32_t i)
+{
+    return i < sizeof whys / sizeof whys[0] ? &whys[i] : NULL;
+}
