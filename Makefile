@@ -77,10 +77,10 @@ packetdrill: ## packetdrill's scripts; HF_PACKETDRILL and HF_PACKETDRILL_SCRIPTS
 	@$(BUILD) release packetdrill-adapter
 	@test/packetdrill/run.py
 
-fuzz: ## libFuzzer with sanitizers on each fuzz target; SECONDS=n each, resumable
-	@$(DEPS) build clang
+fuzz: ## libFuzzer with sanitizers on each fuzz target; SECONDS=n of processor time each, resumable
+	@$(DEPS) build clang fuzz
 	@$(BUILD) fuzz
-	@tools/fuzz $(SECONDS_EACH)
+	@tools/fuzz --seconds $(SECONDS_EACH)
 
 soak: ## the long tests, again and again, for HOURS=n
 	@$(DEPS) build test

