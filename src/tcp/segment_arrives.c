@@ -387,6 +387,10 @@ static enum hf_verdict check_fin(struct tcp *tcp, struct tcb *tcb, const struct 
             hold_fin(tcp, tcb, fin);
             return HF_V_OUT_OF_ORDER;
         }
+        if (seq_lt(fin, tcb->rcv.nxt)) {
+            tcp_owe_ack(tcp, tcb); /* text from behind it is here: it is no end */
+            return HF_V_CONTINUE;
+        }
         tcp_process_fin(tcp, tcb);
     } else if (active && active->fin_held && seq_eq(active->fin_seq, tcb->rcv.nxt)) {
         tcp_process_fin(tcp, tcb);

@@ -251,6 +251,21 @@ TEST(a_bare_fin_is_taken_by_a_closed_window)
     reads_result(0);
 }
 
+/* the text behind it came first, and RCV.NXT has passed it. */
+TEST(a_fin_below_text_that_came_before_it_is_none)
+{
+    establish_active();
+    sends(ACK, .seq = IRS + 101, .len = 100);
+    expects(ACK, .ack = IRS + 1);
+    sends(FIN | ACK, .seq = IRS + 1, .len = 150);
+    expects(ACK, .ack = IRS + 201);
+    expects_state(HF_ESTABLISHED);
+    reads(200);
+    sends(FIN | ACK, .seq = IRS + 201);
+    expects(ACK, .ack = IRS + 202);
+    expects_state(HF_CLOSE_WAIT);
+}
+
 /* SHLD-14, X-16 */
 TEST(the_limit_of_the_application_never_takes_back_what_was_promised)
 {
@@ -354,6 +369,7 @@ int main(void)
         V4(text_beyond_the_window_is_cut_off),
         V4(a_closed_window_takes_ack_and_reset_but_no_text),
         V4(a_bare_fin_is_taken_by_a_closed_window),
+        V4(a_fin_below_text_that_came_before_it_is_none),
         V4(the_limit_of_the_application_never_takes_back_what_was_promised),
         V4(the_window_is_announced_with_the_scale_agreed_upon),
         V4(readable_is_told_once_and_is_true),
