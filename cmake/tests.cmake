@@ -136,7 +136,7 @@ if(NOT CMAKE_CROSSCOMPILING AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND HF_SANI
         if(NOT EXISTS ${corpus})
             set(corpus "")
         endif()
-        add_test(NAME ${test} COMMAND ${name} -runs=20000 -seed=1 -timeout=10 ${corpus})
+        add_test(NAME ${test} COMMAND ${name} -runs=5000 -seed=1 -timeout=10 ${corpus})
         hf_test_settings(${test} fuzz "timeout=120")
     endforeach()
 endif()
