@@ -79,7 +79,7 @@ packetdrill: ## packetdrill's scripts; HF_PACKETDRILL and HF_PACKETDRILL_SCRIPTS
 
 fuzz: ## libFuzzer with sanitizers on each fuzz target; SECONDS=n of processor time each, resumable
 	@$(DEPS) build clang fuzz
-	@$(BUILD) fuzz
+	@$(BUILD) fuzz fuzzers
 	@tools/fuzz --seconds $(SECONDS_EACH)
 
 soak: ## the long tests, again and again, for HOURS=n

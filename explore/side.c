@@ -336,7 +336,9 @@ void side_do(struct side *s, int side, enum event_kind kind, const struct messag
         side_call(&d, kind);
     if (outcome->disabled)
         return;
-    while (side_application(&d) | (side_output(&d) != 0)) {
+    for (bool more = true; more;) {
+        more = side_application(&d);
+        more = side_output(&d) != 0 || more;
     }
     look_all(&d);
     s->ghost.moments = (uint8_t)(s->now_ns % NS_PER_MS / MOMENT_NS);
