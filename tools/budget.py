@@ -13,6 +13,7 @@ BUDGET = {
     "tcp": 60,
     "grid": 120,
     "trace": 30,
+    "attack": 240,
     "device": 60,
     "host": 60,
     "fuzz": 60,

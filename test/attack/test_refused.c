@@ -15,7 +15,7 @@ enum { PORT = 80, FLOWS = 3, WHILE_MS = 3000, SIDES = 2 };
 
 struct life {
     const char *name;
-    bool v6, cookies, crossing, fast_open, ecn;
+    bool v6, cookies, crossing, fast_open, ecn, options, aborts;
     uint32_t loss, late, twice;
     uint64_t request, answer;
 };
@@ -35,6 +35,8 @@ static const struct life lives[] = {
     {.name = "from both sides at once", .crossing = true, .request = 9000},
     {.name = "by Fast Open", .fast_open = true, .request = 9000, .answer = 9000},
     {.name = "with ECN", .ecn = true, .request = 9000, .answer = 9000},
+    {.name = "with options that few set", .options = true, .request = 9000, .answer = 9000},
+    {.name = "aborted half way", .aborts = true, .request = 90000, .answer = 90000, .v6 = true},
 };
 
 static const struct life *life;
@@ -63,6 +65,8 @@ static struct net *begin(void)
     net_listen(net, 1, PORT, 4);
     if (life->fast_open)
         option(net, 1, net->side[1].listener, HF_FAST_OPEN, 4);
+    if (life->options)
+        option(net, 1, net->side[1].listener, HF_KEEPALIVE_IDLE, 5000);
     return net;
 }
 
@@ -74,6 +78,8 @@ static void open_all(struct net *net)
             net_open(net, 0, (uint16_t)(1000 + i), life->crossing ? 2000 : PORT, life->request);
         if (flow && life->fast_open)
             option(net, 0, flow->handle, HF_FAST_OPEN, 1);
+        if (flow && life->options)
+            option(net, 0, flow->handle, HF_SEND_LOW_WATER, 3000);
         if (flow && life->crossing)
             net_open(net, 1, 2000, (uint16_t)(1000 + i), life->answer);
         net_run(net, 15, NULL);
@@ -89,6 +95,14 @@ static bool ends(struct net *net)
         if (net_run(net, 1000, NULL))
             return true;
     return false;
+}
+
+static void abort_all(struct net *net)
+{
+    struct net_stack *s = &net->side[0].s;
+    for (int i = 0; i < NET_FLOWS; i++)
+        if (net->side[0].flow[i].used)
+            hf_abort(s->stack, &s->env, net->side[0].flow[i].handle);
 }
 
 static bool never(struct net *net)
@@ -121,7 +135,10 @@ static bool excused(unsigned pool, const struct net_flow *flow)
 {
     if (life->crossing && flow->error == HF_ERR_REFUSED)
         return true; /* the other one could not open */
-    bool cookies = life->cookies || pool == REFUSE_HALF_OPEN || pool == REFUSE_EXT6;
+    if (life->aborts)
+        return true;
+    bool cookies =
+        life->cookies || pool == REFUSE_HALF_OPEN || pool == REFUSE_EXT6 || pool == REFUSE_EVERY;
     return cookies && (life->loss || life->late || pool != REFUSE_EXT6) &&
            (!flow->open || flow->error == HF_ERR_RESET);
 }
@@ -137,6 +154,8 @@ static bool is_survived(unsigned pool, int side, uint32_t n, uint32_t times)
             used[who][i] = refuse_used(net->side[who].s.stack, i);
     refuse_begin(stack, pool, n, times);
     open_all(net);
+    if (life->aborts)
+        abort_all(net);
     net_run(net, WHILE_MS, NULL);
     bool happened = refuse_happened(stack, pool, times);
     if (times != 1)
@@ -152,6 +171,7 @@ static bool is_survived(unsigned pool, int side, uint32_t n, uint32_t times)
                 fails(net, pool, side, n, times, hf_error_text(flow->error));
         }
     release_all(net);
+    release_all(net); /* what was still under way may have opened one more */
     happened |= times == 1 && refuse_happened(stack, pool, times);
     for (int who = 0; who < SIDES; who++)
         for (unsigned i = 0; i < REFUSE_POOLS; i++)

@@ -22,8 +22,9 @@ static struct pool *pool_of(struct hf_stack *s, unsigned pool)
 const char *refuse_name(unsigned pool)
 {
     static const char *const names[REFUSE_KINDS] = {
-        "tcb",  "active", "ext6",  "extra", "ecn",  "stats", "half_open", "time_wait", "range",
-        "sent", "small",  "large", "piece", "lent", "udp",   "packet",    "listener",  "payload"};
+        "tcb",       "active", "ext6",     "extra",   "ecn",   "stats", "half_open",
+        "time_wait", "range",  "sent",     "small",   "large", "piece", "lent",
+        "udp",       "packet", "listener", "payload", "all"};
     return names[pool];
 }
 
@@ -33,6 +34,11 @@ void refuse_begin(struct hf_stack *stack, unsigned pool, uint32_t in, uint32_t t
     if (pool == REFUSE_PAYLOAD) {
         refuse_begin(stack, REFUSE_SMALL, in, times);
         pool = REFUSE_LARGE;
+    }
+    if (pool == REFUSE_EVERY) {
+        for (pool = 1; pool < REFUSE_POOLS; pool++)
+            refuse_begin(stack, pool, in, times);
+        pool = 0;
     }
     pool_of(stack, pool)->refuse_in = in;
     pool_of(stack, pool)->refuse_n = times;
@@ -54,6 +60,12 @@ bool refuse_happened(struct hf_stack *stack, unsigned pool, uint32_t times)
     if (pool == REFUSE_PAYLOAD)
         return refuse_happened(stack, REFUSE_SMALL, times) ||
                refuse_happened(stack, REFUSE_LARGE, times);
+    if (pool == REFUSE_EVERY) {
+        bool any = false;
+        for (pool = 0; pool < REFUSE_POOLS; pool++)
+            any |= refuse_happened(stack, pool, times);
+        return any;
+    }
     return pool_of(stack, pool)->refuse_n != times;
 #else
     (void)stack, (void)pool, (void)times;

@@ -18,6 +18,7 @@ enum {
     REFUSE_LARGE = 11,
     REFUSE_POOLS = 17,
     REFUSE_PAYLOAD = REFUSE_POOLS, /* small and large chunks, each */
+    REFUSE_EVERY,                  /* all pools, each */
     REFUSE_KINDS,
     REFUSE_ALL = INT32_MAX
 };
