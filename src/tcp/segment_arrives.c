@@ -345,7 +345,7 @@ static void trim_to_fin(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
         return;
     }
     int32_t beyond = seq_diff(seq_add(seg->seq, seg->text_len), active->fin_seq);
-    if (beyond > 0) {
+    if (beyond > 0 && seg->len != 0) { /* the peer's ACKs have the number behind its FIN */
         seg->text_len -= min_u32((uint32_t)beyond, seg->text_len);
         seg->ctl &= (uint16_t) ~(FIN | PSH);
         seg->len = seg->text_len;

@@ -158,6 +158,20 @@ TEST(a_fin_ahead_of_a_gap_waits_for_the_gap)
     reads_result(0);
 }
 
+/* The peer's ACKs come from behind its FIN; were they answered, two ends that wait for each other's
+ * text would answer each other until a timer repeats it. */
+TEST(an_ack_from_behind_a_fin_that_waits_for_a_gap_is_not_answered)
+{
+    establish_passive();
+    sends(FIN | ACK, .seq = IRS + 101, .ack = ISS + 1);
+    expects(ACK, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 102, .ack = ISS + 1);
+    expects_silence();
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 102);
+    expects_state(HF_CLOSE_WAIT);
+}
+
 /* MUST-13 */
 TEST(a_lost_last_ack_is_made_good_by_time_wait_which_starts_anew)
 {
@@ -423,6 +437,7 @@ int main(void)
         V4(fin_and_its_ack_in_one_segment_lead_from_fin_wait_1_to_time_wait),
         V4(text_in_fin_wait_1_is_taken_and_acknowledged),
         V4(a_fin_ahead_of_a_gap_waits_for_the_gap),
+        V4(an_ack_from_behind_a_fin_that_waits_for_a_gap_is_not_answered),
         BOTH(a_lost_last_ack_is_made_good_by_time_wait_which_starts_anew),
         V4(a_bare_ack_in_time_wait_is_ignored_and_changes_no_timer),
         V4(time_wait_lasts_twice_the_msl_of_the_policy),
