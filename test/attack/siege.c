@@ -407,6 +407,8 @@ void siege_begin(struct siege *s)
     uint64_t bytes;
     hf_config_default(&own, 2 * SIEGE_CLIENTS);
     own.max_half_open = 16;
+    own.small_chunks = 16384; /* so that 32 bits can address all of it */
+    own.large_chunks = 640;
     memset(own.seed, 0x71, sizeof own.seed);
     s->now_ns = INT64_C(5000000) * SIEGE_MS;
     s->random = 88172645463325252u;
