@@ -107,7 +107,9 @@ enum hf_state {
     X(ECN_MIXED, "SYNs ask for two kinds of ECN feedback: reset", "RFC 9768 3.1.5")                \
     X(NEIGHBOUR_CONTESTED, "another link address for a neighbour that has answered: it is asked",  \
       "RFC 5227 2.4, RFC 4861 7.2.3")                                                              \
-    X(ADDRESS_CONFLICT, "somebody else says that it has our address", "RFC 5227 2.4, RFC 4862 5.4")
+    X(ADDRESS_CONFLICT, "somebody else says that it has our address",                              \
+      "RFC 5227 2.4, RFC 4862 5.4")                                                                \
+    X(TIME_WAIT_RECYCLED, "the oldest TIME-WAIT gives its record to the newest", "RFC 7323 5.3")
 
 enum hf_verdict {
 #define X(name, sentence, place) HF_V_##name,

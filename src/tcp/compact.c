@@ -446,6 +446,37 @@ static unsigned ecn_flags(struct tcp *tcp, struct tcb *tcb)
     return bits << WAIT_ECN_SHIFT | (tcb->modes & M_ACCURATE ? WAIT_ACCURATE : 0);
 }
 
+static void end_time_wait(struct tcp *tcp, uint32_t idx, enum hf_verdict verdict)
+{
+    struct tcb scratch;
+    tcp_inflate_time_wait(tcp, wait_at(tcp, idx), &scratch);
+    tcp_trace_begin(tcp, &scratch, HF_TRACE_TIMER, HF_TIMER_TIME_WAIT);
+    tcp_set_state(&scratch, HF_CLOSED);
+    tcp_trace_end(tcp, &scratch, verdict);
+    tcp_drop_time_wait(tcp, idx);
+}
+
+/* A record for one more in TIME-WAIT, 0: none.  When all are taken, one of the oldest ends early,
+ * so that short connections refuse nobody - where timestamps do what the wait is for: they keep
+ * late segments out of the next connection (RFC 7323 5.3).  MUST-13 gives way to that alone. */
+static uint32_t new_time_wait(struct tcp *tcp)
+{
+    enum { LOOKED_AT = 8 };
+    struct links links = wait_links(tcp);
+    uint32_t idx = pool_alloc(&tcp->b->waits, tcp->block);
+    uint32_t old = idlist_head(&tcp->b->waiting);
+    for (int i = 0; idx == 0 && old != 0 && i < LOOKED_AT; i++) {
+        uint32_t next = idlist_next(&links, old);
+        if (wait_at(tcp, old)->flags & HALF_TS) {
+            end_time_wait(tcp, old, HF_V_TIME_WAIT_RECYCLED);
+            tcp->b->verdicts[HF_V_TIME_WAIT_RECYCLED]++;
+            idx = pool_alloc(&tcp->b->waits, tcp->block);
+        }
+        old = next;
+    }
+    return idx;
+}
+
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
 {
     struct tcp_block *b = tcp->b;
@@ -453,7 +484,7 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
     if (last && (int32_t)(tcb->long_at_ms - wait_at(tcp, last)->at_ms) < 0) {
         return false; /* released late: the list would be out of order */
     }
-    uint32_t idx = pool_alloc(&b->waits, tcp->block);
+    uint32_t idx = new_time_wait(tcp);
     if (idx == 0) {
         return false;
     }
@@ -515,16 +546,6 @@ static void half_open_timeout(struct tcp *tcp, uint32_t idx)
     put_ecn(tcp, half, &scratch);
 }
 
-static void time_wait_timeout(struct tcp *tcp, uint32_t idx)
-{
-    struct tcb scratch;
-    tcp_inflate_time_wait(tcp, wait_at(tcp, idx), &scratch);
-    tcp_trace_begin(tcp, &scratch, HF_TRACE_TIMER, HF_TIMER_TIME_WAIT);
-    tcp_set_state(&scratch, HF_CLOSED);
-    tcp_trace_end(tcp, &scratch, HF_V_ACCEPTED);
-    tcp_drop_time_wait(tcp, idx);
-}
-
 void tcp_compact_timeouts(struct tcp *tcp)
 {
     for (uint32_t i = 0; i < HALF_LISTS; i++) {
@@ -536,7 +557,7 @@ void tcp_compact_timeouts(struct tcp *tcp)
     }
     uint32_t idx = idlist_head(&tcp->b->waiting);
     while (idx != 0 && ms_due(wait_at(tcp, idx)->at_ms, tcp->now_ms)) {
-        time_wait_timeout(tcp, idx);
+        end_time_wait(tcp, idx, HF_V_ACCEPTED);
         idx = idlist_head(&tcp->b->waiting);
     }
 }

@@ -273,7 +273,8 @@ void oracle_judge_timer(struct judging *j)
         oracle_broken(j, HF_RULE_TIMER, "%s in %s", hf_cause_name(r->cause),
                       hf_state_name(r->state_before));
     }
-    if (r->cause == HF_TIMER_TIME_WAIT && w->state == HF_TIME_WAIT) {
+    bool in_time = r->verdict != HF_V_TIME_WAIT_RECYCLED; /* want of records, and PAWS instead */
+    if (r->cause == HF_TIMER_TIME_WAIT && w->state == HF_TIME_WAIT && in_time) {
         int64_t waited_ms = (r->time_ns - w->wait_ns) / MS;
         int64_t two_msl_ms = 2 * (int64_t)j->oracle->policy.msl_ms;
         if (waited_ms + LATE_MS < two_msl_ms ||

@@ -2,7 +2,10 @@
  * the end of a connection, many ends at one time. */
 #include "attack/forge.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "tcp/tcb.h"
 
 /* The next peer: another port, nothing known of it. */
 static void next_peer(struct peer *p)
@@ -220,6 +223,83 @@ TEST(connections_in_close_wait_cost_their_record_alone_and_harm_nobody)
     lives(p);
 }
 
+/* What a short connection of ours leaves: TIME-WAIT, its handle released. */
+static void short_connection(struct peer *p)
+{
+    next_peer(p);
+    establish_passive();
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .ack = ISS + 2);
+    expects(ACK, .ack = IRS + 2);
+    releases();
+}
+
+/* ST-02: a small record each, up to a cap of their own */
+TEST(connections_that_wait_have_records_of_their_own_and_refuse_nobody)
+{
+    enum { WAIT = 20000 };
+    p->config.max_connections = 8;
+    p->config.max_time_wait = WAIT;
+    starts();
+    judge_end(&p->judge); /* it would remember all of them */
+    for (int i = 0; i < WAIT; i++) {
+        short_connection(p);
+        if (i % 400 == 0)
+            after(1000);
+    }
+    struct hf_counters counters = counters_of(p);
+    holds_equal(counters.time_wait, WAIT);
+    holds_equal(counters.connections, 0);
+    holds_equal(counters.active + counters.small_chunks + counters.large_chunks, 0);
+    _Static_assert(sizeof(struct time_wait) <= 64, "the row's 64 to 96 octets");
+    after(61000);
+    holds_equal(counters_of(p).time_wait, 0);
+}
+
+/* ST-02: beyond the cap the oldest one ends, where timestamps guard the next of its endpoints. */
+TEST(a_flood_of_short_connections_with_timestamps_recycles_the_oldest)
+{
+    enum { CAP = 50 };
+    int flood = getenv("HF_LONG") ? 1000000 : 5000;
+    p->config.max_connections = 8;
+    p->config.max_time_wait = CAP;
+    p->with.tsval = 1000;
+    starts();
+    judge_end(&p->judge);
+    for (int i = 0; i < flood; i++) {
+        short_connection(p);
+        holds(counters_of(p).time_wait <= CAP);
+        holds_equal(counters_of(p).connections, 0);
+        if (i % 100 == 0)
+            after(1);
+    }
+    holds_equal(counters_of(p).verdict[HF_V_TIME_WAIT_RECYCLED], flood - CAP);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2); /* the newest waits as it should */
+    expects(ACK, .ack = IRS + 2);
+    after(59000);
+    holds_equal(counters_of(p).time_wait, CAP);
+}
+
+/* ST-02: without them nobody's TIME-WAIT is cut short, as long as there is any record. */
+TEST(without_timestamps_no_time_wait_ends_before_its_time)
+{
+    p->config.max_connections = 8;
+    p->config.max_time_wait = 4;
+    for (int i = 0; i < 7; i++) {
+        short_connection(p);
+        p->conn[1 + i] = *p->c;
+    }
+    next_peer(p);
+    establish_passive();
+    lives(p);
+    for (int i = 0; i < 7; i++) {
+        on(1 + i);
+        sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+        expects(ACK, .ack = IRS + 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +308,9 @@ int main(void)
         BOTH(the_last_ack_and_the_next_syn_in_one_batch_open_a_new_connection),
         BOTH(calls_between_the_segments_of_a_batch_are_seen_by_the_next_one),
         BOTH(a_record_that_is_used_again_is_as_a_fresh_one),
+        BOTH(connections_that_wait_have_records_of_their_own_and_refuse_nobody),
+        BOTH(a_flood_of_short_connections_with_timestamps_recycles_the_oldest),
+        V4(without_timestamps_no_time_wait_ends_before_its_time),
         BOTH(connections_in_close_wait_cost_their_record_alone_and_harm_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
