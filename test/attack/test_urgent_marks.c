@@ -129,6 +129,10 @@ TEST(urgent_state_ends_with_its_connection)
         new_incarnation(50000 + (uint32_t)round * 100000);
         after(10);
         establish_active();
+        sends(ACK, .len = 10);
+        expects(ACK, .ack = IRS + 11);
+        expects_no_event(HF_URGENT);
+        holds_equal(status_of(urgent), 0); /* though its numbers are below the old mark */
         writes(10);
         expects(ACK, .seq = ISS + 1, .len = 10); /* without URG */
         aborts();
