@@ -164,6 +164,63 @@ TEST(losses_around_the_wrap_are_repaired_as_anywhere)
     }
 }
 
+/* A loss that only timers repair, an answer that is delayed, a probe of a closed window, sixty idle
+ * days and text again; told with the times at which things leave. */
+static void play_timers(struct peer *p, int64_t clock_ns, char *story)
+{
+    p->env.now_ns = p->began_ns = clock_ns;
+    p->with.mss = MSS;
+    p->with.tsval = 1000000;
+    establish_active();
+    sets(HF_QUICK_ACK, 0);
+    writes(2 * MSS);
+    for (int ms = 0; ms < 12000; ms += 10) {
+        for (struct seen *seen = peer_any(p); seen != NULL; seen = peer_any(p)) {
+            uint32_t end = seen->seg.seq.v + seen->seg.text_len - p->c->iss;
+            story += sprintf(story, "%d %u %u %u;", ms, end, seen->seg.ack.v - p->c->irs,
+                             seen->seg.text_len);
+            peer_taken(p, seen);
+        }
+        if (ms % 1000 == 500)
+            sends(ACK, .ack = ISS + 1, .len = 10);
+        after(10);
+    }
+    p->c->acks = status_of(snd_nxt);
+    sends(ACK, .wnd = ZERO);
+    writes(10);
+    expects_after(100, 20000, ACK, .len = 0);
+    sends(ACK);
+    expects(ACK, .len = 10);
+    sends(ACK);
+    reads(120);
+    peer_forget(p);
+    after(INT64_C(60) * 24 * 3600 * 1000);
+    expects_silence();
+    writes(100);
+    expects(ACK, .len = 100);
+    expects_after(100, 2000, ACK, .len = 100);
+    sends(ACK);
+    holds_equal(status_of(queued_bytes), 0);
+}
+
+/* WR-06: milliseconds of 32 and of 31 bits pass their ends, and nothing else happens. */
+TEST(timers_run_alike_whenever_the_clock_begins)
+{
+    static const int64_t clocks_ms[] = {
+        1000000, (INT64_C(1) << 32) - 5000, (INT64_C(1) << 31) - 5000, (INT64_C(1) << 32) - 1,
+        4294967, INT64_C(1) << 42};
+    static char reference[8192], story[8192];
+    for (unsigned i = 0; i < sizeof clocks_ms / sizeof *clocks_ms; i++) {
+        void *state;
+        peer_setup4(&state);
+        play_timers(state, clocks_ms[i] * 1000000, i ? story : reference);
+        peer_teardown(&state);
+        holds(strlen(reference) > 200);
+        if (i)
+            holds(strcmp(reference, story) == 0);
+    }
+}
+
 /* WR-05: RFC 7323 5.3; a segment of 2^32 octets ago has the number that is due, and another time.
  */
 TEST(a_duplicate_of_a_whole_wrap_ago_is_known_by_its_timestamp)
@@ -313,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         V4(acks_around_iss_are_judged_alike_in_every_state_and_wherever_iss_lies),
         V4(losses_around_the_wrap_are_repaired_as_anywhere),
+        V4(timers_run_alike_whenever_the_clock_begins),
         BOTH(a_duplicate_of_a_whole_wrap_ago_is_known_by_its_timestamp),
         V4(without_timestamps_a_duplicate_of_a_whole_wrap_ago_is_text),
         V4(a_send_of_more_than_32_bits_can_count_takes_what_fits),

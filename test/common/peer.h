@@ -137,6 +137,7 @@ struct peer {
     struct hf_stack *stack;
     uint64_t bytes;
     struct hf_env env;
+    int64_t began_ns; /* the peer's own clock counts from here: 1,001,000 ms                    */
     int iface;
     uint8_t stack_ip[16], peer_ip[16], stack_mac[6], peer_mac[6];
     uint8_t tos; /* of what the peer sends                                                  */
@@ -270,6 +271,8 @@ struct hf_endpoint peer_here(const struct peer *p, uint16_t port);  /* of the st
 struct hf_endpoint peer_there(const struct peer *p, uint16_t port); /* of the peer  */
 /* Takes everything out that is owed. */
 void peer_pump(struct peer *p);
+/* The peer's TSval now. */
+uint32_t peer_stamp(const struct peer *p);
 /* If p->aims: waits, once, until the ISS of this connection would be p->aim. */
 void peer_waits_for_iss(struct peer *p);
 /* Ports, numbers and the time; HF_TEST_ISS, HF_TEST_IRS, HF_TEST_CLOCK_NS: other ones, for the same

@@ -136,8 +136,7 @@ static void put_spec_options(struct peer *p, const struct seg_spec *spec, struct
         opt->present |= OPT_SACK_OK;
     if (spec->tsval || spec->tsecr || (c->ts && !spec->no_ts && !(spec->ctl & RST))) {
         opt->present |= OPT_TS;
-        opt->ts_val =
-            spec->tsval ? peer_number(p, spec->tsval) : (uint32_t)(p->env.now_ns / 1000000) + 1000;
+        opt->ts_val = spec->tsval ? peer_number(p, spec->tsval) : peer_stamp(p);
         opt->ts_ecr = spec->tsecr ? peer_number(p, spec->tsecr) : c->ts_echo;
         if (!(spec->ctl & ACK))
             opt->ts_ecr = 0;

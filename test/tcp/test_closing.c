@@ -294,7 +294,7 @@ TEST(a_syn_with_a_newer_timestamp_ends_time_wait_whatever_its_number)
     p->with.tsval = 1000;
     establish_passive();
     to_time_wait(p);
-    uint32_t ts = (uint32_t)(p->env.now_ns / 1000000) + 1000;
+    uint32_t ts = peer_stamp(p);
     releases();
     new_incarnation(50);                                  /* below the old numbers */
     sends(SYN, .seq = IRS, .mss = 1460, .tsval = ts - 1); /* older */

@@ -18,12 +18,6 @@ static void time_wait(struct peer *p, bool stamps)
     releases();
 }
 
-/* TSval of the FIN: as the peer of these tests counts. */
-static uint32_t recent(const struct peer *p)
-{
-    return (uint32_t)(p->env.now_ns / 1000000) + 1000;
-}
-
 static void ends(struct peer *p)
 {
     expects(SYN | ACK, .ack = IRS + 1);
@@ -36,7 +30,7 @@ static void stays(struct peer *p)
     expects_silence();
     new_incarnation(OLD_ISN);
     p->c->ts = p->with.tsval != 0;
-    sends(FIN | ACK, .seq = IRS + 1, .ack = 1, .tsval = p->with.tsval ? recent(p) : 0);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = 1, .tsval = p->with.tsval ? peer_stamp(p) : 0);
     expects(ACK, .ack = IRS + 2); /* TIME-WAIT answers */
 }
 
@@ -44,7 +38,7 @@ static void stays(struct peer *p)
 TEST(a_newer_timestamp_ends_it_whatever_the_number)
 {
     time_wait(p, true);
-    uint32_t ts = recent(p) + 1;
+    uint32_t ts = peer_stamp(p) + 1;
     new_incarnation(50);
     sends(SYN, .seq = IRS, .mss = 1460, .tsval = ts);
     expects(SYN | ACK, .ack = IRS + 1);
@@ -54,7 +48,7 @@ TEST(a_newer_timestamp_ends_it_whatever_the_number)
 TEST(an_equal_timestamp_ends_it_with_a_number_above_the_fins)
 {
     time_wait(p, true);
-    uint32_t ts = recent(p);
+    uint32_t ts = peer_stamp(p);
     new_incarnation(OLD_ISN + 1);
     sends(SYN, .seq = IRS, .mss = 1460, .tsval = ts); /* the FIN's own number */
     expects_silence();
@@ -79,7 +73,7 @@ TEST(after_timestamps_a_syn_without_them_ends_it_by_its_number)
 TEST(an_older_timestamp_does_not_end_it_whatever_the_number)
 {
     time_wait(p, true);
-    uint32_t ts = recent(p) - 1;
+    uint32_t ts = peer_stamp(p) - 1;
     new_incarnation(NEW_ISN);
     sends(SYN, .seq = IRS, .mss = 1460, .tsval = ts);
     stays(p);
@@ -124,7 +118,7 @@ TEST(the_new_connections_numbers_are_above_the_old_ones)
             &((struct tcp_secret *)((uint8_t *)p->stack + p->stack->tcp.secret_offset))->isn;
         key->k0 += 12345;
         after(1);
-        uint32_t tsval = recent(p);
+        uint32_t tsval = peer_stamp(p);
         new_incarnation(OLD_ISN + 1000);
         sends(SYN, .seq = IRS, .mss = 1460, .tsval = tsval);
         expects(SYN | ACK, .ack = IRS + 1);
