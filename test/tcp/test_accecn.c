@@ -200,7 +200,7 @@ TEST(what_is_sent_again_has_no_option)
 
 /* The sender [3.2.2.5.2, 3.2.3.2] -------------------------------------------------------------- */
 
-/* RFC9768-11 and RFC3168-16: marks are counted, and answered once for each window. */
+/* TX-21, RFC9768-11 and RFC3168-16: marks are counted, and answered once for each window. */
 TEST(marks_that_ace_tells_reduce_the_window_once_in_a_round_trip)
 {
     sends_ten(p);

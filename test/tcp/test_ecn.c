@@ -319,7 +319,7 @@ TEST(in_time_wait_the_echo_goes_on)
 
 /* Sending -------------------------------------------------------------------------------------- */
 
-/* RFC3168-2, RFC3168-16, RFC3168-9: the window is halved once for what was in flight. */
+/* TX-21, RFC3168-2, RFC3168-16, RFC3168-9: the window is halved once for what was in flight. */
 TEST(ten_echoes_in_one_round_trip_reduce_the_window_once)
 {
     p->config.policy.slow_start_after_idle = false;
@@ -396,6 +396,7 @@ TEST(an_echo_before_anything_of_ours_was_acknowledged_is_none)
     holds_equal(status_of(cwnd), cwnd);
 }
 
+/* TX-21 */
 TEST(on_a_connection_without_ecn_ece_means_nothing)
 {
     establish_active();
@@ -465,7 +466,7 @@ TEST(window_probes_are_neither_ect_nor_say_cwr)
     peer_forget(p);
 }
 
-/* RFC9438-14 */
+/* TX-21, RFC9438-14 */
 TEST(an_echo_at_two_segments_leaves_a_window_of_one)
 {
     p->config.policy.initial_cwnd = 2;

@@ -191,6 +191,7 @@ TEST(a_fin_goes_through_a_cork_with_the_text_before_it)
     expects(FIN | PSH | ACK, .len = 40);
 }
 
+/* TX-23 */
 TEST(no_segment_goes_over_the_end_of_a_record)
 {
     establish_slowly(p, 100);
