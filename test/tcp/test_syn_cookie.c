@@ -210,7 +210,7 @@ TEST(text_goes_both_ways_on_a_connection_that_a_cookie_opened)
     expects_state(HF_TIME_WAIT);
 }
 
-/* RFC4987-8 */
+/* RFC4987-8, FL-05 */
 TEST(a_cookie_with_any_bit_changed_is_reset)
 {
     listens_with_cookies(p);
@@ -237,7 +237,7 @@ TEST(a_cookie_with_any_bit_changed_is_reset)
     accepts();
 }
 
-/* RFC4987-7: slots of 60 s, this and the one before. */
+/* RFC4987-7, FL-05: slots of 60 s, this and the one before. */
 TEST(a_cookie_is_good_in_its_slot_and_in_the_next_one)
 {
     listens_with_cookies(p);
