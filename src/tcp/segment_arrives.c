@@ -374,7 +374,9 @@ static enum hf_verdict check_fin(struct tcp *tcp, struct tcb *tcb, const struct 
 {
     struct active *active = active_of(tcp, tcb);
     seq_t fin = seq_add(seg->seq, seg->text_len);
-    if (seg->ctl & FIN) {
+    /* Text from behind it is here: it is no end, but the one that was held may be. */
+    bool passed = !(tcb->flags & F_FIN_RECEIVED) && seq_lt(fin, tcb->rcv.nxt);
+    if ((seg->ctl & FIN) && !passed) {
         /* */
         if (tcb->flags & F_FIN_RECEIVED) {
             tcp_owe_ack(tcp, tcb); /* a second FIN: RCV.NXT stays */
@@ -386,10 +388,6 @@ static enum hf_verdict check_fin(struct tcp *tcp, struct tcb *tcb, const struct 
         if (seq_gt(fin, tcb->rcv.nxt)) {
             hold_fin(tcp, tcb, fin);
             return HF_V_OUT_OF_ORDER;
-        }
-        if (seq_lt(fin, tcb->rcv.nxt)) {
-            tcp_owe_ack(tcp, tcb); /* text from behind it is here: it is no end */
-            return HF_V_CONTINUE;
         }
         tcp_process_fin(tcp, tcb);
     } else if (active && active->fin_held && seq_eq(active->fin_seq, tcb->rcv.nxt)) {

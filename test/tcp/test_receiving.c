@@ -266,6 +266,18 @@ TEST(a_fin_below_text_that_came_before_it_is_none)
     expects_state(HF_CLOSE_WAIT);
 }
 
+TEST(a_fin_that_is_none_does_not_hide_the_one_that_was_held)
+{
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 101, .len = 100);
+    expects(ACK, .ack = IRS + 1);
+    sends(FIN | ACK, .seq = IRS + 1, .len = 150);
+    expects(ACK, .ack = IRS + 202);
+    expects_state(HF_CLOSE_WAIT);
+    reads(200);
+    reads_result(0);
+}
+
 /* SHLD-14, X-16 */
 TEST(the_limit_of_the_application_never_takes_back_what_was_promised)
 {
@@ -370,6 +382,7 @@ int main(void)
         V4(a_closed_window_takes_ack_and_reset_but_no_text),
         V4(a_bare_fin_is_taken_by_a_closed_window),
         V4(a_fin_below_text_that_came_before_it_is_none),
+        V4(a_fin_that_is_none_does_not_hide_the_one_that_was_held),
         V4(the_limit_of_the_application_never_takes_back_what_was_promised),
         V4(the_window_is_announced_with_the_scale_agreed_upon),
         V4(readable_is_told_once_and_is_true),
