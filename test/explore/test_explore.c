@@ -61,6 +61,20 @@ static void text_is_delivered_whatever_the_schedule(void **state)
     assert_whole(&result);
 }
 
+/* How (b), (c) and (d) begin; they take longer than tests may. */
+static void the_other_configurations_begin_without_anything_wrong(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"b", "c", "d"};
+    for (int i = 0; i < 3; i++) {
+        struct explore_config config = *explore_find(names[i]);
+        config.most = 300000;
+        struct explore_result result = run(&config);
+        assert_int_equal(result.violations, 0);
+        assert_in_range(result.states, 300000, 301000);
+    }
+}
+
 static void aborts_and_reboots_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -101,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cut_it_is_said),
         cmocka_unit_test(a_run_can_be_repeated),
+        cmocka_unit_test(the_other_configurations_begin_without_anything_wrong),
         cmocka_unit_test(text_is_delivered_whatever_the_schedule),
         cmocka_unit_test(aborts_and_reboots_leave_nothing_behind),
         cmocka_unit_test(a_simultaneous_open_is_explored_whole_and_nothing_is_wrong),
