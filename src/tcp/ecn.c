@@ -128,7 +128,11 @@ static bool can_count(struct tcp *tcp, struct tcb *tcb)
 
 static void syn_arrives(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
-    if (!(tcb->modes & M_ECN_ACCEPT)) {
+    /* Both open, and our SYN was plain: who has sent one must not set ECT (RFC3168-7), and the peer
+     * has its answer. */
+    bool plain =
+        tcb->state == HF_SYN_SENT && !(tcb->modes & M_ECN_SENT) && !tcp_accecn_asked(tcp, tcb);
+    if (plain || !(tcb->modes & M_ECN_ACCEPT)) {
         return;
     }
     enum request request = request_of(tcb, seg);

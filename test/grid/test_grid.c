@@ -110,11 +110,12 @@ static void play(const struct place *place, struct hf_stack *stack, struct hf_or
 }
 
 /* RFC 3168 6.1.1: the first SYN asks with both bits, and one of them agrees; the connections in
- * SYN-RECEIVED were opened without. */
+ * SYN-RECEIVED were opened without, and our SYN in SYN-SENT was plain (6.1.1). */
 static uint16_t agrees_to_ecn(const struct place *place, const struct segment *seg)
 {
     bool asks = (seg->ctl & (HF_ECE | HF_CWR)) == (HF_ECE | HF_CWR);
-    return asks && place->state != HF_SYN_RECEIVED ? HF_ECE : 0;
+    bool open = place->state != HF_SYN_RECEIVED && place->state != HF_SYN_SENT;
+    return asks && open ? HF_ECE : 0;
 }
 
 /* The segment that a rule owes; false: none. */
