@@ -28,6 +28,20 @@ TEST(a_syn_waits_until_the_neighbour_has_answered)
     expects_silence();
 }
 
+/* RFC 6298 5.1: the timer runs from when the SYN is sent, not from when it was to be sent. */
+TEST(a_syn_that_had_to_wait_is_not_sent_again_before_its_time)
+{
+    p->config.policy.rto_initial_ms = 600;
+    asks_for_the_peer(p);
+    after(900); /* meanwhile it was to go again, and waits 1200 from then on */
+    answers(p, p->peer_mac);
+    expects(SYN, .seq = ISS);
+    after(1199);
+    expects_silence();
+    after(1);
+    expects(SYN, .seq = ISS);
+}
+
 /* RFC 1122 2.3.2.1, RFC 4861 7.2.2: one question a second, three in all.
  * RFC1122-13, RFC4861-2 */
 TEST(a_neighbour_that_never_answers_is_unreachable_after_three_seconds)
@@ -401,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(a_syn_waits_until_the_neighbour_has_answered),
+        BOTH(a_syn_that_had_to_wait_is_not_sent_again_before_its_time),
         BOTH(a_neighbour_that_never_answers_is_unreachable_after_three_seconds),
         BOTH(after_three_retransmissions_the_next_hop_is_asked_whether_it_is_still_there),
         BOTH(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket),
