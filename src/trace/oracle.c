@@ -245,15 +245,12 @@ static void begin(struct judging *j, struct watched *w)
     w->begun_ns = r->time_ns;
     bool first = r->state_before <= HF_LISTEN || r->verdict == HF_V_TIME_WAIT_REUSED;
     w->m.facts = first ? KNOWS_START : 0;
+    w->m.acked = r->state_after >= HF_ESTABLISHED && has_numbers(r) ? r->snd_una - r->iss : 0;
     if (r->state_before == HF_LISTEN || r->state_before == HF_TIME_WAIT) {
         w->m.facts |= PASSIVE;
     }
     bool raised = r->verdict == HF_V_TIME_WAIT_REUSED || r->cause == HF_CALL_ANSWER;
     w->m.facts |= raised ? ISS_RAISED : 0;
-    if (r->verdict == HF_V_COOKIE_ACCEPTED) {
-        w->m.facts |= COOKIE;
-        w->m.may_ack = 1;
-    }
     if (r->kind == HF_TRACE_CALL && r->cause == HF_CALL_OPEN_ACTIVE) {
         w->syn.seen = 0;
         w->m.may_syn = 1;
@@ -314,6 +311,16 @@ static void end_the_other(struct judging *j)
     }
 }
 
+/* It begins, or takes the place of a half-open one that another SYN has begun. */
+static void begin_by_cookie(struct model *m)
+{
+    m->facts = (m->facts | COOKIE) & ~(uint32_t)(KNOWS_RECENT | KNOWS_OPTIONS);
+    m->offered = 0;
+    m->may_ack = 1;
+    m->acked = 1;         /* our SYN */
+    m->full = UINT16_MAX; /* not known */
+}
+
 static void learn(struct judging *j)
 {
     const struct hf_trace *r = j->r;
@@ -336,6 +343,9 @@ static void learn(struct judging *j)
     bool compact_back = r->state_after == HF_LISTEN;
     bool opens = w->state < HF_ESTABLISHED && r->state_after >= HF_ESTABLISHED;
     set_state(j, w, compact_back ? HF_CLOSED : r->state_after);
+    if (r->verdict == HF_V_COOKIE_ACCEPTED) {
+        begin_by_cookie(&w->m);
+    }
     oracle_learn_syn(j);
     if (w->state == HF_CLOSED) {
         return;

@@ -158,8 +158,10 @@ static void take_stamp(struct judging *j)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     m->heard_ns = r->time_ns;
-    if (agreed(j->w, HF_OPT_TS) && (r->options & HF_OPT_TS) && ahead(r->seq, m->last_ack) <= 0) {
+    if ((r->options & HF_OPT_TS) && ahead(r->seq, m->last_ack) <= 0) {
         m->ts_recent = r->ts_val;
+        bool known = agreed(j->w, HF_OPT_TS);
+        m->facts &= known ? ~0u : ~(uint32_t)KNOWS_RECENT; /* the next echo tells */
     }
 }
 
@@ -335,7 +337,7 @@ static void judge_syn_in_time_wait(struct judging *j)
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
     bool newer = ahead(r->seq, m->rcv_nxt) >= 0;
-    if (j->oracle->policy.timestamps && (r->options & HF_OPT_TS) && (m->facts & KNOWS_OPTIONS)) {
+    if (j->oracle->policy.timestamps && (r->options & HF_OPT_TS)) {
         int32_t by = ahead(r->ts_val, m->ts_recent);
         newer = !agreed(j->w, HF_OPT_TS) || by > 0 || (by == 0 && newer);
     }
@@ -378,6 +380,7 @@ void oracle_judge_in(struct judging *j)
         m->facts |= MAY_VANISH;
         oracle_expect_answer(j);
     }
+    m->may_syn += step == STEP_ANY && r->verdict == HF_V_SYN_AGAIN ? 1 : 0;
     if (step == STEP_ANY && (r->options & HF_OPT_TS)) {
         m->facts &= ~(uint32_t)KNOWS_RECENT; /* the next echo tells */
     }

@@ -132,6 +132,7 @@ static void learn_own_syn(struct judging *j)
     struct model *m = &w->m;
     bool answers = r->ctl & HF_ACK;
     m->offered = r->options;
+    m->full = r->mss > m->full ? r->mss : m->full; /* RFC 5681 4.2: RMSS */
     m->our_scale =
         r->options & HF_OPT_WSCALE && (!answers || w->syn.options & HF_OPT_WSCALE) ? r->wscale : 0;
     m->our_ecn |= r->ctl & (HF_ECE | HF_CWR | HF_AE);

@@ -159,7 +159,8 @@ static void judge_syn(struct judging *j)
     bool numbers = !(m->facts & KNOWS_ISS) || r->seq == m->iss || r->state_before == HF_LISTEN;
     bool bare = r->text_bytes == 0 || (!answers && (m->facts & SYN_TEXT) == 0);
     if (!state || !numbers || !bare || (r->ctl & (HF_FIN | HF_RST | HF_URG)) ||
-        (answers && j->w->syn.seen && r->ack != m->rcv_nxt)) {
+        (answers && j->w->syn.seen &&
+         r->ack != (has_numbers(r) ? m->rcv_nxt : j->w->syn.seq + 1))) {
         oracle_broken(j, HF_RULE_SYN_FORM, "ctl %03x in %s, seq %u (ISS %u), ack %u, text %u",
                       r->ctl, hf_state_name(r->state_before), r->seq, m->iss, r->ack,
                       r->text_bytes);

@@ -70,7 +70,7 @@ static enum step judge_stamp(const struct judging *j)
     const struct model *m = &j->w->m;
     const int64_t idle_ns = INT64_C(24) * 24 * 3600 * 1000 * MS;
     if (!(m->facts & KNOWS_OPTIONS) || !agreed(j->w, HF_OPT_TS) || (r->ctl & HF_RST)) {
-        return STEP_TAKEN;
+        return m->facts & KNOWS_OPTIONS || r->verdict != HF_V_DROP_PAWS ? STEP_TAKEN : STEP_ANY;
     }
     if (!(r->options & HF_OPT_TS)) {
         return j->oracle->policy.ts_tolerate_missing ? STEP_TAKEN : STEP_NO_STAMP;
