@@ -39,7 +39,8 @@ static bool has_cause(struct world *world, struct conn *conn, uint32_t side, int
     if (error == HF_ERR_ABORTED) {
         return conn->side[side].aborted;
     }
-    if (!reset && harmed) {
+    bool tight = world->plan.stack[p->client].tight || world->plan.stack[p->server].tight;
+    if (!reset && (harmed || tight)) { /* text that finds no memory is repeated, and given up */
         conn->because |= BECAUSE_TIMEOUT;
     }
     if (side == 0 && p->kind != PROGRAM_BOTH &&

@@ -91,7 +91,10 @@ static void read_all(struct world *world, struct conn *conn, uint32_t side, cons
                      struct host *h)
 {
     struct side *s = &conn->side[side];
-    while (!s->end_read && s->error == 0 && !world_failed(world) &&
+    if (world->now_ns < s->wake_ns && !s->hurry) {
+        wake_later(world, conn, side, s->wake_ns - world->now_ns);
+    }
+    while (!s->end_read && s->error == 0 && !s->aborted && !world_failed(world) &&
            (world->now_ns >= s->wake_ns || s->hurry)) {
         int64_t n = read_some(world, conn, side, role, h);
         if (n == 0) {

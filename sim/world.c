@@ -352,7 +352,6 @@ void sim_world_run(struct world *world, uint64_t seed, const struct sim_less *le
     plan_make(&world->plan, seed);
     world->less = less;
     world->view = view;
-    world->oracle = getenv("HF_SIM_ORACLE") != NULL;
     world->result = result;
     result->counts = (struct sim_counts){.seeds = 1};
     result->wrong = (struct sim_wrong){.seed = seed};
