@@ -26,6 +26,12 @@ uint64_t hf_snapshot_bytes(const struct hf_stack *stack);
 /* The used extents, in a form hf_restore reads.  Returns octets written or HF_ERR_TOO_LARGE. */
 int64_t hf_snapshot(const struct hf_stack *stack, void *out, uint64_t bytes);
 int hf_restore(struct hf_stack *block, uint64_t bytes, const void *snapshot, uint64_t len);
+/* New secrets for what is yet to begin: initial numbers, ports, cookies.  A snapshot holds all of
+ * the old ones, so that it goes on as if nothing had been; what is restored twice, or was kept
+ * where others read, and the copy of a fork that goes on, must not share them (RFC 6528 4).
+ * Connections are as they were; SYN cookies that are out are refused.  seed: 16 secret and random
+ * octets, not all zero.  HF_ERR_INVALID. */
+int hf_reseed(struct hf_stack *stack, const struct hf_env *env, const uint8_t *seed);
 /* The protocol state alone, sequence numbers and times made relative, in an order that does not
  * depend on history: equal bytes, equal behaviour.  Returns octets (also when they exceed room,
  * then out is incomplete).  For stacks of a few connections: its time grows with their square. */

@@ -205,10 +205,35 @@ static void make_keys(struct tcp_secret *secret, const uint8_t seed[16])
     secret->fast.n = 1;
 }
 
+static const uint8_t no_seed[sizeof((struct hf_config *)0)->seed];
+
+/* RFC 6528 4.  What keeps its key is found by it, or has shown it already and goes on: the tables,
+ * timestamps, Fast Open cookies, flow labels. */
+int hf_reseed(struct hf_stack *stack, const struct hf_env *env, const uint8_t *seed)
+{
+    struct stack st;
+    if (seed == NULL || memcmp(seed, no_seed, sizeof no_seed) == 0) {
+        return HF_ERR_INVALID;
+    }
+    int error = stack_enter(&st, stack, env);
+    if (error != HF_OK) {
+        return error;
+    }
+    struct tcp_secret *secret = secret_of(&st.tcp);
+    struct tcp_secret fresh;
+    make_keys(&fresh, seed);
+    secret->rng = fresh.rng;
+    secret->isn = fresh.isn;
+    secret->cookie = fresh.cookie;
+    secret->cookie_mac = fresh.cookie_mac;
+    secret->reset = fresh.reset;
+    stack_leave(&st);
+    return HF_OK;
+}
+
 int hf_init(struct hf_stack *block, uint64_t bytes, const struct hf_config *config,
             const struct hf_env *env)
 {
-    static const uint8_t no_seed[sizeof config->seed];
     uint64_t needed = hf_size(config);
     if (block == NULL || (uintptr_t)block % LINE != 0 || env == NULL ||
         env->struct_size < sizeof *env || needed == 0 ||
