@@ -13,7 +13,7 @@ OTHER_BUILDS := gcc-debug gcc-asan clang-release tsan long i386 s390x
 DEPS := tools/install-deps.sh
 BUILD := tools/build
 
-.PHONY: help demo test test-all check conformance attacks mutate seeded bench recovery packetdrill packetdrill-adapter fuzz soak install deb clean
+.PHONY: help demo test test-all check conformance attacks mutate seeded coverage bench recovery packetdrill packetdrill-adapter fuzz soak install deb clean
 
 help: ## what there is
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,10 @@ packetdrill: ## packetdrill's scripts; HF_PACKETDRILL and HF_PACKETDRILL_SCRIPTS
 	@$(DEPS) build
 	@$(BUILD) release packetdrill-adapter
 	@test/packetdrill/run.py
+
+coverage: ## lines and branches of the core that the tests reach, into doc/verification.md
+	@$(DEPS) build clang test
+	@tools/coverage --write
 
 fuzz: ## libFuzzer with sanitizers on each fuzz target; SECONDS=n of processor time each, resumable
 	@$(DEPS) build clang fuzz

@@ -1,5 +1,6 @@
 """The library as a shared object under the test programs, so that a changed one costs few
-compilations: what tools/mutate and tools/seeded share.  Everything is built when asked for."""
+compilations: what tools/mutate, tools/seeded and tools/coverage share.  Everything is built when
+asked for."""
 
 import concurrent.futures
 import os
@@ -14,7 +15,9 @@ import threading
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY = ["src/base", "src/wire", "src/tcp", "src/stack", "src/trace"]
 CLIENTS = ["sim", "explore"]  # rooms of their own, part of the tests of the same name
-FLAGS = ["-std=c17", "-O1", "-w", "-fPIC", "-D_GNU_SOURCE", "-DHF_ASSERTIONS", "-DHF_VERSION=\"m\""]
+CC = "gcc"
+FLAGS = ["-std=c17", "-O1", "-w", "-fPIC", "-D_GNU_SOURCE", "-DHF_VERSION=\"m\""]
+CHECKED = ["-DHF_ASSERTIONS"]  # what tools/coverage has others for, at compiling and at linking
 
 
 def run(*command, **more):
@@ -23,7 +26,7 @@ def run(*command, **more):
 
 
 def compiler():
-    return ["ccache", "gcc"] if shutil.which("ccache") else ["gcc"]
+    return ["ccache", CC] if shutil.which("ccache") else [CC]
 
 
 def libraries():
@@ -42,8 +45,8 @@ def room_of(source):
 def compile_one(source, target, tree="."):
     """What the compiler has against it; src and include are taken from the tree."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    done = run(*compiler(), *FLAGS, f"-I{tree}/include", f"-I{tree}/src", "-Itest", *room_of(source),
-               "-MMD", "-c", str(source), "-o", str(target))
+    done = run(*compiler(), *FLAGS, *CHECKED, f"-I{tree}/include", f"-I{tree}/src", "-Itest",
+               *room_of(source), "-MMD", "-c", str(source), "-o", str(target))
     return done.stderr if done.returncode else ""
 
 
@@ -112,12 +115,13 @@ class Tree:
 
     def link(self, target, instead):
         objects = [str(instead.get(name, path)) for name, path in self.objects.items()]
-        done = run("gcc", "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(target), *libraries())
+        done = run(CC, *CHECKED, "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(target),
+                   *libraries())
         return done.stderr if done.returncode else ""
 
     def link_program(self, target, objects, folder):
         target.parent.mkdir(parents=True, exist_ok=True)
-        done = run("gcc", *map(str, objects), "-o", str(target), f"-L{folder}", "-lhf",
+        done = run(CC, *CHECKED, *map(str, objects), "-o", str(target), f"-L{folder}", "-lhf",
                    *libraries())
         if done.returncode:
             raise DoesNotBuild(done.stderr.strip()[:600])
