@@ -120,11 +120,13 @@ static void serve(struct siege *s, hf_handle handle)
         uint32_t len = min_u32(slice.len, sizeof text);
         memcpy(text, slice.data, len);
         int64_t took = hf_send(s->server, &s->server_env, handle, text, len, 0);
-        if (took <= 0)
+        if (took == HF_ERR_WOULD_BLOCK)
             return; /* HF_WRITABLE comes */
+        if (took < 0)
+            break;
         hf_recv_consume(s->server, &s->server_env, handle, (uint64_t)took);
     }
-    if (n != HF_ERR_WOULD_BLOCK)
+    if (n != HF_ERR_WOULD_BLOCK) /* the end, or an error */
         hf_release(s->server, &s->server_env, handle);
 }
 
