@@ -17,7 +17,8 @@
 
 #include "handfast/oracle.h"
 
-enum { MS = 1000000, LATE_MS = 2 }; /* LATE_MS: the stack counts in ticks of a millisecond */
+/* LATE_MS: the stack counts in ticks of a millisecond; COARSE_MS: of a small record's clock. */
+enum { MS = 1000000, LATE_MS = 2, COARSE_MS = 64 };
 
 /* What is known of a connection: bits of model.facts. */
 enum {

@@ -102,7 +102,7 @@ static void judge_challenge(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
-    int64_t coarse_ms = r->handle ? 1 : 64; /* a small record counts in larger ticks */
+    int64_t coarse_ms = r->handle ? 1 : COARSE_MS;
     int64_t limit_ns = ((int64_t)j->oracle->policy.challenge_ack_ms - coarse_ms) * MS;
     if (m->challenge_ns && r->time_ns - m->challenge_ns < limit_ns) {
         oracle_broken(j, HF_RULE_CHALLENGE, "%lld ms after the last one",

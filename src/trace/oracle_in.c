@@ -108,15 +108,14 @@ static bool judge_rcv_nxt(struct judging *j, const struct arrival *a)
     struct model *m = &j->w->m;
     bool refused = r->verdict == HF_V_DROP_NO_MEMORY || r->verdict == HF_V_LATE_DATA_RESET;
     bool fin = !(m->facts & FIN_TAKEN) && behind_fin(r->state_after) &&
-               ahead(a->limit, r->rcv_nxt - 1) >= 0 &&
-               (is_fin(m, r->rcv_nxt - 1) || a->fin); /* text may lie behind a FIN: a false peer */
+               ahead(a->limit, r->rcv_nxt - 1) >= 0 && is_fin(m, r->rcv_nxt - 1);
     uint32_t text = r->rcv_nxt - fin;
     if (ahead(text, a->limit) > 0 || ahead(text, m->rcv_nxt) < 0) {
         oracle_broken(j, HF_RULE_RCV_NXT, "RCV.NXT %u -> %u, what has come ends at %u", m->rcv_nxt,
                       r->rcv_nxt, a->limit);
     }
     bool in_order = a->left == m->rcv_nxt && a->right != a->left;
-    if (in_order && !refused && text == m->rcv_nxt) {
+    if (in_order && !refused && !fin && text == m->rcv_nxt) {
         oracle_broken(j, HF_RULE_RCV_NXT, "%u octets at RCV.NXT, and it stays", a->right - a->left);
     }
     if (a->fin && a->fin_sure && !refused && !fin && r->rcv_nxt == r->seq + r->text_bytes) {
@@ -190,12 +189,16 @@ static void judge_taken(struct judging *j, enum step step)
     uint8_t state = judge_ack_taken(j, &una);
     bool waits = was == HF_TIME_WAIT;
     bool text = step != STEP_ACK_ONLY && !(step == STEP_SYN_ACK_OPENS && r->len == 1);
+    bool fins = m->n_fins != 0; /* behind a FIN text is ignored */
     struct arrival a = judge_arrival(j, text ? state : HF_CLOSED);
     if (r->verdict == HF_V_LATE_DATA_RESET) {
         bool late = (m->facts & RELEASED) && a.left != a.right;
         judge_state_after(j, late ? HF_CLOSED : state, "data after close");
         oracle_expect_answer(j);
         return;
+    }
+    if (!fins && (m->facts & RELEASED) && a.left != a.right && takes_text(state)) {
+        oracle_broken(j, HF_RULE_STEP, "data after full close is taken");
     }
     if (!has_numbers(r)) {
         judge_state_after(j, state, oracle_step_says(step));
@@ -235,12 +238,6 @@ static void judge_untouched(struct judging *j, enum step step)
 
 /* What must be answered, and what may be ------------------------------------------------------- */
 
-static void ask_for_ack(struct judging *j, bool challenge)
-{
-    struct model *m = &j->w->m;
-    *(challenge ? &m->may_challenge : &m->may_ack) += 1;
-}
-
 static void ack_is_due(struct judging *j, int64_t in_ms)
 {
     struct model *m = &j->w->m;
@@ -248,6 +245,12 @@ static void ack_is_due(struct judging *j, int64_t in_ms)
     if (m->ack_due_ns == 0 || at < m->ack_due_ns) {
         m->ack_due_ns = at;
     }
+}
+
+static void ask_for_ack(struct judging *j, bool challenge)
+{
+    struct model *m = &j->w->m;
+    *(challenge ? &m->may_challenge : &m->may_ack) += 1;
 }
 
 /* Text or FIN that are not new get an ACK at once; what is bare only within the limit of RFC 5961.

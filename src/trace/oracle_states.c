@@ -165,6 +165,11 @@ static void judge_end(struct judging *j)
     if (r->cause == HF_CALL_ABORT && r->error == HF_OK && r->state_after != HF_CLOSED) {
         oracle_broken(j, HF_RULE_CALL, "ABORT leaves it %s", hf_state_name(r->state_after));
     }
+    bool queued = r->cause == HF_CALL_CLOSE && (m->facts & KNOWS_NUMBERS) && m->queued != 0;
+    if (queued && r->state_before != HF_ESTABLISHED && r->state_after != r->state_before) {
+        oracle_broken(j, HF_RULE_CALL, "CLOSE with %u octets queued: %s", m->queued,
+                      hf_state_name(r->state_after)); /* 3.10.4: once they are segmentized */
+    }
     if (aborts && resets_peer(r->state_before) && (m->facts & KNOWS_NUMBERS)) {
         oracle_expect_reset(j, m->nxt, m->rcv_nxt, true);
     }
