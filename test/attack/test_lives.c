@@ -1,4 +1,6 @@
-/* One life does not reach into the next: records, handles and ports used again, segments that race
+/* ctest: timeout=300
+ *
+ * One life does not reach into the next: records, handles and ports used again, segments that race
  * the end of a connection, many ends at one time. */
 #include "attack/forge.h"
 
@@ -10,7 +12,7 @@
 /* The next peer: another port, nothing known of it. */
 static void next_peer(struct peer *p)
 {
-    uint16_t port = (uint16_t)(p->c->peer_port + 1);
+    uint16_t port = (uint16_t)(p->c->peer_port < 65000 ? p->c->peer_port + 1 : 4100);
     new_incarnation(100);
     p->c->peer_port = port;
 }

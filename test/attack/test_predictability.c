@@ -79,7 +79,7 @@ TEST(numbers_of_one_peer_are_not_foretold_from_port_to_port)
     begins(p);
     listens();
     for (uint32_t i = 0; i < n; i++) {
-        sample(p, 5, (uint16_t)(1000 + i), &iss[i], &ts[i]);
+        sample(p, 5 + i / 60000, (uint16_t)(1000 + i % 60000), &iss[i], &ts[i]);
         if (i % 64 == 0)
             after(1);
     }
