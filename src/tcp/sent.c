@@ -8,9 +8,9 @@
  * a SACK block or a repeat takes a part of it, always between two of its segments: a block that
  * covers a segment in part says nothing of it.
  *
- * The pool holds one record for each connection that may send; the rest is first come, first
- * served.  Who gets none goes on with coarser records: they say that less has arrived than has, or
- * that more was sent again than was.  Both only make what is lost be found later.
+ * The pool holds one record for each connection that may send, two where it can; the rest is first
+ * come, first served.  Who gets none goes on with coarser records: they say that less has arrived
+ * than has, or that more was sent again than was.  Both only make what is lost be found later.
  */
 #include "tcp/recovery.h"
 
@@ -111,20 +111,27 @@ static void seq_insert(struct tcp *tcp, struct active *active, uint32_t idx, uin
     *(next ? &sent_at(tcp, next)->prev : &active->sent_last) = idx;
 }
 
-/* A record for this connection, 0: none is left beside those that others may still need. */
+/* A record for this connection, 0: none is left beside those that others may still need: one each,
+ * and where there are enough a second, so that what was sent again can be told from what was not.
+ */
 static uint32_t take(struct tcp *tcp, const struct active *active)
 {
     struct tcp_block *b = tcp->b;
     uint32_t promised = b->actives.max - b->senders;
+    if (b->sents.max / 2 >= b->actives.max && active->sent_first != active->sent_last) {
+        promised = 2 * promised + b->singles;
+    }
     uint32_t idx;
     if (active->sent_first == 0) {
         idx = pool_alloc_promised(&b->sents, tcp->block);
         HF_ASSERT(idx != 0);
         b->senders++;
+        b->singles++;
         return idx;
     }
     bool any = b->sents.max - b->sents.used > promised;
     idx = any ? pool_alloc(&b->sents, tcp->block) : 0;
+    b->singles -= idx && active->sent_first == active->sent_last ? 1 : 0;
     b->sents_short += idx == 0 ? 1 : 0;
     return idx;
 }
@@ -133,6 +140,7 @@ static uint32_t take(struct tcp *tcp, const struct active *active)
 static void forget(struct tcp *tcp, struct active *active, uint32_t idx, bool timed)
 {
     const struct sent *sent = sent_at(tcp, idx);
+    bool last = active->sent_first == active->sent_last;
     if (timed) {
         time_remove(tcp, active, idx);
     }
@@ -145,7 +153,8 @@ static void forget(struct tcp *tcp, struct active *active, uint32_t idx, bool ti
     *(sent->prev ? &sent_at(tcp, sent->prev)->next : &active->sent_first) = sent->next;
     *(sent->next ? &sent_at(tcp, sent->next)->prev : &active->sent_last) = sent->prev;
     pool_free(&tcp->b->sents, tcp->block, idx);
-    tcp->b->senders -= active->sent_first == 0 ? 1 : 0;
+    tcp->b->senders -= last ? 1 : 0;
+    tcp->b->singles += (active->sent_first == active->sent_last ? 1 : 0) - (last ? 2 : 0);
 }
 
 /* Cuts at a number within the record; returns the record of what lies behind, 0: none is left. */
@@ -296,6 +305,26 @@ static void again(struct tcp *tcp, const struct tcb *tcb, struct active *active,
     }
 }
 
+/* No record is left to cut off what goes again: its octets become the end of the record before,
+ * which has just gone again too.  True: done. */
+static bool lengthen_previous(struct tcp *tcp, const struct tcb *tcb, struct active *active,
+                              uint32_t idx, seq_t right)
+{
+    struct sent *sent = sent_at(tcp, idx);
+    struct sent *prev = sent->prev ? sent_at(tcp, sent->prev) : NULL;
+    if (prev == NULL || !(prev->flags & SENT_AGAIN) || prev->mss != sent->mss ||
+        bytes_of(prev) % prev->mss != 0) {
+        return false;
+    }
+    uncount(tcb, active, prev);
+    uncount(tcb, active, sent);
+    prev->right = sent->left = right;
+    count(tcb, active, prev);
+    count(tcb, active, sent);
+    again(tcp, tcb, active, sent->prev);
+    return true;
+}
+
 /* RFC6675-23 */
 void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t len)
 {
@@ -314,8 +343,10 @@ void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t
                 uint32_t part = cut(tcp, tcb, active, idx, left);
                 idx = part ? part : idx;
             }
-            if (seq_gt(sent_at(tcp, idx)->right, right)) {
-                cut(tcp, tcb, active, idx, right);
+            bool more = seq_gt(sent_at(tcp, idx)->right, right);
+            if (more && cut(tcp, tcb, active, idx, right) == 0 &&
+                lengthen_previous(tcp, tcb, active, idx, right)) {
+                return;
             }
             again(tcp, tcb, active, idx);
         }

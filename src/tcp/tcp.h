@@ -75,6 +75,7 @@ struct tcp_block {
     uint64_t reply_offset; /* struct tcp_reply[max_replies], a ring                       */
     uint32_t reply_head, reply_n;
     struct reset_group resets[RESET_GROUPS];
+    uint32_t singles; /* active records that have just one in sents                       */
     uint32_t senders; /* active records that have records in sents                        */
     struct flowtab flows;
     struct wheel wheel;

@@ -69,6 +69,7 @@ static uint32_t consistent(struct bench *t)
     assert_int_equal(flying, 0);
     assert_int_equal(t->b->sents.used, n);
     assert_int_equal(t->b->senders, n != 0);
+    assert_int_equal(t->b->singles, n == 1);
     return n;
 }
 
