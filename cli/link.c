@@ -1,6 +1,8 @@
 /* link.c - opens the device that the options name, and watches it: ladder, SVG, capture. */
 #include "link.h"
 
+#include "judge.h"
+
 #include <handfast/packet.h>
 
 #include <errno.h>
@@ -30,6 +32,7 @@ const char link_help[] =
     "  --ladder              draw each connection on standard error\n"
     "  --svg FILE            the same as a picture, when all is over\n"
     "  --pcap FILE           every packet as pcapng, with comments (Wireshark shows them)\n"
+    "  --judge               check each segment against RFC 9293; what breaks a rule is told\n"
     "  --set NAME=VALUE      another policy or option, once or more: timestamps=off, nodelay=on\n"
     "  --set help            all there are\n";
 
@@ -153,6 +156,9 @@ bool link_option(struct link_options *options, int option, const char *value)
     case LINK_LADDER:
         options->ladder = true;
         return true;
+    case LINK_JUDGE:
+        options->judge = true;
+        return true;
     case LINK_SVG:
         return set_file(&options->svg, "svg", value);
     case LINK_PCAP:
@@ -208,6 +214,8 @@ static void trace(void *arg, const struct hf_trace *record)
         hf_ladder_set_trace(link->ladders, record);
     if (link->comments)
         hf_comments_trace(link->comments, record);
+    if (link->oracle)
+        judge_record(link->oracle, record);
 }
 
 static size_t comment(void *arg, const struct hf_captured *packet, char *text, size_t room)
@@ -236,7 +244,10 @@ static int watch(struct link *link)
         link->ladders = hf_ladder_set_new(&style, 0, NULL, NULL);
     if (options->pcap)
         link->comments = hf_comments_new(0);
-    if (((options->ladder || options->svg) && !link->ladders) || (options->pcap && !link->comments))
+    if (options->judge)
+        link->oracle = judge_new(hf_policy(hf_host_stack(link->host)));
+    if (((options->ladder || options->svg) && !link->ladders) ||
+        (options->pcap && !link->comments) || (options->judge && !link->oracle))
         return cli_failure("no memory to watch with");
     hf_host_set_trace(link->host, trace, link);
     return CLI_OK;
@@ -421,6 +432,8 @@ int link_close(struct link *link, int status)
     if (written < 0)
         status = cli_failure("--pcap %s: %s", link->options->pcap, strerror(-written));
     hf_host_free(link->host);
+    if (link->oracle && judge_end(link->oracle) != CLI_OK && status == CLI_OK)
+        status = CLI_FAILED;
     hf_private_close(link->net);
     hf_ladder_set_free(link->ladders);
     hf_comments_free(link->comments);

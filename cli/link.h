@@ -17,7 +17,7 @@ struct link_options {
     bool private_network;
     long mtu;       /* of the private network; 0: as usual */
     char **command; /* behind "--", or NULL */
-    bool ladder;
+    bool ladder, judge;
     const char *svg, *pcap;
     char settings[1024]; /* of --set, one behind another */
 };
@@ -28,6 +28,7 @@ struct link {
     struct hf_private *net;
     struct hf_ladder_set *ladders;
     struct hf_comments *comments;
+    struct hf_oracle *oracle;
     struct hf_device *capture; /* the host's, which closes it */
     int iface;
     pid_t command; /* 0: none runs */
@@ -47,6 +48,7 @@ enum {
     LINK_SVG,
     LINK_PCAP,
     LINK_SET,
+    LINK_JUDGE,
     LINK_OPTION_END
 };
 #define LINK_OPTIONS                                                                               \
@@ -55,8 +57,8 @@ enum {
         {"address", required_argument, NULL, LINK_ADDRESS},                                        \
         {"gateway", required_argument, NULL, LINK_GATEWAY},                                        \
         {"private", no_argument, NULL, LINK_PRIVATE}, {"mtu", required_argument, NULL, LINK_MTU},  \
-        {"ladder", no_argument, NULL, LINK_LADDER}, {"svg", required_argument, NULL, LINK_SVG},    \
-        {"pcap", required_argument, NULL, LINK_PCAP},                                              \
+        {"judge", no_argument, NULL, LINK_JUDGE}, {"ladder", no_argument, NULL, LINK_LADDER},      \
+        {"svg", required_argument, NULL, LINK_SVG}, {"pcap", required_argument, NULL, LINK_PCAP},  \
     {                                                                                              \
         "set", required_argument, NULL, LINK_SET                                                   \
     }
