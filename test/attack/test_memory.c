@@ -1,5 +1,5 @@
 /* Memory under attack: a cap that holds, nothing left behind, no call from inside a call. */
-/* ctest: timeout=300 */
+/* ctest: timeout=900 */
 #include "attack/siege.h"
 
 #include <setjmp.h>
