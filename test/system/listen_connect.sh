@@ -48,11 +48,13 @@ printf 'HTTP/1.0 200 OK\r\n\r\nserved\n' | "$handfast" listen 80 --private -- \
 grep -q '^GET / HTTP/1.1' request || fail "the request did not arrive: $(cat request)"
 
 # Watching: ladder, SVG, capture; and TIME-WAIT to its end is drawn as CLOSED behind it.
-echo hello | "$handfast" connect --judge --ladder --svg a.svg --pcap a.pcapng 10.77.0.1 80 --private -- \
+echo hello | "$handfast" connect --judge --ladder --svg a.svg --pcap a.pcapng \
+    10.77.0.1 80 --private -- \
     nc -N -l 80 >received 2>ladder || fail "connect --ladder: $(cat ladder)"
 grep -q 'SYN-SENT .*<CTL=SYN>' ladder || fail "no SYN in the ladder: $(cat ladder)"
 grep -q 'ISS ' ladder || fail "no ISS in the ladder"
-grep -q 'judge: [1-9][0-9]* segments, 1 connections, no rule broken' ladder || fail "no judgement: $(cat ladder)"
+grep -q 'judge: [1-9][0-9]* segments, 1 connections, no rule broken' ladder ||
+    fail "no judgement: $(cat ladder)"
 grep -q '</svg>' a.svg || fail "no SVG"
 if command -v tshark >/dev/null; then check_capture a.pcapng; fi
 
