@@ -237,20 +237,6 @@ TEST(both_ask_at_once_and_both_agree)
     expects(ACK | PSH, .len = 100, .ip_ecn = CODEPOINT(ECT0));
 }
 
-/* RFC3168-7: whoever has sent a SYN without the bits sends no ECT. */
-TEST(who_has_not_asked_agrees_to_nothing_when_both_open)
-{
-    opens();
-    expects(SYN);
-    sends(SYN | ECE | CWR, .seq = IRS);
-    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
-    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1);
-    expects(ACK);
-    holds_equal(status_of(ecn), HF_ECN_NONE);
-    writes(10);
-    expects(ACK | PSH, .len = 10, .ip_ecn = NO_ECT);
-}
-
 /* Receiving ------------------------------------------------------------------------------------ */
 
 /* RFC3168-10, RFC3168-21, RFC3168-23 */
@@ -582,7 +568,6 @@ int main(void)
         BOTH(a_held_syn_keeps_what_it_asked_for),
         BOTH(a_syn_cookie_remembers_ecn_when_it_has_a_timestamp),
         BOTH(both_ask_at_once_and_both_agree),
-        V4(who_has_not_asked_agrees_to_nothing_when_both_open),
         BOTH(from_a_mark_on_every_ack_says_ece_until_cwr_comes),
         BOTH(a_delayed_ack_of_a_marked_and_an_unmarked_segment_says_ece),
         BOTH(a_mark_on_text_outside_the_window_says_nothing),

@@ -169,6 +169,20 @@ TEST(at_a_window_of_one_segment_the_timer_is_waited_for_though_all_has_arrived)
     expects_after(200, 420, ACK | CWR, .seq = ISS + 1401, .len = 1460);
 }
 
+/* RFC3168-7: whoever has sent a SYN without the bits sends no ECT. */
+TEST(who_has_not_asked_agrees_to_nothing_when_both_open)
+{
+    opens();
+    expects(SYN);
+    sends(SYN | ECE | CWR, .seq = IRS);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1);
+    expects(ACK);
+    holds_equal(status_of(ecn), HF_ECN_NONE);
+    writes(10);
+    expects(ACK | PSH, .len = 10, .ip_ecn = CODEPOINT(NOT_ECT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +195,7 @@ int main(void)
         V4(an_acknowledgment_of_a_part_begins_the_user_timeout_anew),
         V4(a_largest_segment_set_before_the_syn_is_read_back_at_once),
         V4(at_a_window_of_one_segment_the_timer_is_waited_for_though_all_has_arrived),
+        V4(who_has_not_asked_agrees_to_nothing_when_both_open),
     };
     return cmocka_run_group_tests_name("small rules", tests, NULL, NULL);
 }
