@@ -276,6 +276,23 @@ static void frames_of_one_moment_share_a_record(void **state)
     bench_end(&t);
 }
 
+/* TX-22: a probe, and once more what was a probe. */
+static void what_goes_again_twice_is_in_flight_once(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        bench_time(&t, t.tcp.now_ms + 1);
+        tcp_sent_again(&t.tcp, t.tcb, seq_add(t.tcb->snd.una, M), M);
+        assert_int_equal(consistent(&t), 3);
+        assert_int_equal(queue_of(&t)->sum[SUM_OUT].bytes, 3 * M);
+        assert_int_equal(queue_of(&t)->sum[SUM_AGAIN].bytes, M);
+    }
+    bench_end(&t);
+}
+
 /* What is smaller than a segment ends a record: the segments stay countable. */
 static void segments_are_counted_as_they_were_sent(void **state)
 {
@@ -394,6 +411,7 @@ int main(void)
         cmocka_unit_test(records_are_what_a_model_of_octets_says),
         cmocka_unit_test(few_records_are_coarse_but_never_wrong_about_what_is_out),
         cmocka_unit_test(frames_of_one_moment_share_a_record),
+        cmocka_unit_test(what_goes_again_twice_is_in_flight_once),
         cmocka_unit_test(segments_are_counted_as_they_were_sent),
         cmocka_unit_test(a_block_that_covers_a_part_of_a_segment_says_nothing_of_it),
         cmocka_unit_test(there_are_no_more_than_1024_stretches),
