@@ -13,10 +13,12 @@ import subprocess
 import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LIBRARY = ["src/base", "src/wire", "src/tcp", "src/stack", "src/trace"]
+LIBRARY = ["src/base", "src/wire", "src/tcp", "src/stack", "src/trace", "src/device", "src/host"]
+SETTINGS = ROOT / "build/settings_data.c"  # made from the public header, part of the library
 CLIENTS = ["sim", "explore"]  # rooms of their own, part of the tests of the same name
 CC = "gcc"
-FLAGS = ["-std=c17", "-O1", "-w", "-fPIC", "-D_GNU_SOURCE", "-DHF_VERSION=\"m\""]
+FLAGS = ["-std=c17", "-O1", "-w", "-fPIC", "-D_GNU_SOURCE", "-DHF_WITH_LIBMNL",
+         "-DHF_VERSION=\"m\""]
 CHECKED = ["-DHF_ASSERTIONS"]  # what tools/coverage has others for, at compiling and at linking
 
 
@@ -79,8 +81,12 @@ class Tree:
     def __init__(self, work, jobs, folders):
         self.good, self.jobs = work / "good", jobs
         self.lock = threading.RLock()
-        self.objects = {name_of(path): self.object_of(path) for folder in LIBRARY
-                        for path in sorted((ROOT / folder).glob("*.c"))}
+        SETTINGS.parent.mkdir(exist_ok=True)
+        header = ROOT / "include/handfast/handfast.h"
+        if not SETTINGS.exists() or SETTINGS.stat().st_mtime < header.stat().st_mtime:
+            run("tools/settings", str(SETTINGS))
+        sources = [path for folder in LIBRARY for path in sorted((ROOT / folder).glob("*.c"))]
+        self.objects = {name_of(path): self.object_of(path) for path in sources + [SETTINGS]}
         self.programs = {}
         common = sorted((ROOT / "test/common").glob("*.c"))
         for folder in folders:
