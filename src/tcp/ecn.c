@@ -158,7 +158,7 @@ void tcp_ecn_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *se
 
 /* The mode stays what it was (RFC9768-9).  Without the bits, the peer has given it up, or may have:
  * no ECT (RFC3168-7, RFC 9768 3.1.5).  False: it has asked for two kinds, and cannot know which of
- * them it got. */
+ * them it got; where there is no record to count with, either was answered as the classic one. */
 bool tcp_ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     enum request request = request_of(tcb, seg);
@@ -167,7 +167,7 @@ bool tcp_ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *s
     }
     tcb->modes |= request == ASKS_NOTHING ? M_NO_ECT : 0;
     return !((tcb->modes & M_ACCURATE) && request == ASKS_CLASSIC) &&
-           !((tcb->modes & M_CLASSIC) && request == ASKS_ACCURATE);
+           !((tcb->modes & M_CLASSIC) && request == ASKS_ACCURATE && can_count(tcp, tcb));
 }
 
 /* The receiver ---------------------------------------------------------------------------------

@@ -306,6 +306,19 @@ TEST(a_server_learns_from_the_first_ack)
     }
 }
 
+/* RFC 9768 3.1.5: no second kind of request, only no room to count what it asks for. */
+TEST(without_a_record_the_same_syn_again_is_answered_as_before)
+{
+    p->config.max_extras = 0;
+    p->config.policy.accecn = true;
+    listens();
+    sends(SYN | AE | CWR | ECE, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK | ECE);
+    after(200);
+    sends(SYN | AE | CWR | ECE, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK | ECE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +339,7 @@ int main(void)
         BOTH(the_first_ack_tells_what_had_become_of_the_syn_ack),
         BOTH(the_first_ack_goes_by_itself_before_text),
         BOTH(a_server_learns_from_the_first_ack),
+        V4(without_a_record_the_same_syn_again_is_answered_as_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
