@@ -16,6 +16,7 @@ enum {
     ABORTS,
     REBOOTS,
     LISTEN,
+    ATTACK,
     STATES,
     MEMORY
 };
@@ -41,6 +42,8 @@ static void usage(void)
         "  --listen A,B    1: welcomes SYNs at any time\n"
         "  --aborts N, --reboots N\n"
         "                  in all\n\n"
+        "  --attack        then one forged segment of each of 38,400 kinds to an endpoint of each\n"
+        "                  class that was reached\n"
         "  --states N      stops at so many\n"
         "  --memory N      GiB for the states (12)\n"
         "  --json          the figures as one object");
@@ -97,6 +100,9 @@ static bool read_bound(int option, const char *text, struct explore_config *c)
         c->listens[0] = both[0] != 0;
         c->listens[1] = both[1] != 0;
         return ok;
+    case ATTACK:
+        c->attack = true;
+        return true;
     case STATES:
         ok = cli_number("option --states", text, 1, INT32_MAX, &number);
         c->most = ok ? (uint64_t)number : 0;
@@ -122,6 +128,7 @@ static int read_options(int argc, char **argv, struct explore_config *config, bo
                                             {"aborts", required_argument, NULL, ABORTS},
                                             {"reboots", required_argument, NULL, REBOOTS},
                                             {"listen", required_argument, NULL, LISTEN},
+                                            {"attack", no_argument, NULL, ATTACK},
                                             {"states", required_argument, NULL, STATES},
                                             {"memory", required_argument, NULL, MEMORY},
                                             {0}};
@@ -162,6 +169,9 @@ static void print(const struct explore_result *r)
            (unsigned long long)r->endpoints[0], (unsigned long long)r->endpoints[1],
            (unsigned long long)r->steps, (unsigned long long)r->messages,
            (unsigned long long)r->held);
+    if (r->attacks)
+        printf("%llu forged segments to %llu classes of endpoints\n",
+               (unsigned long long)r->attacks, (unsigned long long)r->classes);
 }
 
 int cli_explore(int argc, char **argv)

@@ -28,6 +28,8 @@ struct explore_config {
     uint8_t forged;      /* segments that somebody else sends blindly, in all                 */
     uint8_t forge;       /* which: EXPLORE_FORGE_*                                            */
     bool patient;        /* a connection that nobody opened is wrong when it stays            */
+    bool unjudged;       /* the oracle is not asked: it knows the rule that is missing        */
+    bool attack;         /* then one segment of each kind to an endpoint of each class        */
     uint64_t most;       /* states at most, 0: as many as there are                           */
     uint64_t most_bytes; /* memory for states at most, 0: 12 GiB                              */
 };
@@ -45,7 +47,9 @@ struct explore_result {
     uint64_t steps;        /* times that the stack ran: an endpoint and an event               */
     uint64_t messages;     /* different segments                                               */
     uint64_t held;         /* transitions not taken: the channel was full                      */
-    uint64_t violations;   /* 0 or 1: the first ends the search                                */
+    uint64_t violations;   /* the first ends the search; one for each class attacked           */
+    uint64_t classes;      /* endpoints attacked                                               */
+    uint64_t attacks;      /* segments that nobody had sent                                    */
     uint32_t depth;        /* events of the longest shortest path                              */
     bool complete;
     const char *cut; /* what bound cut it, when not complete                             */

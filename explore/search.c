@@ -298,6 +298,8 @@ int explore_run(const struct explore_config *config, FILE *out, struct explore_r
     if (s.world == NULL || s.nodes == NULL)
         return -1;
     run(&s);
+    if (config->attack && result->violations == 0)
+        attack_all(s.world, result, out);
     sum_up(&s, &begun);
     munmap(s.nodes, (size_t)s.room * sizeof *s.nodes);
     if (s.slots)

@@ -129,9 +129,13 @@ static bool boot(struct side *s, int side)
     struct hf_listen listen = {.struct_size = sizeof listen, .backlog = 1};
     memcpy(listen.local.ip, addresses[side], 16);
     listen.local.port = ports[side];
+    struct hf_oracle_config judge = {
+        .struct_size = sizeof judge, .max_connections = 2, .policy = &config.policy};
     memset(s->block, 0, sizeof s->block);
+    memset(s->oracle, 0, sizeof s->oracle);
     s->handle = s->listener = 0;
-    return hf_size(&config) <= BLOCK_OCTETS &&
+    return hf_oracle_init((struct hf_oracle *)(void *)s->oracle, ORACLE_OCTETS, &judge) == HF_OK &&
+           hf_size(&config) <= BLOCK_OCTETS &&
            hf_init(stack, BLOCK_OCTETS, &config, &env) == HF_OK &&
            hf_interface_add(stack, &env, &link) == 1 &&
            hf_address_add(stack, &env, 1, addresses[side], 24) == HF_OK &&
@@ -256,7 +260,12 @@ static void look_all(struct doing *d)
 static void traced(void *arg, const struct hf_trace *record)
 {
     struct doing *d = arg;
+    struct hf_violation violation;
+    struct hf_oracle *oracle = (struct hf_oracle *)(void *)d->s->oracle;
     d->fired = d->fired || record->kind == HF_TRACE_TIMER;
+    if (!d->s->unjudged && !hf_oracle_judge(oracle, record, &violation))
+        side_wrong(d->outcome, WRONG_ORACLE, "%s: %s; %s", side_names[d->side], violation.sentence,
+                   violation.detail);
     if (d->outside->trace)
         d->outside->trace(d->outside->trace_arg, record);
 }
@@ -320,7 +329,11 @@ void side_do(struct side *s, int side, enum event_kind kind, const struct messag
     struct ghost before = s->ghost;
     if (kind == EVENT_OPEN || (kind == EVENT_DELIVER && is_welcome(s, message)))
         moment(s);
-    struct doing d = {.s = s, .side = side, .outside = outside, .outcome = outcome};
+    struct doing d = {.forged = kind == EVENT_FORGED,
+                      .s = s,
+                      .side = side,
+                      .outside = outside,
+                      .outcome = outcome};
     d.env = quiet_env(s);
     d.env.trace = traced;
     d.env.trace_arg = &d;
@@ -330,7 +343,7 @@ void side_do(struct side *s, int side, enum event_kind kind, const struct messag
         reboot(s, side);
     else if (kind == EVENT_OPEN)
         open_it(&d);
-    else if (kind == EVENT_DELIVER)
+    else if (kind == EVENT_DELIVER || kind == EVENT_FORGED)
         side_deliver(&d, message);
     else
         side_call(&d, kind);
@@ -346,7 +359,7 @@ void side_do(struct side *s, int side, enum event_kind kind, const struct messag
         note_forgotten(&before, &s->ghost, outcome);
         outcome->repeats = d.counted > 0;
     }
-    if (kind == EVENT_DELIVER && d.bare > 1)
+    if ((kind == EVENT_DELIVER || d.forged) && d.bare > 1)
         side_wrong(outcome, WRONG_TOO_MANY, "%d at %s", d.bare, side_names[side]);
 }
 

@@ -12,18 +12,20 @@
 #include <stdint.h>
 
 #include <handfast/handfast.h>
+#include <handfast/oracle.h>
 #include <handfast/packet.h>
 
 enum {
-    GENS = 12,          /* incarnations that an endpoint can have in one exploration           */
-    GEN_NONE = 255,     /* a number that counts from no ISN: 0 of a reset without ACK          */
-    SIDE_WINDOW = 24,   /* octets of the receive window; what is read opens it only by halves  */
-    LEAST_WINDOW = 12,  /* octets: SYN, two texts, FIN                                          */
-    TEXT_OCTETS = 4,    /* of one hf_send                                                      */
-    FRAME_OCTETS = 96,  /* no frame is longer: IP, TCP with options, two texts                 */
-    OUT_MOST = 6,       /* frames that one event may cause                                     */
-    RECORDS_MOST = 4,   /* records of connections at one time                                  */
-    BLOCK_OCTETS = 6144 /* of a stack of two connections                                       */
+    GENS = 12,           /* incarnations that an endpoint can have in one exploration           */
+    GEN_NONE = 255,      /* a number that counts from no ISN: 0 of a reset without ACK          */
+    SIDE_WINDOW = 24,    /* octets of the receive window; what is read opens it only by halves  */
+    LEAST_WINDOW = 12,   /* octets: SYN, two texts, FIN                                          */
+    TEXT_OCTETS = 4,     /* of one hf_send                                                      */
+    FRAME_OCTETS = 96,   /* no frame is longer: IP, TCP with options, two texts                 */
+    OUT_MOST = 6,        /* frames that one event may cause                                     */
+    RECORDS_MOST = 4,    /* records of connections at one time                                  */
+    BLOCK_OCTETS = 6144, /* of a stack of two connections                                      */
+    ORACLE_OCTETS = 6144 /* of an oracle that follows as many                                  */
 };
 
 /* What has become of an endpoint's connection; struct own.is. */
@@ -70,9 +72,11 @@ struct side {
     int64_t now_ns;
     hf_handle listener, handle;
     bool listens;
+    bool unjudged;                 /* the oracle is not asked */
     uint32_t iss[GENS], irs[GENS]; /* numbers of own and of the peer's incarnations here     */
     struct ghost ghost;
     _Alignas(64) uint8_t block[BLOCK_OCTETS];
+    _Alignas(8) uint8_t oracle[ORACLE_OCTETS]; /* has judged all that the block has done      */
 };
 
 /* A segment, named by incarnations: its frame with SEG.SEQ and SEG.ACK made 0. */
@@ -96,7 +100,8 @@ enum event_kind {
     EVENT_EXPLORED, /* those before it happen at any time */
     EVENT_RELEASE = EVENT_EXPLORED,
     EVENT_CALLS,
-    EVENT_DELIVER = EVENT_CALLS
+    EVENT_DELIVER = EVENT_CALLS,
+    EVENT_FORGED /* a message whose frame stands as it is */
 };
 
 /* What goes wrong; a property each. */
@@ -171,6 +176,7 @@ struct doing {
     const struct side_env *outside;
     struct outcome *outcome;
     bool fired;  /* a timer                                             */
+    bool forged; /* what was delivered nobody had sent                  */
     bool resets; /* what was delivered is a reset */
     int counted; /* segments with text, SYN or FIN that left            */
     int bare;    /* ACKs and resets without text, SYN, FIN that left */

@@ -28,6 +28,8 @@ static void check_text(struct doing *d, const uint8_t *text, int64_t len)
     struct own *own = current(d->s);
     for (int64_t i = 0; i < len; i++) {
         uint8_t want = octet(1 - d->side, (uint8_t)(own->peer - 1), own->received++);
+        if (d->forged)
+            continue; /* what stands in the window at the right place is taken */
         if (own->peer == 0 || text[i] != want || own->received > 8)
             side_wrong(d->outcome, WRONG_TEXT,
                        "%s reads octet %u of connection %u of %s as its number %u",

@@ -63,7 +63,7 @@ static void name_seq(struct doing *d, const struct hf_packet *p, struct message 
         m->seq = (int8_t)(p->seq - s->iss[m->seq_gen]);
     else if (p->seq < FORGED)
         m->seq = (int8_t)p->seq;
-    else
+    else if (!d->forged)
         side_wrong(d->outcome, WRONG_STRANGE_NUMBER, "SEQ of what %s sends", side_names[d->side]);
 }
 
@@ -74,7 +74,7 @@ static void name_ack(struct doing *d, const struct hf_packet *p, struct message 
         m->ack = (int8_t)(p->ack - d->s->irs[m->ack_gen]);
     else if ((p->ctl & HF_ACK) && p->ack < FORGED)
         m->ack = (int8_t)p->ack;
-    else if (p->ctl & HF_ACK)
+    else if ((p->ctl & HF_ACK) && !d->forged)
         side_wrong(d->outcome, WRONG_STRANGE_NUMBER, "ACK of what %s sends", side_names[d->side]);
 }
 
@@ -115,7 +115,7 @@ static void take_frame(struct doing *d, const struct hf_frame_out *frame)
     m->from = (uint8_t)d->side;
     m->ctl = p.ctl;
     m->text = (uint8_t)p.text_bytes;
-    if (p.wnd < LEAST_WINDOW && !(p.ctl & HF_RST))
+    if (!d->forged && p.wnd < LEAST_WINDOW && !(p.ctl & HF_RST))
         side_wrong(o, WRONG_WINDOW, "%u octets at %s", p.wnd, side_names[d->side]);
     name_seq(d, &p, m);
     name_ack(d, &p, m);
@@ -156,6 +156,14 @@ static uint16_t ip_checksum(const uint8_t *ip, uint32_t octets)
     return (uint16_t)~sum;
 }
 
+static void put_ip_checksum(uint8_t *frame)
+{
+    memset(frame + IP_CHECKSUM, 0, 2);
+    uint16_t sum = ip_checksum(frame, (frame[0] & 15u) * 4);
+    frame[IP_CHECKSUM] = (uint8_t)(sum >> 8);
+    frame[IP_CHECKSUM + 1] = (uint8_t)sum;
+}
+
 void side_frame(const struct message *m, const uint32_t seq_isns[GENS],
                 const uint32_t ack_isns[GENS], uint8_t frame[FRAME_OCTETS])
 {
@@ -165,16 +173,18 @@ void side_frame(const struct message *m, const uint32_t seq_isns[GENS],
     uint32_t ack = (m->ack_gen != GEN_NONE ? ack_isns[m->ack_gen] : 0) + (uint32_t)m->ack;
     put_be32(frame + header + TCP_SEQ, seq);
     put_be32(frame + header + TCP_ACK, ack);
-    uint16_t sum = ip_checksum(frame, header);
-    frame[IP_CHECKSUM] = (uint8_t)(sum >> 8);
-    frame[IP_CHECKSUM + 1] = (uint8_t)sum;
+    put_ip_checksum(frame);
 }
 
 /* The TCP checksum was the sender's; corruption is not explored. */
 void side_deliver(struct doing *d, const struct message *m)
 {
     uint8_t frame[FRAME_OCTETS];
-    side_frame(m, d->s->irs, d->s->iss, frame);
+    if (d->forged)
+        memcpy(frame, m->frame, FRAME_OCTETS);
+    else
+        side_frame(m, d->s->irs, d->s->iss, frame);
+    put_ip_checksum(frame);
     struct hf_frame_in in = {.data = frame, .len = m->len, .iface = 1, .flags = HF_FRAME_CSUM_OK};
     d->resets = (m->ctl & HF_RST) != 0;
     hf_input(side_stack(d->s), &d->env, &in, 1);

@@ -110,6 +110,7 @@ static bool begin(struct pair *p, const struct explore_config *config)
         p->ladder[side] = hf_ladder_new(&style);
         if (p->ladder[side] == NULL || !side_begin(&p->side[side], side, config->listens[side]))
             return false;
+        p->side[side].unjudged = config->unjudged;
     }
     return true;
 }

@@ -127,8 +127,10 @@ struct world *world_new(const struct explore_config *config)
         world_free(w);
         return NULL;
     }
+    w->scratch.unjudged = config->unjudged;
     intern(w, 0, &w->scratch);
     side_begin(&w->scratch, 1, config->listens[1]);
+    w->scratch.unjudged = config->unjudged;
     intern(w, 1, &w->scratch);
     return w;
 }
@@ -205,6 +207,11 @@ uint32_t world_first(const struct world *w, int side)
     (void)w;
     (void)side;
     return 0;
+}
+
+const struct side *world_side(const struct world *w, int side, uint32_t endpoint)
+{
+    return side_at(w, side, endpoint);
 }
 
 const struct ghost *world_ghost(const struct world *w, int side, uint32_t endpoint)

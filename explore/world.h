@@ -60,6 +60,7 @@ void world_free(struct world *w);
 uint32_t world_first(const struct world *w, int side);
 const struct step *world_step(struct world *w, int side, uint32_t endpoint, enum event_kind event,
                               uint16_t message);
+const struct side *world_side(const struct world *w, int side, uint32_t endpoint);
 const struct ghost *world_ghost(const struct world *w, int side, uint32_t endpoint);
 void world_key(const struct world *w, int side, uint32_t endpoint, uint64_t key[2]);
 /* What its timer waits for. */
@@ -99,6 +100,9 @@ struct exits {
     uint64_t n, used;
 };
 uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state);
+
+/* attack.c: adds classes, attacks and violations to the result. */
+void attack_all(struct world *w, struct explore_result *result, FILE *out);
 
 /* search.c: all states found, in order. */
 struct search;

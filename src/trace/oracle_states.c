@@ -166,7 +166,9 @@ static void judge_end(struct judging *j)
         oracle_broken(j, HF_RULE_CALL, "ABORT leaves it %s", hf_state_name(r->state_after));
     }
     bool queued = r->cause == HF_CALL_CLOSE && (m->facts & KNOWS_NUMBERS) && m->queued != 0;
-    if (queued && r->state_before != HF_ESTABLISHED && r->state_after != r->state_before) {
+    /* SYN-SENT: "delete the TCB", whatever is queued. */
+    bool stays = r->state_before != HF_ESTABLISHED && r->state_before != HF_SYN_SENT;
+    if (queued && stays && r->state_after != r->state_before) {
         oracle_broken(j, HF_RULE_CALL, "CLOSE with %u octets queued: %s", m->queued,
                       hf_state_name(r->state_after)); /* 3.10.4: once they are segmentized */
     }

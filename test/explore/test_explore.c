@@ -75,6 +75,21 @@ static void the_other_configurations_begin_without_anything_wrong(void **state)
     }
 }
 
+/* 38,400 kinds of segments to each class of endpoint, judged by the oracle. */
+static void one_forged_segment_of_each_kind_does_no_harm(void **state)
+{
+    (void)state;
+    struct explore_config config = *explore_find("a");
+    config.name = "attack";
+    config.flight = 1;
+    config.losses = config.duplicates = config.repeats = 0;
+    config.attack = true;
+    struct explore_result result = run(&config);
+    assert_whole(&result);
+    assert_true(result.classes > 30);
+    assert_true(result.attacks == result.classes * 38400);
+}
+
 static void aborts_and_reboots_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -117,6 +132,7 @@ int main(void)
         cmocka_unit_test(a_run_can_be_repeated),
         cmocka_unit_test(the_other_configurations_begin_without_anything_wrong),
         cmocka_unit_test(text_is_delivered_whatever_the_schedule),
+        cmocka_unit_test(one_forged_segment_of_each_kind_does_no_harm),
         cmocka_unit_test(aborts_and_reboots_leave_nothing_behind),
         cmocka_unit_test(a_simultaneous_open_is_explored_whole_and_nothing_is_wrong),
         cmocka_unit_test(configuration_a_is_explored_whole_and_nothing_is_wrong),
