@@ -20,9 +20,6 @@ void tcp_sent_lose_first(struct tcp *tcp, const struct tcb *tcb);
 /* After a timeout: what tcp_rack_due says, or all, is lost; SACK marks are kept or cleared. */
 void tcp_sent_go_back(struct tcp *tcp, const struct tcb *tcb, bool keep_sacked, bool all);
 void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb); /* nothing is lost */
-/* The first record that is lost and not sent again, 0: none. */
-uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active);
-uint32_t tcp_sent_pipe(const struct active *active); /* octets thought to be in the network */
 uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent);
 void tcp_sent_clear(struct tcp *tcp, struct active *active);
 
@@ -81,6 +78,9 @@ void tcp_frto_begin(const struct tcp *tcp, const struct tcb *tcb, struct active 
 bool tcp_frto_on_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate); /* true: spurious */
 
 /* recovery.c: RFC 5681 3.2, 6582 */
+/* The first record that is lost and not sent again, 0: none. */
+uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active);
+uint32_t tcp_sent_pipe(const struct active *active); /* octets thought to be in the network */
 /* An ACK arrived, tcp->news says with what; duplicate: RFC 5681 2. */
 void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                          bool duplicate);

@@ -325,7 +325,7 @@ static bool lengthen_previous(struct tcp *tcp, const struct tcb *tcb, struct act
     return true;
 }
 
-/* RFC6675-23 */
+/* RFC6675-23.  Where no record is left to cut, all of one counts as on its way again. */
 void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t len)
 {
     struct active *active = active_of(tcp, tcb);
@@ -344,10 +344,12 @@ void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t
                 idx = part ? part : idx;
             }
             bool more = seq_gt(sent_at(tcp, idx)->right, right);
-            if (more && cut(tcp, tcb, active, idx, right) == 0 &&
-                lengthen_previous(tcp, tcb, active, idx, right)) {
+            bool coarse = more && cut(tcp, tcb, active, idx, right) == 0;
+            if (coarse && lengthen_previous(tcp, tcb, active, idx, right)) {
                 return;
             }
+            struct sent *sent = sent_at(tcp, idx);
+            sent->flags = (uint8_t)((sent->flags & ~SENT_COARSE) | (coarse ? SENT_COARSE : 0));
             again(tcp, tcb, active, idx);
         }
         idx = next;
@@ -384,6 +386,20 @@ static void note_age(struct tcp *tcp, const struct sent *sent, seq_t una)
     }
 }
 
+static void set_lost(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx);
+
+/* What was acknowledged is behind left; of a coarse record the rest has not gone again: if it was
+ * lost, it still is. */
+static void shorten(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
+{
+    struct sent *sent = sent_at(tcp, idx);
+    sent->left = tcb->snd.una;
+    count(tcb, active, sent);
+    if ((sent->flags & (SENT_LOST | SENT_COARSE)) == (SENT_LOST | SENT_COARSE)) {
+        set_lost(tcp, tcb, active, idx);
+    }
+}
+
 void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
@@ -402,8 +418,7 @@ void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb)
             active->sacked_n -= (sent->flags & SENT_SACKED) && ends ? 1 : 0;
             forget(tcp, active, idx, in_flight(sent));
         } else {
-            sent->left = una;
-            count(tcb, active, sent);
+            shorten(tcp, tcb, active, idx);
         }
     }
     if (active->sent_first == 0) {
@@ -491,7 +506,7 @@ static void set_lost(struct tcp *tcp, const struct tcb *tcb, struct active *acti
         time_remove(tcp, active, idx);
     }
     uncount(tcb, active, sent);
-    sent->flags = (uint8_t)((sent->flags & ~SENT_AGAIN) | SENT_LOST);
+    sent->flags = (uint8_t)((sent->flags & ~(SENT_AGAIN | SENT_COARSE)) | SENT_LOST);
     count(tcb, active, sent);
     tcp->news.lost += bytes_of(sent);
     if (active->sent_lost == 0 || seq_lt(sent->left, sent_at(tcp, active->sent_lost)->left)) {
@@ -568,24 +583,6 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb)
         }
     }
     active->sent_lost = 0;
-}
-
-/* RFC2018-11 */
-uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active)
-{
-    uint32_t idx = active->sent_lost;
-    while (idx && (sent_at(tcp, idx)->flags & (SENT_LOST | SENT_AGAIN)) != SENT_LOST) {
-        idx = sent_at(tcp, idx)->next;
-    }
-    active->sent_lost = idx;
-    return idx;
-}
-
-/* RFC6675-4, RFC6675-21 */
-uint32_t tcp_sent_pipe(const struct active *active)
-{
-    const struct sent_sum *sum = active->sum;
-    return sum[SUM_OUT].bytes - sum[SUM_SACKED].bytes - sum[SUM_LOST].bytes + sum[SUM_AGAIN].bytes;
 }
 
 void tcp_sent_clear(struct tcp *tcp, struct active *active)

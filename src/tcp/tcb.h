@@ -447,11 +447,12 @@ struct sent {
 _Static_assert(sizeof(struct sent) == 32, "the byte table: transmissions");
 
 enum {
-    SENT_SACKED = 1,  /* the peer holds it                                        */
-    SENT_LOST = 2,    /* it was taken for lost                                    */
-    SENT_AGAIN = 4,   /* ... or probed with, and is on its way again              */
-    SENT_TWICE = 8,   /* it was sent more than once: RFC 8985's retransmitted, Karn */
-    SENT_COUNTED = 16 /* was SACKed before a timeout that cleared the mark        */
+    SENT_SACKED = 1,   /* the peer holds it                                        */
+    SENT_LOST = 2,     /* it was taken for lost                                    */
+    SENT_AGAIN = 4,    /* ... or probed with, and is on its way again              */
+    SENT_TWICE = 8,    /* it was sent more than once: RFC 8985's retransmitted, Karn */
+    SENT_COUNTED = 16, /* was SACKed before a timeout that cleared the mark       */
+    SENT_COARSE = 32   /* a part of it alone went again: no record was left for it */
 };
 
 /* A stretch of sequence numbers held ahead of RCV.NXT, with its text. */

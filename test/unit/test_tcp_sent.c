@@ -405,6 +405,30 @@ static void a_record_that_is_not_had_is_counted(void **state)
     bench_end(&t);
 }
 
+/* Else nothing would go before the next timeout: all would be thought to be under way. */
+static void what_is_acknowledged_of_a_coarse_repeat_leaves_the_rest_lost(void **state)
+{
+    (void)state;
+    struct bench t;
+    struct block_size few = usual;
+    few.sents = BENCH_RECORDS;
+    bench_begin(&t, &few);
+    bench_connection(&t, F_SACK, 1, 60000);
+    tcp_attach(&t.tcp, t.tcb);
+    sends(&t, 10);
+    struct active *active = active_of(&t.tcp, t.tcb);
+    tcp_sent_go_back(&t.tcp, t.tcb, false, true);
+    assert_int_equal(tcp_sent_pipe(active), 0);
+    tcp_sent_again(&t.tcp, t.tcb, t.tcb->snd.una, M);
+    assert_int_equal(tcp_sent_pipe(active), 10 * M);
+    t.tcb->snd.una = seq_add(t.tcb->snd.una, M);
+    tcp_sent_acked(&t.tcp, t.tcb);
+    assert_int_equal(consistent(&t), 1);
+    assert_int_equal(tcp_sent_pipe(active), 0);
+    assert_int_not_equal(tcp_sent_next_lost(&t.tcp, active), 0);
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +442,7 @@ int main(void)
         cmocka_unit_test(blocks_that_cannot_be_are_not_taken),
         cmocka_unit_test(one_octet_joins_its_moment_but_a_fin_alone_does_not),
         cmocka_unit_test(a_record_that_is_not_had_is_counted),
+        cmocka_unit_test(what_is_acknowledged_of_a_coarse_repeat_leaves_the_rest_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
