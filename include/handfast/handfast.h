@@ -183,6 +183,10 @@ struct hf_policy {
     bool drop_synfin;           /* false: SYN with FIN is dropped                                */
     bool abort_on_overflow;     /* false: a full accept queue resets                             */
     bool tw_ignore_rst;         /* false: RFC 1337 F1                                            */
+    bool tw_recycle;            /* false: when all small TIME-WAIT records are taken, one of the
+                                   oldest whose segments timestamps keep out (RFC 7323 5.3) ends
+                                   early; else full records stay, and new connections may find
+                                   none (MUST-13 knows no exception)                           */
     bool tw_syn_ack;            /* false: a refused SYN in TIME-WAIT gets an ACK                 */
     bool ts_tolerate_missing;   /* false: segments without the agreed timestamp are taken        */
     bool rst_ts;                /* false: timestamps in resets without a connection              */

@@ -456,15 +456,15 @@ static void end_time_wait(struct tcp *tcp, uint32_t idx, enum hf_verdict verdict
     tcp_drop_time_wait(tcp, idx);
 }
 
-/* A record for one more in TIME-WAIT, 0: none.  When all are taken, one of the oldest ends early,
- * so that short connections refuse nobody - where timestamps do what the wait is for: they keep
- * late segments out of the next connection (RFC 7323 5.3).  MUST-13 gives way to that alone. */
+/* A record for one more in TIME-WAIT, 0: none.  When all are taken and policy allows it, one of the
+ * oldest ends early, so that short connections refuse nobody - where timestamps do what the wait is
+ * for: they keep late segments out of the next connection (RFC 7323 5.3). */
 static uint32_t new_time_wait(struct tcp *tcp)
 {
     enum { LOOKED_AT = 8 };
     struct links links = wait_links(tcp);
     uint32_t idx = pool_alloc(&tcp->b->waits, tcp->block);
-    uint32_t old = idlist_head(&tcp->b->waiting);
+    uint32_t old = tcp->b->policy.tw_recycle ? idlist_head(&tcp->b->waiting) : 0;
     for (int i = 0; idx == 0 && old != 0 && i < LOOKED_AT; i++) {
         uint32_t next = idlist_next(&links, old);
         if (wait_at(tcp, old)->flags & HALF_TS) {

@@ -259,11 +259,13 @@ TEST(connections_that_wait_have_records_of_their_own_and_refuse_nobody)
     holds_equal(counters_of(p).time_wait, 0);
 }
 
-/* ST-02: beyond the cap the oldest one ends, where timestamps guard the next of its endpoints. */
+/* ST-02: beyond the cap the oldest one ends, where policy allows it and timestamps guard the next
+ * of its endpoints. */
 TEST(a_flood_of_short_connections_with_timestamps_recycles_the_oldest)
 {
     enum { CAP = 50 };
     int flood = getenv("HF_LONG") ? 1000000 : 5000;
+    p->config.policy.tw_recycle = true;
     p->config.max_connections = 8;
     p->config.max_time_wait = CAP;
     p->with.tsval = 1000;
@@ -283,8 +285,8 @@ TEST(a_flood_of_short_connections_with_timestamps_recycles_the_oldest)
     holds_equal(counters_of(p).time_wait, CAP);
 }
 
-/* ST-02: without them nobody's TIME-WAIT is cut short, as long as there is any record. */
-TEST(without_timestamps_no_time_wait_ends_before_its_time)
+/* Each of seven connections that we have closed still waits, and one more lives beside them. */
+static void all_wait(struct peer *p)
 {
     p->config.max_connections = 8;
     p->config.max_time_wait = 4;
@@ -302,6 +304,20 @@ TEST(without_timestamps_no_time_wait_ends_before_its_time)
     }
 }
 
+/* ST-02: without them nobody's TIME-WAIT is cut short, as long as there is any record. */
+TEST(without_timestamps_no_time_wait_ends_before_its_time)
+{
+    p->config.policy.tw_recycle = true;
+    all_wait(p);
+}
+
+/* MUST-13 */
+TEST(by_default_no_time_wait_ends_before_its_time_whatever_guards_it)
+{
+    p->with.tsval = 1000;
+    all_wait(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +329,7 @@ int main(void)
         BOTH(connections_that_wait_have_records_of_their_own_and_refuse_nobody),
         BOTH(a_flood_of_short_connections_with_timestamps_recycles_the_oldest),
         V4(without_timestamps_no_time_wait_ends_before_its_time),
+        V4(by_default_no_time_wait_ends_before_its_time_whatever_guards_it),
         BOTH(connections_in_close_wait_cost_their_record_alone_and_harm_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,7 +225,7 @@ static void the_policy_begins_as_the_header_says(void **state)
     }
     assert_true(p->timestamps && p->sack && p->window_scale && p->slow_start_after_idle);
     assert_true(p->answer_echo && p->answer_closed);
-    assert_false(p->tw_ignore_rst || p->tw_syn_ack || p->rst_ts || p->zwp_octet);
+    assert_false(p->tw_ignore_rst || p->tw_recycle || p->tw_syn_ack || p->rst_ts || p->zwp_octet);
 }
 
 static void defaults_are_for_as_many_connections_as_asked_for(void **state)
