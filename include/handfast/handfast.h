@@ -6,9 +6,9 @@
  *     hf_input(frames)  -> what arrived is processed, nothing is sent
  *     hf_timeouts()     -> what is due by env->now_ns is processed, nothing is sent
  *     hf_open, hf_send, hf_close ...  the user calls, RFC 9293 section 3.9.1
- *     hf_output(frames) -> all that input, timeouts and calls left owing; call it after each of
- * them hf_deadline()     -> when hf_timeouts must be called next hf_events()       -> what happened
- * to which handle
+ *     hf_output(frames) -> all that these left owing; call it after each of them
+ *     hf_deadline()     -> when hf_timeouts must be called next
+ *     hf_events()       -> what happened to which handle
  *
  * A stack belongs to one thread at a time.  Every call takes the same two first arguments: the
  * block, and a struct hf_env that may differ from call to call.  now_ns must never go back.
@@ -183,10 +183,7 @@ struct hf_policy {
     bool drop_synfin;           /* false: SYN with FIN is dropped                                */
     bool abort_on_overflow;     /* false: a full accept queue resets                             */
     bool tw_ignore_rst;         /* false: RFC 1337 F1                                            */
-    bool tw_recycle;            /* false: when all small TIME-WAIT records are taken, one of the
-                                   oldest whose segments timestamps keep out (RFC 7323 5.3) ends
-                                   early; else full records stay, and new connections may find
-                                   none (MUST-13 knows no exception)                           */
+    bool tw_recycle;            /* false: old TIME-WAITs with timestamps go when records run out */
     bool tw_syn_ack;            /* false: a refused SYN in TIME-WAIT gets an ACK                 */
     bool ts_tolerate_missing;   /* false: segments without the agreed timestamp are taken        */
     bool rst_ts;                /* false: timestamps in resets without a connection              */
@@ -202,22 +199,22 @@ struct hf_config {
     uint32_t max_half_open;   /* SYN-RECEIVED of passive opens                                  */
     uint32_t max_time_wait;   /* TIME-WAIT of released handles                                  */
     uint32_t max_active;      /* connections with data in flight or unread at one time          */
-    uint32_t max_extras;      /* connections and listeners with options that few set: user timeout,
-                                 keep-alive, linger, low water; 0: none may set them            */
-    uint32_t max_stats;       /* connections that have carried text and are measured: their buffers
-                                 grow with need, hf_info tells all of itself; others: neither    */
-    uint32_t max_listeners;   /*                                                                */
-    uint32_t max_udp;         /* UDP sockets                                                    */
-    uint32_t max_interfaces;  /* 1 .. 255                                                       */
-    uint32_t max_addresses;   /* of all interfaces together                                     */
-    uint32_t max_routes;      /*                                                                */
-    uint32_t max_neighbours;  /* ARP and neighbour discovery entries                            */
-    uint32_t max_packets;     /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
-    uint32_t max_replies;     /* segments without a record of their own waiting to be sent      */
-    uint32_t max_reassembly;  /* IP datagrams being reassembled                                 */
-    uint32_t max_ranges;      /* out-of-order ranges of all connections together                */
-    uint32_t max_sent;        /* records of what was sent when; not below max_active            */
-    uint32_t small_chunks;    /* payload memory: chunks of small_chunk_bytes                    */
+    uint32_t
+        max_extras; /* with options that few set (user timeout, linger ...); 0: none may set them */
+    uint32_t max_stats;      /* connections that have carried text and are measured: their buffers
+                                grow with need, hf_info tells all of itself; others: neither    */
+    uint32_t max_listeners;  /*                                                                */
+    uint32_t max_udp;        /* UDP sockets                                                    */
+    uint32_t max_interfaces; /* 1 .. 255                                                       */
+    uint32_t max_addresses;  /* of all interfaces together                                     */
+    uint32_t max_routes;     /*                                                                */
+    uint32_t max_neighbours; /* ARP and neighbour discovery entries                            */
+    uint32_t max_packets;    /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
+    uint32_t max_replies;    /* segments without a record of their own waiting to be sent      */
+    uint32_t max_reassembly; /* IP datagrams being reassembled                                 */
+    uint32_t max_ranges;     /* out-of-order ranges of all connections together                */
+    uint32_t max_sent;       /* records of what was sent when; not below max_active            */
+    uint32_t small_chunks;   /* payload memory: chunks of small_chunk_bytes                    */
     uint32_t small_chunk_bytes; /* 64 .. 4096, a multiple of 64                                 */
     uint32_t large_chunks;      /* payload memory: chunks of 16 KiB                               */
     uint32_t lent_chunks;       /* pieces of regions held at one time                             */

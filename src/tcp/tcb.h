@@ -562,8 +562,7 @@ struct fast_peer {
     uint8_t len;    /* of the cookie, 0: none                                               */
     uint8_t losses; /* connections in a row whose SYN was lost with its text                */
     bool used;
-    bool old_kind;                     /* the cookie came as kind 254 */
-    bool try_old_kind, tried_old_kind; /* when asking                 */
+    bool old_kind, try_old_kind, tried_old_kind; /* kind 254: the cookie came so; when asking */
 };
 
 /* One event of the history ring. */
