@@ -199,22 +199,21 @@ struct hf_config {
     uint32_t max_half_open;   /* SYN-RECEIVED of passive opens                                  */
     uint32_t max_time_wait;   /* TIME-WAIT of released handles                                  */
     uint32_t max_active;      /* connections with data in flight or unread at one time          */
-    uint32_t
-        max_extras; /* with options that few set (user timeout, linger ...); 0: none may set them */
-    uint32_t max_stats;      /* connections that have carried text and are measured: their buffers
-                                grow with need, hf_info tells all of itself; others: neither    */
-    uint32_t max_listeners;  /*                                                                */
-    uint32_t max_udp;        /* UDP sockets                                                    */
-    uint32_t max_interfaces; /* 1 .. 255                                                       */
-    uint32_t max_addresses;  /* of all interfaces together                                     */
-    uint32_t max_routes;     /*                                                                */
-    uint32_t max_neighbours; /* ARP and neighbour discovery entries                            */
-    uint32_t max_packets;    /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
-    uint32_t max_replies;    /* segments without a record of their own waiting to be sent      */
-    uint32_t max_reassembly; /* IP datagrams being reassembled                                 */
-    uint32_t max_ranges;     /* out-of-order ranges of all connections together                */
-    uint32_t max_sent;       /* records of what was sent when; not below max_active            */
-    uint32_t small_chunks;   /* payload memory: chunks of small_chunk_bytes                    */
+    uint32_t max_extras;      /* with options that few set (linger, keep-alive ...); 0: none may */
+    uint32_t max_stats;       /* connections that have carried text and are measured: their buffers
+                                 grow with need, hf_info tells all of itself; others: neither    */
+    uint32_t max_listeners;   /*                                                                */
+    uint32_t max_udp;         /* UDP sockets                                                    */
+    uint32_t max_interfaces;  /* 1 .. 255                                                       */
+    uint32_t max_addresses;   /* of all interfaces together                                     */
+    uint32_t max_routes;      /*                                                                */
+    uint32_t max_neighbours;  /* ARP and neighbour discovery entries                            */
+    uint32_t max_packets;     /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
+    uint32_t max_replies;     /* segments without a record of their own waiting to be sent      */
+    uint32_t max_reassembly;  /* IP datagrams being reassembled                                 */
+    uint32_t max_ranges;      /* out-of-order ranges of all connections together                */
+    uint32_t max_sent;        /* records of what was sent when; not below max_active            */
+    uint32_t small_chunks;    /* payload memory: chunks of small_chunk_bytes                    */
     uint32_t small_chunk_bytes; /* 64 .. 4096, a multiple of 64                                 */
     uint32_t large_chunks;      /* payload memory: chunks of 16 KiB                               */
     uint32_t lent_chunks;       /* pieces of regions held at one time                             */
