@@ -446,14 +446,14 @@ static unsigned ecn_flags(struct tcp *tcp, struct tcb *tcb)
     return bits << WAIT_ECN_SHIFT | (tcb->modes & M_ACCURATE ? WAIT_ACCURATE : 0);
 }
 
-static void end_time_wait(struct tcp *tcp, uint32_t idx, enum hf_verdict verdict)
+/* The record is to be dropped right behind. */
+static void time_wait_ends(struct tcp *tcp, uint32_t idx, enum hf_verdict verdict)
 {
     struct tcb scratch;
     tcp_inflate_time_wait(tcp, wait_at(tcp, idx), &scratch);
     tcp_trace_begin(tcp, &scratch, HF_TRACE_TIMER, HF_TIMER_TIME_WAIT);
     tcp_set_state(&scratch, HF_CLOSED);
     tcp_trace_end(tcp, &scratch, verdict);
-    tcp_drop_time_wait(tcp, idx);
 }
 
 /* A record for one more in TIME-WAIT, 0: none.  When all are taken and policy allows it, one of the
@@ -468,7 +468,8 @@ static uint32_t new_time_wait(struct tcp *tcp)
     for (int i = 0; idx == 0 && old != 0 && i < LOOKED_AT; i++) {
         uint32_t next = idlist_next(&links, old);
         if (wait_at(tcp, old)->flags & HALF_TS) {
-            end_time_wait(tcp, old, HF_V_TIME_WAIT_RECYCLED);
+            time_wait_ends(tcp, old, HF_V_TIME_WAIT_RECYCLED);
+            tcp_drop_time_wait(tcp, old);
             tcp->b->verdicts[HF_V_TIME_WAIT_RECYCLED]++;
             idx = pool_alloc(&tcp->b->waits, tcp->block);
         }
@@ -557,7 +558,8 @@ void tcp_compact_timeouts(struct tcp *tcp)
     }
     uint32_t idx = idlist_head(&tcp->b->waiting);
     while (idx != 0 && ms_due(wait_at(tcp, idx)->at_ms, tcp->now_ms)) {
-        end_time_wait(tcp, idx, HF_V_ACCEPTED);
+        time_wait_ends(tcp, idx, HF_V_ACCEPTED);
+        tcp_drop_time_wait(tcp, idx);
         idx = idlist_head(&tcp->b->waiting);
     }
 }
