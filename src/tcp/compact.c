@@ -446,7 +446,6 @@ static unsigned ecn_flags(struct tcp *tcp, struct tcb *tcb)
     return bits << WAIT_ECN_SHIFT | (tcb->modes & M_ACCURATE ? WAIT_ACCURATE : 0);
 }
 
-/* The record is to be dropped right behind. */
 static void time_wait_ends(struct tcp *tcp, uint32_t idx, enum hf_verdict verdict)
 {
     struct tcb scratch;
@@ -456,9 +455,8 @@ static void time_wait_ends(struct tcp *tcp, uint32_t idx, enum hf_verdict verdic
     tcp_trace_end(tcp, &scratch, verdict);
 }
 
-/* A record for one more in TIME-WAIT, 0: none.  When all are taken and policy allows it, one of the
- * oldest ends early, so that short connections refuse nobody - where timestamps do what the wait is
- * for: they keep late segments out of the next connection (RFC 7323 5.3). */
+/* A record for one more in TIME-WAIT, 0: none.  Where policy wants it, one of the oldest gives its
+ * own, if timestamps do what the wait is for and keep late segments out (RFC 7323 5.3). */
 static uint32_t new_time_wait(struct tcp *tcp)
 {
     enum { LOOKED_AT = 8 };
