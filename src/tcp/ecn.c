@@ -252,7 +252,8 @@ void tcp_ecn_acked(const struct tcb *tcb, struct active *active)
 void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || !active->cwr_passed) {
+    bool all_done = (tcb->flags & F_FIN_SENT) && seq_eq(tcb->snd.una, tcb->snd.nxt);
+    if (active == NULL || !active->cwr_passed || all_done) { /* there is nothing to slow down */
         return;
     }
     if (tcb->cwnd > tcb->snd_mss) {

@@ -315,6 +315,9 @@ static void note_answers(struct judging *j, enum step step)
         answer_taken(j);
         break;
     case STEP_ANY:
+        if (j->r->verdict == HF_V_DROP_SYN_RECEIVED_ACK) { /* its SYN,ACK has not gone yet */
+            oracle_expect_answer(j);
+        }
         ask_for_ack(j, false);
         break;
     default: /* silence */
