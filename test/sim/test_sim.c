@@ -16,7 +16,7 @@
 
 #include "sim.h"
 
-enum { SEEDS = 1500, SEEDS_SANITIZED = 200, SEEDS_LONG = 20000 };
+enum { SEEDS = 1500, SEEDS_SANITIZED = 200, SEEDS_LONG = 10000 };
 
 static void no_property_is_broken_in_so_many_worlds(void **state)
 {
