@@ -252,8 +252,7 @@ void tcp_ecn_acked(const struct tcb *tcb, struct active *active)
 void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    bool all_done = (tcb->flags & F_FIN_SENT) && seq_eq(tcb->snd.una, tcb->snd.nxt);
-    if (active == NULL || !active->cwr_passed || all_done) { /* there is nothing to slow down */
+    if (active == NULL || !active->cwr_passed) {
         return;
     }
     if (tcb->cwnd > tcb->snd_mss) {
