@@ -11,7 +11,7 @@ import sys
 
 BUILD = pathlib.Path(os.environ["HF_BUILD_DIR"])
 LONG = "HF_LONG" in os.environ
-FOLDERS = ("tcp", "stack") if LONG else ("tcp",)
+FOLDERS = ("tcp",)
 # Not of the peer's scripts, or too slow to be run again and again.
 PROGRAMS_LEFT_OUT = {"test_recovery_paths", "test_transfer", "test_resume", "test_review_lives",
                      "test_must_sending", "test_scripts", "test_cubic"}
