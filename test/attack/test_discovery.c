@@ -12,38 +12,6 @@ enum { PORT = 7000, RA = ICMP6_ROUTER_ADVERT, DEST_OPTIONS = 60, FRAGMENT = 44 }
 
 static uint8_t packet[ROOM], payload[ROOM];
 
-static void knows_the_peer(struct peer *p)
-{
-    p->ethernet = p->ask = true;
-    opens();
-    expects_question(p, false);
-    answers(p, p->peer_mac);
-    expects(SYN, .seq = ISS);
-    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
-    expects(ACK);
-}
-
-static unsigned takes_questions(struct peer *p)
-{
-    unsigned n = 0;
-    struct seen *seen;
-    while ((seen = peer_take(p, WIRE_PROTO_ICMPV6)) != NULL) {
-        n++;
-        peer_taken(p, seen);
-    }
-    return n;
-}
-
-static void text_goes_to(struct peer *p, const uint8_t mac[6])
-{
-    writes(10);
-    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
-    holds(seen != NULL && memcmp(seen->bytes, mac, 6) == 0);
-    p->c->acks += 10;
-    peer_taken(p, seen);
-    sends(ACK);
-}
-
 /* The table of RFC 4861 7.2.5 ----------------------------------------------------------------- */
 
 enum nud { REACHABLE, STALE, PROBE };

@@ -11,40 +11,6 @@
 
 enum { PORT = 7000 };
 
-/* The peer is known by its own answer, and the connection to it open. */
-static void knows_the_peer(struct peer *p)
-{
-    p->ethernet = p->ask = true;
-    opens();
-    expects_question(p, false);
-    answers(p, p->peer_mac);
-    expects(SYN, .seq = ISS);
-    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
-    expects(ACK);
-}
-
-/* Ten octets leave for this link address, and are acknowledged. */
-static void text_goes_to(struct peer *p, const uint8_t mac[6])
-{
-    writes(10);
-    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
-    holds(seen != NULL && memcmp(seen->bytes, mac, 6) == 0);
-    p->c->acks += 10;
-    peer_taken(p, seen);
-    sends(ACK);
-}
-
-static unsigned takes_questions(struct peer *p)
-{
-    unsigned n = 0;
-    struct seen *seen;
-    while ((seen = peer_take(p, p->v6 ? WIRE_PROTO_ICMPV6 : 0)) != NULL) {
-        n++;
-        peer_taken(p, seen);
-    }
-    return n;
-}
-
 /* Somebody claims the peer's address in each way there is. */
 static void forges(struct peer *p, unsigned i)
 {

@@ -159,3 +159,35 @@ void expects_question(struct peer *p, bool unicast)
         expects_arp_question(p, seen, unicast);
     peer_taken(p, seen);
 }
+
+void knows_the_peer(struct peer *p)
+{
+    p->ethernet = p->ask = true;
+    opens();
+    expects_question(p, false);
+    answers(p, p->peer_mac);
+    expects(SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK);
+}
+
+unsigned takes_questions(struct peer *p)
+{
+    unsigned n = 0;
+    struct seen *seen;
+    while ((seen = peer_take(p, p->v6 ? WIRE_PROTO_ICMPV6 : 0)) != NULL) {
+        n++;
+        peer_taken(p, seen);
+    }
+    return n;
+}
+
+void text_goes_to(struct peer *p, const uint8_t mac[6])
+{
+    writes(10);
+    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+    holds(seen != NULL && memcmp(seen->bytes, mac, 6) == 0);
+    p->c->acks += 10;
+    peer_taken(p, seen);
+    sends(ACK);
+}

@@ -34,4 +34,11 @@ void solicited_node(const uint8_t ip[16], uint8_t group[16]);
 /* The stack asks who the peer is. */
 void expects_question(struct peer *p, bool unicast);
 
+/* The peer is known by its own answer, and the connection to it open. */
+void knows_the_peer(struct peer *p);
+/* Takes all questions for the peer that have left; returns how many. */
+unsigned takes_questions(struct peer *p);
+/* Ten octets leave for this link address, and are acknowledged. */
+void text_goes_to(struct peer *p, const uint8_t mac[6]);
+
 #endif

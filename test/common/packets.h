@@ -35,6 +35,9 @@ uint8_t *at_page_end(uint32_t len);
 /* As peer_frame, from memory that ends where the frame does (reading on is a fault), and that has
  * other octets as soon as hf_input is done. */
 void peer_frame_guarded(struct peer *p, const void *bytes, uint32_t len);
+/* The reply to an echo request of len octets, whole, with the checksum right: fragments are put
+ * together. */
+void expects_echo(struct peer *p, const uint8_t *request, uint32_t len);
 uint64_t verdicts(const struct peer *p, enum hf_verdict verdict);
 /* The counters now. */
 struct hf_counters counters_of(const struct peer *p);

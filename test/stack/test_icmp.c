@@ -5,25 +5,6 @@
 
 #include "base/bytes.h"
 
-static void expects_echo(struct peer *p, const uint8_t *request, uint32_t len)
-{
-    static uint8_t whole[ROOM];
-    uint32_t end = 0;
-    struct wire_ip ip = {0};
-    do {
-        struct seen *seen = peer_take(p, icmp_proto(p));
-        holds(seen != NULL);
-        ip = seen->ip;
-        memcpy(whole + end, seen->bytes + ip.header_len, ip.total_len - ip.header_len);
-        end += ip.total_len - ip.header_len;
-        peer_taken(p, seen);
-    } while (ip.mf);
-    holds_equal(end, len);
-    holds(wire_icmp_checksum_ok(&ip, whole, len));
-    holds_equal(whole[0], p->v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY);
-    holds(memcmp(whole + 4, request + 4, len - 4) == 0);
-}
-
 /* RFC 1122 3.2.2.6, RFC 4443 4.2.  RFC1122-9, RFC4443-5, RFC792-1 */
 TEST(an_echo_request_is_answered_with_its_own_octets)
 {
