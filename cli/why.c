@@ -23,15 +23,6 @@ static void usage(void)
         printf("  %-20s %s\n", why->rule, why->without);
 }
 
-static const struct explore_why *find(const char *rule)
-{
-    const struct explore_why *why;
-    for (uint32_t i = 0; (why = explore_why(i)) != NULL; i++)
-        if (strcmp(why->rule, rule) == 0)
-            return why;
-    return NULL;
-}
-
 /* The program with the stack that lacks the rule: beside this one, or as it is installed. */
 static bool find_helper(const char *rule, char path[PATH_OCTETS])
 {
@@ -90,7 +81,7 @@ int cli_why(int argc, char **argv)
         return CLI_USAGE;
     if (optind + 1 != argc)
         return cli_usage_error("which rule? `handfast why --help` lists them; one at a time");
-    const struct explore_why *why = find(argv[optind]);
+    const struct explore_why *why = explore_why_of(argv[optind]);
     if (why == NULL)
         return cli_usage_error("there is no rule '%s'; `handfast why --help` lists them",
                                argv[optind]);

@@ -78,6 +78,8 @@ struct explore_why {
 };
 /* The i-th, from 0; NULL: there are no more. */
 const struct explore_why *explore_why(uint32_t i);
+/* The one of this rule; NULL: there is none. */
+const struct explore_why *explore_why_of(const char *rule);
 
 /* Progress and a violation's ladder go to out (NULL: nowhere), its schedule to *schedule (may be
  * NULL).  Returns 0; -1: no memory. */

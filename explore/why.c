@@ -2,6 +2,7 @@
 #include "explore.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static const struct explore_why whys[] = {
     {"three-way-handshake",
@@ -53,4 +54,15 @@ static const struct explore_why whys[] = {
 const struct explore_why *explore_why(uint32_t i)
 {
     return i < sizeof whys / sizeof whys[0] ? &whys[i] : NULL;
+}
+
+const struct explore_why *explore_why_of(const char *rule)
+{
+    const struct explore_why *why;
+    for (uint32_t i = 0; (why = explore_why(i)) != NULL; i++) {
+        if (strcmp(why->rule, rule) == 0) {
+            return why;
+        }
+    }
+    return NULL;
 }

@@ -13,29 +13,11 @@
 
 static uint8_t payload[ROOM], packet[2000];
 
-static hf_handle socket_on(struct peer *p, uint16_t port)
-{
-    struct hf_endpoint here = {.port = port};
-    hf_handle handle;
-    starts();
-    calls(hf_udp_open(p->stack, &p->env, &here, &handle));
-    return handle;
-}
-
 static bool arrives(struct peer *p, hf_handle handle, uint32_t len)
 {
     int64_t n = hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, ROOM);
     holds(n == HF_ERR_WOULD_BLOCK || (n == len && memcmp(got, data, len) == 0));
     return n == len;
-}
-
-static void nothing_is_held(struct peer *p)
-{
-    struct hf_counters counters = counters_of(p);
-    holds_equal(counters.reassembly, 0);
-    holds_equal(counters.ranges, 0);
-    holds_equal(counters.packets, 0);
-    holds_equal(counters.small_chunks + counters.large_chunks, 0);
 }
 
 /* Somebody else on the link: one of so many. */

@@ -17,15 +17,6 @@ enum { DEST_OPTIONS = 60, FRAGMENT = 44 };
 
 static uint8_t payload[ROOM];
 
-static hf_handle socket_on(struct peer *p, uint16_t port)
-{
-    struct hf_endpoint here = {.port = port};
-    hf_handle handle;
-    starts();
-    calls(hf_udp_open(p->stack, &p->env, &here, &handle));
-    return handle;
-}
-
 static void reads_datagram(struct peer *p, hf_handle handle, uint32_t len)
 {
     holds_equal(hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, ROOM), len);
@@ -35,15 +26,6 @@ static void reads_datagram(struct peer *p, hf_handle handle, uint32_t len)
 static void nothing_is_read(struct peer *p, hf_handle handle)
 {
     refuses(HF_ERR_WOULD_BLOCK, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 1));
-}
-
-static void nothing_is_held(struct peer *p)
-{
-    struct hf_counters counters = counters_of(p);
-    holds_equal(counters.reassembly, 0);
-    holds_equal(counters.ranges, 0);
-    holds_equal(counters.packets, 0);
-    holds_equal(counters.small_chunks + counters.large_chunks, 0);
 }
 
 /* The model ----------------------------------------------------------------------------------- */

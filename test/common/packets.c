@@ -195,3 +195,21 @@ void expects_echo(struct peer *p, const uint8_t *request, uint32_t len)
     holds_equal(whole[0], p->v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY);
     holds(memcmp(whole + 4, request + 4, len - 4) == 0);
 }
+
+hf_handle socket_on(struct peer *p, uint16_t port)
+{
+    struct hf_endpoint here = {.port = port};
+    hf_handle handle;
+    starts();
+    calls(hf_udp_open(p->stack, &p->env, &here, &handle));
+    return handle;
+}
+
+void nothing_is_held(struct peer *p)
+{
+    struct hf_counters counters = counters_of(p);
+    holds_equal(counters.reassembly, 0);
+    holds_equal(counters.ranges, 0);
+    holds_equal(counters.packets, 0);
+    holds_equal(counters.small_chunks + counters.large_chunks, 0);
+}

@@ -38,6 +38,10 @@ void peer_frame_guarded(struct peer *p, const void *bytes, uint32_t len);
 /* The reply to an echo request of len octets, whole, with the checksum right: fragments are put
  * together. */
 void expects_echo(struct peer *p, const uint8_t *request, uint32_t len);
+/* A UDP socket on this port. */
+hf_handle socket_on(struct peer *p, uint16_t port);
+/* Neither fragments nor packets, nor text, are kept. */
+void nothing_is_held(struct peer *p);
 uint64_t verdicts(const struct peer *p, enum hf_verdict verdict);
 /* The counters now. */
 struct hf_counters counters_of(const struct peer *p);

@@ -6,15 +6,6 @@
 
 #include "base/bytes.h"
 
-static hf_handle socket_on(struct peer *p, uint16_t port)
-{
-    struct hf_endpoint local = {.port = port};
-    hf_handle handle = 0;
-    starts();
-    calls(hf_udp_open(p->stack, &p->env, &local, &handle));
-    return handle;
-}
-
 /* A datagram of len octets is read, and no other. */
 static void reads_datagram(struct peer *p, hf_handle handle, uint32_t len)
 {
