@@ -387,15 +387,21 @@ static void one_octet_joins_its_moment_but_a_fin_alone_does_not(void **state)
     bench_end(&t);
 }
 
+/* No transmission record is free but those promised to connections. */
+static void begin_with_few(struct bench *t)
+{
+    struct block_size few = usual;
+    few.sents = BENCH_RECORDS;
+    bench_begin(t, &few);
+    bench_connection(t, F_SACK, 1, 60000);
+    tcp_attach(&t->tcp, t->tcb);
+}
+
 static void a_record_that_is_not_had_is_counted(void **state)
 {
     (void)state;
     struct bench t;
-    struct block_size few = usual;
-    few.sents = BENCH_RECORDS;
-    bench_begin(&t, &few);
-    bench_connection(&t, F_SACK, 1, 60000);
-    tcp_attach(&t.tcp, t.tcb);
+    begin_with_few(&t);
     sends(&t, 1);
     uint32_t before = t.b->sents_short;
     bench_time(&t, t.tcp.now_ms + 1);
@@ -410,11 +416,7 @@ static void what_is_acknowledged_of_a_coarse_repeat_leaves_the_rest_lost(void **
 {
     (void)state;
     struct bench t;
-    struct block_size few = usual;
-    few.sents = BENCH_RECORDS;
-    bench_begin(&t, &few);
-    bench_connection(&t, F_SACK, 1, 60000);
-    tcp_attach(&t.tcp, t.tcb);
+    begin_with_few(&t);
     sends(&t, 10);
     struct active *active = active_of(&t.tcp, t.tcb);
     tcp_sent_go_back(&t.tcp, t.tcb, false, true);
