@@ -276,7 +276,6 @@ uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_f
 void stack_timeouts(struct stack *st)
 {
     tcp_timeouts(&st->tcp);
-    tcp_compact_timeouts(&st->tcp);
     if (ms_due(st->s->neighbour_at_ms, st->tcp.now_ms)) {
         stack_neighbour_timeouts(st);
     }
@@ -318,9 +317,6 @@ int64_t hf_deadline(const struct hf_stack *stack, const struct hf_env *env)
     int32_t in_ms = INT32_MAX;
     uint32_t at_ms;
     if (tcp_next_timeout(&st.tcp, &at_ms)) {
-        sooner(&st, at_ms, &in_ms);
-    }
-    if (tcp_compact_next(&st.tcp, &at_ms)) {
         sooner(&st, at_ms, &in_ms);
     }
     if (stack->neighbour_at_ms != 0) {

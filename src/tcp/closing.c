@@ -119,7 +119,7 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
     if (tcb->flags & F_COMPACT) {
         tcb->owes = 0;
         tcp_set_state(tcb, HF_CLOSED);
-        return; /* compact.c sees the state */
+        return; /* half_open.c and time_wait.c see the state */
     }
     tcp_owe_nothing(tcp, tcb);
     tcp_fast_open_done(tcp, tcb);

@@ -6,9 +6,9 @@
  *     ESTABLISHED   tcp_arrives_syn_sent  <-- SYN,ACK --        tcp_reply_owed
  *                   tcp_output            -- ACK -->            check_ack            ESTABLISHED
  *
- * A listener's half-open connections are small records without a handle (compact.c); a SYN that is
- * held for hf_answer, and a simultaneous open, have a tcb.  Text and FIN on a SYN are not kept and
- * not acknowledged: the peer sends them again (section 3.5, RFC 4987 3.5: RFC4987-5).
+ * A listener's half-open connections are small records without a handle (half_open.c); a SYN that
+ * is held for hf_answer, and a simultaneous open, have a tcb.  Text and FIN on a SYN are not kept
+ * and not acknowledged: the peer sends them again (section 3.5, RFC 4987 3.5: RFC4987-5).
  */
 #include "tcp/ecn.h"
 #include "tcp/stats.h"

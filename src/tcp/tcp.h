@@ -6,7 +6,7 @@
  *     tcb.h  state.c  user_calls.c  handshake.c  segment_arrives.c  acceptable.c  receive.c
  *     closing.c  timeouts.c  output.c
  *
- * then what these stand on: table.c compact.c chunks.c ack.c sack.c recovery.c cwnd.c
+ * then what these stand on: table.c half_open.c time_wait.c chunks.c ack.c sack.c recovery.c cwnd.c
  * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.h ecn.c accecn.c pmtu.c tune.c
  * stats.c info.c rto.c isn.c events.c history.c.
  *
@@ -161,6 +161,15 @@ enum { V_PROMOTE = HF_VERDICT_COUNT };
 static inline bool ms_due(uint32_t at_ms, uint32_t now_ms)
 {
     return at_ms != 0 && (int32_t)(now_ms - at_ms) >= 0;
+}
+
+/* The earlier of two deadlines, of which 0 is none. */
+static inline uint32_t ms_earlier(uint32_t a, uint32_t b)
+{
+    if (a == 0 || b == 0) {
+        return a ? a : b;
+    }
+    return (int32_t)(a - b) < 0 ? a : b;
 }
 
 /* A deadline that is never 0. */
@@ -438,38 +447,7 @@ void tcp_scratch(struct tcp *tcp, const struct conn_id *id, struct tcb *scratch)
 bool tcp_put_id(struct tcp *tcp, const struct conn_id *id, struct tuple *tuple);
 void tcp_drop_id(struct tcp *tcp, struct tuple *tuple, bool v6);
 
-/* compact.c: half_open and time_wait */
-uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const struct conn_id *id,
-                           uint32_t listener);
-enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
-                                      struct segment *seg);
-/* A tcb of its own for a connection whose ACK has come, from its scratch copy; NULL: no room now.
- */
-struct tcb *tcp_promote(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
-                        const struct tcb *scratch);
-/* The segment that opened it is judged, on the tcb; opened: the verdict instead of ACCEPTED. */
-enum hf_verdict tcp_arrives_promoted(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
-                                     enum hf_verdict opened);
-enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
-                                      uint32_t listener, struct segment *seg);
-/* A released tcb in TIME-WAIT becomes small and is gone; false: no record is left, it stays. */
-/* SND.NXT of the connection of this id in TIME-WAIT; false: there is none.  And its end, once the
- * one that replaces it is open. */
-bool tcp_time_wait_nxt(const struct tcp *tcp, const struct conn_id *id, seq_t *snd_nxt);
-void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id);
-bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
-/* arrived: the id of the segment under way, whose MTU counts; NULL: none. */
-void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
-                           const struct conn_id *arrived, struct tcb *scratch);
-void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct tcb *scratch);
-/* Is its listener closed?  Then it is gone now. */
-bool tcp_forget_half_open(struct tcp *tcp, uint32_t idx);
-void tcp_compact_timeouts(struct tcp *tcp);
-bool tcp_compact_next(const struct tcp *tcp, uint32_t *at_ms);
-void tcp_drop_half_open(struct tcp *tcp, uint32_t idx);
-void tcp_drop_time_wait(struct tcp *tcp, uint32_t idx);
-/* A listener goes: its half-open connections are forgotten, those not accepted are reset. */
-void tcp_close_listener(struct tcp *tcp, uint32_t listener);
+/* half_open.c, time_wait.c: in compact.h */
 
 /* chunks.c: payload memory */
 struct chunk *tcp_chunk(const struct tcp *tcp, uint32_t idx);

@@ -7,14 +7,6 @@
 #include "tcp/recovery.h"
 #include "tcp/stats.h"
 
-static uint32_t earlier(uint32_t a, uint32_t b)
-{
-    if (a == 0 || b == 0) {
-        return a ? a : b;
-    }
-    return (int32_t)(a - b) < 0 ? a : b;
-}
-
 /* When the user's patience ends, 0: never. : none unless it is set */
 static uint32_t user_timeout_at(const struct tcp *tcp, const struct tcb *tcb,
                                 const struct active *active)
@@ -32,10 +24,10 @@ static uint32_t earliest(const struct tcp *tcp, const struct tcb *tcb)
     const struct active *active = active_of(tcp, tcb);
     uint32_t at_ms = tcb->long_at_ms;
     if (active) {
-        at_ms = earlier(at_ms, active->rto_at_ms);
-        at_ms = earlier(at_ms, active->delack_at_ms);
-        at_ms = earlier(at_ms, active->pace_at_ms);
-        at_ms = earlier(at_ms, user_timeout_at(tcp, tcb, active));
+        at_ms = ms_earlier(at_ms, active->rto_at_ms);
+        at_ms = ms_earlier(at_ms, active->delack_at_ms);
+        at_ms = ms_earlier(at_ms, active->pace_at_ms);
+        at_ms = ms_earlier(at_ms, user_timeout_at(tcp, tcb, active));
     }
     return at_ms;
 }
@@ -316,15 +308,16 @@ void tcp_timeouts(struct tcp *tcp)
          idx = wheel_expired(&tcp->b->wheel, &links, tcp->now_ms)) {
         expire(tcp, tcb_at(tcp, idx));
     }
-    tcp_compact_timeouts(tcp);
+    tcp_half_open_timeouts(tcp);
+    tcp_time_wait_timeouts(tcp);
 }
 
 bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms)
 {
     struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
-    uint32_t compact_ms;
+    uint32_t compact_ms = ms_earlier(tcp_half_open_next(tcp), tcp_time_wait_next(tcp));
     bool any = wheel_next(&tcp->b->wheel, &links, at_ms);
-    if (tcp_compact_next(tcp, &compact_ms) && (!any || (int32_t)(compact_ms - *at_ms) < 0)) {
+    if (compact_ms && (!any || (int32_t)(compact_ms - *at_ms) < 0)) {
         *at_ms = compact_ms;
         any = true;
     }
