@@ -64,8 +64,7 @@ struct ghost {
     uint8_t current; /* the one whose handle the application has, +1; 0: none     */
     uint8_t reboots;
     uint8_t views;
-    uint8_t timer;   /* one runs                                 */
-    uint8_t moments; /* since the clock's last whole millisecond */
+    uint8_t timer; /* one runs */
 };
 
 struct side {

@@ -328,6 +328,13 @@ static void put_path(struct canon *c, const struct tcb *tcb)
     canon_32(c, stats->raised_from ? stats->raised_segs << 16 | stats->raised_lost : 0);
 }
 
+/* Not asked for and not agreed, once the handshake is over: there will be none. */
+static uint32_t without_ecn(const struct tcb *tcb)
+{
+    bool none = (tcb->modes & (M_ECN_SETTINGS | M_CLASSIC | M_ACCURATE)) == 0;
+    return none && tcp_synchronized(tcb) ? M_NO_ECT : 0;
+}
+
 static void put_tcb(struct canon *c, uint32_t idx)
 {
     const struct hf_policy *policy = &c->st->tcp.b->policy;
@@ -341,7 +348,8 @@ static void put_tcb(struct canon *c, uint32_t idx)
     bool limited = (tcb->flags & F_CHALLENGED) && c->st->tcp.now_ms - tcb->challenge_ms < limit_ms;
     uint32_t without = (limited ? 0 : F_CHALLENGED) | (c->fixed ? F_SYN_RESENT : 0);
     canon_32(c, tcb->flags & ~without);
-    canon_32(c, tcb->modes & ~(uint32_t)(c->fixed ? M_BACKOFF | M_SYN_LOST | M_WINDOW_LOST : 0));
+    uint32_t ignored = c->fixed ? M_BACKOFF | M_SYN_LOST | M_WINDOW_LOST : 0;
+    canon_32(c, tcb->modes & ~(ignored | without_ecn(tcb)));
     put_variables(c, tcb, tally);
     canon_number(c, tcb->owes, 2);
     canon_number(c, tcb->events, 2);
