@@ -57,10 +57,10 @@ seeded: ## the bugs of test/seeded/, one at a time, each of which a test must fi
 	@$(DEPS) build test
 	@tools/seeded --table doc/seeded.md
 
-bench: ## the speed tables
-	@$(DEPS) build test
-	@$(BUILD) ship
-	@tools/bench
+bench: ## the speed beside the kernel and lwIP, into doc/performance.md; FIGURES="..." some alone
+	@$(DEPS) build fuzz test
+	@$(BUILD) ship handfast
+	@tools/bench $(FIGURES)
 
 recovery: ## loss recovery beside the kernel's, into doc/recovery.md; root, resumable, 35 minutes
 	@$(DEPS) build test

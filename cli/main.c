@@ -17,6 +17,7 @@ static const struct {
     {"explore", cli_explore, "every schedule of two endpoints within bounds, each state checked"},
     {"why", cli_why, "what goes wrong without a rule of TCP, found by search"},
     {"sim", cli_sim, "worlds of stacks on a wire where everything goes wrong"},
+    {"bench", cli_bench, "the speed, beside that of the kernel and of lwIP"},
     {"conformance", cli_conformance, "each requirement, the code that meets it, and its test"},
     {"version", cli_version, "say which version this is"},
 };

@@ -1,0 +1,68 @@
+/* bench.h - figures, who contends for each, and how they are measured side by side.
+ *
+ * A contender is measured in a process of its own, pinned to one core: `open` once, then `round`
+ * again and again, in turn with the other contenders of its figure.  bench/run.c does that; the
+ * files figure_*.c say what is measured.
+ */
+#ifndef HANDFAST_BENCH_H
+#define HANDFAST_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { BENCH_ROUNDS = 5, BENCH_ROUNDS_MAX = 99, BENCH_CONTENDERS = 8, BENCH_NOTE = 160 };
+
+struct bench_contender {
+    const char *name; /* "handfast" is the first of each figure */
+    const char *with; /* settings that a reader must know, or NULL */
+    /* Gets ready; false: it cannot be had here, bench_note says why.  NULL: nothing to do. */
+    bool (*open)(const void *arg);
+    double (*round)(const void *arg); /* one measurement, in the figure's unit */
+    const void *arg;
+};
+
+struct bench_figure {
+    const char *name, *unit, *title;
+    bool less_is_better;
+    bool once; /* measures no time: one round is enough */
+    struct bench_contender contender[BENCH_CONTENDERS];
+};
+
+extern const struct bench_figure bench_figures[];
+extern const unsigned bench_n_figures;
+
+/* What was measured of one contender. */
+struct bench_result {
+    bool absent;
+    char note[BENCH_NOTE]; /* why it is absent */
+    unsigned rounds;
+    double median, min, max;
+};
+
+/* The machine's own speed, beside each round. */
+struct bench_reference {
+    double syscall_ns, load_ns, copy_ns; /* getppid; a dependent load in 32 MiB; 64 KiB copied */
+};
+
+struct bench_measured {
+    struct bench_result result[BENCH_CONTENDERS];
+    struct bench_reference reference; /* medians */
+    unsigned discarded;               /* rounds during which the reference moved by over 15 % */
+};
+
+/* Measures all contenders of a figure in turn.  false: no process could be started. */
+bool bench_run(const struct bench_figure *figure, unsigned rounds, struct bench_measured *measured);
+struct bench_reference bench_reference(void);
+
+/* For contenders --------------------------------------------------------------------------------
+ * In the process of a contender alone. */
+
+void bench_note(const char *what, const char *why);
+/* Ends the process where a result below 0 shows that the contender does not do what it should. */
+void bench_must(int64_t result, const char *what);
+double bench_seconds(void);
+
+/* Calls step(arg) until `seconds` have passed; the calls in a second. */
+double bench_rate(void (*step)(void *arg), void *arg, double seconds);
+
+#endif

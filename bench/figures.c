@@ -1,0 +1,108 @@
+/* figures.c - what `handfast bench` measures, and who contends. */
+#include "figures.h"
+
+#include <stddef.h>
+
+#ifndef HF_WITH_LWIP
+static bool lwip_absent(const void *arg)
+{
+    (void)arg;
+    bench_note("built without lwIP", "apt install liblwip-dev");
+    return false;
+}
+#define lwip_lives_open lwip_absent
+#define lwip_bulk_open lwip_absent
+#define lwip_lives_round NULL
+#define lwip_bulk_round NULL
+#endif
+
+/* The settings of both ends of ours. */
+static const struct pair_setup shipped = {
+    .connections = 16384, .mtu = 1500, .msl_ms = 1, .step_ns = 16000};
+static const struct pair_setup plain = {
+    .connections = 16384, .mtu = 1500, .msl_ms = 1, .step_ns = 16000, .plain = true};
+static const struct pair_setup beside_1k = {
+    .connections = 16384, .mtu = 1500, .msl_ms = 1, .step_ns = 16000, .idle = 1000};
+static const struct pair_setup crowded = {.connections = 1 << 20,
+                                          .mtu = 1500,
+                                          .msl_ms = 500,
+                                          .step_ns = 1000,
+                                          .ports = 64,
+                                          .idle = 1000000,
+                                          .waiting = 1000000};
+static const struct pair_setup frames_64k = {.connections = 64,
+                                             .mtu = 1500,
+                                             .msl_ms = 1,
+                                             .offload = HF_OFFLOAD_CSUM | HF_OFFLOAD_TSO4 |
+                                                        HF_OFFLOAD_TSO6};
+static const struct pair_setup frames_64k_lent = {.connections = 64,
+                                                  .mtu = 1500,
+                                                  .msl_ms = 1,
+                                                  .lent = true,
+                                                  .offload = HF_OFFLOAD_CSUM | HF_OFFLOAD_TSO4 |
+                                                             HF_OFFLOAD_TSO6};
+static const struct pair_setup frames_1500 = {.connections = 64, .mtu = 1500, .msl_ms = 1};
+static const struct pair_setup frames_1500_plain = {
+    .connections = 64, .mtu = 1500, .msl_ms = 1, .plain = true};
+static const unsigned none = 0, thousand = 1000;
+
+#define TIME_WAIT_125 "2MSL 2 ms of virtual time: 125 in TIME-WAIT; one destination"
+
+const struct bench_figure bench_figures[] = {
+    {.name = "open-close",
+     .unit = "connections/s",
+     .title = "Opened, one octet each way, closed; both ends on one core",
+     .contender = {{"handfast", TIME_WAIT_125, lives_open, lives_round, &shipped},
+                   {"handfast-plain", "no timestamps, no SACK", lives_open, lives_round, &plain},
+                   {"lwip", "no timestamps, no SACK; at most 32 in TIME-WAIT", lwip_lives_open,
+                    lwip_lives_round, &none},
+                   {"kernel-loopback", "CUBIC", kernel_open, kernel_lives_round, NULL}}},
+    {.name = "open-close-1k-idle",
+     .unit = "connections/s",
+     .title = "The same beside 1,000 idle connections",
+     .contender = {{"handfast", TIME_WAIT_125, lives_open, lives_round, &beside_1k},
+                   {"lwip", "at most 32 in TIME-WAIT", lwip_lives_open, lwip_lives_round,
+                    &thousand}}},
+    {.name = "open-close-crowded",
+     .unit = "connections/s",
+     .title = "The same beside 1,000,000 idle connections and 1,000,000 in TIME-WAIT",
+     .contender = {{"handfast", "2MSL 1 s of virtual time; 64 destinations", lives_open,
+                    lives_round, &crowded},
+                   {"handfast-empty", TIME_WAIT_125, lives_open, lives_round, &shipped}}},
+    {.name = "bulk-1500",
+     .unit = "GB/s",
+     .title = "One connection, segments of MTU 1500, checksums; one copy in, one out",
+     .contender = {{"handfast", NULL, bulk_open, bulk_round, &frames_1500},
+                   {"handfast-plain", "no timestamps, no SACK", bulk_open, bulk_round,
+                    &frames_1500_plain},
+                   {"lwip", "its own checksum; window 64 KiB", lwip_bulk_open, lwip_bulk_round,
+                    NULL},
+                   {"copy-and-sum", "memcpy and checksum of the same octets alone", NULL,
+                    roofline_round, NULL}}},
+    {.name = "bulk-64k",
+     .unit = "GB/s",
+     .title = "One connection, frames of 64 KiB as a device with segmentation offload takes them",
+     .contender = {{"handfast", NULL, bulk_open, bulk_round, &frames_64k},
+                   {"kernel-loopback", "CUBIC", kernel_open, kernel_bulk_round, NULL}}},
+    {.name = "bulk-64k-zerocopy",
+     .unit = "GB/s",
+     .title = "The same, borrowed when sent and lent when received",
+     .contender = {{"handfast", NULL, bulk_open, bulk_round, &frames_64k_lent},
+                   {"handfast-copying", NULL, bulk_open, bulk_round, &frames_64k}}},
+    {.name = "tun-open-close",
+     .unit = "connections/s",
+     .title = "Opened to the kernel over a TUN, one octet each way, closed; one thread",
+     .contender = {{"handfast", "2MSL 2 ms", tun_open, tun_lives_round, NULL},
+                   {"kernel-loopback", "CUBIC", kernel_open, kernel_lives_round, NULL}}},
+    {.name = "tun-up",
+     .unit = "GB/s",
+     .title = "One connection to the kernel over a TUN with segmentation offload; one thread",
+     .contender = {{"handfast", NULL, tun_open, tun_up_round, NULL},
+                   {"kernel-loopback", "CUBIC", kernel_open, kernel_bulk_round, NULL}}},
+    {.name = "tun-down",
+     .unit = "GB/s",
+     .title = "The same from the kernel",
+     .contender = {{"handfast", NULL, tun_open, tun_down_round, NULL},
+                   {"kernel-loopback", "CUBIC", kernel_open, kernel_bulk_round, NULL}}},
+};
+const unsigned bench_n_figures = sizeof bench_figures / sizeof bench_figures[0];

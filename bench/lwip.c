@@ -1,0 +1,296 @@
+/* lwip.c - the same lives and bulk with lwIP: its raw interface, two private copies of the library
+ * (it has global state), packets handed over by call, timeouts by hand, no thread. */
+#include "figures.h"
+
+#include <dlfcn.h>
+#include <lwip/init.h>
+#include <lwip/ip4.h>
+#include <lwip/netif.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+#include <string.h>
+
+#define FUNCTIONS(X)                                                                               \
+    X(lwip_init)                                                                                   \
+    X(netif_add)                                                                                   \
+    X(netif_set_default)                                                                           \
+    X(netif_set_up)                                                                                \
+    X(ip4_input)                                                                                   \
+    X(pbuf_alloc)                                                                                  \
+    X(pbuf_free)                                                                                   \
+    X(pbuf_copy_partial)                                                                           \
+    X(tcp_new)                                                                                     \
+    X(tcp_bind)                                                                                    \
+    X(tcp_listen_with_backlog)                                                                     \
+    X(tcp_accept)                                                                                  \
+    X(tcp_connect)                                                                                 \
+    X(tcp_recv)                                                                                    \
+    X(tcp_recved)                                                                                  \
+    X(tcp_close)                                                                                   \
+    X(tcp_abort)                                                                                   \
+    X(tcp_tmr)                                                                                     \
+    X(tcp_write)                                                                                   \
+    X(tcp_output)
+
+enum { WAITING = 256, WAITING_MAX = 32, PORT = 80, CHUNK = 16384, TICK_MS = TCP_TMR_INTERVAL };
+
+struct side {
+#define X(name) __typeof__(&name) name;
+    FUNCTIONS(X)
+#undef X
+    struct tcp_pcb **waiting; /* its TIME-WAIT list */
+    struct netif netif;
+    struct side *peer;
+    struct pbuf *queue[WAITING]; /* packets on their way to it */
+    unsigned first, n;
+};
+
+static struct side client, server;
+static unsigned ended, opened, idle; /* counts of the client's connections */
+static double received;
+static char chunk[CHUNK];
+
+static bool load(struct side *side)
+{
+    void *library = dlmopen(LM_ID_NEWLM, "liblwip.so.0", RTLD_NOW | RTLD_LOCAL);
+    bool all = library != NULL;
+#define X(name) all = all && (*(void **)&side->name = dlsym(library, #name)) != NULL;
+    FUNCTIONS(X)
+#undef X
+    side->waiting = all ? dlsym(library, "tcp_tw_pcbs") : NULL;
+    if (!all) {
+        bench_note("no liblwip.so.0", "apt install liblwip0");
+    }
+    return all;
+}
+
+/* The wire: one copy into a buffer of the other side. */
+static err_t leaves(struct netif *out, struct pbuf *p, const ip4_addr_t *to)
+{
+    struct side *side = out->state, *peer = side->peer;
+    (void)to;
+    struct pbuf *copy = peer->pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
+    if (copy == NULL || peer->n == WAITING) {
+        bench_must(-1, "lwIP's packets have no room");
+        return ERR_MEM;
+    }
+    side->pbuf_copy_partial(p, copy->payload, p->tot_len, 0);
+    peer->queue[(peer->first + peer->n++) % WAITING] = copy;
+    return ERR_OK;
+}
+
+static err_t set_up(struct netif *netif)
+{
+    netif->output = leaves;
+    netif->mtu = 1500;
+    netif->flags = NETIF_FLAG_LINK_UP | NETIF_FLAG_UP;
+    return ERR_OK;
+}
+
+static void start(struct side *side, struct side *peer, uint8_t number)
+{
+    ip4_addr_t own, mask, none = {0};
+    IP4_ADDR(&own, 10, 0, 0, number);
+    IP4_ADDR(&mask, 255, 255, 255, 0);
+    side->peer = peer;
+    side->lwip_init();
+    side->netif_add(&side->netif, &own, &mask, &none, side, set_up, side->ip4_input);
+    side->netif_set_default(&side->netif);
+    side->netif_set_up(&side->netif);
+}
+
+/* All packets, until none is left. */
+static void settle(void)
+{
+    while (client.n + server.n > 0) {
+        struct side *side = server.n ? &server : &client;
+        struct pbuf *p = side->queue[side->first];
+        side->first = (side->first + 1) % WAITING;
+        side->n--;
+        if (side->ip4_input(p, &side->netif) != ERR_OK) {
+            side->pbuf_free(p);
+        }
+    }
+}
+
+static void timers(void)
+{
+    static double last;
+    double now = bench_seconds();
+    if (now - last > TICK_MS / 1000.0) {
+        last = now;
+        client.tcp_tmr();
+        server.tcp_tmr();
+    }
+}
+
+/* The server echoes, and closes when its peer does. */
+static err_t server_got(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+    char octet;
+    (void)arg;
+    (void)error;
+    if (p == NULL) {
+        server.tcp_close(pcb);
+        return ERR_OK;
+    }
+    server.pbuf_copy_partial(p, &octet, 1, 0);
+    server.tcp_recved(pcb, p->tot_len);
+    server.pbuf_free(p);
+    server.tcp_write(pcb, &octet, 1, TCP_WRITE_FLAG_COPY);
+    server.tcp_output(pcb);
+    return ERR_OK;
+}
+
+static err_t server_accepts(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+    (void)error;
+    server.tcp_recv(pcb, (tcp_recv_fn)arg);
+    return ERR_OK;
+}
+
+static err_t client_got(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+    char octet;
+    (void)arg;
+    (void)error;
+    if (p == NULL) {
+        ended++;
+        return ERR_OK;
+    }
+    client.pbuf_copy_partial(p, &octet, 1, 0);
+    client.tcp_recved(pcb, p->tot_len);
+    client.pbuf_free(p);
+    client.tcp_close(pcb);
+    return ERR_OK;
+}
+
+static err_t client_connected(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+    char octet = 1;
+    (void)arg;
+    (void)error;
+    opened++;
+    if (opened > idle) {
+        client.tcp_write(pcb, &octet, 1, TCP_WRITE_FLAG_COPY);
+        client.tcp_output(pcb);
+    }
+    return ERR_OK;
+}
+
+static struct tcp_pcb *connect_to_server(void)
+{
+    ip_addr_t to;
+    IP_ADDR4(&to, 10, 0, 0, 2);
+    struct tcp_pcb *pcb = client.tcp_new();
+    bench_must(pcb ? 0 : -1, "tcp_new");
+    client.tcp_recv(pcb, client_got);
+    bench_must(client.tcp_connect(pcb, &to, PORT, client_connected), "tcp_connect");
+    settle();
+    return pcb;
+}
+
+static void life(void *unused)
+{
+    (void)unused;
+    unsigned before = ended;
+    connect_to_server();
+    bench_must(ended == before + 1 ? 0 : -1, "a connection of lwIP's ends");
+}
+
+/* To live long it must forget TIME-WAIT: it searches them all for each segment. */
+static void many_lives(void *unused)
+{
+    for (unsigned i = 0; i < WAITING_MAX; i++) {
+        life(unused);
+    }
+    while (*client.waiting) {
+        client.tcp_abort(*client.waiting);
+    }
+    while (*server.waiting) {
+        server.tcp_abort(*server.waiting);
+    }
+    timers();
+}
+
+static bool both_start(tcp_recv_fn receiver)
+{
+    if (!load(&client) || !load(&server)) {
+        return false;
+    }
+    start(&client, &server, 1);
+    start(&server, &client, 2);
+    struct tcp_pcb *pcb = server.tcp_new();
+    server.tcp_bind(pcb, NULL, PORT);
+    pcb = server.tcp_listen_with_backlog(pcb, UINT8_MAX);
+    pcb->callback_arg = (void *)receiver;
+    server.tcp_accept(pcb, server_accepts);
+    return true;
+}
+
+bool lwip_lives_open(const void *arg)
+{
+    if (!both_start(server_got)) {
+        return false;
+    }
+    idle = *(const unsigned *)arg;
+    for (unsigned i = 0; i < idle; i++) {
+        connect_to_server();
+    }
+    return true;
+}
+
+double lwip_lives_round(const void *arg)
+{
+    (void)arg;
+    return bench_rate(many_lives, NULL, BENCH_ROUND_MS / 1000.0) * WAITING_MAX;
+}
+
+/* Bulk ----------------------------------------------------------------------------------------- */
+
+static struct tcp_pcb *sender;
+
+static err_t server_reads(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+    (void)arg;
+    (void)error;
+    if (p != NULL) {
+        for (u16_t at = 0; at < p->tot_len;) {
+            at = (u16_t)(at + server.pbuf_copy_partial(p, chunk, CHUNK, at));
+        }
+        received += p->tot_len;
+        server.tcp_recved(pcb, p->tot_len);
+        server.pbuf_free(p);
+    }
+    return ERR_OK;
+}
+
+bool lwip_bulk_open(const void *arg)
+{
+    (void)arg;
+    if (!both_start(server_reads)) {
+        return false;
+    }
+    idle = 1;
+    sender = connect_to_server();
+    return true;
+}
+
+double lwip_bulk_round(const void *arg)
+{
+    (void)arg;
+    double begin = bench_seconds(), took;
+    received = 0;
+    do {
+        u16_t room;
+        while ((room = tcp_sndbuf(sender)) > 0 &&
+               client.tcp_write(sender, chunk, room < CHUNK ? room : CHUNK, TCP_WRITE_FLAG_COPY) ==
+                   ERR_OK) {
+        }
+        client.tcp_output(sender);
+        settle();
+        timers();
+        took = bench_seconds() - begin;
+    } while (took < BENCH_ROUND_MS / 1000.0);
+    return received / took / 1e9;
+}

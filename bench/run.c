@@ -1,0 +1,313 @@
+/* run.c - contenders in turn, each in a process of its own, all on one core. */
+#include "bench.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    ATTEMPTS = 3, /* for each round wanted: some are discarded */
+    SYSCALLS = 20000,
+    LOADS = 1 << 17,
+    LOAD_PLACES = 1 << 22, /* of eight octets: 32 MiB */
+    COPIES = 2000,
+    COPY_BYTES = 65536,
+    SHARE_MAX = 15, /* per cent that the reference may move within a round */
+};
+
+double bench_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+double bench_rate(void (*step)(void *arg), void *arg, double seconds)
+{
+    double begin = bench_seconds(), took;
+    uint64_t n = 0;
+    do {
+        for (unsigned i = 0; i < 64; i++, n++) {
+            step(arg);
+        }
+        took = bench_seconds() - begin;
+    } while (took < seconds);
+    return (double)n / took;
+}
+
+/* The reference -------------------------------------------------------------------------------- */
+
+static double syscall_ns(void)
+{
+    double begin = bench_seconds();
+    for (unsigned i = 0; i < SYSCALLS; i++) {
+        getppid();
+    }
+    return (bench_seconds() - begin) * 1e9 / SYSCALLS;
+}
+
+/* One cycle through all places, in an order that no prefetcher guesses. */
+static uint64_t *chain_new(void)
+{
+    uint64_t *chain = malloc(LOAD_PLACES * sizeof *chain);
+    if (chain == NULL) {
+        return NULL;
+    }
+    for (uint64_t i = 0; i < LOAD_PLACES; i++) {
+        chain[i] = (i * 1664525 + 1013904223) % LOAD_PLACES; /* a full period: Hull and Dobell */
+    }
+    return chain;
+}
+
+static double load_ns(void)
+{
+    static uint64_t *chain, at;
+    chain = chain ? chain : chain_new();
+    if (chain == NULL) {
+        return 0;
+    }
+    double begin = bench_seconds();
+    for (unsigned i = 0; i < LOADS; i++) {
+        at = chain[at];
+    }
+    double took = bench_seconds() - begin;
+    __asm__ volatile("" : : "r"(at));
+    return took * 1e9 / LOADS;
+}
+
+static double copy_ns(void)
+{
+    static char from[COPY_BYTES], to[COPY_BYTES];
+    double begin = bench_seconds();
+    for (unsigned i = 0; i < COPIES; i++) {
+        memcpy(to, from, sizeof to);
+        __asm__ volatile("" : : "r"(to) : "memory");
+    }
+    return (bench_seconds() - begin) * 1e9 / COPIES;
+}
+
+struct bench_reference bench_reference(void)
+{
+    return (struct bench_reference){syscall_ns(), load_ns(), copy_ns()};
+}
+
+static bool moved(double before, double after)
+{
+    return before > after * (100 + SHARE_MAX) / 100 || after > before * (100 + SHARE_MAX) / 100;
+}
+
+static bool reference_moved(const struct bench_reference *a, const struct bench_reference *b)
+{
+    return moved(a->syscall_ns, b->syscall_ns) || moved(a->load_ns, b->load_ns) ||
+           moved(a->copy_ns, b->copy_ns);
+}
+
+/* A contender's process ------------------------------------------------------------------------ */
+
+struct opened {
+    bool ok;
+    char note[BENCH_NOTE];
+};
+static struct opened opened;
+
+void bench_note(const char *what, const char *why)
+{
+    snprintf(opened.note, sizeof opened.note, "%s: %s", what, why);
+}
+
+void bench_must(int64_t result, const char *what)
+{
+    if (result < 0) {
+        fprintf(stderr, "bench: %s: %lld\n", what, (long long)result);
+        exit(1);
+    }
+}
+
+struct child {
+    pid_t pid;
+    int ask, answer; /* one octet asks for a round; a double answers */
+};
+
+static void work(const struct bench_contender *contender, int asked, int answer)
+{
+    opened.ok = contender->open == NULL || contender->open(contender->arg);
+    bool told = write(answer, &opened, sizeof opened) == sizeof opened;
+    char octet;
+    while (told && opened.ok && read(asked, &octet, 1) == 1) {
+        double value = contender->round(contender->arg);
+        told = write(answer, &value, sizeof value) == sizeof value;
+    }
+    _exit(0);
+}
+
+static void pin(void)
+{
+    cpu_set_t allowed, one;
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+        return;
+    }
+    for (int cpu = CPU_SETSIZE; cpu-- > 0;) { /* the last: interrupts tend to be on the first */
+        if (CPU_ISSET(cpu, &allowed)) {
+            CPU_SET(cpu, &one);
+            sched_setaffinity(0, sizeof one, &one);
+            return;
+        }
+    }
+}
+
+static bool start(const struct bench_contender *contender, struct child *child)
+{
+    int ask[2], answer[2];
+    if (pipe(ask) != 0 || pipe(answer) != 0) {
+        return false;
+    }
+    fflush(NULL);
+    child->pid = fork();
+    if (child->pid == 0) {
+        close(ask[1]);
+        close(answer[0]);
+        work(contender, ask[0], answer[1]);
+    }
+    close(ask[0]);
+    close(answer[1]);
+    child->ask = ask[1];
+    child->answer = answer[0];
+    return child->pid > 0;
+}
+
+/* Later ones have the pipes of earlier ones open, too: all are closed before one is waited for. */
+static void stop(const struct child *children, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        close(children[i].ask);
+        close(children[i].answer);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        while (waitpid(children[i].pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+/* Rounds --------------------------------------------------------------------------------------- */
+
+struct race {
+    const struct bench_figure *figure;
+    struct child child[BENCH_CONTENDERS];
+    double value[BENCH_CONTENDERS][BENCH_ROUNDS_MAX];
+    struct bench_reference reference[BENCH_ROUNDS_MAX];
+    unsigned contenders, rounds;
+};
+
+static void give_up(struct bench_result *result, const char *why)
+{
+    result->absent = true;
+    if (result->note[0] == '\0') {
+        snprintf(result->note, sizeof result->note, "%s", why);
+    }
+}
+
+static void one_round(struct race *race, struct bench_measured *measured)
+{
+    for (unsigned i = 0; i < race->contenders; i++) {
+        struct child *child = &race->child[i];
+        double *value = &race->value[i][race->rounds];
+        if (!measured->result[i].absent &&
+            (write(child->ask, "r", 1) != 1 ||
+             read(child->answer, value, sizeof *value) != sizeof *value)) {
+            give_up(&measured->result[i], "it ended by itself");
+        }
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double middle(double *values, unsigned n)
+{
+    qsort(values, n, sizeof values[0], by_value);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static double middle_reference(const struct race *race, size_t offset)
+{
+    double values[BENCH_ROUNDS_MAX];
+    for (unsigned i = 0; i < race->rounds; i++) {
+        memcpy(&values[i], (const char *)&race->reference[i] + offset, sizeof values[i]);
+    }
+    return middle(values, race->rounds);
+}
+
+static void sum_up(struct race *race, struct bench_measured *measured)
+{
+    for (unsigned i = 0; i < race->contenders; i++) {
+        struct bench_result *result = &measured->result[i];
+        if (race->rounds == 0) {
+            give_up(result, "each round was disturbed");
+        }
+        if (!result->absent) {
+            result->rounds = race->rounds;
+            result->median = middle(race->value[i], race->rounds);
+            result->min = race->value[i][0];
+            result->max = race->value[i][race->rounds - 1];
+        }
+    }
+    if (race->rounds > 0) {
+        measured->reference = (struct bench_reference){
+            middle_reference(race, offsetof(struct bench_reference, syscall_ns)),
+            middle_reference(race, offsetof(struct bench_reference, load_ns)),
+            middle_reference(race, offsetof(struct bench_reference, copy_ns)),
+        };
+    }
+}
+
+static bool all_start(struct race *race, struct bench_measured *measured)
+{
+    const struct bench_contender *contender = race->figure->contender;
+    for (unsigned i = 0; i < BENCH_CONTENDERS && contender[i].name != NULL; i++) {
+        struct opened got = {0};
+        if (!start(&contender[i], &race->child[i])) {
+            return false;
+        }
+        race->contenders++;
+        if (read(race->child[i].answer, &got, sizeof got) != sizeof got || !got.ok) {
+            memcpy(measured->result[i].note, got.note, sizeof got.note);
+            give_up(&measured->result[i], "it ended before it began");
+        }
+    }
+    return true;
+}
+
+bool bench_run(const struct bench_figure *figure, unsigned rounds, struct bench_measured *measured)
+{
+    static struct race race;
+    memset(measured, 0, sizeof *measured);
+    race = (struct race){.figure = figure};
+    pin();
+    bool started = all_start(&race, measured);
+    unsigned wanted = figure->once ? 1 : rounds;
+    struct bench_reference before = bench_reference();
+    for (unsigned tries = 0; started && race.rounds < wanted && tries < wanted * ATTEMPTS;
+         tries++) {
+        one_round(&race, measured);
+        struct bench_reference after = bench_reference();
+        if (!figure->once && reference_moved(&before, &after)) {
+            measured->discarded++;
+        } else {
+            race.reference[race.rounds++] = after;
+        }
+        before = after;
+    }
+    stop(race.child, race.contenders);
+    sum_up(&race, measured);
+    return started;
+}

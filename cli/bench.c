@@ -1,0 +1,157 @@
+/* bench.c - `handfast bench`: the figures, each beside its peers. */
+#include "cli.h"
+#include "cli_bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { JSON = 256 };
+
+static void usage(void)
+{
+    puts("usage: handfast bench [OPTION]... [FIGURE]...\n\n"
+         "Measures figures (all of them when none is named), Handfast and its peers in turn, each\n"
+         "in a process of its own on one core. A round in which the machine's own speed moved by\n"
+         "more than 15 % is measured again. The last column is Handfast's median divided by the\n"
+         "peer's.\n\n"
+         "  --rounds N    rounds of each figure (5)\n"
+         "  --json        one object for each figure, on a line of its own\n\n"
+         "Figures:");
+    for (unsigned i = 0; i < bench_n_figures; i++) {
+        printf("  %-20s  %s\n", bench_figures[i].name, bench_figures[i].title);
+    }
+}
+
+double bench_ratio(const struct bench_figure *figure, const struct bench_measured *measured,
+                   unsigned other)
+{
+    const struct bench_result *ours = &measured->result[0], *theirs = &measured->result[other];
+    if (ours->absent || theirs->absent || ours->median <= 0 || theirs->median <= 0) {
+        return 0;
+    }
+    return figure->less_is_better ? theirs->median / ours->median : ours->median / theirs->median;
+}
+
+static void print_result(const struct bench_figure *figure, const struct bench_measured *measured,
+                         unsigned i)
+{
+    const struct bench_contender *contender = &figure->contender[i];
+    const struct bench_result *result = &measured->result[i];
+    if (result->absent) {
+        printf("  %-18s absent: %s\n", contender->name, result->note);
+        return;
+    }
+    int digits = result->median < 100 ? 3 : 0;
+    printf("  %-18s %12.*f %12.*f %12.*f", contender->name, digits, result->median, digits,
+           result->min, digits, result->max);
+    double ratio = i == 0 ? 0 : bench_ratio(figure, measured, i);
+    if (ratio > 0) {
+        printf("  %8.2f", ratio);
+    } else {
+        printf("  %8s", "");
+    }
+    printf("  %s\n", contender->with ? contender->with : "");
+}
+
+static void print_figure(const struct bench_figure *figure, const struct bench_measured *measured)
+{
+    printf("%s: %s\n  %-18s %12s %12s %12s  %8s\n", figure->name, figure->title, figure->unit,
+           "median", "min", "max", "ratio");
+    for (unsigned i = 0; i < BENCH_CONTENDERS && figure->contender[i].name; i++) {
+        print_result(figure, measured, i);
+    }
+    printf("  %u rounds, %u discarded; an empty system call %.0f ns, a dependent load in 32 MiB "
+           "%.0f ns, 64 KiB copied %.0f ns\n\n",
+           measured->result[0].rounds, measured->discarded, measured->reference.syscall_ns,
+           measured->reference.load_ns, measured->reference.copy_ns);
+}
+
+static const struct bench_figure *figure_named(const char *name)
+{
+    for (unsigned i = 0; i < bench_n_figures; i++) {
+        if (!strcmp(bench_figures[i].name, name)) {
+            return &bench_figures[i];
+        }
+    }
+    return NULL;
+}
+
+struct asked {
+    long rounds;
+    bool json;
+};
+
+/* CLI_OK; CLI_USAGE; -1: --help was printed. */
+static int read_options(int argc, char **argv, struct asked *asked)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"json", no_argument, NULL, JSON},
+                                            {"rounds", required_argument, NULL, 'r'},
+                                            {0}};
+    for (int c; (c = cli_getopt(argc, argv, "hr:", options)) != -1;) {
+        if (c == 'h') {
+            usage();
+            return -1;
+        }
+        if (c == JSON) {
+            asked->json = true;
+        } else if (c != 'r' ||
+                   !cli_number("option --rounds", optarg, 1, BENCH_ROUNDS_MAX, &asked->rounds)) {
+            return CLI_USAGE;
+        }
+    }
+    for (int i = optind; i < argc; i++) {
+        if (figure_named(argv[i]) == NULL) {
+            return cli_usage_error("there is no figure '%s'; `handfast bench --help` lists them",
+                                   argv[i]);
+        }
+    }
+    return CLI_OK;
+}
+
+#ifndef HF_WITH_JANSSON
+void bench_json(const struct bench_figure *figure, const struct bench_measured *measured)
+{
+    print_figure(figure, measured);
+}
+#endif
+
+static int measure(const struct bench_figure *figure, const struct asked *asked)
+{
+    static struct bench_measured measured;
+    if (!bench_run(figure, (unsigned)asked->rounds, &measured)) {
+        return cli_failure("no process for %s", figure->name);
+    }
+    if (asked->json) {
+        bench_json(figure, &measured);
+    } else {
+        print_figure(figure, &measured);
+    }
+    return measured.result[0].absent ? CLI_FAILED : CLI_OK;
+}
+
+int cli_bench(int argc, char **argv)
+{
+    struct asked asked = {.rounds = BENCH_ROUNDS};
+    int status = read_options(argc, argv, &asked);
+    if (status != CLI_OK) {
+        return status < 0 ? CLI_OK : status;
+    }
+#ifndef HF_WITH_JANSSON
+    if (asked.json) {
+        return cli_failure("--json: this program was built without libjansson "
+                           "(apt install libjansson-dev)");
+    }
+#endif
+    if (optind == argc) {
+        for (unsigned i = 0; i < bench_n_figures; i++) {
+            int one = measure(&bench_figures[i], &asked);
+            status = one == CLI_OK ? status : one;
+        }
+    }
+    for (int i = optind; i < argc; i++) {
+        int one = measure(figure_named(argv[i]), &asked);
+        status = one == CLI_OK ? status : one;
+    }
+    return status;
+}

@@ -1,0 +1,44 @@
+/* bench_json.c - the figures of `handfast bench` as JSON, one object on a line each. */
+#include "cli_bench.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+static json_t *result_json(const struct bench_contender *contender,
+                           const struct bench_result *result)
+{
+    json_t *object =
+        result->absent ? json_pack("{s:s}", "absent", result->note)
+                       : json_pack("{s:f, s:f, s:f, s:i}", "median", result->median, "min",
+                                   result->min, "max", result->max, "rounds", (int)result->rounds);
+    if (contender->with) {
+        json_object_set_new(object, "with", json_string(contender->with));
+    }
+    return object;
+}
+
+void bench_json(const struct bench_figure *figure, const struct bench_measured *measured)
+{
+    char command[BENCH_NOTE];
+    json_t *peers = json_object(), *ratios = json_object();
+    const struct bench_contender *contender = figure->contender;
+    for (unsigned i = 1; i < BENCH_CONTENDERS && contender[i].name; i++) {
+        double ratio = bench_ratio(figure, measured, i);
+        json_object_set_new(peers, contender[i].name,
+                            result_json(&contender[i], &measured->result[i]));
+        if (ratio > 0) {
+            json_object_set_new(ratios, contender[i].name, json_real(ratio));
+        }
+    }
+    snprintf(command, sizeof command, "handfast bench %s", figure->name);
+    json_t *all = json_pack(
+        "{s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:s, s:{s:f, s:f, s:f}, s:i}", "figure", figure->name,
+        "unit", figure->unit, "title", figure->title, "less_is_better", figure->less_is_better,
+        "handfast", result_json(&contender[0], &measured->result[0]), "peers", peers, "ratio",
+        ratios, "command", command, "reference", "syscall_ns", measured->reference.syscall_ns,
+        "load_ns", measured->reference.load_ns, "copy_64k_ns", measured->reference.copy_ns,
+        "discarded", (int)measured->discarded);
+    json_dumpf(all, stdout, JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(all);
+}

@@ -1,0 +1,51 @@
+"""`handfast bench` measures each contender, and says it as people and as programs read it."""
+# ctest: native plain serial
+
+import json
+import os
+import subprocess
+import sys
+
+HANDFAST = os.environ["HF_HANDFAST"]
+
+
+def bench(*arguments):
+    done = subprocess.run([HANDFAST, "bench", "--rounds", "1", *arguments], capture_output=True,
+                          text=True, check=False)
+    disturbed = done.returncode == 1 and "disturbed" in done.stdout  # a busy machine: said
+    assert done.returncode == 0 or disturbed, done
+    return done.stdout
+
+
+def one_object_for_each_figure():
+    figures = [json.loads(line) for line in bench("--json", "open-close", "bulk-64k").splitlines()]
+    assert [figure["figure"] for figure in figures] == ["open-close", "bulk-64k"]
+    for figure in figures:
+        ours, kernel = figure["handfast"], figure["peers"]["kernel-loopback"]
+        if "absent" in ours:
+            assert "disturbed" in ours["absent"], ours
+            continue
+        assert 0 < ours["min"] <= ours["median"] <= ours["max"]
+        ratio = ours["median"] / kernel["median"]
+        assert abs(figure["ratio"]["kernel-loopback"] / ratio - 1) < 0.01
+        assert figure["command"] == f"handfast bench {figure['figure']}"
+
+
+def help_names_each_figure():
+    told = bench("--help")
+    for name in ("open-close", "open-close-1k-idle", "bulk-1500", "bulk-64k", "tun-up"):
+        assert f"  {name} " in told, name
+
+
+def main():
+    for check in (one_object_for_each_figure, help_names_each_figure):
+        try:
+            check()
+        except AssertionError as error:
+            print(f"FAILED: {check.__name__}: {error}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
