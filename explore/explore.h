@@ -27,6 +27,10 @@ struct explore_config {
     uint8_t reboots;     /* in all                                                            */
     uint8_t forged;      /* segments that somebody else sends blindly, in all                 */
     uint8_t forge;       /* which: EXPLORE_FORGE_*                                            */
+    uint8_t isn_step;    /* from one ISN of an end to its next, where no timer fires between
+                            them; 0: so many that no window reaches from one to the other     */
+    bool tw_ignore_rst;  /* a reset does not end TIME-WAIT: RFC 1337 F1                       */
+    uint8_t seek;        /* only this counts as wrong: enum wrong, side.h; 0: everything      */
     bool patient;        /* a connection that nobody opened is wrong when it stays            */
     bool unjudged;       /* the oracle is not asked: it knows the rule that is missing        */
     bool attack;         /* then one segment of each kind to an endpoint of each class        */

@@ -36,8 +36,8 @@ static const struct view *open_view(const struct ghost *g)
 
 uint16_t forge(struct world *w, int side, uint32_t endpoint, uint8_t kind)
 {
-    const struct ghost *g = world_ghost(w, side, endpoint);
-    const struct view *v = open_view(g);
+    const struct side *s = world_side(w, side, endpoint);
+    const struct view *v = open_view(&s->ghost);
     bool listens = world_config(w)->listens[side];
     struct message m;
     if (kind == EXPLORE_FORGE_SYN && listens) {
@@ -50,6 +50,7 @@ uint16_t forge(struct world *w, int side, uint32_t endpoint, uint8_t kind)
     } else if (kind == EXPLORE_FORGE_RST && v != NULL) {
         m = bare(side, HF_RST);
         m.seq_gen = v->peer;
+        m.apart = s->isn_step ? s->irs[v->peer] - s->irs[0] : 0;
         m.seq = (int8_t)(v->rcv + LUCK);
     } else {
         return 0;

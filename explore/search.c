@@ -142,17 +142,23 @@ struct batch {
     uint32_t n;
 };
 
+/* It ends the search. */
+static bool counts(const struct search *s, uint8_t wrong)
+{
+    return wrong && (s->config->seek == 0 || s->config->seek == wrong);
+}
+
 /* False: something is wrong with a new state.  What goes wrong only on its way to the end, and can
  * be come to otherwise, waits for a shorter way. */
 static bool look_at(struct search *s, uint32_t number)
 {
     const struct state *state = &s->nodes[number].state;
     struct story story = {.number = number, .wrong = check_pair(s->world, state)};
-    if (!story.wrong) {
+    if (!counts(s, story.wrong)) {
         story.wrong = check_exit(s->world, &s->exits, state);
         story.exit = true;
     }
-    if (!story.wrong)
+    if (!counts(s, story.wrong))
         return true;
     if (story.exit && story.wrong != WRONG_NO_EXIT && story.wrong != WRONG_LOST_TEXT) {
         s->late = s->late.wrong ? s->late : story;
@@ -191,7 +197,7 @@ static bool try_action(struct search *s, struct batch *b, uint32_t number, struc
         enum move done = move(s->world, s->config, &from, a, &f->state, &wrong);
         if (done == MOVE_NONE)
             return true;
-        if (wrong) {
+        if (counts(s, wrong)) {
             found(s, &(struct story){.number = number, .last = a, .wrong = wrong});
             return false;
         }

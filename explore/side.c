@@ -12,7 +12,13 @@
 
 const char *const side_names[2] = {"A", "B"};
 
-enum { SECOND_MS = 1000, NS_PER_MS = 1000000, LOOKS_MOST = 64, BEGIN_MS = 20000 };
+enum {
+    SECOND_MS = 1000,
+    NS_PER_MS = 1000000,
+    ISN_TICK_NS = 4000,
+    LOOKS_MOST = 64,
+    BEGIN_MS = 20000
+};
 
 /* The peer's ISNs as an endpoint sees them, far apart: wherever the real ones lie, a number of
  * another incarnation is outside of every window. */
@@ -116,6 +122,7 @@ static bool boot(struct side *s, int side)
 {
     struct hf_config config;
     configure(&config);
+    config.policy.tw_ignore_rst = s->tw_ignore_rst;
     memset(config.seed, side + 1, sizeof config.seed);
     config.seed[15] = s->ghost.reboots;
     struct hf_env env = quiet_env(s);
@@ -139,10 +146,13 @@ static bool boot(struct side *s, int side)
                             hf_set_option(stack, &env, s->listener, HF_QUICK_ACK, 1) == HF_OK));
 }
 
-bool side_begin(struct side *s, int side, bool listens)
+bool side_begin(struct side *s, int side, const struct explore_config *config)
 {
     memset(s, 0, sizeof *s);
-    s->listens = listens;
+    s->listens = config->listens[side];
+    s->unjudged = config->unjudged;
+    s->isn_step = config->isn_step;
+    s->tw_ignore_rst = config->tw_ignore_rst;
     s->now_ns = (int64_t)BEGIN_MS * NS_PER_MS;
     for (uint32_t gen = 0; gen < GENS; gen++)
         s->irs[gen] = PEER_ISN(gen);
@@ -171,22 +181,38 @@ static bool is_welcome(const struct side *s, const struct message *m)
 
 /* What needs a new ISN takes a millisecond, in which the ISN clock of RFC 9293 3.4.1 counts to 250,
  * more than any window here: as long as no timer is due then.  Of a whole one no part is left that
- * would tell states apart. */
+ * would tell states apart.  Where ISNs are close it takes as long as that clock does to isn_step.
+ */
 static void moment(struct side *s)
 {
     struct hf_env env = quiet_env(s);
-    if (hf_deadline(side_stack(s), &env) > s->now_ns + NS_PER_MS)
-        s->now_ns += NS_PER_MS;
+    int64_t moment_ns = s->isn_step ? s->isn_step * ISN_TICK_NS : NS_PER_MS;
+    if (hf_deadline(side_stack(s), &env) > s->now_ns + moment_ns)
+        s->now_ns += moment_ns;
 }
 
 /* Views ---------------------------------------------------------------------------------------- */
 
+/* The incarnation of a TIME-WAIT that has forgotten its ISN: all it had to send has left. */
+static uint8_t gen_that_ends_at(const struct side *s, uint32_t snd_nxt)
+{
+    for (uint8_t gen = s->ghost.gens; gen-- > 0;)
+        if (s->iss[gen] + s->ghost.own[gen].nxt == snd_nxt)
+            return gen;
+    return GEN_NONE;
+}
+
 static void look(const struct side *s, const struct hf_record *record, struct view *view)
 {
-    uint8_t own = side_gen(s->iss, s->ghost.gens, record->numbered ? record->iss : record->snd_nxt);
-    bool heard = !record->numbered || (record->irs != 0 && record->state != HF_SYN_SENT);
-    uint8_t peer =
-        heard ? side_gen(s->irs, GENS, record->numbered ? record->irs : record->rcv_nxt) : GEN_NONE;
+    uint8_t own, peer = GEN_NONE;
+    if (record->numbered) {
+        own = side_gen_of_isn(s->iss, s->ghost.gens, record->iss);
+        if (record->irs != 0 && record->state != HF_SYN_SENT)
+            peer = side_gen_of_isn(s->irs, GENS, record->irs);
+    } else {
+        own = gen_that_ends_at(s, record->snd_nxt);
+        peer = own == GEN_NONE ? GEN_NONE : (uint8_t)(s->ghost.own[own].peer - 1);
+    }
     *view = (struct view){.state = record->state,
                           .own = own,
                           .peer = peer,
@@ -360,13 +386,33 @@ void side_do(struct side *s, int side, enum event_kind kind, const struct messag
         side_wrong(outcome, WRONG_TOO_MANY, "%d at %s", d.bare, side_names[side]);
 }
 
+/* Where ISNs are close: they, how far apart the peer's are, and the clock that the next is taken
+ * from. */
+static uint64_t put_distances(const struct side *s, uint8_t *at)
+{
+    struct {
+        int64_t now_ns;
+        uint64_t heard;
+        uint32_t own[GENS], peer[GENS];
+    } d = {.now_ns = s->now_ns, .heard = s->heard};
+    if (!s->isn_step)
+        return 0;
+    for (int gen = 0; gen < GENS; gen++) {
+        d.own[gen] = gen < s->ghost.gens ? s->iss[gen] : 0;
+        d.peer[gen] = s->heard >> gen & 1 ? s->irs[gen] - s->irs[0] : 0;
+    }
+    memcpy(at, &d, sizeof d);
+    return sizeof d;
+}
+
 void side_key(const struct side *s, uint64_t key[2])
 {
     uint8_t form[8192];
     struct hf_env env = quiet_env(s);
     const struct hf_stack *stack = (const struct hf_stack *)(const void *)s->block;
     memcpy(form, &s->ghost, sizeof s->ghost);
-    uint64_t len =
-        hf_canonical_fixed(stack, &env, form + sizeof s->ghost, sizeof form - sizeof s->ghost);
-    hash_128(form, len + sizeof s->ghost, key);
+    uint64_t len = sizeof s->ghost;
+    len += hf_canonical_fixed(stack, &env, form + len, sizeof form - len);
+    len += put_distances(s, form + len);
+    hash_128(form, len, key);
 }

@@ -4,6 +4,11 @@
  * Incarnations are numbered: each initial sequence number that an endpoint chooses is its next
  * "own" one, from 0.  What lies on the wire is named by them, so that it means the same whatever
  * the numbers are: the octet 3 behind the ISN of A's incarnation 1.
+ *
+ * As a rule each endpoint sees the ISNs of its peer far apart, and how far is of no matter.  Where
+ * they are close (explore_config.isn_step), so that what belongs to one incarnation can be taken
+ * for another's, a segment says how far its sender's ISN lies behind that of incarnation 0, and
+ * these distances and the clock that makes them are part of an endpoint's state.
  */
 #ifndef EXPLORE_SIDE_H
 #define EXPLORE_SIDE_H
@@ -14,6 +19,8 @@
 #include <handfast/handfast.h>
 #include <handfast/oracle.h>
 #include <handfast/packet.h>
+
+#include "explore.h"
 
 enum {
     GENS = 12,           /* incarnations that an endpoint can have in one exploration           */
@@ -71,7 +78,10 @@ struct side {
     int64_t now_ns;
     hf_handle listener, handle;
     bool listens;
-    bool unjudged;                 /* the oracle is not asked */
+    bool unjudged;      /* the oracle is not asked */
+    bool tw_ignore_rst; /* explore_config.*        */
+    uint8_t isn_step;
+    uint16_t heard;                /* ... and then: irs of these is known, by bit */
     uint32_t iss[GENS], irs[GENS]; /* numbers of own and of the peer's incarnations here     */
     struct ghost ghost;
     _Alignas(64) uint8_t block[BLOCK_OCTETS];
@@ -81,6 +91,7 @@ struct side {
 /* A segment, named by incarnations: its frame with SEG.SEQ and SEG.ACK made 0. */
 struct message {
     uint8_t frame[FRAME_OCTETS];
+    uint32_t apart; /* ISN of seq_gen, from that of incarnation 0; 0 where they are far apart */
     uint8_t len;
     uint8_t from;             /* the side that sent it                            */
     uint8_t seq_gen, ack_gen; /* of the sender, of the receiver                   */
@@ -147,8 +158,8 @@ struct side_env {
     void *trace_arg;
 };
 
-/* side: 0 (A) or 1 (B).  listens: SYNs are welcome at any time. */
-bool side_begin(struct side *s, int side, bool listens);
+/* side: 0 (A) or 1 (B). */
+bool side_begin(struct side *s, int side, const struct explore_config *config);
 /* Does it; message: of EVENT_DELIVER. */
 void side_do(struct side *s, int side, enum event_kind kind, const struct message *message,
              const struct side_env *env, struct outcome *outcome);
@@ -190,6 +201,7 @@ void side_call(struct doing *d, enum event_kind kind);
 uint32_t side_output(struct doing *d);
 void side_deliver(struct doing *d, const struct message *message);
 uint8_t side_gen(const uint32_t *bases, uint8_t n, uint32_t number);
+uint8_t side_gen_of_isn(const uint32_t *bases, uint8_t n, uint32_t isn);
 
 /* hash.c: 128 bits of any octets (MurmurHash3, x64, 128). */
 void hash_128(const void *data, uint64_t len, uint64_t out[2]);

@@ -45,7 +45,7 @@ static void know_peer(struct doing *d)
     struct hf_status status = {.struct_size = sizeof status};
     if (own->peer != 0 || hf_status(side_stack(d->s), &d->env, d->s->handle, &status) != HF_OK)
         return;
-    uint8_t gen = side_gen(d->s->irs, GENS, status.irs);
+    uint8_t gen = side_gen_of_isn(d->s->irs, GENS, status.irs);
     if (status.state >= HF_SYN_RECEIVED && gen != GEN_NONE)
         own->peer = (uint8_t)(gen + 1);
 }
@@ -81,7 +81,7 @@ static void accept_one(struct doing *d)
         side_wrong(d->outcome, WRONG_TWO_OPEN, "%s accepts a second one", side_names[d->side]);
     s->handle = handle;
     hf_status(side_stack(s), &d->env, handle, &status);
-    uint8_t gen = side_gen(s->iss, s->ghost.gens, status.iss);
+    uint8_t gen = side_gen_of_isn(s->iss, s->ghost.gens, status.iss);
     s->ghost.current = (uint8_t)(gen == GEN_NONE ? 1 : gen + 1);
 }
 

@@ -27,6 +27,15 @@ uint8_t side_gen(const uint32_t *bases, uint8_t n, uint32_t number)
     return GEN_NONE;
 }
 
+/* The incarnation of this ISN. */
+uint8_t side_gen_of_isn(const uint32_t *bases, uint8_t n, uint32_t isn)
+{
+    for (uint8_t gen = n; gen-- > 0;)
+        if (bases[gen] == isn)
+            return gen;
+    return GEN_NONE;
+}
+
 static void put_be32(uint8_t *at, uint32_t value)
 {
     at[0] = (uint8_t)(value >> 24);
@@ -54,14 +63,16 @@ static void name_seq(struct doing *d, const struct hf_packet *p, struct message 
 {
     struct side *s = d->s;
     struct ghost *g = &s->ghost;
-    m->seq_gen = side_gen(s->iss, g->gens, p->seq);
-    if (m->seq_gen == GEN_NONE && (p->ctl & HF_SYN) && g->gens < GENS) {
+    bool syn = (p->ctl & HF_SYN) != 0;
+    m->seq_gen = syn ? side_gen_of_isn(s->iss, g->gens, p->seq) : side_gen(s->iss, g->gens, p->seq);
+    if (m->seq_gen == GEN_NONE && syn && g->gens < GENS) {
         s->iss[g->gens] = p->seq;
         m->seq_gen = g->gens++;
     }
-    if (m->seq_gen != GEN_NONE)
+    if (m->seq_gen != GEN_NONE) {
         m->seq = (int8_t)(p->seq - s->iss[m->seq_gen]);
-    else if (p->seq < FORGED)
+        m->apart = s->isn_step ? s->iss[m->seq_gen] - s->iss[0] : 0;
+    } else if (p->seq < FORGED)
         m->seq = (int8_t)p->seq;
     else if (!d->forged)
         side_wrong(d->outcome, WRONG_STRANGE_NUMBER, "SEQ of what %s sends", side_names[d->side]);
@@ -140,7 +151,7 @@ uint32_t side_output(struct doing *d)
     struct hf_status status = {.struct_size = sizeof status};
     if (d->s->handle != 0 && d->s->ghost.current == 0 &&
         hf_status(side_stack(d->s), &d->env, d->s->handle, &status) == HF_OK) {
-        uint8_t gen = side_gen(d->s->iss, d->s->ghost.gens, status.iss);
+        uint8_t gen = side_gen_of_isn(d->s->iss, d->s->ghost.gens, status.iss);
         d->s->ghost.current = (uint8_t)(gen == GEN_NONE ? 0 : gen + 1);
     }
     return n;
@@ -176,10 +187,20 @@ void side_frame(const struct message *m, const uint32_t seq_isns[GENS],
     put_ip_checksum(frame);
 }
 
+/* Where ISNs are close, what came tells where they are. */
+static void hear(struct side *s, const struct message *m)
+{
+    if (!s->isn_step || m->seq_gen == GEN_NONE)
+        return;
+    s->irs[m->seq_gen] = s->irs[0] + m->apart;
+    s->heard |= (uint16_t)(1u << m->seq_gen);
+}
+
 /* The TCP checksum was the sender's; corruption is not explored. */
 void side_deliver(struct doing *d, const struct message *m)
 {
     uint8_t frame[FRAME_OCTETS];
+    hear(d->s, m);
     if (d->forged)
         memcpy(frame, m->frame, FRAME_OCTETS);
     else

@@ -108,9 +108,8 @@ static bool begin(struct pair *p, const struct explore_config *config)
                                         .local_name = side_names[side],
                                         .remote_name = side_names[1 - side]};
         p->ladder[side] = hf_ladder_new(&style);
-        if (p->ladder[side] == NULL || !side_begin(&p->side[side], side, config->listens[side]))
+        if (p->ladder[side] == NULL || !side_begin(&p->side[side], side, config))
             return false;
-        p->side[side].unjudged = config->unjudged;
     }
     return true;
 }
@@ -125,12 +124,15 @@ static void note_loss(struct pair *p, const struct message *m)
     hf_ladder_lost(p->ladder[m->from], from->now_ns, &packet);
 }
 
-/* The ends learn the numbers that were chosen. */
+/* The ends learn the numbers that were chosen; where they are close, from the first one on, what
+ * arrives tells. */
 static void meet(struct pair *p)
 {
-    for (int side = 0; side < 2; side++)
-        memcpy(p->side[side].irs, p->side[1 - side].iss,
-               p->side[1 - side].ghost.gens * sizeof(uint32_t));
+    for (int side = 0; side < 2; side++) {
+        const struct side *other = &p->side[1 - side];
+        uint8_t gens = other->isn_step && other->ghost.gens ? 1 : other->ghost.gens;
+        memcpy(p->side[side].irs, other->iss, gens * sizeof(uint32_t));
+    }
 }
 
 /* The real stacks do what the interned ones did; true: they are in the same states. */

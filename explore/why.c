@@ -1,5 +1,5 @@
 /* why.c - the rules that `handfast why` takes out, and where their absence is seen soonest. */
-#include "explore.h"
+#include "side.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -49,6 +49,17 @@ static const struct explore_why whys[] = {
       .listens = {false, true},
       .opens = {1, 0},
       .sends = {1, 0}}},
+    {"2msl",
+     "a connection is forgotten as soon as both directions are closed",
+     {.name = "2msl",
+      .flight = 3,
+      .unjudged = true,
+      .duplicates = 1,
+      .isn_step = 1,
+      .listens = {false, true},
+      .opens = {2, 0},
+      .sends = {1, 1},
+      .seek = WRONG_TEXT}},
 };
 
 const struct explore_why *explore_why(uint32_t i)

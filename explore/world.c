@@ -123,14 +123,12 @@ struct world *world_new(const struct explore_config *config)
     memset(w, 0, sizeof *w);
     w->config = config;
     w->messages = calloc(MESSAGES_MOST + 1, sizeof *w->messages);
-    if (w->messages == NULL || !side_begin(&w->scratch, 0, config->listens[0])) {
+    if (w->messages == NULL || !side_begin(&w->scratch, 0, config)) {
         world_free(w);
         return NULL;
     }
-    w->scratch.unjudged = config->unjudged;
     intern(w, 0, &w->scratch);
-    side_begin(&w->scratch, 1, config->listens[1]);
-    w->scratch.unjudged = config->unjudged;
+    side_begin(&w->scratch, 1, config);
     intern(w, 1, &w->scratch);
     return w;
 }
@@ -174,7 +172,7 @@ static uint32_t compute(struct world *w, int side, uint32_t endpoint, enum event
         step->next = intern(w, side, &w->scratch);
     for (int i = 0; i < o->n; i++)
         step->out[i] = world_name(w, &o->out[i]);
-    if (o->wrong && !w->detail[0])
+    if (o->wrong && !w->detail[0] && (!w->config->seek || o->wrong == w->config->seek))
         memcpy(w->detail, o->detail, sizeof w->detail);
     w->full = w->full || w->scratch.ghost.gens >= GENS;
     return (uint32_t)++w->n_steps;

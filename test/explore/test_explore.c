@@ -102,6 +102,32 @@ static void aborts_and_reboots_leave_nothing_behind(void **state)
     assert_whole(&result);
 }
 
+/* What `handfast why` finds without a rule is not there with it. */
+static void with_every_rule_in_place_nothing_that_why_tells_of_is_wrong(void **state)
+{
+    (void)state;
+    const struct explore_why *why;
+    for (uint32_t i = 0; (why = explore_why(i)) != NULL; i++) {
+        struct explore_config config = why->config;
+        config.unjudged = false;
+        config.tw_ignore_rst = true;
+        struct explore_result result = run(&config);
+        assert_whole(&result);
+    }
+}
+
+/* RFC 1337 2, H1: where a reset ends TIME-WAIT, an old duplicate brings it about, and another one
+ * enters the next connection. */
+static void time_wait_can_be_assassinated_where_resets_end_it(void **state)
+{
+    (void)state;
+    struct explore_config config = explore_why_of("2msl")->config;
+    config.name = "assassination";
+    struct explore_result result = run(&config);
+    assert_int_equal(result.violations, 1);
+    assert_int_equal(result.depth, 17);
+}
+
 static void what_cut_it_is_said(void **state)
 {
     (void)state;
@@ -129,6 +155,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cut_it_is_said),
+        cmocka_unit_test(with_every_rule_in_place_nothing_that_why_tells_of_is_wrong),
+        cmocka_unit_test(time_wait_can_be_assassinated_where_resets_end_it),
         cmocka_unit_test(a_run_can_be_repeated),
         cmocka_unit_test(the_other_configurations_begin_without_anything_wrong),
         cmocka_unit_test(text_is_delivered_whatever_the_schedule),

@@ -19,6 +19,7 @@ check four-way-close 'the connection has ended in order, but not every octet' 'B
 check random-isn 'a connection that the other side never opened' 'does not acknowledge our SYN'
 check challenge-ack 'a connection was reset, and neither end' 'earns a challenge ACK'
 check sequence-check 'delivered octets are not those that were sent' 'wholly received before'
+check 2msl 'delivered octets are not those that were sent' 'A OPEN cannot be'
 
 "$HF_HANDFAST" why --help | grep -q 'three-way-handshake' || fail "why --help names no rule"
 status=0
