@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { EXIT_STEPS = 400, EXITS_FIRST = 1 << 16 };
+enum { EXIT_STEPS = 400, EXITS = 1 << 24 };
 
 /* Of this connection the other end knows nothing; patient: nor will it. */
 static bool nobody_opened(const struct world *w, const struct state *s, const struct ghost *other,
@@ -150,38 +150,30 @@ static uint8_t check_final(const struct world *w, const struct state *s)
     return WRONG_NOTHING;
 }
 
-/* Where it is, or the free place for it. */
-static uint64_t *exits_at(struct exits *exits, uint64_t hash)
+struct exits {
+    uint64_t slots[EXITS];
+};
+
+struct exits *exits_new(void)
 {
-    if (exits->used * 2 >= exits->n) {
-        struct exits old = *exits;
-        exits->n = old.n ? old.n * 2 : EXITS_FIRST;
-        exits->used = 0;
-        exits->slots = calloc(exits->n, sizeof *exits->slots);
-        if (exits->slots == NULL)
-            abort();
-        for (uint64_t i = 0; i < old.n; i++)
-            if (old.slots[i]) {
-                *exits_at(exits, old.slots[i]) = old.slots[i];
-                exits->used++;
-            }
-        free(old.slots);
-    }
-    uint64_t at = hash & (exits->n - 1);
-    while (exits->slots[at] && exits->slots[at] != hash)
-        at = (at + 1) & (exits->n - 1);
-    return &exits->slots[at];
+    return calloc(1, sizeof(struct exits));
 }
 
-static uint64_t hash_of(const struct state *s)
+void exits_free(struct exits *exits)
+{
+    free(exits);
+}
+
+uint64_t exits_hash(const struct exits *exits, const struct state *s)
 {
     uint64_t hash[2];
     hash_128(s, STATE_KEY, hash);
+    __builtin_prefetch(&exits->slots[hash[0] % EXITS]);
     return hash[0] | 1;
 }
 
 /* A segment for which the channel has no room is lost, and sent again. */
-uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state)
+uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state, uint64_t hash)
 {
     struct state s = *state, next;
     struct action a;
@@ -189,8 +181,8 @@ uint8_t check_exit(struct world *w, struct exits *exits, const struct state *sta
     uint8_t wrong = WRONG_NOTHING;
     int n = 0;
     for (; n < EXIT_STEPS; n++) {
-        path[n] = hash_of(&s);
-        if (*exits_at(exits, path[n]) != 0)
+        path[n] = n == 0 ? hash : exits_hash(exits, &s);
+        if (exits->slots[path[n] % EXITS] == path[n])
             break;
         if (!check_next(w, &s, &a)) {
             wrong = check_final(w, &s);
@@ -204,10 +196,7 @@ uint8_t check_exit(struct world *w, struct exits *exits, const struct state *sta
     }
     if (wrong || n == EXIT_STEPS)
         return wrong ? wrong : WRONG_NO_EXIT;
-    for (int i = 0; i < n; i++) {
-        uint64_t *slot = exits_at(exits, path[i]);
-        exits->used += *slot == 0;
-        *slot = path[i];
-    }
+    for (int i = 0; i < n; i++)
+        exits->slots[path[i] % EXITS] = path[i];
     return WRONG_NOTHING;
 }

@@ -1,33 +1,17 @@
 /* search.c - breadth first: states in the order in which they were found, each with the number of
  * the one it was reached from, so that the first way to a violation is a shortest one.
  */
-#include "world.h"
+#include "store.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <sys/mman.h>
 
-enum {
-    SLOTS_FIRST = 1 << 16,
-    PROGRESS = 1 << 22,
-    LOSSES_MOST = 1 << OUT_MOST,
-    FRESH = 256,
-    GROUP = 8
-};
-
-struct node {
-    struct state state;
-    uint32_t parent;
-};
+enum { PROGRESS = 1 << 22, LOSSES_MOST = 1 << OUT_MOST, FRESH = 256, GROUP = 8 };
 
 struct search {
-    struct node *nodes; /* address space for all; touched as it is used */
-    uint32_t *slots;    /* node, +1                                     */
-    uint64_t n_slots;
-    uint32_t n, room;
+    struct store *store;
     struct world *world;
-    struct exits exits;
+    struct exits *exits;
     struct story late; /* what is wrong where nothing is lost, until it is found on a shorter way */
     const struct explore_config *config;
     struct explore_result *result;
@@ -35,90 +19,10 @@ struct search {
     struct explore_schedule *schedule;
 };
 
-const struct state *search_state(const struct search *s, uint32_t number)
-{
-    return &s->nodes[number].state;
-}
-
-uint32_t search_parent(const struct search *s, uint32_t number)
-{
-    return s->nodes[number].parent;
-}
-
-/* Of what the future depends on but for the budgets. */
-static uint64_t hash_state(const struct state *state)
-{
-    uint64_t w[(STATE_KEY + 7) / 8] = {0};
-    memcpy(w, state, STATE_KEY);
-    uint64_t h = 0x243f6a8885a308d3u;
-    for (size_t i = 0; i < sizeof w / sizeof w[0]; i++) {
-        h = (h ^ w[i]) * 0x9e3779b97f4a7c15u;
-        h ^= h >> 32;
-    }
-    h *= 0xff51afd7ed558ccdu;
-    return h ^ h >> 29;
-}
-
-/* Large pages: every look-up is a jump. */
-static void *map(uint64_t bytes)
-{
-    void *p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        return NULL;
-    madvise(p, (size_t)bytes, MADV_HUGEPAGE);
-    return p;
-}
-
-static uint64_t slots_bytes(const struct search *s)
-{
-    return s->n_slots * sizeof *s->slots;
-}
-
-/* False: no memory. */
-static bool rehash(struct search *s)
-{
-    if (s->slots)
-        munmap(s->slots, (size_t)slots_bytes(s));
-    s->n_slots = s->n_slots ? s->n_slots * 2 : SLOTS_FIRST;
-    s->slots = map(slots_bytes(s));
-    for (uint32_t i = 0; i < s->n && s->slots; i++) {
-        uint64_t at = hash_state(&s->nodes[i].state) & (s->n_slots - 1);
-        while (s->slots[at])
-            at = (at + 1) & (s->n_slots - 1);
-        s->slots[at] = i + 1;
-    }
-    return s->slots != NULL;
-}
-
-/* The same pair with nothing less left in any budget: all that can happen to b can happen to a. */
-static bool covers(const struct state *a, const struct state *b)
-{
-    if (memcmp(a, b, STATE_KEY) != 0)
-        return false;
-    const struct budget *x = &a->budget, *y = &b->budget;
-    return x->forged >= y->forged && x->losses >= y->losses && x->duplicates >= y->duplicates &&
-           x->aborts >= y->aborts && x->reboots >= y->reboots && x->repeats >= y->repeats &&
-           x->opens >= y->opens && x->opens_b >= y->opens_b && x->sends >= y->sends &&
-           x->sends_b >= y->sends_b;
-}
-
-/* True: it is new, and none covers it. */
-static bool add(struct search *s, const struct state *state, uint64_t hash, uint32_t parent)
-{
-    uint64_t at = hash & (s->n_slots - 1);
-    for (; s->slots[at]; at = (at + 1) & (s->n_slots - 1))
-        if (covers(&s->nodes[s->slots[at] - 1].state, state))
-            return false;
-    s->nodes[s->n] = (struct node){.state = *state, .parent = parent};
-    s->slots[at] = ++s->n;
-    return true;
-}
-
 static uint32_t depth_of(const struct search *s, uint32_t number)
 {
     uint32_t depth = 0;
-    for (; number != 0; number = s->nodes[number].parent)
+    for (; number != 0; number = store_parent(s->store, number))
         depth++;
     return depth;
 }
@@ -128,12 +32,13 @@ static void found(struct search *s, const struct story *story)
     s->result->violations = 1;
     s->result->cut = "a violation";
     if (s->out || s->schedule)
-        story_tell(s->world, s->config, s, story, s->out, s->schedule);
+        story_tell(s->world, s->config, s->store, story, s->out, s->schedule);
 }
 
-/* Successors wait here until what they are compared with is in the processor's cache. */
+/* Successors wait here until what they are compared with is in the processor's cache, and then the
+ * new ones until what is known of their exits is. */
 struct fresh {
-    struct state state;
+    struct packed packed;
     uint64_t hash;
     uint32_t parent;
 };
@@ -148,14 +53,13 @@ static bool counts(const struct search *s, uint8_t wrong)
     return wrong && (s->config->seek == 0 || s->config->seek == wrong);
 }
 
-/* False: something is wrong with a new state.  What goes wrong only on its way to the end, and can
+/* False: something is wrong with a new pair.  What goes wrong only on its way to the end, and can
  * be come to otherwise, waits for a shorter way. */
-static bool look_at(struct search *s, uint32_t number)
+static bool look_at(struct search *s, uint32_t number, const struct state *state, uint64_t exit)
 {
-    const struct state *state = &s->nodes[number].state;
     struct story story = {.number = number, .wrong = check_pair(s->world, state)};
     if (!counts(s, story.wrong)) {
-        story.wrong = check_exit(s->world, &s->exits, state);
+        story.wrong = check_exit(s->world, s->exits, state, exit);
         story.exit = true;
     }
     if (!counts(s, story.wrong))
@@ -171,30 +75,39 @@ static bool look_at(struct search *s, uint32_t number)
 /* False: the search ends here. */
 static bool settle(struct search *s, struct batch *b)
 {
-    for (uint32_t i = 0; i < b->n; i++) {
-        uint32_t slot = s->slots[b->fresh[i].hash & (s->n_slots - 1)];
-        if (slot)
-            __builtin_prefetch(&s->nodes[slot - 1]);
-    }
+    struct pair {
+        struct state state;
+        uint64_t exit;
+        uint32_t number;
+    } pairs[FRESH];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->n; i++)
+        store_ready(s->store, b->fresh[i].hash);
     for (uint32_t i = 0; i < b->n; i++) {
         const struct fresh *f = &b->fresh[i];
-        if (!add(s, &f->state, f->hash, f->parent))
+        if (store_add(s->store, &f->packed, f->hash, f->parent) != STORE_PAIR)
             continue;
-        if (!look_at(s, s->n - 1))
-            return false;
+        struct pair *p = &pairs[n++];
+        p->number = store_count(s->store) - 1;
+        p->state = store_state(s->store, p->number);
+        p->exit = exits_hash(s->exits, &p->state);
     }
     b->n = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!look_at(s, pairs[i].number, &pairs[i].state, pairs[i].exit))
+            return false;
     return true;
 }
 
 /* An action with all that may be lost of what it sends; false: a violation. */
-static bool try_action(struct search *s, struct batch *b, uint32_t number, struct action *a)
+static bool try_action(struct search *s, struct batch *b, uint32_t number, const struct state *from,
+                       struct action *a)
 {
-    const struct state from = s->nodes[number].state;
     do {
         uint8_t wrong;
+        struct state to;
         struct fresh *f = &b->fresh[b->n];
-        enum move done = move(s->world, s->config, &from, a, &f->state, &wrong);
+        enum move done = move(s->world, s->config, from, a, &to, &wrong);
         if (done == MOVE_NONE)
             return true;
         if (counts(s, wrong)) {
@@ -206,20 +119,21 @@ static bool try_action(struct search *s, struct batch *b, uint32_t number, struc
             continue;
         }
         s->result->transitions++;
-        f->hash = hash_state(&f->state);
+        f->packed = store_pack(s->store, &to);
+        f->hash = store_hash(s->store, &f->packed);
         f->parent = number;
-        __builtin_prefetch(&s->slots[f->hash & (s->n_slots - 1)]);
         b->n++;
-    } while (next_loss(s->world, &from, a));
+    } while (next_loss(s->world, from, a));
     return true;
 }
 
 static bool expand(struct search *s, struct batch *b, uint32_t number)
 {
     struct action actions[ACTIONS_MOST];
-    uint32_t n = moves(s->world, &s->nodes[number].state, actions);
+    struct state from = store_state(s->store, number);
+    uint32_t n = moves(s->world, &from, actions);
     for (uint32_t i = 0; i < n; i++) {
-        if (!try_action(s, b, number, &actions[i]))
+        if (!try_action(s, b, number, &from, &actions[i]))
             return false;
         if (b->n > FRESH - LOSSES_MOST && !settle(s, b))
             return false;
@@ -231,18 +145,17 @@ static const char *bound(const struct search *s)
 {
     if (world_full(s->world))
         return "the number of incarnations or segments that are told apart";
-    if (s->config->most && s->n >= s->config->most)
+    if (s->config->most && store_count(s->store) >= s->config->most)
         return "the number of states that was allowed";
-    if (s->n + (uint64_t)FRESH >= s->room || s->slots == NULL)
-        return "memory";
-    return NULL;
+    return store_room(s->store, FRESH);
 }
 
 static void progress(const struct search *s, uint32_t done)
 {
     if (s->out && (done & (PROGRESS - 1)) == 0 && done != 0) {
-        fprintf(s->out, "%u states, %u of them left to look at, %llu + %llu endpoints\n", s->n,
-                s->n - done, (unsigned long long)world_endpoints(s->world, 0),
+        uint32_t n = store_count(s->store);
+        fprintf(s->out, "%u states, %u of them left to look at, %llu + %llu endpoints\n", n,
+                n - done, (unsigned long long)world_endpoints(s->world, 0),
                 (unsigned long long)world_endpoints(s->world, 1));
         fflush(s->out);
     }
@@ -253,17 +166,15 @@ static void run(struct search *s)
     struct state first;
     state_first(s->world, s->config, &first);
     struct batch b = {.n = 0};
-    rehash(s);
-    if (s->slots)
-        add(s, &first, hash_state(&first), 0);
-    for (uint32_t i = 0; i < s->n; i++) {
+    struct packed packed = store_pack(s->store, &first);
+    store_add(s->store, &packed, store_hash(s->store, &packed), 0);
+    for (uint32_t i = 0; i < store_count(s->store); i++) {
         progress(s, i);
-        if (((uint64_t)s->n + FRESH) * 4 >= s->n_slots * 3)
-            rehash(s);
         s->result->cut = bound(s);
         if (s->result->cut || !expand(s, &b, i))
             return;
-        if ((i + 1 == s->n || (i & (GROUP - 1)) == 0) && !settle(s, &b))
+        bool last = i + 1 == store_count(s->store);
+        if ((last || (i & (GROUP - 1)) == 0) && !settle(s, &b))
             return;
     }
     s->result->complete = true;
@@ -278,8 +189,8 @@ static void sum_up(struct search *s, const struct timespec *begun)
     clock_gettime(CLOCK_MONOTONIC, &now);
     r->seconds =
         (double)(now.tv_sec - begun->tv_sec) + (double)(now.tv_nsec - begun->tv_nsec) / 1e9;
-    r->states = s->n;
-    r->depth = depth_of(s, s->n - 1);
+    r->states = store_count(s->store);
+    r->depth = depth_of(s, store_count(s->store) - 1);
     r->endpoints[0] = world_endpoints(s->world, 0);
     r->endpoints[1] = world_endpoints(s->world, 1);
     r->steps = world_steps(s->world);
@@ -291,26 +202,25 @@ int explore_run(const struct explore_config *config, FILE *out, struct explore_r
 {
     struct timespec begun;
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    uint64_t bytes = config->most_bytes ? config->most_bytes : (uint64_t)12 << 30;
     struct search s = {.config = config,
                        .out = out,
                        .result = result,
                        .schedule = schedule,
+                       .store =
+                           store_new(config->most_bytes ? config->most_bytes : (uint64_t)12 << 30),
+                       .exits = exits_new(),
                        .world = world_new(config)};
     memset(result, 0, sizeof *result);
-    uint64_t room = bytes / (sizeof(struct node) + 2 * sizeof(uint32_t));
-    s.room = room < UINT32_MAX - 1 ? (uint32_t)room : UINT32_MAX - 1;
-    s.nodes = map((uint64_t)s.room * sizeof *s.nodes);
-    if (s.world == NULL || s.nodes == NULL)
-        return -1;
-    run(&s);
-    if (config->attack && result->violations == 0)
-        attack_all(s.world, result, out);
-    sum_up(&s, &begun);
-    munmap(s.nodes, (size_t)s.room * sizeof *s.nodes);
-    if (s.slots)
-        munmap(s.slots, (size_t)slots_bytes(&s));
-    free(s.exits.slots);
-    world_free(s.world);
-    return 0;
+    bool begins = s.store != NULL && s.exits != NULL && s.world != NULL;
+    if (begins) {
+        run(&s);
+        if (config->attack && result->violations == 0)
+            attack_all(s.world, result, out);
+        sum_up(&s, &begun);
+    }
+    store_free(s.store);
+    exits_free(s.exits);
+    if (s.world)
+        world_free(s.world);
+    return begins ? 0 : -1;
 }

@@ -1,7 +1,7 @@
 /* story.c - how a state came about: its actions one by one, played once more by a pair of stacks
  * whose frames are the real ones, and the ladders that they draw.
  */
-#include "world.h"
+#include "store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,18 +191,19 @@ static bool find_action(struct world *w, const struct explore_config *config,
     return false;
 }
 
-uint32_t story_path(struct world *w, const struct explore_config *config, const struct search *s,
+uint32_t story_path(struct world *w, const struct explore_config *config, const struct store *s,
                     uint32_t number, struct action **path)
 {
     uint32_t n = 0;
-    for (uint32_t i = number; i != 0; i = search_parent(s, i))
+    for (uint32_t i = number; i != 0; i = store_parent(s, i))
         n++;
     *path = calloc(n + 1 + EXIT_SHOWN, sizeof **path);
-    uint32_t at = n;
-    for (uint32_t i = number; i != 0 && *path != NULL; i = search_parent(s, i))
-        if (!find_action(w, config, search_state(s, search_parent(s, i)), search_state(s, i),
-                         &(*path)[--at]))
+    struct state to = store_state(s, number), from;
+    for (uint32_t i = number, at = n; i != 0 && *path != NULL; i = store_parent(s, i), to = from) {
+        from = store_state(s, store_parent(s, i));
+        if (!find_action(w, config, &from, &to, &(*path)[--at]))
             return 0;
+    }
     return *path == NULL ? 0 : n;
 }
 
@@ -349,7 +350,7 @@ static uint32_t add_exit(struct world *w, const struct state *from, struct actio
     return n;
 }
 
-void story_tell(struct world *w, const struct explore_config *config, const struct search *s,
+void story_tell(struct world *w, const struct explore_config *config, const struct store *s,
                 const struct story *story, FILE *out, struct explore_schedule *schedule)
 {
     struct pair *p = aligned_alloc(64, sizeof *p);
@@ -364,8 +365,9 @@ void story_tell(struct world *w, const struct explore_config *config, const stru
         if (story->last != NULL)
             path[n++] = *story->last;
         p->lossless = story->exit ? n + 1 : 0;
+        struct state from = store_state(s, story->number);
         if (story->exit)
-            n = add_exit(w, search_state(s, story->number), path, n);
+            n = add_exit(w, &from, path, n);
         if (schedule)
             put_schedule(w, path, n, schedule);
         if (out) {

@@ -26,7 +26,7 @@ struct state {
     uint16_t channel[2][CHANNEL];
     struct budget budget;
 };
-#define STATE_KEY offsetof(struct state, budget)
+#define STATE_KEY offsetof(struct state, budget) /* of what the future depends on but for these */
 
 /* One thing that happens to the pair.  What is lost is lost as it is sent: nothing happens later to
  * a segment that is lost later, so that nothing is missed. */
@@ -94,23 +94,22 @@ bool next_loss(struct world *w, const struct state *from, struct action *action)
 uint8_t check_pair(const struct world *w, const struct state *state);
 /* What happens next where nothing is lost; false: nothing. */
 bool check_next(const struct world *w, const struct state *state, struct action *action);
-/* ... and whether it ends well without further losses. */
-struct exits {
-    uint64_t *slots; /* hashes of states that are known to end well */
-    uint64_t n, used;
-};
-uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state);
+/* ... and whether it ends well without further losses.  Hashes of pairs that are known to do so,
+ * each in its one place until another takes it. */
+struct exits;
+struct exits *exits_new(void);
+void exits_free(struct exits *exits);
+uint64_t exits_hash(const struct exits *exits, const struct state *state);
+/* hash: of the state, as exits_hash has it, whose place is then at hand. */
+uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state, uint64_t hash);
 
 /* attack.c: adds classes, attacks and violations to the result. */
 void attack_all(struct world *w, struct explore_result *result, FILE *out);
 
-/* search.c: all states found, in order. */
-struct search;
-const struct state *search_state(const struct search *s, uint32_t number);
-uint32_t search_parent(const struct search *s, uint32_t number);
+struct store; /* store.h: all states found, in order */
 
 /* The actions that lead to it, one more has room: the caller's to free(); returns how many. */
-uint32_t story_path(struct world *w, const struct explore_config *config, const struct search *s,
+uint32_t story_path(struct world *w, const struct explore_config *config, const struct store *s,
                     uint32_t number, struct action **path);
 /* story.c: how a state came about; last: one action more, NULL: none; or, with exit, what happens
  * from there on without losses. */
@@ -120,7 +119,7 @@ struct story {
     bool exit;
     uint8_t wrong;
 };
-void story_tell(struct world *w, const struct explore_config *config, const struct search *s,
+void story_tell(struct world *w, const struct explore_config *config, const struct store *s,
                 const struct story *story, FILE *out, struct explore_schedule *schedule);
 
 /* Plays a path with a pair of stacks of its own, with real frames and numbers: true: it goes

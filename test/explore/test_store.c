@@ -1,0 +1,101 @@
+/* The explorer's store: states come back as they went in, and which of them are new. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store.h"
+
+enum { MANY = 300000 };
+
+static enum store_new put(struct store *store, const struct state *state)
+{
+    assert_null(store_room(store, 1));
+    struct packed packed = store_pack(store, state);
+    return store_add(store, &packed, store_hash(store, &packed), 7);
+}
+
+/* Different numbers of everything, from one. */
+static struct state state_of(uint32_t i)
+{
+    return (struct state){.side = {i, i / 3},
+                          .channel = {{(uint16_t)(i % 100 + 1)}, {1, (uint16_t)(i % 50 + 2)}},
+                          .budget = {.losses = i % 3, .sends = 2, .aborts = i % 2}};
+}
+
+static void states_come_back_as_they_went_in(void **state)
+{
+    (void)state;
+    struct store *store = store_new(1 << 24);
+    assert_non_null(store);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct state s = state_of(i);
+        assert_int_equal(put(store, &s), STORE_PAIR);
+    }
+    assert_int_equal(store_count(store), MANY);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct state want = state_of(i), is = store_state(store, i);
+        assert_true(state_same(&want, &is));
+        assert_int_equal(store_parent(store, i), 7);
+        assert_int_equal(put(store, &want), STORE_KNOWN);
+    }
+    store_free(store);
+}
+
+/* With less of one budget, and no more of any, nothing can happen that could not before. */
+static void a_state_with_less_left_is_known(void **state)
+{
+    (void)state;
+    struct store *store = store_new(1 << 24);
+    assert_non_null(store);
+    struct state s = {.side = {1, 2}, .budget = {.losses = 1, .duplicates = 1}};
+    assert_int_equal(put(store, &s), STORE_PAIR);
+    s.budget.losses = 0;
+    assert_int_equal(put(store, &s), STORE_KNOWN);
+    s.budget.opens_b = 1;
+    assert_int_equal(put(store, &s), STORE_BUDGET);
+    s.budget = (struct budget){.losses = 2, .duplicates = 1};
+    assert_int_equal(put(store, &s), STORE_BUDGET);
+    s.channel[0][0] = 1;
+    assert_int_equal(put(store, &s), STORE_PAIR);
+    s.side[1] = 3;
+    assert_int_equal(put(store, &s), STORE_PAIR);
+    assert_int_equal(store_count(store), 5);
+    store_free(store);
+}
+
+static void it_says_when_it_is_full(void **state)
+{
+    (void)state;
+    struct store *store = store_new(1 << 20);
+    assert_non_null(store);
+    uint32_t n = 0;
+    for (; store_room(store, 1) == NULL; n++) {
+        struct state s = state_of(n);
+        assert_int_equal(put(store, &s), STORE_PAIR);
+    }
+    assert_in_range(n, 20000, (1 << 20) / 16);
+    assert_string_equal(store_room(store, 1), "memory");
+    store_free(store);
+
+    store = store_new(1 << 24);
+    assert_non_null(store);
+    struct state s = {.side = {1u << 22, 0}};
+    struct packed packed = store_pack(store, &s);
+    assert_int_equal(store_add(store, &packed, store_hash(store, &packed), 0), STORE_KNOWN);
+    assert_non_null(store_room(store, 1));
+    store_free(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(states_come_back_as_they_went_in),
+        cmocka_unit_test(a_state_with_less_left_is_known),
+        cmocka_unit_test(it_says_when_it_is_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
