@@ -333,14 +333,14 @@ static void put_fast_peers(struct canon *c)
     }
 }
 
-/* With more than half of its share left a group limits nothing for long, and is as if full. */
+/* With half of its share left a group limits nothing for long, and is as if full. */
 static void put_reset_groups(struct canon *c)
 {
     const struct tcp_block *b = c->st->tcp.b;
     for (size_t i = 0; i < RESET_GROUPS; i++) {
         const struct reset_group *group = &b->resets[i];
-        uint64_t refilled = (uint64_t)min_u32(c->st->tcp.now_ms - group->at_ms, 1000) *
-                            b->policy.reset_rate / (RESET_GROUPS / 2);
+        uint64_t refilled = (uint64_t)(c->st->tcp.now_ms - group->at_ms) * b->policy.reset_rate /
+                            (RESET_GROUPS / 2);
         uint64_t spent = group->spent - min_u64(group->spent, refilled);
         bool much = spent > (uint64_t)b->policy.reset_rate * 1000 / RESET_GROUPS;
         canon_32(c, much ? (uint32_t)spent : 0);

@@ -54,8 +54,8 @@ static bool may_reset(struct tcp *tcp, const struct conn_id *id)
         return true;
     }
     struct reset_group *group = reset_group_of(tcp, id);
-    uint32_t elapsed_ms = min_u32(tcp->now_ms - group->at_ms, 1000);
-    group->spent -= min_u32(group->spent, elapsed_ms * share);
+    uint64_t refilled = (uint64_t)(tcp->now_ms - group->at_ms) * share;
+    group->spent -= (uint32_t)min_u64(group->spent, refilled);
     group->at_ms = tcp->now_ms;
     if (group->spent >= share * RESET_UNIT) {
         tcp->b->replies_dropped++;

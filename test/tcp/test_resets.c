@@ -485,6 +485,23 @@ TEST(in_time_wait_the_challenge_limit_counts_from_the_last_one_sent)
     expects(ACK, .seq = ISS + 2, .ack = IRS + 2);
 }
 
+/* hf_policy.reset_rate: whatever was spent, a second is enough to be paid for; and so are more. */
+TEST(after_a_silence_a_segment_for_no_connection_is_reset)
+{
+    p->config.policy.reset_rate = 16;
+    starts();
+    for (int i = 0; i < 100; i++) {
+        for (int n = 0; n < 4; n++) {
+            sends(ACK, .seq = 1000, .ack = 2000);
+            struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+            holds(n > 0 || seen != NULL);
+            if (seen)
+                peer_taken(p, seen);
+        }
+        after(10000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,6 +534,7 @@ int main(void)
         V4(a_reset_needs_no_timestamp_and_is_not_judged_by_paws),
         V4(the_close_reason_tells_who_began_and_how_it_ended),
         V4(in_time_wait_the_challenge_limit_counts_from_the_last_one_sent),
+        BOTH(after_a_silence_a_segment_for_no_connection_is_reset),
     };
     return cmocka_run_group_tests_name("resets", tests, NULL, NULL);
 }
