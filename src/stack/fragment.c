@@ -296,10 +296,9 @@ static uint32_t flatten(struct stack *st, uint32_t chain, uint32_t len)
 static void deliver_flat(struct stack *st, struct arrival *whole)
 {
     size_t at = 0;
-    if (whole->ip.version == 6 &&
-        wire_walk_ip6(whole->payload, whole->len, &whole->ip, &at) != WIRE_OK) {
-        stack_verdict(st, whole, HF_V_DROP_IP_HEADER);
-        return;
+    if (whole->ip.version == 6) {
+        enum wire_status status = wire_walk_ip6(whole->payload, whole->len, &whole->ip, &at);
+        HF_ASSERT(status == WIRE_OK); /* all of them are in the first fragment, see below */
     }
     whole->payload += at;
     whole->len -= (uint32_t)at;

@@ -117,13 +117,7 @@ static void say_timed_out(struct sentence *s, const struct tcb *tcb)
     case HF_TIMER_KEEPALIVE:
         add_state(s, "the peer answered no keep-alive: reset by this side in ", tcb->end_state);
         break;
-    case HF_TIMER_LINGER:
-        add_state(s, "not all was acknowledged in the linger time: reset in ", tcb->end_state);
-        break;
-    case HF_TIMER_FIN_WAIT_2:
-        add(s, "this side closed first; the peer did not follow in time");
-        break;
-    default:
+    default: /* the others end what was released: nobody can ask */
         add_state(s, "timed out in ", tcb->end_state);
         break;
     }

@@ -292,9 +292,11 @@ void tcp_accecn_fill(struct tcp *tcp, const struct tcb *tcb, struct tcp_options 
                      enum segment_kind what)
 {
     const struct ecn *ecn = tcp_ecn_of(tcp, tcb);
-    bool test = what == SEGMENT_ACK ? ecn && ecn->test_ack : ecn && ecn->test_text;
-    if (!(tcb->modes & M_ACCURATE) || ecn == NULL || what == SEGMENT_REPEAT ||
-        !(ecn->news || test)) {
+    if (ecn == NULL || what == SEGMENT_REPEAT) {
+        return;
+    }
+    bool test = what == SEGMENT_ACK ? ecn->test_ack : ecn->test_text;
+    if (!(ecn->news || test)) { /* neither before this mode was agreed upon */
         return;
     }
     uint32_t kind, field[3];

@@ -187,8 +187,7 @@ void tcp_fast_open_answered(struct tcp *tcp, struct tcb *tcb, const struct segme
 /* RFC7413-24: what of it was not acknowledged goes at once; nothing says that it was lost. */
 void tcp_fast_open_resume(struct tcp *tcp, struct tcb *tcb)
 {
-    const struct active *active = active_of(tcp, tcb);
-    if (active && (active->fast & FAST_TEXT) && !seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+    if (!seq_eq(tcb->snd.una, tcb->snd.nxt)) { /* without Fast Open nothing but the SYN was out */
         tcp_recovery_go_back(tcp, tcb);
         tcp_consider_sending(tcp, tcb);
     }

@@ -430,9 +430,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
 {
     struct active *active = active_of(tcp, tcb);
     tcb->owes &= (uint16_t) ~(HF_OWES_DATA | HF_OWES_FIN);
-    if (active == NULL || !may_speak(tcb)) {
-        return false;
-    }
+    HF_ASSERT(active != NULL && may_speak(tcb));
     tcp_cwnd_idle(tcp, tcb);
     tcp_pmtu_age(tcp, tcb);
     begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK, SEGMENT_TEXT);

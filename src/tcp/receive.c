@@ -193,6 +193,16 @@ static void remove_range(struct tcp *tcp, struct active *active, uint32_t after,
     pool_free(&tcp->b->ranges, tcp->block, idx);
 }
 
+/* ... with its text. */
+static void drop_range(struct tcp *tcp, struct active *active, uint32_t after, uint32_t idx)
+{
+    const struct range *range = range_at(tcp, idx);
+    tcp_chunk_free_now(tcp, range->head);
+    active->ooo_cost -= range->cost;
+    active->ooo_bytes -= seq_len(range->left, range->right);
+    remove_range(tcp, active, after, idx);
+}
+
 /* RFC 2018 8, reneging: what is held must not keep out what the reader waits for.  RFC2018-16 */
 static void drop_last_range(struct tcp *tcp, struct active *active)
 {
@@ -202,11 +212,7 @@ static void drop_last_range(struct tcp *tcp, struct active *active)
         before = idx;
         idx = range_at(tcp, idx)->next;
     }
-    const struct range *range = range_at(tcp, idx);
-    tcp_chunk_free_now(tcp, range->head);
-    active->ooo_cost -= range->cost;
-    active->ooo_bytes -= seq_len(range->left, range->right);
-    remove_range(tcp, active, before, idx);
+    drop_range(tcp, active, before, idx);
 }
 
 static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *active,
@@ -560,13 +566,9 @@ bool tcp_holds_beyond(const struct tcp *tcp, const struct active *active, seq_t 
 void tcp_free_held(struct tcp *tcp, struct active *active)
 {
     while (active->ooo) {
-        uint32_t idx = active->ooo;
-        tcp_chunk_free_now(tcp, range_at(tcp, idx)->head);
-        remove_range(tcp, active, 0, idx);
+        drop_range(tcp, active, 0, active->ooo);
     }
-    active->ooo_bytes = 0;
-    active->ooo_cost = 0;
-    active->n_recent = 0;
+    HF_ASSERT(active->ooo_bytes == 0 && active->ooo_cost == 0);
 }
 
 void tcp_free_receive(struct tcp *tcp, struct active *active)

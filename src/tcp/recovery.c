@@ -77,7 +77,6 @@ static void enter_fast(struct tcp *tcp, struct tcb *tcb)
         reduce(tcp, tcb, flight_of(tcb), CC_LOSS);
     }
     active->recovery = RECOVERY_FAST;
-    active->rescued = 0;
     active->resend = !has_sack(tcb);
     if (!has_sack(tcb)) { /* as many have left the network; RFC5681-25 */
         tcb->cwnd = tcb->ssthresh + tcp->b->policy.dupthresh * smss(tcb);
@@ -95,7 +94,6 @@ static void leave(struct active *active)
     active->recovery = RECOVERY_NONE;
     active->dup_acks = 0;
     active->resend = 0;
-    active->rescued = 0;
     active->spared = 0;
     active->frto = FRTO_OFF;
 }
@@ -315,7 +313,6 @@ static void go_back(struct tcp *tcp, struct tcb *tcb, bool all)
     active->recover = tcb->snd.nxt;
     active->recovered = 1;
     active->rescue = tcb->snd.una;
-    active->rescued = 0;
     active->spared = 0;
     active->resend = 1;
     active->dup_acks = 0;
@@ -403,7 +400,11 @@ static uint32_t next_lost(const struct tcp *tcp, const struct tcb *tcb, struct a
 uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || active->sent_first == 0) {
+    if (active == NULL) {
+        return 0;
+    }
+    active->rescued = 0;
+    if (active->sent_first == 0) {
         return 0;
     }
     seq_t at;

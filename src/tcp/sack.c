@@ -160,7 +160,6 @@ static uint32_t rescue(const struct tcp *tcp, const struct tcb *tcb, struct acti
 uint32_t tcp_sack_next(const struct tcp *tcp, const struct tcb *tcb, seq_t *at)
 {
     struct active *active = active_of(tcp, tcb);
-    active->rescued = 0;
     if (active->recovery != RECOVERY_FAST || tcp_sent_pipe(active) + smss(tcb) > tcb->cwnd ||
         new_text_waits(tcb, active)) {
         return 0;

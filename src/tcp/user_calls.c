@@ -429,7 +429,7 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb)
     tcb->flags |= F_RELEASED;
     uint32_t linger = tcp_extra(tcp, tcb->extra)->linger;
     bool at_once = linger == 1 && tcb->state != HF_TIME_WAIT; /* SO_LINGER with 0: POSIX */
-    if (tcb->state == HF_SYN_SENT || tcb->state == HF_LISTEN || at_once || unread(tcp, tcb)) {
+    if (at_once || unread(tcp, tcb)) {
         aborted(tcp, tcb, HF_CALL_RELEASE);
         return;
     }
