@@ -453,6 +453,18 @@ TEST(the_record_of_a_datagram_that_was_dropped_has_its_ports_and_no_numbers)
     holds(p->last.seq == 0 && p->last.ack == 0 && p->last.ctl == 0 && p->last.wnd == 0);
 }
 
+/* RFC 1112 4, RFC 5771 3: groups need no route; what follows them is no group. */
+TEST(the_groups_of_ipv4_end_with_239)
+{
+    struct hf_endpoint to = {.port = THERE};
+    hf_handle handle = socket_on(p, HERE);
+    memcpy(to.ip, p->peer_ip, 12);
+    memcpy(to.ip + 12, (const uint8_t[]){239, 255, 255, 255}, 4);
+    holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &to, "x", 1), 1);
+    memcpy(to.ip + 12, (const uint8_t[]){240, 0, 0, 1}, 4);
+    refuses(HF_ERR_NET_UNREACHABLE, hf_udp_send(p->stack, &p->env, handle, NULL, &to, "x", 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +474,7 @@ int main(void)
         ON_BOTH(a_datagram_larger_than_the_mtu_leaves_in_fragments),
         ON_BOTH(small_chunks_are_no_limit_to_what_a_frame_carries),
         ON_BOTH(a_datagram_too_large_for_udp_is_refused),
+        V4(the_groups_of_ipv4_end_with_239),
         ON_BOTH(a_datagram_in_fragments_is_received_whatever_their_order),
         ON_BOTH(a_datagram_of_the_largest_size_is_put_together),
         ON_BOTH(overlapping_fragments_lose_the_datagram),

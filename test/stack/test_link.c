@@ -249,6 +249,22 @@ TEST(an_answer_that_nobody_asked_for_changes_nothing)
     }
 }
 
+/* RFC 826: an answer that nobody asked for tells nothing of who is there now.  RFC1122-12 */
+TEST(an_old_entry_is_not_confirmed_by_an_answer_to_no_question)
+{
+    asks_for_the_peer(p);
+    answers(p, p->peer_mac);
+    expects(SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK);
+    after(31000);
+    answers(p, p->peer_mac);
+    expects_silence();
+    sends(PSH | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects_question(p, true);
+    expects(ACK, .ack = IRS + 101);
+}
+
 static void repeated_syn_goes_to(struct peer *p, const uint8_t mac[6])
 {
     struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
@@ -424,6 +440,7 @@ int main(void)
         BOTH(who_asks_for_our_address_is_answered),
         BOTH(a_probe_for_our_address_is_answered_to_everybody),
         BOTH(an_answer_that_nobody_asked_for_changes_nothing),
+        V4(an_old_entry_is_not_confirmed_by_an_answer_to_no_question),
         V6(another_link_address_is_believed_only_when_it_says_that_it_overrides),
         BOTH(a_permanent_neighbour_stays_what_it_is),
         BOTH(a_message_that_fails_one_check_is_no_answer),

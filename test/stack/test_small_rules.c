@@ -249,6 +249,25 @@ TEST(errors_are_sent_until_their_budget_is_spent)
     peer_taken(p, seen);
 }
 
+/* RFC 4443 2.4 (f): all hosts of one network have what one host gets. */
+TEST(hosts_of_one_network_share_a_budget_of_errors)
+{
+    uint8_t payload[8] = {0};
+    int errors = 0;
+    p->wild = true;
+    starts();
+    for (int i = 0; i < 200; i++) {
+        struct seen *seen;
+        p->peer_ip[15] = (uint8_t)(i + 3);
+        peer_ip(p, 200, payload, sizeof payload);
+        while ((seen = peer_any(p)) != NULL) {
+            errors++;
+            peer_taken(p, seen);
+        }
+    }
+    holds(errors > 14 && errors <= 31);
+}
+
 /* Connections take turns, a frame each. */
 TEST(two_connections_that_have_much_to_say_take_turns)
 {
@@ -393,6 +412,7 @@ int main(void)
         V4(a_question_for_somebody_else_is_none_of_ours),
         V4(a_neighbour_that_cannot_be_is_refused),
         BOTH(errors_are_sent_until_their_budget_is_spent),
+        BOTH(hosts_of_one_network_share_a_budget_of_errors),
         V4(two_connections_that_have_much_to_say_take_turns),
         V4(datagrams_in_fragments_have_numbers_of_their_own),
         BOTH(a_spent_budget_of_errors_comes_back_little_by_little),

@@ -254,6 +254,18 @@ TEST(with_an_option_the_octets_decide)
     holds_equal(info_of(accecn_fail_mode), 0);
 }
 
+/* RFC9768-18: as many as the option has. */
+TEST(an_option_with_one_counter_or_two_tells_of_those)
+{
+    sends_ten(p);
+    sends(ACK | ACE(5), .ack = SEGMENT(4), .accecn = 172, .n_accecn = 1, .counts = {3011});
+    holds_equal(info_of(delivered_e0_bytes), 3010);
+    sends(ACK | ACE(6), .ack = SEGMENT(11), .accecn = 172, .n_accecn = 2, .counts = {9011, 1000});
+    holds_equal(info_of(delivered_e0_bytes), 9010);
+    holds_equal(info_of(delivered_ce_bytes), 1000);
+    holds_equal(info_of(delivered_e1_bytes), 0);
+}
+
 /* [3.2.3.2.4] */
 TEST(an_option_that_begins_with_nought_is_not_believed)
 {
@@ -324,6 +336,7 @@ int main(void)
         BOTH(an_ace_that_has_not_moved_tells_of_no_mark),
         BOTH(without_an_option_ace_is_taken_to_have_come_round_when_it_can_have),
         BOTH(with_an_option_the_octets_decide),
+        BOTH(an_option_with_one_counter_or_two_tells_of_those),
         BOTH(an_option_that_begins_with_nought_is_not_believed),
         BOTH(an_ace_that_was_overtaken_is_not_read),
         BOTH(octets_without_a_packet_end_ect),

@@ -254,6 +254,38 @@ TEST(a_child_may_close_before_its_syn_ack_is_acknowledged)
     expects_state(HF_TIME_WAIT);
 }
 
+/* RFC7413-18, MUST-20: what cannot leave is tried again, and given up in its time. */
+TEST(a_child_whose_syn_ack_never_leaves_is_given_up)
+{
+    p->config.max_tokens = 1;
+    listens_fast(p);
+    const char *cookie = cookie_of(p);
+    p->hold_done = true;
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK); /* the one frame that may be out */
+    on(0);
+    sends(SYN, .seq = IRS, .mss = 1460, .len = 100, .fo = cookie);
+    expects_silence();
+    accepts();
+    expects_state(HF_SYN_RECEIVED);
+    after(300000);
+    expects_silence();
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+/* RFC7413-18: the SYN's text is taken as far as there is room for it. */
+TEST(text_of_the_syn_beyond_the_buffer_is_left_to_come_again)
+{
+    p->config.policy.receive_window = 1000;
+    listens_fast(p);
+    sends(SYN, .seq = IRS, .mss = 1460, .len = 1400, .fo = cookie_of(p));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1001, .wnd = ZERO);
+    accepts();
+    reads(1000);
+    reads_result(HF_ERR_WOULD_BLOCK);
+}
+
 TEST(a_child_released_with_unread_text_is_reset)
 {
     listens_fast(p);
@@ -362,6 +394,8 @@ int main(void)
         BOTH(a_fin_right_behind_the_syn_closes_one_way),
         BOTH(a_fin_on_the_syn_itself_is_left_to_come_again),
         BOTH(a_child_may_close_before_its_syn_ack_is_acknowledged),
+        BOTH(a_child_whose_syn_ack_never_leaves_is_given_up),
+        BOTH(text_of_the_syn_beyond_the_buffer_is_left_to_come_again),
         BOTH(a_child_released_with_unread_text_is_reset),
         BOTH(a_syn_that_comes_again_is_answered_again_and_its_text_not_taken_twice),
         BOTH(a_copy_of_the_syn_after_the_end_is_delivered_again),

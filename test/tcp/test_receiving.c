@@ -278,6 +278,22 @@ TEST(a_fin_that_is_none_does_not_hide_the_one_that_was_held)
     reads_result(0);
 }
 
+/* it is ahead of the gap, however often it comes. */
+TEST(a_fin_ahead_of_a_gap_that_comes_again_is_out_of_order_again)
+{
+    establish_active();
+    for (uint64_t n = 1; n <= 3; n++) {
+        sends(FIN | ACK, .seq = IRS + 101);
+        expects(ACK, .ack = IRS + 1);
+        struct hf_counters counters = {.struct_size = sizeof counters};
+        hf_counters(p->stack, &counters);
+        holds_equal(counters.verdict[HF_V_OUT_OF_ORDER], n);
+    }
+    sends(ACK, .seq = IRS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 102);
+    expects_state(HF_CLOSE_WAIT);
+}
+
 /* SHLD-14, X-16 */
 TEST(the_limit_of_the_application_never_takes_back_what_was_promised)
 {
@@ -383,6 +399,7 @@ int main(void)
         V4(a_bare_fin_is_taken_by_a_closed_window),
         V4(a_fin_below_text_that_came_before_it_is_none),
         V4(a_fin_that_is_none_does_not_hide_the_one_that_was_held),
+        BOTH(a_fin_ahead_of_a_gap_that_comes_again_is_out_of_order_again),
         V4(the_limit_of_the_application_never_takes_back_what_was_promised),
         V4(the_window_is_announced_with_the_scale_agreed_upon),
         V4(readable_is_told_once_and_is_true),

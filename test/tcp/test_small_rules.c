@@ -1,7 +1,8 @@
 /* Rules of the tcp room that are easily bent by one: steps of the window, ranges that come and go,
- * whose patience counts from when.
+ * whose patience counts from when; what a SYN cookie says in the last of its bits.
  */
 #include "common/peer.h"
+#include "common/work.h"
 
 /* RFC 9293 3.8.6.2.2: half the buffer where that is less than a segment. */
 TEST(a_small_buffer_opens_by_half_of_it)
@@ -183,6 +184,57 @@ TEST(who_has_not_asked_agrees_to_nothing_when_both_open)
     expects(ACK | PSH, .len = 10, .ip_ecn = CODEPOINT(NOT_ECT));
 }
 
+/* RFC 7323 5.4, 4: the clock of a cookie is at most as far behind as six bits can take it back. */
+TEST(the_timestamp_of_a_cookie_is_less_than_64_ms_old)
+{
+    uint32_t cookies[64];
+    p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
+    listens();
+    for (int i = 0; i < 64; i++) {
+        sends(SYN, .seq = IRS, .mss = 1460, .tsval = 5, .sackok = true, .wscale = SHIFT(7));
+        expects(SYN | ACK, .seq = ISS);
+        cookies[i] = p->c->ts_echo;
+        after(1);
+    }
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1);
+    expects(ACK, .ack = IRS + 2);
+    for (uint32_t i = 0; i < 64; i++) {
+        uint32_t then = p->c->ts_echo - (64 - i);
+        holds(then - cookies[i] < 64);
+    }
+}
+
+/* What the ACK of the record's own SYN,ACK costs. */
+static uint64_t hashes_of_ack(struct peer *p)
+{
+    struct work_done before = work_of(p->stack);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    uint64_t hashes = work_since(p->stack, &before).hashes;
+    accepts();
+    return hashes;
+}
+
+/* RFC4987-7: it needs no hash more because cookies are out. */
+TEST(an_ack_that_a_record_waits_for_is_not_tried_as_a_cookie)
+{
+    p->config.max_half_open = 1;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    uint64_t hashes = hashes_of_ack(p);
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    on(2);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.verdict[HF_V_COOKIE_SENT], 1);
+    on(1);
+    holds_equal(hashes_of_ack(p), hashes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +248,8 @@ int main(void)
         V4(a_largest_segment_set_before_the_syn_is_read_back_at_once),
         V4(at_a_window_of_one_segment_the_timer_is_waited_for_though_all_has_arrived),
         V4(who_has_not_asked_agrees_to_nothing_when_both_open),
+        BOTH(the_timestamp_of_a_cookie_is_less_than_64_ms_old),
+        BOTH(an_ack_that_a_record_waits_for_is_not_tried_as_a_cookie),
     };
     return cmocka_run_group_tests_name("small rules", tests, NULL, NULL);
 }

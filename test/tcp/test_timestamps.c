@@ -93,6 +93,34 @@ TEST(after_24_days_of_silence_any_timestamp_is_taken)
     expects_after(0, 50, ACK, .ack = IRS + 21, .tsecr = 1500);
 }
 
+/* RFC7323-47, RFC7323-53: not before. */
+TEST(up_to_24_days_of_silence_an_old_timestamp_is_refused)
+{
+    const int64_t days24_ms = INT64_C(24) * 24 * 3600 * 1000;
+    establish_stamped(p);
+    sends(ACK, .tsval = 2000, .len = 10);
+    expects_after(0, 50, ACK);
+    after(days24_ms - 60000);
+    sends(ACK, .tsval = 1500, .len = 10);
+    expects(ACK, .ack = IRS + 11, .tsecr = 2000);
+    after(120000);
+    sends(ACK, .seq = IRS + 11, .tsval = 1500, .len = 10);
+    expects_after(0, 50, ACK, .ack = IRS + 21, .tsecr = 1500);
+}
+
+/* RFC 7323 appendix D: Last.ACK.sent begins as RCV.NXT.  RFC7323-27 */
+TEST(text_right_behind_the_syn_ack_moves_what_is_echoed)
+{
+    p->with.tsval = 1000;
+    opens();
+    expects(SYN);
+    batch_begins();
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .tsval = 1000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .tsval = 1005, .len = 10);
+    batch_ends();
+    expects(ACK, .ack = IRS + 11, .tsecr = 1005);
+}
+
 /* RFC7323-32, RFC7323-35 */
 TEST(the_earliest_segment_that_the_ack_covers_is_echoed)
 {
@@ -201,6 +229,8 @@ int main(void)
         V4(an_old_timestamp_on_a_bare_ack_is_answered_within_the_challenge_limit),
         V4(timestamps_are_compared_modulo_2_to_the_32),
         V4(after_24_days_of_silence_any_timestamp_is_taken),
+        BOTH(up_to_24_days_of_silence_an_old_timestamp_is_refused),
+        BOTH(text_right_behind_the_syn_ack_moves_what_is_echoed),
         V4(the_earliest_segment_that_the_ack_covers_is_echoed),
         V4(text_ahead_of_a_gap_does_not_move_what_is_echoed),
         V4(a_segment_without_the_option_is_dropped_silently),

@@ -223,6 +223,10 @@ static void other_octets_are_another_state_and_other_chunks_are_not(void **state
     take(&z, &r.a);
     assert_same(&x, &y);
     assert_false(same(&x, &z));
+    /* Without env, too: none of it is lent. */
+    x.len = hf_canonical(p.a.stack, NULL, x.octets, ROOM);
+    z.len = hf_canonical(r.a.stack, NULL, z.octets, ROOM);
+    assert_false(same(&x, &z));
     for (unsigned i = 0; i < 3; i++) {
         pair_end(pairs[i]);
     }
@@ -267,12 +271,13 @@ static void a_budget_of_errors_that_fills_again_is_another_state(void **state)
 {
     (void)state;
     struct pair p;
-    static struct form x, y, z;
+    static struct form unspent, x, y, z;
     struct hf_endpoint any = {.port = 5000}, to = {.port = 5001};
     hf_handle socket;
     begin(&p, 1, 5000000000);
     memcpy(to.ip, p.a.ip, 16);
     assert_int_equal(hf_udp_open(p.b.stack, &p.b.env, &any, &socket), HF_OK);
+    take(&unspent, &p.a);
     assert_int_equal(hf_udp_send(p.b.stack, &p.b.env, socket, NULL, &to, "x", 1), 1);
     exchange(&p);
     take(&x, &p.a);
@@ -282,7 +287,8 @@ static void a_budget_of_errors_that_fills_again_is_another_state(void **state)
     take(&z, &p.a);
     assert_false(same(&x, &y));
     assert_false(same(&y, &z));
-    p.a.env.now_ns += 500000000; /* it is full */
+    assert_same(&z, &unspent); /* it is full */
+    p.a.env.now_ns += 500000000;
     take(&y, &p.a);
     assert_same(&y, &z);
     pair_end(&p);

@@ -2,6 +2,7 @@
 #include "unit/stack_pair.h"
 
 #include "stack/stack.h"
+#include "tcp/ecn.h"
 #include "tcp/stats.h"
 
 enum { ROOM = 32768 };
@@ -278,6 +279,77 @@ static void numbers_of_the_path(void **state)
     pair_end(&pair);
 }
 
+/* All bits are set, so that two that fell together would show. */
+static void numbers_of_ecn(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    assert_true(tcp_ecn_attach(&st.tcp, tcb));
+    struct ecn *ecn = tcp_ecn_of(&st.tcp, tcb);
+    ecn->marked = ecn->begins = ecn->news = ecn->test_ack = ecn->test_text = 1;
+    ecn->option_seen = ecn->option_bad = 1;
+    take(&first);
+    DIFFERS(ecn, r.cep);
+    DIFFERS(ecn, r.ceb);
+    DIFFERS(ecn, r.e0b);
+    DIFFERS(ecn, r.e1b);
+    DIFFERS(ecn, s.cep);
+    DIFFERS(ecn, told.ceb);
+    DIFFERS(ecn, cep_at_option);
+    DIFFERS(ecn, ts_last);
+    DIFFERS(ecn, marks);
+    DIFFERS(ecn, seen);
+    TURNED(ecn, marked);
+    TURNED(ecn, begins);
+    TURNED(ecn, news);
+    TURNED(ecn, test_ack);
+    TURNED(ecn, test_text);
+    TURNED(ecn, option_seen);
+    TURNED(ecn, option_bad);
+    pair_end(&pair);
+}
+
+static void is_as_before(void)
+{
+    take(&now);
+    assert_int_equal(now.len, first.len);
+    assert_memory_equal(now.octets, first.octets, first.len);
+}
+
+/* A group of addresses with half of its share of resets left is as if none had been sent. */
+static void resets_that_were_sent(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct reset_group *group = &st.tcp.b->resets[3];
+    st.tcp.b->policy.reset_rate = 160;
+    group->at_ms = st.tcp.now_ms;
+    group->spent = 0;
+    take(&first);
+    group->spent = 160 * 1000 / RESET_GROUPS;
+    is_as_before();
+    DIFFERS(group, spent);
+    pair_end(&pair);
+}
+
+/* A round trip that has only just begun to be measured. */
+static void a_measurement_that_has_begun(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct active *active = active_of(&st.tcp, tcb);
+    active->rtt_start_us = st.tcp.now_us;
+    take(&first);
+    TURNED(active, rtt_timed);
+    pair_end(&pair);
+}
+
 static void numbers_of_the_listener(void **state)
 {
     (void)state;
@@ -317,6 +389,9 @@ int main(void)
         cmocka_unit_test(numbers_of_what_is_under_way),
         cmocka_unit_test(numbers_of_congestion_control),
         cmocka_unit_test(numbers_of_the_path),
+        cmocka_unit_test(numbers_of_ecn),
+        cmocka_unit_test(resets_that_were_sent),
+        cmocka_unit_test(a_measurement_that_has_begun),
         cmocka_unit_test(numbers_of_the_listener),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

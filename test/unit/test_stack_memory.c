@@ -216,11 +216,12 @@ static void a_config_that_cannot_be_has_no_size(void **state)
     struct side s;
     side_begin(&s, &good, 1, 0);
     struct hf_stack *odd = (struct hf_stack *)((uintptr_t)s.stack + 8);
-    assert_int_equal(hf_init(odd, s.bytes, &good, &s.env), HF_ERR_INVALID);
     assert_int_equal(hf_init(s.stack, s.bytes, &good, NULL), HF_ERR_INVALID);
     assert_int_equal(hf_init(s.stack, s.bytes, NULL, &s.env), HF_ERR_INVALID);
     assert_int_equal(hf_init(s.stack, s.bytes, &good, &s.env), HF_ERR_INVALID); /* no seed */
     good.seed[7] = 1;
+    assert_int_equal(hf_init(odd, s.bytes - 8, &good, &s.env), HF_ERR_INVALID);
+    assert_int_equal(hf_init(NULL, s.bytes, &good, &s.env), HF_ERR_INVALID);
     assert_int_equal(hf_init(s.stack, s.bytes - 1, &good, &s.env), HF_ERR_TOO_LARGE);
     free(s.stack);
 }

@@ -129,6 +129,34 @@ static void without_that_five_minutes_of_pause_halve_the_window(void **state)
     }
 }
 
+/* Flights of n segments, all of them acknowledged: by how much the window has grown. */
+static uint32_t growth_of(uint32_t cwnd, uint32_t ssthresh, uint32_t n)
+{
+    struct bench t;
+    begin(&t, F_SACK);
+    t.tcb->cwnd = cwnd;
+    t.tcb->ssthresh = ssthresh;
+    for (uint32_t i = 0; i < 100; i++) {
+        t.tcb->snd.una = t.tcb->snd.nxt = seq_add(t.tcb->snd.nxt, n * M);
+        tcp_cwnd_note_flight(t.tcb, queue_of(&t), n * M);
+        tcp_cwnd_grow(&t.tcp, t.tcb, queue_of(&t), n * M);
+    }
+    uint32_t grown = t.tcb->cwnd - cwnd;
+    bench_end(&t);
+    return grown;
+}
+
+/* RFC 7661, RFC5681-10: more than half of it used is enough in slow start alone, which ends at
+ * ssthresh. */
+static void a_window_half_used_grows_in_slow_start_only(void **state)
+{
+    (void)state;
+    assert_true(growth_of(20 * M, 21 * M, 15) > 0);
+    assert_int_equal(growth_of(20 * M, 20 * M, 15), 0);
+    assert_int_equal(growth_of(20 * M, 21 * M, 10), 0);
+    assert_true(growth_of(20 * M, 20 * M, 20) > 0);
+}
+
 /* Each second a flight of n segments, all of it acknowledged. */
 static void trickles(struct bench *t, uint32_t n, uint32_t seconds)
 {
@@ -198,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_loss_behind_the_initial_window_is_an_ordinary_one),
         cmocka_unit_test(a_pause_leaves_the_restart_window_and_the_way_back),
         cmocka_unit_test(without_that_five_minutes_of_pause_halve_the_window),
+        cmocka_unit_test(a_window_half_used_grows_in_slow_start_only),
         cmocka_unit_test(a_window_of_which_less_than_half_is_used_is_halved_after_five_minutes),
         cmocka_unit_test(a_window_used_in_between_is_valid_again),
         cmocka_unit_test(a_window_of_which_a_little_less_than_half_is_used_is_halved_too),
