@@ -19,7 +19,9 @@ CLIENTS = ["sim", "explore"]  # rooms of their own, part of the tests of the sam
 CC = "gcc"
 FLAGS = ["-std=c17", "-O1", "-w", "-fPIC", "-D_GNU_SOURCE", "-DHF_WITH_LIBMNL",
          "-DHF_VERSION=\"m\""]
-CHECKED = ["-DHF_ASSERTIONS"]  # what tools/coverage has others for, at compiling and at linking
+# What tools/coverage has others for, at compiling and at linking.  Beyond an array: a trap, as the
+# sanitizer build of `make test` would tell.
+CHECKED = ["-DHF_ASSERTIONS", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]
 
 
 def run(*command, **more):
