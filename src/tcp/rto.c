@@ -29,12 +29,13 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
     tcb->modes &= ~(uint32_t)M_PROBED; /* RFC 8985 7.3 */
 }
 
-/* 2.1: before a measurement; 5.7: three seconds once data starts, when the SYN's timer had fired.
-; RFC6298-2, RFC6298-19 */
+/* 2.1: before a measurement; 5.7: three seconds once data starts, when the SYN's timer had fired:
+ * after the three-way handshake, not with a CLOSE in SYN-RECEIVED.  RFC6298-2, RFC6298-19 */
 static uint64_t unmeasured_ms(const struct tcp *tcp, const struct tcb *tcb)
 {
     uint32_t rto_ms = tcp->b->policy.rto_initial_ms;
-    bool lost_syn = (tcb->flags & F_SYN_RESENT) && tcp_synchronized(tcb);
+    bool lost_syn =
+        (tcb->flags & F_SYN_RESENT) && tcp_synchronized(tcb) && !tcp_syn_is_out(tcp, tcb);
     return lost_syn ? max_u32(rto_ms, AFTER_LOST_SYN_MS) : rto_ms;
 }
 

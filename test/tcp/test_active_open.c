@@ -54,6 +54,21 @@ TEST(after_a_lost_syn_data_starts_with_an_rto_of_3_seconds)
     expects_after(2990, 3050, ACK, .seq = ISS + 1, .len = 10); /* RFC 6298 5.7 */
 }
 
+/* RFC6298-19: those 3 seconds begin after the three-way handshake.  RFC 6298 5.5 */
+TEST(a_close_in_syn_received_leaves_the_syns_timeouts_as_they_were)
+{
+    opens();
+    expects(SYN);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    expects_after(990, 1050, SYN | ACK, .seq = ISS);
+    expects_after(1990, 2050, SYN | ACK, .seq = ISS);
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1);
+    expects_after(3990, 4050, SYN | ACK, .seq = ISS);
+    expects_after(7990, 8050, SYN | ACK, .seq = ISS);
+}
+
 /* RFC5961-4 */
 TEST(a_reset_that_acknowledges_the_syn_means_refused)
 {
@@ -378,6 +393,7 @@ int main(void)
         BOTH(the_initial_sequence_number_of_the_same_connection_grows_with_time),
         BOTH(the_initial_sequence_numbers_of_two_connections_do_not_tell_of_each_other),
         V4(a_simultaneous_open_gives_up_like_an_active_one),
+        V4(a_close_in_syn_received_leaves_the_syns_timeouts_as_they_were),
         V4(a_reset_in_syn_received_of_an_active_open_means_refused),
         BOTH(a_connection_may_have_its_own_number_of_syns),
         BOTH(text_that_waited_for_the_syn_ack_ends_quick_acks),
