@@ -241,6 +241,7 @@ static struct watched *remember(struct hf_oracle *o, const struct hf_trace *r, u
 static void begin(struct judging *j, struct watched *w)
 {
     const struct hf_trace *r = j->r;
+    w->old_syns += w->m.may_syn;
     w->m = (struct model){0};
     w->begun_ns = r->time_ns;
     bool first = r->state_before <= HF_LISTEN || r->verdict == HF_V_TIME_WAIT_REUSED;
@@ -304,7 +305,7 @@ static void end_the_other(struct judging *j)
         if (w == j->w || w->state == HF_CLOSED || !same_pair(w, j->r)) {
             continue;
         }
-        if (w->state != HF_TIME_WAIT) {
+        if (w->state != HF_TIME_WAIT && !oracle_may_be_gone(j, w)) {
             oracle_broken(j, HF_RULE_INCARNATIONS, "the other one is %s", hf_state_name(w->state));
         }
         forget(o, w);
@@ -325,8 +326,13 @@ static void learn(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     if (r->kind == HF_TRACE_OUT && !has_numbers(r)) {
-        oracle_learn(j); /* an answer: it changes no state */
+        if (!j->late) {
+            oracle_learn(j); /* an answer: it changes no state */
+        }
         return;
+    }
+    if (r->verdict != HF_V_COOKIE_ACCEPTED && brings_cookie(j->w, r)) {
+        return; /* it changes nothing */
     }
     bool other = r->verdict == HF_V_TIME_WAIT_REUSED; /* the numbers are the old one's */
     if (other) {                                      /* which stays until the new one is open */
@@ -340,6 +346,10 @@ static void learn(struct judging *j)
         j->w->old_facts = old->m.facts & ~(uint32_t)ISS_RAISED;
     }
     struct watched *w = j->w;
+    bool another = r->state_before == HF_LISTEN && r->state_after == HF_SYN_RECEIVED;
+    if (another && w->state != HF_CLOSED && w->state != HF_TIME_WAIT) {
+        set_state(j, w, HF_CLOSED); /* it has ended, and no record has told it */
+    }
     bool compact_back = r->state_after == HF_LISTEN;
     bool opens = w->state < HF_ESTABLISHED && r->state_after >= HF_ESTABLISHED;
     set_state(j, w, compact_back ? HF_CLOSED : r->state_after);

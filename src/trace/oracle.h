@@ -46,10 +46,10 @@ enum {
 
 enum { HELD_MAX = 4, RESETS_MAX = 4, FINS_MAX = 3 };
 
-/* A reset that is due. */
+/* A reset that is due, or that may come. */
 struct reset {
     uint32_t seq, ack;
-    uint32_t with_ack;
+    uint16_t with_ack, optional;
 };
 
 /* One incarnation of a connection: what the records up to now make of it. */
@@ -108,6 +108,7 @@ struct watched {
     uint32_t old_iss;         /* of the one before                                  */
     uint32_t old_nxt, old_ts; /*                                                 */
     uint32_t old_facts;
+    uint32_t old_syns;    /* SYNs of those before that may still be answered     */
     uint32_t n_resets;    /* that are due                                       */
     uint32_t resets_lost; /* more were than can be remembered                */
     struct reset resets[RESETS_MAX];
@@ -139,7 +140,8 @@ struct judging {
     const struct hf_trace *r;
     struct watched *w; /* NULL: not followed, and not to be      */
     struct hf_violation *violation;
-    bool gap; /* text was held ahead of RCV.NXT before this segment */
+    bool gap;  /* text was held ahead of RCV.NXT before this segment  */
+    bool late; /* an answer that waited, and more has come since      */
     bool broken;
 };
 
@@ -170,6 +172,16 @@ static inline bool behind_fin(uint8_t state)
 {
     return state == HF_CLOSE_WAIT || state == HF_CLOSING || state == HF_LAST_ACK ||
            state == HF_TIME_WAIT;
+}
+
+/* RFC 4987 3.6: an ACK that brings back a cookie, beside a half-open connection that another SYN
+ * has begun. */
+static inline bool brings_cookie(const struct watched *w, const struct hf_trace *r)
+{
+    return w->state == HF_SYN_RECEIVED && r->state_before == HF_LISTEN && r->kind == HF_TRACE_IN &&
+           (r->ctl & HF_ACK) &&
+           (r->verdict == HF_V_COOKIE_ACCEPTED || r->verdict == HF_V_DROP_ACCEPT_FULL ||
+            r->verdict == HF_V_DROP_COOKIE);
 }
 
 /* Was this option agreed upon?  With KNOWS_OPTIONS only. */
@@ -225,12 +237,15 @@ void oracle_judge_due(struct judging *j);
 void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool with_ack);
 /* The reset that answers the record's segment (3.10.7.1). */
 void oracle_expect_answer(struct judging *j);
+void oracle_allow_answer(struct judging *j);
 void oracle_judge_reset(struct judging *j);
 /* A segment without text, and the ACK of any. */
 void oracle_judge_bare_ack(struct judging *j);
 void oracle_ack_goes(struct judging *j);
 
 /* oracle_states.c */
+/* Would no record tell that this one has ended? */
+bool oracle_may_be_gone(const struct judging *j, const struct watched *w);
 void oracle_judge_state(struct judging *j);
 void oracle_judge_call(struct judging *j);
 void oracle_judge_timer(struct judging *j);

@@ -12,7 +12,7 @@ void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool wit
         w->resets_lost = 1;
         return;
     }
-    w->resets[w->n_resets++] = (struct reset){seq, ack, with_ack};
+    w->resets[w->n_resets++] = (struct reset){seq, ack, with_ack, false};
     if (w->reset_due_ns == 0) {
         w->reset_due_ns = j->r->time_ns;
     }
@@ -43,6 +43,16 @@ void oracle_expect_answer(struct judging *j)
         oracle_expect_reset(j, r->ack, 0, false);
     } else {
         oracle_expect_reset(j, 0, r->seq + r->len, true);
+    }
+}
+
+void oracle_allow_answer(struct judging *j)
+{
+    struct watched *w = j->w;
+    uint32_t before = w->n_resets;
+    oracle_expect_answer(j);
+    if (w->n_resets > before) {
+        w->resets[before].optional = true;
     }
 }
 
@@ -117,9 +127,13 @@ static void ack_has_gone(struct judging *j)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     bool sack = (m->facts & KNOWS_OPTIONS) && (m->offered & j->w->syn.options & HF_OPT_SACK_OK);
-    bool one_for_all = sack && has_numbers(r); /* small records answer each segment */
-    m->may_ack = one_for_all ? 0 : m->may_ack - (m->may_ack != 0);
-    m->may_challenge = m->may_ack ? m->may_challenge : 0;
+    bool honest = m->may_ack != 0;
+    m->may_ack = sack && has_numbers(r) ? 0 : m->may_ack - honest;
+    if (!has_numbers(r)) { /* small records answer each segment */
+        m->may_challenge -= !honest && m->may_challenge;
+    } else if (m->may_ack == 0) {
+        m->may_challenge = 0;
+    }
     m->ack_due_ns = 0;
     m->unacked_text = 0;
 }
@@ -156,6 +170,17 @@ void oracle_ack_goes(struct judging *j)
 
 /* In time --------------------------------------------------------------------------------------*/
 
+/* The first reset that had to come. */
+static const struct reset *missing(const struct watched *w)
+{
+    for (uint32_t i = 0; i < w->n_resets && !w->resets_lost; i++) {
+        if (!w->resets[i].optional) {
+            return &w->resets[i];
+        }
+    }
+    return NULL;
+}
+
 void oracle_judge_due(struct judging *j)
 {
     struct watched *w = j->w;
@@ -170,10 +195,10 @@ void oracle_judge_due(struct judging *j)
         m->ack_due_ns = 0;
     }
     if (w->n_resets && now > w->reset_due_ns + late_ns) {
-        if (!w->resets_lost) {
+        const struct reset *none = missing(w);
+        if (none) {
             oracle_broken(j, HF_RULE_RESET_TIME, "none since it was due, %lld ms (seq %u ack %u)",
-                          (long long)(now - w->reset_due_ns) / MS, w->resets[0].seq,
-                          w->resets[0].ack);
+                          (long long)(now - w->reset_due_ns) / MS, none->seq, none->ack);
         }
         w->n_resets = 0;
         w->reset_due_ns = 0;

@@ -186,9 +186,9 @@ static void judge_first_syn(struct judging *j)
     const struct watched *w = j->w;
     const struct model *m = &w->m;
     const int64_t wrap_ns = INT64_C(1) << 31 << 12; /* 2^31 ticks of 4 us, and a little more */
-    if (w->ended_ns == 0 || (m->facts & (KNOWS_ISS | COOKIE)) ||
-        (w->old_facts & (COOKIE | ISS_RAISED)) || r->state_before == HF_LISTEN ||
-        r->time_ns - w->ended_ns > wrap_ns / 2) {
+    bool known = (w->old_facts & (KNOWS_ISS | COOKIE | ISS_RAISED)) == KNOWS_ISS;
+    if (w->ended_ns == 0 || (m->facts & (KNOWS_ISS | COOKIE)) || !known ||
+        r->state_before == HF_LISTEN || r->time_ns - w->ended_ns > wrap_ns / 2) {
         return;
     }
     if (ahead(r->seq, w->old_iss) < 0) {
@@ -317,16 +317,36 @@ static void judge_segment(struct judging *j)
     }
 }
 
-/* What a half-open or waiting record answers. */
+/* What a half-open or waiting record answers; the former may be more than that by now. */
 static void judge_small(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
-    bool fits = r->ctl & HF_ACK && r->len == 0 && r->seq == m->nxt && r->ack == m->rcv_nxt;
+    j->late = r->state_before == HF_SYN_RECEIVED && j->w->state != HF_SYN_RECEIVED;
+    uint32_t nxt = j->late ? m->iss + 1 : m->nxt;
+    uint32_t rcv_nxt = j->late ? m->irs + 1 : m->rcv_nxt;
+    bool fits = r->ctl & HF_ACK && r->len == 0 && r->seq == nxt && r->ack == rcv_nxt;
     if ((m->facts & KNOWS_NUMBERS) && !fits) {
         oracle_broken(j, HF_RULE_ACK_FIELD, "ctl %03x seq %u ack %u, SND.NXT %u RCV.NXT %u", r->ctl,
-                      r->seq, r->ack, m->nxt, m->rcv_nxt);
+                      r->seq, r->ack, nxt, rcv_nxt);
     }
+}
+
+/* A SYN,ACK that waited while another SYN of the same sockets came: to the one before. */
+static bool answers_older_syn(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    struct watched *w = j->w;
+    bool other = !has_numbers(r) && (r->ctl & HF_ACK) && r->ack != w->syn.seq + 1;
+    if (other && w->old_syns) {
+        w->old_syns--;
+        return true;
+    }
+    if (other && w->m.may_syn > 1) {
+        w->m.may_syn--;
+        return true;
+    }
+    return false;
 }
 
 void oracle_judge_out(struct judging *j)
@@ -338,6 +358,10 @@ void oracle_judge_out(struct judging *j)
     }
     if (r->state_before == HF_CLOSED) {
         oracle_broken(j, HF_RULE_TEXT_STATE, "ctl %03x in CLOSED", r->ctl);
+        return;
+    }
+    if ((r->ctl & HF_SYN) && answers_older_syn(j)) {
+        j->late = true;
         return;
     }
     bool known = j->w->m.facts & KNOWS_NUMBERS;

@@ -94,13 +94,11 @@ static bool is_drawn(const struct hf_trace *r)
 
 /* A connection goes on from where it was.  Not told are: an ICMP error or a neighbour that does not
  * answer, and the end of what a listener had not given to its application. */
-static bool may_be_gone(const struct judging *j)
+bool oracle_may_be_gone(const struct judging *j, const struct watched *w)
 {
-    const struct watched *w = j->w;
     bool unaccepted = (w->m.facts & PASSIVE) && j->oracle->listener_closed_ns >= w->begun_ns;
-    bool cookie = w->state == HF_SYN_RECEIVED && j->r->verdict == HF_V_COOKIE_ACCEPTED;
     bool icmp = j->oracle->icmp_taken && j->oracle->policy.icmp_hard_abort;
-    return w->state == HF_SYN_SENT || unaccepted || cookie || icmp || (w->m.facts & MAY_VANISH);
+    return w->state == HF_SYN_SENT || unaccepted || icmp || (w->m.facts & MAY_VANISH);
 }
 
 void oracle_judge_state(struct judging *j)
@@ -114,10 +112,11 @@ void oracle_judge_state(struct judging *j)
     bool gone = r->state_before == HF_CLOSED || r->state_before == HF_LISTEN;
     bool unknown = w->state == HF_CLOSED && w->begun_ns == 0;
     bool answer = r->kind == HF_TRACE_OUT && !has_numbers(r);
-    if (w->state == r->state_before || unknown || answer || (w->state == HF_CLOSED && gone)) {
+    if (w->state == r->state_before || unknown || answer || (w->state == HF_CLOSED && gone) ||
+        brings_cookie(w, r)) {
         return;
     }
-    if (!(gone && may_be_gone(j))) {
+    if (!(gone && oracle_may_be_gone(j, w))) {
         oracle_broken(j, HF_RULE_CONTINUITY, "it was %s, not %s", hf_state_name(w->state),
                       hf_state_name(r->state_before));
     }

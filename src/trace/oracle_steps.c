@@ -69,8 +69,9 @@ static enum step judge_stamp(const struct judging *j)
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
     const int64_t idle_ns = INT64_C(24) * 24 * 3600 * 1000 * MS;
+    bool refused = r->verdict == HF_V_DROP_PAWS || r->verdict == HF_V_DROP_NO_TIMESTAMP;
     if (!(m->facts & KNOWS_OPTIONS) || !agreed(j->w, HF_OPT_TS) || (r->ctl & HF_RST)) {
-        return m->facts & KNOWS_OPTIONS || r->verdict != HF_V_DROP_PAWS ? STEP_TAKEN : STEP_ANY;
+        return m->facts & KNOWS_OPTIONS || !refused ? STEP_TAKEN : STEP_ANY;
     }
     if (!(r->options & HF_OPT_TS)) {
         return j->oracle->policy.ts_tolerate_missing ? STEP_TAKEN : STEP_NO_STAMP;

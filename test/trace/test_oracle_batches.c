@@ -1,0 +1,173 @@
+/* Several segments before any answer leaves, cookies beside half-open connections, ends that no
+ * record tells: what the oracle must not take for broken rules.  Each test's records are judged.
+ */
+#include "common/peer.h"
+
+static void drop_frames(struct peer *p)
+{
+    struct seen *seen;
+    while ((seen = peer_any(p)) != NULL)
+        peer_taken(p, seen);
+}
+
+static uint64_t count(struct peer *p, enum hf_verdict verdict)
+{
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    return counters.verdict[verdict];
+}
+
+TEST(a_cookie_answers_the_syn_that_it_was_made_for_though_another_has_come_since)
+{
+    p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
+    p->wild = true;
+    listens();
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true, .tsval = 1000);
+    sends(SYN, .seq = IRS + 5000, .mss = 1460);
+    batch_ends();
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_COOKIE_SENT), 2);
+}
+
+TEST(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
+    sends(SYN, .seq = IRS + 20, .mss = 1460); /* inside the window: back to LISTEN */
+    sends(SYN, .seq = IRS + 5000, .mss = 1460);
+    batch_ends();
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+}
+
+TEST(the_ack_of_a_half_open_connection_may_leave_when_it_is_open)
+{
+    listens();
+    p->wild = true;
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    batch_begins();
+    sends(ACK, .seq = IRS + 70000, .ack = ISS + 1);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1000);
+    batch_ends();
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1002);
+    expects_silence();
+}
+
+TEST(each_segment_at_a_half_open_connection_has_an_ack_of_its_own)
+{
+    listens();
+    p->wild = true;
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    batch_begins();
+    sends(ACK, .seq = IRS + 70000, .ack = ISS + 1, .len = 100);
+    sends(SYN | ACK, .seq = IRS - 90, .ack = ISS + 1);
+    batch_ends();
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_silence();
+}
+
+TEST(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1000);
+    sends(SYN | ACK, .seq = IRS - 500, .ack = ZERO, .tsval = 1001);
+    sends(SYN | ACK, .seq = IRS + 90000, .ack = ZERO, .no_ts = true);
+    batch_ends();
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_DROP_NO_TIMESTAMP), 1);
+}
+
+TEST(what_its_listener_had_not_given_out_ends_with_it_and_the_same_sockets_may_open)
+{
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects_silence();
+    calls(hf_release(p->stack, &p->env, p->listener));
+    expects(RST | ACK, .seq = ISS + 1);
+    new_incarnation(7000);
+    opens();
+    expects(SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK, .seq = ISS + 1);
+    expects_state(HF_ESTABLISHED);
+}
+
+TEST(a_half_open_connection_ends_with_its_listener_and_the_same_syn_gets_another_iss)
+{
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    expects_after(990, 1050, SYN | ACK, .seq = ISS);
+    after(500);
+    calls(hf_release(p->stack, &p->env, p->listener));
+    listens();
+    new_incarnation(100);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+}
+
+static void sends_cookies(struct peer *p, uint8_t when)
+{
+    p->config.policy.syn_cookies = when;
+    calls(hf_set_policy(p->stack, &p->env, &p->config.policy));
+}
+
+/* RFC 4987 3.6: the accept queue is full when the cookie comes back, and text is behind it. */
+TEST(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it)
+{
+    p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
+    listens_with(1, false);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    uint32_t cookie = p->c->iss;
+    sends_cookies(p, HF_COOKIES_FULL);
+    new_incarnation(100);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends_cookies(p, HF_COOKIES_ALWAYS);
+    for (int i = 1; i <= 2; i++) {
+        on(i);
+        sends(SYN, .seq = IRS, .mss = 1460);
+        expects(SYN | ACK, .seq = ISS);
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    }
+    on(0);
+    p->wild = true;
+    p->c->iss = cookie;
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    sends(ACK, .seq = IRS + 1001, .ack = ISS + 1, .len = 10);
+    after(70000);
+    drop_frames(p);
+    holds(count(p, HF_V_DROP_ACCEPT_FULL) > 0);
+    holds(count(p, HF_V_DROP_COOKIE) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        V4(a_cookie_answers_the_syn_that_it_was_made_for_though_another_has_come_since),
+        V4(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to),
+        V4(the_ack_of_a_half_open_connection_may_leave_when_it_is_open),
+        V4(each_segment_at_a_half_open_connection_has_an_ack_of_its_own),
+        V4(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left),
+        V4(what_its_listener_had_not_given_out_ends_with_it_and_the_same_sockets_may_open),
+        V4(a_half_open_connection_ends_with_its_listener_and_the_same_syn_gets_another_iss),
+        V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
+    };
+    return cmocka_run_group_tests_name("oracle batches", tests, NULL, NULL);
+}
