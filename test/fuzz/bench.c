@@ -7,6 +7,8 @@
 
 enum { CONNECTIONS = 8, FOLLOWED = 64, FLAT = 70000, TIMERS_MOST = 200 };
 
+static bool strict, telling; /* HF_FUZZ_STRICT, HF_FUZZ_TELL */
+
 uint8_t take8(struct input *in)
 {
     if (in->left == 0) {
@@ -51,8 +53,7 @@ uint8_t octet_at(uint32_t number)
     return (uint8_t)(number * 167 >> 3);
 }
 
-/* Rules that hold whatever a fuzzer does.  Others do not know all of it - several segments before
- * any answer leaves, the two clocks of fuzz_calls - and count with HF_FUZZ_STRICT=1 only. */
+/* HF_FUZZ_STRICT=1: all rules count. */
 static bool counts(const char *rule)
 {
     static const char *const always[] = {"record", "transition", "incarnations", "rcv-nxt",
@@ -62,17 +63,36 @@ static bool counts(const char *rule)
             return true;
         }
     }
-    return getenv("HF_FUZZ_STRICT") != NULL;
+    return strict;
+}
+
+/* HF_FUZZ_TELL=1: what happens, and what breaks a rule ends nothing. */
+static void tell(const struct bench *b, const struct hf_trace *r)
+{
+    static const char *const kinds[] = {"in", "drop", "out", "call", "timer"};
+    fprintf(stderr, "%u %.3f %s %s %u<-%u %03x seq=%u ack=%u len=%u wnd=%u opt=%02x ts=%u,%u ",
+            b->own4[15], (double)r->time_ns / 1e6, kinds[r->kind % ARRAY_LEN(kinds)],
+            hf_cause_name(r->cause), r->local_port, r->remote_port, r->ctl, r->seq, r->ack, r->len,
+            r->wnd, r->options, r->ts_val, r->ts_ecr);
+    fprintf(stderr, "%s: %s -> %s una=%u nxt=%u wnd=%u rcv=%u,%u rto=%u h=%llx\n",
+            hf_verdict_name(r->verdict), hf_state_name(r->state_before),
+            hf_state_name(r->state_after), r->snd_una, r->snd_nxt, r->snd_wnd, r->rcv_nxt,
+            r->rcv_wnd, r->rto_ms, (unsigned long long)r->handle);
 }
 
 static void judge(void *arg, const struct hf_trace *record)
 {
     struct hf_violation violation;
     struct bench *b = arg;
-    if (!hf_oracle_judge(b->oracle, record, &violation) && counts(violation.rule)) {
+    if (telling) {
+        tell(b, record);
+    }
+    if (!hf_oracle_judge(b->oracle, record, &violation) && (telling || counts(violation.rule))) {
         fprintf(stderr, "fuzz: %s: %s (%s): %s\n", violation.rule, violation.sentence,
                 violation.place, violation.detail);
-        abort();
+        if (!telling) {
+            abort();
+        }
     }
 }
 
@@ -140,6 +160,8 @@ void bench_make(struct bench *b, uint8_t n)
         .link6 = {0xfe, 0x80, [15] = n},
         .mac = {2, 0, 0, 0, 0, n},
     };
+    strict = getenv("HF_FUZZ_STRICT") != NULL;
+    telling = getenv("HF_FUZZ_TELL") != NULL;
     b->stack = aligned_alloc(64, bench_bytes());
     b->env = (struct hf_env){.struct_size = sizeof b->env, .now_ns = 1000000000, .trace = judge};
     b->env.trace_arg = b;
