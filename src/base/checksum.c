@@ -47,19 +47,24 @@ static csum_t copy_blocks(uint8_t *restrict to, const uint8_t *restrict from, si
     return even[0] + even[1];
 }
 
+static csum_t add_word(csum_t sum, const uint8_t *p)
+{
+    uint32_t w;
+    memcpy(&w, p, sizeof w);
+    return sum + w;
+}
+
 /* The last 0..31 octets, as if zeros followed. */
 static csum_t add_tail(csum_t sum, const uint8_t *p, size_t n)
 {
-    uint64_t w;
-    for (; n >= sizeof w; n -= sizeof w, p += sizeof w) {
-        memcpy(&w, p, sizeof w);
-        sum += (uint32_t)w + (w >> 32);
+    for (; n >= 4; n -= 4, p += 4) {
+        sum = add_word(sum, p);
     }
-    w = 0;
-    for (size_t i = 0; i < n; i++) {
-        ((uint8_t *)&w)[i] = p[i];
+    if (n > 0) {
+        uint8_t last[4] = {p[0], n > 1 ? p[1] : 0, n > 2 ? p[2] : 0};
+        sum = add_word(sum, last);
     }
-    return sum + (uint32_t)w + (w >> 32);
+    return sum;
 }
 
 /* Keeps a sum that has been added to others far from overflow. */
@@ -72,7 +77,10 @@ csum_t csum_add(csum_t sum, const void *p, size_t n)
 {
     const uint8_t *octets = p;
     size_t whole = n / BLOCK_OCTETS * BLOCK_OCTETS;
-    sum = add_blocks(tame(sum), octets, whole);
+    sum = tame(sum);
+    if (whole != 0) {
+        sum = add_blocks(sum, octets, whole);
+    }
     return add_tail(sum, octets + whole, n - whole);
 }
 
@@ -111,20 +119,27 @@ uint16_t csum_fold(csum_t sum)
     return get_be16(&folded);
 }
 
-csum_t csum_pseudo4(const uint8_t src[4], const uint8_t dst[4], uint8_t proto, uint32_t len)
+/* What stands behind the addresses: zeros, protocol and length, each as 32 bits. */
+static csum_t add_rest(csum_t sum, uint8_t proto, uint32_t len)
 {
     uint8_t rest[8] = {0};
     put_be32(rest, len);
     rest[7] = proto;
-    return csum_add(csum_add(csum_add(0, src, 4), dst, 4), rest, sizeof rest);
+    return add_word(add_word(sum, rest), rest + 4);
+}
+
+csum_t csum_pseudo4(const uint8_t src[4], const uint8_t dst[4], uint8_t proto, uint32_t len)
+{
+    return add_rest(add_word(add_word(0, src), dst), proto, len);
 }
 
 csum_t csum_pseudo6(const uint8_t src[16], const uint8_t dst[16], uint8_t proto, uint32_t len)
 {
-    uint8_t rest[8] = {0};
-    put_be32(rest, len);
-    rest[7] = proto;
-    return csum_add(csum_add(csum_add(0, src, 16), dst, 16), rest, sizeof rest);
+    csum_t sum = 0;
+    for (size_t i = 0; i < 16; i += 4) {
+        sum = add_word(add_word(sum, src + i), dst + i);
+    }
+    return add_rest(sum, proto, len);
 }
 
 /* RFC1624-1 */

@@ -3,8 +3,7 @@
 
 bool stack_is_any(const uint8_t ip[16])
 {
-    static const uint8_t zero[16];
-    return memcmp(ip + (wire_is_v4(ip) ? 12 : 0), zero, wire_is_v4(ip) ? 4 : 16) == 0;
+    return wire_is_v4(ip) ? get_be32(ip + 12) == 0 : (get_be64(ip) | get_be64(ip + 8)) == 0;
 }
 
 bool stack_is_link_local(const uint8_t ip[16])
@@ -19,11 +18,11 @@ bool stack_is_multicast(const uint8_t ip[16])
 
 bool stack_same_prefix(const uint8_t a[16], const uint8_t b[16], uint32_t bits)
 {
-    uint32_t whole = bits / 8;
-    if (memcmp(a, b, whole) != 0) {
-        return false;
+    uint64_t high = get_be64(a) ^ get_be64(b), low = get_be64(a + 8) ^ get_be64(b + 8);
+    if (bits < 64) {
+        return bits == 0 || high >> (64 - bits) == 0;
     }
-    return bits % 8 == 0 || (a[whole] ^ b[whole]) >> (8 - bits % 8) == 0;
+    return high == 0 && (bits == 64 || low >> (128 - bits) == 0);
 }
 
 bool stack_prefix_bits(const uint8_t ip[16], uint32_t prefix_len, uint8_t *bits)

@@ -375,7 +375,9 @@ int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *e
               0); /* a call from within a trace callback, or a second thread */
     change(stack);
     st->s = stack;
-    catch_up(st, env);
+    if (env->now_ns - stack->now_ns > STACK_LEAP_NS) {
+        catch_up(st, env);
+    }
     stack_look(st, stack, env);
     if (env->now_ns > stack->now_ns) {
         stack->now_ns = env->now_ns;

@@ -6,27 +6,6 @@
 #include "tcp/recovery.h"
 #include "tcp/stats.h"
 
-uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb)
-{
-    if (tcb->flags & F_COMPACT) {
-        return 0;
-    }
-    const uint8_t *first = (const uint8_t *)tcp->block + tcp->b->tcbs.offset;
-    return (uint32_t)((uint64_t)((const uint8_t *)tcb - first) / sizeof *tcb) + 1;
-}
-
-struct tally *tally_of(struct tcp *tcp, const struct tcb *tcb)
-{
-    uint32_t idx = tcb_index(tcp, tcb);
-    return idx ? tally_at(tcp, idx) : &tcp->no_tally;
-}
-
-bool tcp_syn_is_out(const struct tcp *tcp, const struct tcb *tcb)
-{
-    return seq_eq(tcb->snd.una, tcb->iss) &&
-           ((tcb->flags & F_COMPACT) || tally_at(tcp, tcb_index(tcp, tcb))->una_wraps == 0);
-}
-
 void tcp_hash(const struct tcp *tcp, struct conn_id *id)
 {
     HF_COUNT(tcp->b->work.hashed, 1);

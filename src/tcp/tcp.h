@@ -216,11 +216,26 @@ static inline struct tcp_secret *secret_of(const struct tcp *tcp)
 }
 
 /* The number of a tcb in its pool; 0 for a scratch copy (F_COMPACT). */
-uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb);
+static inline uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb)
+{
+    const uint8_t *first = (const uint8_t *)tcp->block + tcp->b->tcbs.offset;
+    return tcb->flags & F_COMPACT
+               ? 0
+               : (uint32_t)((uint64_t)((const uint8_t *)tcb - first) / sizeof *tcb) + 1;
+}
+
 /* Its tally; a scratch copy has a throw-away one. */
-struct tally *tally_of(struct tcp *tcp, const struct tcb *tcb);
+static inline struct tally *tally_of(struct tcp *tcp, const struct tcb *tcb)
+{
+    return tcb->flags & F_COMPACT ? &tcp->no_tally : tally_at(tcp, tcb_index(tcp, tcb));
+}
+
 /* Our SYN is not acknowledged yet.  SND.UNA comes to ISS again after 2^32 octets. */
-bool tcp_syn_is_out(const struct tcp *tcp, const struct tcb *tcb);
+static inline bool tcp_syn_is_out(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return seq_eq(tcb->snd.una, tcb->iss) &&
+           ((tcb->flags & F_COMPACT) || tally_at(tcp, tcb_index(tcp, tcb))->una_wraps == 0);
+}
 
 /* extra.c: options that few set.  idx: of a struct extra, 0: none, the defaults. */
 const struct extra *tcp_extra(const struct tcp *tcp, uint32_t idx);

@@ -6,19 +6,6 @@
 /* Kinds of IPv4 options that matter here. */
 enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137 };
 
-static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-bool wire_is_v4(const uint8_t addr[16])
-{
-    return memcmp(addr, v4_prefix, sizeof v4_prefix) == 0;
-}
-
-void wire_from_v4(uint8_t addr[16], const uint8_t v4[4])
-{
-    memcpy(addr, v4_prefix, sizeof v4_prefix);
-    memcpy(addr + 12, v4, 4);
-}
-
 /* Looks for source routes; nothing else in the options is of use to a host.  RFC791-3; MUST-50 */
 static void scan_options(const uint8_t *p, size_t len, struct wire_ip *ip)
 {

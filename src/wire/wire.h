@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/seq.h"
 
@@ -132,8 +133,19 @@ size_t wire_put_ip(uint8_t *out, const struct wire_ip *ip);
 enum wire_codepoint { NOT_ECT, ECT1, ECT0, CE };
 
 /* ::ffff:a.b.c.d */
-bool wire_is_v4(const uint8_t addr[16]);
-void wire_from_v4(uint8_t addr[16], const uint8_t v4[4]);
+enum { WIRE_V4_MARK = 0xffff };
+
+static inline bool wire_is_v4(const uint8_t addr[16])
+{
+    return get_be64(addr) == 0 && get_be32(addr + 8) == WIRE_V4_MARK;
+}
+
+static inline void wire_from_v4(uint8_t addr[16], const uint8_t v4[4])
+{
+    memset(addr, 0, 8);
+    put_be32(addr + 8, WIRE_V4_MARK);
+    memcpy(addr + 12, v4, 4);
+}
 
 /* The pseudo header of len octets of proto between ip's addresses; ICMPv4 has none: 0. */
 csum_t wire_pseudo(const struct wire_ip *ip, uint8_t proto, uint32_t len);
