@@ -1,6 +1,7 @@
 /* test_link.c - on an Ethernet link: ARP (RFC 826, RFC 1122 2.3.2), neighbour discovery (RFC 4861
  * 7), what frames are for us (RFC 894, RFC 1122 3.2.1.3). */
 #include "common/link.h"
+#include "common/packets.h"
 
 #include <string.h>
 
@@ -130,6 +131,31 @@ TEST(the_newest_datagrams_wait_for_the_neighbour)
     }
     holds_equal(last, 9);
     holds(n >= 1 && n <= 4);
+}
+
+/* hf_canonical: it is forgotten what a packet had to wait for. */
+TEST(a_packet_that_waited_for_its_neighbour_is_as_any_other)
+{
+    p->ethernet = p->ask = true;
+    p->config.max_tokens = 1;
+    starts();
+    p->hold_done = true;
+    struct hf_endpoint any = {.port = PORT}, to = peer_there(p, PORT);
+    hf_handle socket;
+    calls(hf_udp_open(p->stack, &p->env, &any, &socket));
+    holds_equal(hf_udp_send(p->stack, &p->env, socket, NULL, &to, "x", 1), 1);
+    peer_pump(p);
+    expects_question(p, false); /* the one frame that may be out */
+    answers(p, p->peer_mac);
+    uint64_t bytes;
+    uint8_t *waited = state_of(p, &bytes);
+    calls(hf_output_done(p->stack, &p->env, p->tokens[0]));
+    peer_pump(p);
+    calls(hf_output_done(p->stack, &p->env, p->tokens[1]));
+    asks_as(p, p->peer_ip, p->peer_mac); /* the answer is out now */
+    peer_forget(p);
+    holds_equal(hf_udp_send(p->stack, &p->env, socket, NULL, &to, "x", 1), 1);
+    holds(state_is(p, waited, bytes));
 }
 
 /* A known neighbour is asked again, directly, when what is known is old and used.  RFC1122-12
@@ -436,6 +462,7 @@ int main(void)
         BOTH(after_three_retransmissions_the_next_hop_is_asked_whether_it_is_still_there),
         BOTH(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket),
         BOTH(the_newest_datagrams_wait_for_the_neighbour),
+        BOTH(a_packet_that_waited_for_its_neighbour_is_as_any_other),
         BOTH(an_old_entry_is_confirmed_by_a_question_to_its_owner),
         BOTH(who_asks_for_our_address_is_answered),
         BOTH(a_probe_for_our_address_is_answered_to_everybody),

@@ -54,6 +54,21 @@ TEST(at_1_mbit_a_second_a_segment_goes_each_12_ms)
     keeps_rate(p, 125, 2000, 1);
 }
 
+/* A segment a millisecond, on a clock of milliseconds: one for the tick before, of which nothing was
+ * used, one for this, one a tick ahead; and what waits is never due at once. */
+TEST(a_rate_is_kept_with_a_credit_of_one_tick_and_one_ahead)
+{
+    establish_wide(p, 1000);
+    sets(HF_MAX_PACING_RATE, 1460000);
+    writes(20 * 1460);
+    holds_equal(octets_out(p), 3 * 1460);
+    for (int ms = 0; ms < 15; ms++) {
+        holds(hf_deadline(p->stack, &p->env) > p->env.now_ns);
+        after(1);
+        holds_equal(octets_out(p), 1460);
+    }
+}
+
 TEST(at_100_kbit_a_second_a_segment_goes_each_117_ms)
 {
     establish_wide(p, 1000);
@@ -202,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(at_1_mbit_a_second_a_segment_goes_each_12_ms),
         V4(at_100_kbit_a_second_a_segment_goes_each_117_ms),
+        V4(a_rate_is_kept_with_a_credit_of_one_tick_and_one_ahead),
         V4(at_1_gbit_a_second_125_000_octets_go_each_millisecond),
         V4(a_clock_that_is_read_each_2_ms_keeps_the_rate_too),
         V4(by_policy_a_window_is_spread_over_half_its_round_trip_in_slow_start),
