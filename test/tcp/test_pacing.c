@@ -54,8 +54,8 @@ TEST(at_1_mbit_a_second_a_segment_goes_each_12_ms)
     keeps_rate(p, 125, 2000, 1);
 }
 
-/* A segment a millisecond, on a clock of milliseconds: one for the tick before, of which nothing was
- * used, one for this, one a tick ahead; and what waits is never due at once. */
+/* A segment a millisecond, on a clock of milliseconds: one for the tick before, which was not used,
+ * one for this, one a tick ahead; and what waits is never due at once. */
 TEST(a_rate_is_kept_with_a_credit_of_one_tick_and_one_ahead)
 {
     establish_wide(p, 1000);
