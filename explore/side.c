@@ -279,6 +279,40 @@ static void look_all(struct doing *d)
         side_wrong(d->outcome, WRONG_NO_TIMER, "at %s", side_names[d->side]);
 }
 
+/* The application has its handle, or the block its record. */
+static bool is_there(const struct ghost *g, uint8_t gen)
+{
+    bool there = g->current == gen + 1;
+    for (int i = 0; i < g->views && i < RECORDS_MOST; i++)
+        there = there || g->view[i].own == gen;
+    return there;
+}
+
+/* Of an incarnation that is gone only what can still be asked for is kept: its numbers and its
+ * peer; that it was broken off, which excuses all else; that it was open, where nothing here was
+ * broken off, and then that it failed; that it had closed, once its FIN has left. */
+static void forget_gone(struct ghost *g)
+{
+    bool broken = false;
+    for (uint8_t gen = 0; gen < g->gens; gen++)
+        broken = broken || (g->own[gen].is & IS_ABORTED);
+    for (uint8_t gen = 0; gen < g->gens; gen++) {
+        struct own *own = &g->own[gen];
+        if (is_there(g, gen))
+            continue;
+        if (own->is & IS_ABORTED) {
+            own->is = IS_ABORTED;
+            own->received = 0;
+        }
+        if (broken)
+            own->is &= (uint8_t)~IS_OPEN;
+        if (!(own->is & IS_OPEN))
+            own->is &= (uint8_t)~IS_FAILED;
+        if (own->nxt < own->sent + 2)
+            own->is &= (uint8_t)~IS_CLOSED;
+    }
+}
+
 /* Events --------------------------------------------------------------------------------------- */
 
 static void traced(void *arg, const struct hf_trace *record)
@@ -378,6 +412,7 @@ void side_do(struct side *s, int side, enum event_kind kind, const struct messag
         more = side_output(&d) != 0 || more;
     }
     look_all(&d);
+    forget_gone(&s->ghost);
     if (kind == EVENT_TIMER) {
         note_forgotten(&before, &s->ghost, outcome);
         outcome->repeats = d.counted > 0;
@@ -410,8 +445,11 @@ void side_key(const struct side *s, uint64_t key[2])
     uint8_t form[8192];
     struct hf_env env = quiet_env(s);
     const struct hf_stack *stack = (const struct hf_stack *)(const void *)s->block;
-    memcpy(form, &s->ghost, sizeof s->ghost);
-    uint64_t len = sizeof s->ghost;
+    struct ghost ghost = s->ghost;
+    if (!s->isn_step)
+        ghost.reboots = 0; /* of it follows the next boot's seed alone, and so ISNs */
+    memcpy(form, &ghost, sizeof ghost);
+    uint64_t len = sizeof ghost;
     len += hf_canonical_fixed(stack, &env, form + len, sizeof form - len);
     len += put_distances(s, form + len);
     hash_128(form, len, key);
