@@ -264,8 +264,11 @@ void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     /* RFC3168-18, RFC9438-15: the window cannot become smaller, so the time between segments
-     * becomes longer. */
+     * becomes longer; behind a FIN that is acknowledged, nothing is to come. */
     tcp_ecn_reduced(tcb, active);
+    if ((tcb->flags & F_FIN_SENT) && seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+        return;
+    }
     active->ecn_waits = 1;
     active->timer = TIMER_RTO;
     active->rto_at_ms = ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb));

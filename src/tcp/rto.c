@@ -74,7 +74,8 @@ void tcp_rto_start(struct tcp *tcp, struct tcb *tcb)
 void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || (!in_flight(tcb) && (active->persist || active->ecn_waits))) {
+    bool ecn_waits = active && active->ecn_waits && !(tcb->flags & F_FIN_SENT);
+    if (active == NULL || (!in_flight(tcb) && (active->persist || ecn_waits))) {
         return;
     }
     active->timer = TIMER_RTO;
