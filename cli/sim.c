@@ -23,7 +23,7 @@ static void usage(void)
          "  --seeds N     so many of them (1000)\n"
          "  --seconds N   none begins after so long\n"
          "  --jobs N      processes at one time (1)\n"
-         "  --go-on       also when a property was broken\n"
+         "  --go-on       also when a property was broken: a line each on the standard error\n"
          "  --whole       a broken world is not shrunk\n"
          "  --replay N    this seed again, exactly: its ladder where it fails\n"
          "  --json        the counts as one object");
@@ -104,24 +104,30 @@ static void print_lines(void *arg, const char *text, size_t len)
     fwrite(text, 1, len, arg);
 }
 
-static void print_wrong(const struct sim_wrong *wrong)
+static void print_wrong(FILE *to, const struct sim_wrong *wrong)
 {
-    printf("seed %llu breaks \"%s\" at %.6f s: %s\n", (unsigned long long)wrong->seed, wrong->rule,
-           (double)wrong->time_ns / 1e9, wrong->detail);
+    fprintf(to, "seed %llu breaks \"%s\" at %.6f s: %s\n", (unsigned long long)wrong->seed,
+            wrong->rule, (double)wrong->time_ns / 1e9, wrong->detail);
+}
+
+/* Of a run that goes on. */
+static void tell_broken(void *arg, const struct sim_wrong *wrong)
+{
+    print_wrong(arg, wrong);
 }
 
 /* The seed, what is left of its world, and the ladder. */
 static void explain(const struct sim_wrong *wrong, bool whole)
 {
     struct sim_shrunk shrunk;
-    print_wrong(wrong);
+    print_wrong(stdout, wrong);
     if (!sim_shrink(wrong->seed, whole ? 0 : TRIES, &shrunk)) {
         printf("it does not fail again: what fails is not in the seed\n");
         return;
     }
     if (!whole) {
         printf("\nshrunk in %u tries to:\n%s", shrunk.tries, shrunk.text);
-        print_wrong(&shrunk.wrong);
+        print_wrong(stdout, &shrunk.wrong);
     }
     printf("\n");
     if (strcmp(shrunk.wrong.rule, "trap") != 0) {
@@ -173,6 +179,10 @@ int cli_sim(int argc, char **argv)
                            "(apt install libjansson-dev)");
     }
 #endif
+    if (asked.run.go_on) {
+        asked.run.broken = tell_broken;
+        asked.run.arg = stderr;
+    }
     double from = seconds_now();
     if (sim_run(&asked.run, &counts, &wrong) != 0) {
         return cli_failure("no memory, or no process, for the simulator");

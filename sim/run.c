@@ -52,6 +52,18 @@ static void add_counts(struct sim_counts *sum, const struct sim_counts *more)
     sum->violations += more->violations;
 }
 
+/* The first of a worker is kept, all are told. */
+static void note_wrong(struct worker *worker, const struct sim_run *run,
+                       const struct sim_wrong *wrong)
+{
+    if (worker->wrong.rule[0] == '\0') {
+        worker->wrong = *wrong;
+    }
+    if (run->broken) {
+        run->broken(run->arg, wrong);
+    }
+}
+
 /* The next seed of all; false: none is left. */
 static bool next_seed(struct shared *shared, uint64_t *seed)
 {
@@ -74,9 +86,7 @@ static void work(struct shared *shared, struct worker *worker, const struct sim_
         sim_world_run(world, seed, NULL, NULL, &result);
         add_counts(&worker->counts, &result.counts);
         if (result.wrong.rule[0] != '\0') {
-            if (worker->wrong.rule[0] == '\0') {
-                worker->wrong = result.wrong;
-            }
+            note_wrong(worker, run, &result.wrong);
             shared->stop |= !run->go_on;
         }
         __atomic_store_n(&worker->under_way, false, __ATOMIC_RELEASE);
@@ -117,9 +127,9 @@ static bool ended(struct shared *shared, struct worker *worker, const struct sim
     worker->under_way = false;
     worker->counts.seeds++;
     worker->counts.violations++;
-    if (worker->wrong.rule[0] == '\0') {
-        trapped(&worker->wrong, worker->seed, status);
-    }
+    struct sim_wrong wrong;
+    trapped(&wrong, worker->seed, status);
+    note_wrong(worker, run, &wrong);
     shared->stop |= !run->go_on;
     return run->go_on && start(shared, worker, run);
 }

@@ -75,6 +75,8 @@ struct sim_run {
     bool go_on;            /* also after a wrong                                            */
     /* Told about the totals every second or so; may be NULL. */
     void (*progress)(void *arg, const struct sim_counts *counts);
+    /* Told about each wrong, by the process that found it; may be NULL. */
+    void (*broken)(void *arg, const struct sim_wrong *wrong);
     void *arg;
 };
 /* 0; -1: no memory, no process.  wrong: the first that was found. */

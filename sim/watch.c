@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HANDLES = CONNS_MAX + 1, PAIRS = 256, FOLLOWED = 256, NEIGHBOUR_MS = 4000 };
+enum { HANDLES = CONNS_MAX + 1, PAIRS = 2 * CONNS_MAX, FOLLOWED = 256, NEIGHBOUR_MS = 4000 };
 
 struct seen {
     uint64_t handle;
@@ -20,10 +20,12 @@ struct seen {
     bool edge_known, our_edge_known, ts_known, timed_out;
 };
 
+/* Of one pair of sockets, whoever opens: the last SYN that left. */
 struct pair {
-    uint64_t key;
+    uint64_t key; /* 0: none */
     uint32_t iss;
-    int64_t at_ns;
+    bool iss_known;
+    bool raised; /* above the numbers of one in TIME-WAIT, wherever the clock is (RFC 6191 2) */
 };
 
 struct watch {
@@ -31,7 +33,6 @@ struct watch {
     uint32_t host;
     uint32_t unit; /* of our windows, at most: 1 << Rcv.Wind.Shift */
     bool short_of; /* memory: what is held may be dropped again, unseen (RFC 2018 8) */
-    bool replaces; /* a connection in TIME-WAIT: the next SYN,ACK */
     bool reset_in; /* the frame being taken in is a reset */
     struct seen seen[HANDLES];
     struct pair pair[PAIRS];
@@ -135,10 +136,24 @@ static void note_edge(struct seen *seen, uint32_t edge)
     }
 }
 
+static struct pair *pair_of(struct watch *watch, const struct hf_trace *r)
+{
+    uint64_t key = (uint64_t)r->local_port << 32 | (uint64_t)r->remote_port << 16 |
+                   (uint64_t)r->remote_ip[15] << 1 | (r->marks & HF_MARK_IPV6 ? 1 : 0);
+    uint32_t at = (uint32_t)(dice_mix(key) % PAIRS);
+    while (watch->pair[at].key != 0 && watch->pair[at].key != key) {
+        at = (at + 1) % PAIRS;
+    }
+    watch->pair[at].key = key;
+    return &watch->pair[at];
+}
+
 static void arrived(struct watch *watch, struct seen *seen, const struct hf_trace *r)
 {
     watch->reset_in = (r->ctl & HF_RST) != 0;
-    watch->replaces |= r->verdict == HF_V_TIME_WAIT_REUSED;
+    if (r->verdict == HF_V_TIME_WAIT_REUSED) {
+        *pair_of(watch, r) = (struct pair){.key = pair_of(watch, r)->key, .raised = true};
+    }
     if (seen == NULL) {
         return;
     }
@@ -200,18 +215,16 @@ static void check_iss(struct watch *watch, const struct hf_trace *r)
     if ((r->ctl & HF_SYN) == 0 || ((r->ctl & HF_ACK) && policy->syn_cookies != HF_COOKIES_OFF)) {
         return;
     }
-    uint64_t key = (uint64_t)r->local_port << 32 | (uint64_t)r->remote_port << 16 |
-                   (uint64_t)r->remote_ip[15] << 1 | (r->marks & HF_MARK_IPV6 ? 1 : 0);
-    struct pair *pair = &watch->pair[dice_mix(key) % PAIRS];
-    if (watch->replaces) { /* RFC 6191 2: above the old numbers, wherever the clock is */
-        watch->replaces = false;
-        pair->key = 0;
-        return;
+    struct pair *pair = pair_of(watch, r);
+    if (pair->iss_known && pair->iss == r->seq) {
+        return; /* once more */
     }
-    if (pair->key == key && above(pair->iss, r->seq)) {
+    if (pair->iss_known && !pair->raised && above(pair->iss, r->seq)) {
         broken(watch, r, "iss-back", "a later connection of the same sockets begins below");
     }
-    *pair = (struct pair){.key = key, .iss = r->seq, .at_ns = r->time_ns};
+    pair->raised &= !pair->iss_known;
+    pair->iss = r->seq;
+    pair->iss_known = true;
 }
 
 static void left(struct watch *watch, struct seen *seen, const struct hf_trace *r)
