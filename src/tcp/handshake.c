@@ -200,7 +200,8 @@ static bool echo_can_be(const struct tcp *tcp, const struct tcb *tcb, const stru
         return true;
     }
     uint32_t age_ms = tcp->now_ms + tcb->ts_offset - seg->opt.ts_ecr;
-    return age_ms <= tcp->now_ms - active->unacked_since_ms;
+    /* "Since 1 ms" may be since 0, which says "none". */
+    return age_ms <= tcp->now_ms - active->unacked_since_ms + 1;
 }
 
 /* Figure 9: an old connection is in the way of our SYN.  The reset ends it, and the SYN goes again

@@ -180,6 +180,18 @@ TEST(an_echo_measures_the_round_trip)
     holds(status_of(srtt_us) <= (7 * before + 82000) / 8);
 }
 
+/* RFC 7323 3.2: also where the clock of milliseconds says 0. */
+TEST(the_echo_of_a_syn_that_left_in_millisecond_0_is_an_echo_of_ours)
+{
+    p->env.now_ns = p->began_ns = 0;
+    opens();
+    expects(SYN);
+    after(6);
+    sends(SYN | ACK, .seq = IRS, .mss = 1460, .tsval = 1000);
+    expects(ACK);
+    expects_state(HF_ESTABLISHED);
+}
+
 TEST(in_time_wait_an_old_timestamp_does_not_restart_anything)
 {
     establish_stamped(p);
@@ -236,6 +248,7 @@ int main(void)
         V4(a_segment_without_the_option_is_dropped_silently),
         V4(the_policy_can_tolerate_segments_without_the_option),
         V4(an_echo_measures_the_round_trip),
+        BOTH(the_echo_of_a_syn_that_left_in_millisecond_0_is_an_echo_of_ours),
         V4(in_time_wait_an_old_timestamp_does_not_restart_anything),
         BOTH(a_half_open_connection_is_protected_too),
         BOTH(the_ack_of_what_ends_last_ack_echoes_its_timestamp),
