@@ -220,8 +220,8 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     begin_news(tcp, tcb, seg);
     uint32_t arrived = tcb->active ? tcp_arrived(active_of(tcp, tcb)) : 0;
     bool outstanding = !seq_eq(tcb->snd.una, tcb->snd.nxt);
-    bool again = outstanding && seq_eq(seg->ack, tcb->snd.una) && seg->text_len == 0 &&
-                 (seg->ctl & (SYN | FIN)) == 0;
+    /* Also where its text or FIN is old, and only its ACK field counts. */
+    bool again = outstanding && seq_eq(seg->ack, tcb->snd.una) && seg->len == 0;
     if (seq_gt(seg->ack, tcb->snd.una)) {
         acked = advance_una(tcp, tcb, seg);
         tcp->news.acked = acked;

@@ -184,6 +184,22 @@ TEST(acks_with_text_or_another_window_are_no_duplicates)
 }
 
 /* RFC6582-2 */
+/* RFC5681-20: it carries data, though none of it is taken (RFC 9293 A.2). */
+TEST(the_peers_last_octet_said_again_is_no_duplicate_ack)
+{
+    p->config.policy.sack = false;
+    establish_active();
+    sends(ACK, .seq = IRS + 1, .len = 1);
+    expects(ACK, .ack = IRS + 2);
+    writes(1000);
+    expects(ACK | PSH, .seq = ISS + 1, .len = 1000);
+    for (int i = 0; i < 3; i++) {
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1);
+        expects(ACK, .seq = ISS + 1001, .ack = IRS + 2);
+    }
+    expects_silence();
+}
+
 TEST(duplicates_after_a_recovery_do_not_begin_another)
 {
     sends_ten(p, 10000);
@@ -346,6 +362,7 @@ int main(void)
         V4(two_duplicate_acks_let_new_segments_go_and_the_third_repeats_the_lost_one),
         V4(a_partial_ack_repeats_the_next_lost_segment_at_once),
         V4(acks_with_text_or_another_window_are_no_duplicates),
+        V4(the_peers_last_octet_said_again_is_no_duplicate_ack),
         V4(duplicates_after_a_recovery_do_not_begin_another),
         BOTH(with_sack_only_what_is_missing_goes_again_as_the_pipe_empties),
         V4(three_segments_sacked_at_once_are_enough_to_call_the_hole_lost),
