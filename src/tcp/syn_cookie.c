@@ -229,8 +229,9 @@ static enum hf_verdict refuse(struct tcp *tcp, const struct listener *listener,
     if (policy->answer_closed && (!full || policy->abort_on_overflow)) {
         tcp_reply_rst(tcp, id, seg);
     }
-    tcp_trace_end(tcp, NULL, HF_V_DROP_COOKIE);
-    return HF_V_DROP_COOKIE;
+    enum hf_verdict verdict = full ? HF_V_DROP_ACCEPT_FULL : HF_V_DROP_COOKIE;
+    tcp_trace_end(tcp, NULL, verdict);
+    return verdict;
 }
 
 /* RFC4987-10: any segment that acknowledges our SYN opens the connection, text and all. */

@@ -404,8 +404,8 @@ TEST(text_behind_a_cookie_that_found_no_room_is_not_reset)
     for (int i = 0; i < 3; i++)
         sends(ACK, .seq = IRS + 1 + 100 * i, .ack = ISS + 1, .len = 100);
     expects_silence();
-    holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 1);
-    holds_equal(count(p, HF_V_DROP_COOKIE), 2);
+    holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 3);
+    holds_equal(count(p, HF_V_DROP_COOKIE), 0);
     on(0);
     aborts();
     expects(RST | ACK);
