@@ -21,8 +21,9 @@ static bool was_harmed(const struct world *world, const struct conn *conn)
 
 /* May a server turn a connection away though the wire is clean?  When it holds less than comes at
  * once.  And where SYN cookies are sent, text that overtakes the ACK before it has no connection
- * yet, and is answered with a reset. */
-static bool may_turn_away(const struct world *world, const struct program *p, bool taken)
+ * yet, and is answered with a reset; an ACK that finds no room is forgotten, and a client that
+ * waits for the server's words does not say it again (RFC 4987 3.6). */
+bool judge_may_turn_away(const struct world *world, const struct program *p, bool taken)
 {
     const struct stack_plan *server = &world->plan.stack[p->server];
     bool cookies = server->config.policy.syn_cookies != HF_COOKIES_OFF;
@@ -44,7 +45,7 @@ static bool has_cause(struct world *world, struct conn *conn, uint32_t side, int
         conn->because |= BECAUSE_TIMEOUT;
     }
     if (side == 0 && p->kind != PROGRAM_BOTH &&
-        ((harmed && !taken) || ((reset || !taken) && may_turn_away(world, p, taken)))) {
+        ((harmed && !taken) || ((reset || !taken) && judge_may_turn_away(world, p, taken)))) {
         conn->because |= BECAUSE_NOT_TAKEN;
     }
     return conn->because != 0;

@@ -9,6 +9,7 @@
 /* What dice_of is asked for. */
 enum { FOR_WORLD = 1, FOR_STACK, FOR_LANE, FOR_PROGRAM, FOR_HAPPENING, FOR_KEYS };
 
+enum { R2_MS = 8000 };
 static const int64_t MS = 1000000, SECOND = 1000000000;
 
 /* Stacks -------------------------------------------------------------------------------------- */
@@ -66,6 +67,9 @@ static void vary_times(struct hf_policy *policy, struct dice *dice, uint32_t lif
     policy->quick_acks = dice_below(dice, 20);
     policy->challenge_ack_ms = dice_between(dice, 0, 1000);
     policy->data_retries = dice_one_in(dice, 4) ? dice_between(dice, 3, 8) : 15;
+    while (policy->rto_min_ms << policy->data_retries < R2_MS) {
+        policy->data_retries++; /* RFC 9293 3.8.3: beyond what the slowest lane takes */
+    }
 }
 
 static void vary_sending(struct hf_policy *policy, struct dice *dice)

@@ -7,6 +7,8 @@
 
 enum { FOR_CONN = 24, PORT = 1000, FIXED_PORT = 7000, EVENTS = 64, BATCH_EVENTS = 64 };
 static const int64_t MS = 1000000;
+/* A handshake that succeeds on a clean wire is over by then. */
+static const int64_t FORGOTTEN_NS = INT64_C(100000000000);
 static const uint64_t LISTENER = 1ull << 32;
 
 void world_address(uint8_t ip[16], uint32_t host, bool v6)
@@ -302,7 +304,11 @@ void programs_sweep(struct world *world)
 {
     for (uint32_t i = 0; i < world->n_conns; i++) {
         struct conn *conn = &world->conn[i];
-        if (!conn->done && !conn->side[1].open && conn->opened_ns < world->plan.clean_ns) {
+        const struct program *p = &world->plan.program[conn->program];
+        bool harmed = conn->opened_ns < world->plan.clean_ns;
+        bool forgotten =
+            world->now_ns - conn->opened_ns > FORGOTTEN_NS && judge_may_turn_away(world, p, false);
+        if (!conn->done && !conn->side[1].open && (harmed || forgotten)) {
             conn->because |= BECAUSE_NOT_TAKEN;
         }
         for (uint32_t side = 0; side < 2; side++) {

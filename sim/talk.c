@@ -28,6 +28,7 @@ static void check_text(struct world *world, struct conn *conn, uint32_t side, co
             return;
         }
         s->received += n;
+        world->read_ns = world->now_ns;
         text += n;
         len -= n;
     }

@@ -267,6 +267,17 @@ static void step(struct world *world)
     }
 }
 
+/* Text that finds no memory is repeated, with longer and longer pauses: where a pool is too small,
+ * patience begins again with all that comes. */
+static int64_t begin_of_patience(const struct world *world, int64_t last_ns)
+{
+    bool tight = false;
+    for (uint32_t i = 0; i < world->plan.n_stacks; i++) {
+        tight |= world->plan.stack[i].tight;
+    }
+    return tight && world->read_ns > last_ns ? world->read_ns : last_ns;
+}
+
 static void live(struct world *world)
 {
     int64_t last_ns = world->plan.clean_ns;
@@ -281,7 +292,7 @@ static void live(struct world *world)
             return;
         }
         clean = late;
-        if (next_ns > last_ns + PATIENCE_NS) {
+        if (next_ns > begin_of_patience(world, last_ns) + PATIENCE_NS) {
             not_over(world);
             return;
         }
@@ -359,7 +370,7 @@ void sim_world_run(struct world *world, uint64_t seed, const struct sim_less *le
     if (less) {
         take_out(&world->plan, less);
     }
-    world->now_ns = world->plan.begin_ns;
+    world->now_ns = world->read_ns = world->plan.begin_ns;
     begin(world);
     live(world);
 }

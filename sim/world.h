@@ -134,6 +134,7 @@ struct world {
     struct plan plan;
     const struct sim_less *less; /* what is taken out; NULL: nothing */
     int64_t now_ns;
+    int64_t read_ns; /* when a program has read something last */
     struct host host[STACKS_MAX];
     struct agenda agenda;
     struct wire wire;
@@ -178,6 +179,7 @@ void judge_gone(struct world *world, struct conn *conn, uint32_t side, int error
 void judge_accepted(struct world *world, uint32_t host, uint32_t program, hf_handle handle,
                     const struct hf_status *status);
 void judge_conn(struct world *world, struct conn *conn);
+bool judge_may_turn_away(const struct world *world, const struct program *p, bool taken);
 
 /* watch.c */
 struct watch *watch_new(void);

@@ -241,8 +241,9 @@ static struct watched *remember(struct hf_oracle *o, const struct hf_trace *r, u
 static void begin(struct judging *j, struct watched *w)
 {
     const struct hf_trace *r = j->r;
-    w->old_syns += w->m.may_syn;
-    w->m = (struct model){0};
+    uint32_t same = opens_by_cookie(r) ? w->m.may_syn : 0; /* SYNs of this very connection */
+    w->old_syns += w->m.may_syn - same;
+    w->m = (struct model){.may_syn = same};
     w->begun_ns = r->time_ns;
     bool first = r->state_before <= HF_LISTEN || r->verdict == HF_V_TIME_WAIT_REUSED;
     w->m.facts = first ? KNOWS_START : 0;
@@ -325,13 +326,13 @@ static void begin_by_cookie(struct model *m)
 static void learn(struct judging *j)
 {
     const struct hf_trace *r = j->r;
-    if (r->kind == HF_TRACE_OUT && !has_numbers(r)) {
-        if (!j->late) {
-            oracle_learn(j); /* an answer: it changes no state */
+    if (r->kind == HF_TRACE_OUT && !has_numbers(r)) { /* an answer: it changes no state */
+        if (!j->late && !is_overtaken(r, j->w)) {
+            oracle_learn(j);
         }
         return;
     }
-    if (r->verdict != HF_V_COOKIE_ACCEPTED && brings_cookie(j->w, r)) {
+    if (brings_cookie(j->w, r) && !opens_by_cookie(r)) {
         return; /* it changes nothing */
     }
     bool other = r->verdict == HF_V_TIME_WAIT_REUSED; /* the numbers are the old one's */
@@ -353,7 +354,7 @@ static void learn(struct judging *j)
     bool compact_back = r->state_after == HF_LISTEN;
     bool opens = w->state < HF_ESTABLISHED && r->state_after >= HF_ESTABLISHED;
     set_state(j, w, compact_back ? HF_CLOSED : r->state_after);
-    if (r->verdict == HF_V_COOKIE_ACCEPTED) {
+    if (opens_by_cookie(r)) {
         begin_by_cookie(&w->m);
     }
     oracle_learn_syn(j);

@@ -157,6 +157,15 @@ static inline bool has_numbers(const struct hf_trace *r)
     return r->rto_ms != 0;
 }
 
+/* A cookie's, or a half-open record's answer, which leaves when the connection is beyond that: what
+ * came behind its cause, in the same call, has moved it on. */
+static inline bool is_overtaken(const struct hf_trace *r, const struct watched *w)
+{
+    uint8_t at_least = r->state_before == HF_LISTEN ? HF_SYN_RECEIVED : HF_CLOSED;
+    return r->kind == HF_TRACE_OUT && !has_numbers(r) && r->state_before != HF_CLOSED &&
+           w->begun_ns != 0 && w->state >= at_least && w->state != r->state_before;
+}
+
 /* SND.WND where the segment's is not taken.  When SND.UNA moves all the same, the edge does not go
  * beyond what was promised before and what this segment promises. */
 static inline uint32_t oracle_kept_window(const struct hf_trace *r, const struct model *m)
@@ -174,13 +183,20 @@ static inline bool behind_fin(uint8_t state)
            state == HF_TIME_WAIT;
 }
 
+/* An ACK at a listener that opens a connection: it has brought a SYN cookie back (RFC 4987 3.6). */
+static inline bool opens_by_cookie(const struct hf_trace *r)
+{
+    return r->kind == HF_TRACE_IN && r->state_before == HF_LISTEN &&
+           r->state_after >= HF_ESTABLISHED;
+}
+
 /* RFC 4987 3.6: an ACK that brings back a cookie, beside a half-open connection that another SYN
  * has begun. */
 static inline bool brings_cookie(const struct watched *w, const struct hf_trace *r)
 {
     return w->state == HF_SYN_RECEIVED && r->state_before == HF_LISTEN && r->kind == HF_TRACE_IN &&
            (r->ctl & HF_ACK) &&
-           (r->verdict == HF_V_COOKIE_ACCEPTED || r->verdict == HF_V_DROP_ACCEPT_FULL ||
+           (opens_by_cookie(r) || r->verdict == HF_V_DROP_ACCEPT_FULL ||
             r->verdict == HF_V_DROP_COOKIE);
 }
 

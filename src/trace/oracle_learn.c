@@ -214,6 +214,12 @@ static void learn_progress(struct judging *j)
     }
 }
 
+/* One in TIME-WAIT that nobody holds keeps no initial numbers. */
+static bool of_small_record(const struct hf_trace *r)
+{
+    return r->state_before == HF_TIME_WAIT && r->handle == 0;
+}
+
 static void learn_numbers(struct judging *j)
 {
     const struct hf_trace *r = j->r;
@@ -222,8 +228,10 @@ static void learn_numbers(struct judging *j)
     if (behind_fin(r->state_after)) {
         m->facts |= FIN_TAKEN;
     }
-    m->iss = r->iss;
-    m->irs = r->irs;
+    if (!of_small_record(r) || !(m->facts & KNOWS_ISS)) {
+        m->iss = r->iss;
+        m->irs = r->irs;
+    }
     m->una = r->snd_una;
     m->nxt = r->snd_nxt;
     m->wnd = r->snd_wnd;

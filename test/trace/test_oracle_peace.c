@@ -1,0 +1,119 @@
+/* What a stack rightly does in bad schedules, and the oracle once took for wrong: found by the
+ * simulator.  Each record of a peer's test is judged.
+ */
+#include "common/peer.h"
+#include "common/refuse.h"
+
+static void waits_small(struct peer *p)
+{
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK);
+    sends(ACK);
+    accepts();
+    writes(3000);
+    expects(ACK, .len = 1460);
+    expects(ACK, .len = 1460);
+    expects(ACK | PSH, .len = 80);
+    closes();
+    expects(FIN | ACK);
+    sends(ACK, .ack = ISS + 3002);
+    sends(FIN | ACK);
+    expects(ACK);
+    releases();
+}
+
+/* A small record of TIME-WAIT does not keep ISS: the next one is compared with that of the SYN. */
+TEST(the_iss_behind_a_reset_time_wait_may_be_below_the_numbers_that_were_sent)
+{
+    p->config.policy.tw_ignore_rst = false;
+    waits_small(p);
+    sends(FIN | ACK, .seq = IRS + 1);
+    expects(ACK);
+    sends(RST, .seq = IRS + 2);
+    new_incarnation(7000);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK);
+}
+
+/* The SYN,ACK for a repeated SYN has the echo of when it was asked for. */
+TEST(an_answer_of_a_half_open_record_may_leave_behind_what_opens_the_connection)
+{
+    p->with.tsval = 1000;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1000);
+    expects(SYN | ACK, .tsecr = 1000);
+    after(500);
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1500);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1, .tsval = 1501);
+    batch_ends();
+    expects(SYN | ACK, .tsecr = 1000);
+    expects(ACK, .ack = IRS + 2, .tsecr = 1501);
+    sends(ACK, .seq = IRS + 2, .ack = ISS + 1, .tsval = 1502);
+    expects_silence();
+}
+
+static void no_room_is_left_for_half_open_ones(struct peer *p)
+{
+    p->config.policy.syn_cookies = HF_COOKIES_FULL;
+    p->config.max_half_open = 1;
+    listens();
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK);
+    on(0);
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1000);
+    expects(SYN | ACK, .seq = ISS);
+    holds_equal(p->last.state_after, HF_LISTEN);
+}
+
+/* Two SYNs earn two cookies, whatever has come meanwhile. */
+TEST(the_cookie_of_a_repeated_syn_may_leave_behind_the_ack_that_brings_the_first_one_back)
+{
+    no_room_is_left_for_half_open_ones(p);
+    after(1000);
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 2000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 10, .tsval = 2001);
+    batch_ends();
+    expects(SYN | ACK, .seq = ISS);
+    accepts();
+    reads(10);
+}
+
+/* The SYN again finds room: then there are two ISS, and the peer knows the first. */
+TEST(a_cookie_may_come_back_where_a_half_open_record_stands_though_its_text_finds_no_room)
+{
+    no_room_is_left_for_half_open_ones(p);
+    on(1);
+    sends(RST, .seq = IRS + 1);
+    on(0);
+    after(1000);
+    uint32_t iss = p->c->iss;
+    p->c->has_iss = false;
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 2000);
+    expects(SYN | ACK);
+    holds(p->c->iss != iss);
+    holds_equal(p->last.state_after, HF_SYN_RECEIVED);
+    p->c->iss = iss;
+    refuse_begin(p->stack, REFUSE_PAYLOAD, 1, 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 10, .tsval = 2001);
+#ifdef HF_ASSERTIONS
+    holds_equal(p->last.verdict, HF_V_DROP_NO_MEMORY);
+#endif
+    refuse_end(p->stack);
+    holds_equal(p->last.state_after, HF_ESTABLISHED);
+    accepts();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(the_iss_behind_a_reset_time_wait_may_be_below_the_numbers_that_were_sent),
+        BOTH(an_answer_of_a_half_open_record_may_leave_behind_what_opens_the_connection),
+        BOTH(the_cookie_of_a_repeated_syn_may_leave_behind_the_ack_that_brings_the_first_one_back),
+        BOTH(a_cookie_may_come_back_where_a_half_open_record_stands_though_its_text_finds_no_room),
+    };
+    return cmocka_run_group_tests_name("oracle_peace", tests, NULL, NULL);
+}
