@@ -27,7 +27,9 @@ bool judge_may_turn_away(const struct world *world, const struct program *p, boo
 {
     const struct stack_plan *server = &world->plan.stack[p->server];
     bool cookies = server->config.policy.syn_cookies != HF_COOKIES_OFF;
-    return cookies || (!taken && (p->conns > p->backlog || server->tight ||
+    /* RFC 6191 2: what is sent may run ahead of the clock of ISNs, and the next SYN looks old. */
+    bool waits = p->kind == PROGRAM_AGAIN && !server->config.policy.tw_syn_ack;
+    return cookies || (!taken && (waits || p->conns > p->backlog || server->tight ||
                                   server->config.policy.abort_on_overflow));
 }
 

@@ -46,10 +46,10 @@ enum {
 
 enum { HELD_MAX = 4, RESETS_MAX = 4, FINS_MAX = 3 };
 
-/* A reset that is due, or that may come. */
+/* A reset that is due. */
 struct reset {
     uint32_t seq, ack;
-    uint16_t with_ack, optional;
+    uint32_t with_ack;
 };
 
 /* One incarnation of a connection: what the records up to now make of it. */
@@ -253,7 +253,6 @@ void oracle_judge_due(struct judging *j);
 void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool with_ack);
 /* The reset that answers the record's segment (3.10.7.1). */
 void oracle_expect_answer(struct judging *j);
-void oracle_allow_answer(struct judging *j);
 void oracle_judge_reset(struct judging *j);
 /* A segment without text, and the ACK of any. */
 void oracle_judge_bare_ack(struct judging *j);

@@ -12,7 +12,7 @@ void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool wit
         w->resets_lost = 1;
         return;
     }
-    w->resets[w->n_resets++] = (struct reset){seq, ack, with_ack, false};
+    w->resets[w->n_resets++] = (struct reset){seq, ack, with_ack};
     if (w->reset_due_ns == 0) {
         w->reset_due_ns = j->r->time_ns;
     }
@@ -43,16 +43,6 @@ void oracle_expect_answer(struct judging *j)
         oracle_expect_reset(j, r->ack, 0, false);
     } else {
         oracle_expect_reset(j, 0, r->seq + r->len, true);
-    }
-}
-
-void oracle_allow_answer(struct judging *j)
-{
-    struct watched *w = j->w;
-    uint32_t before = w->n_resets;
-    oracle_expect_answer(j);
-    if (w->n_resets > before) {
-        w->resets[before].optional = true;
     }
 }
 
@@ -170,17 +160,6 @@ void oracle_ack_goes(struct judging *j)
 
 /* In time --------------------------------------------------------------------------------------*/
 
-/* The first reset that had to come. */
-static const struct reset *missing(const struct watched *w)
-{
-    for (uint32_t i = 0; i < w->n_resets && !w->resets_lost; i++) {
-        if (!w->resets[i].optional) {
-            return &w->resets[i];
-        }
-    }
-    return NULL;
-}
-
 void oracle_judge_due(struct judging *j)
 {
     struct watched *w = j->w;
@@ -195,10 +174,10 @@ void oracle_judge_due(struct judging *j)
         m->ack_due_ns = 0;
     }
     if (w->n_resets && now > w->reset_due_ns + late_ns) {
-        const struct reset *none = missing(w);
-        if (none) {
+        if (!w->resets_lost) {
             oracle_broken(j, HF_RULE_RESET_TIME, "none since it was due, %lld ms (seq %u ack %u)",
-                          (long long)(now - w->reset_due_ns) / MS, none->seq, none->ack);
+                          (long long)(now - w->reset_due_ns) / MS, w->resets[0].seq,
+                          w->resets[0].ack);
         }
         w->n_resets = 0;
         w->reset_due_ns = 0;

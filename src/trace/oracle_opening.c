@@ -40,8 +40,6 @@ static void judge_ack_at_listener(struct judging *j)
     if (r->state_after != HF_LISTEN ||
         !(r->verdict == HF_V_DROP_LISTEN_ACK || r->verdict == HF_V_DROP_COOKIE || full)) {
         wrong(j, "an ACK");
-    } else if (r->verdict == HF_V_DROP_COOKIE && j->oracle->policy.answer_closed) {
-        oracle_allow_answer(j); /* not where there is no room: it may be behind what was ignored */
     } else if (full ? j->oracle->policy.abort_on_overflow
                     : j->oracle->policy.answer_closed || held) {
         oracle_expect_answer(j);
