@@ -6,6 +6,8 @@
  */
 #include "side.h"
 
+#include <handfast/check.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -251,6 +253,20 @@ static void remember(struct ghost *g, const struct view *v)
     own->is |= side_synchronized(v) ? IS_OPEN : 0;
 }
 
+/* Each block that is met: it is small, and interned, so that none is looked at twice. */
+static void check_block(struct doing *d)
+{
+    uint8_t marks[MARKS_OCTETS];
+    struct hf_flaw flaw = {.struct_size = sizeof flaw};
+    char text[sizeof d->outcome->detail];
+    int error = hf_check(side_stack(d->s), BLOCK_OCTETS, marks, sizeof marks, &flaw);
+    if (error == HF_ERR_MISMATCH)
+        side_wrong(d->outcome, WRONG_BLOCK, "at %s, %s", side_names[d->side],
+                   hf_flaw_text(&flaw, text, sizeof text));
+    else if (error != HF_OK)
+        side_wrong(d->outcome, WRONG_BLOCK, "at %s: %s", side_names[d->side], hf_error_text(error));
+}
+
 /* What the block holds now, and what can be seen of it to be wrong. */
 static void look_all(struct doing *d)
 {
@@ -277,6 +293,7 @@ static void look_all(struct doing *d)
         side_wrong(d->outcome, WRONG_TWO_OPEN, "at %s", side_names[d->side]);
     if (needed && !g->timer)
         side_wrong(d->outcome, WRONG_NO_TIMER, "at %s", side_names[d->side]);
+    check_block(d);
 }
 
 /* The application has its handle, or the block its record. */

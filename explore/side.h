@@ -31,6 +31,7 @@ enum {
     FRAME_OCTETS = 96,   /* no frame is longer: IP, TCP with options, two texts                 */
     OUT_MOST = 6,        /* frames that one event may cause                                     */
     RECORDS_MOST = 4,    /* records of connections at one time                                  */
+    MARKS_OCTETS = 32,   /* for hf_check: a bit for each record                                 */
     BLOCK_OCTETS = 6144, /* of a stack of two connections                                      */
     ORACLE_OCTETS = 6144 /* of an oracle that follows as many                                  */
 };
@@ -133,6 +134,7 @@ enum wrong {
     X(WINDOW, "a window into which not all fits that may be sent")                                 \
     X(KILLED, "a connection was reset, and neither end has done it")                               \
     X(CALL, "a call gave an error that its state does not have")                                   \
+    X(BLOCK, "the block does not hold together (hf_check)")                                        \
     X(ORACLE, "the oracle")
 #define X(name, sentence) WRONG_##name,
     WRONGS(X)

@@ -1,12 +1,13 @@
 /* world.c - a world from its first event to its last, in virtual time; see world.h. */
 #include "world.h"
 
+#include <handfast/check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAMES_OUT = 32, FRAMES_IN = 64, FOR_BOOT = 32, FOR_PATTERN };
+enum { FRAMES_OUT = 32, FRAMES_IN = 64, FOR_BOOT = 32, FOR_PATTERN, CHECK_EACH = 64 };
 static const int64_t SECOND = 1000000000;
 /* After the last connection has been opened on a clean wire, all is over within this. */
 static const int64_t PATIENCE_NS = 1500 * SECOND, SWEEP_NS = 10 * SECOND;
@@ -96,6 +97,27 @@ static void output(struct world *world, uint32_t host)
     }
 }
 
+/* Does its block hold together?  hf_check looks at all records: not each time. */
+static void check(struct world *world, uint32_t host)
+{
+    struct host *h = &world->host[host];
+    struct hf_flaw flaw = {.struct_size = sizeof flaw};
+    char text[sizeof world->result->wrong.detail];
+    uint64_t needed = hf_check_bytes(h->stack);
+    if (needed > h->marks_bytes) {
+        free(h->marks);
+        h->marks = malloc(2 * needed);
+        h->marks_bytes = h->marks ? 2 * needed : 0;
+    }
+    int error = hf_check(h->stack, h->block_bytes, h->marks, h->marks_bytes, &flaw);
+    if (error == HF_ERR_MISMATCH) {
+        world_wrong(world, NULL, flaw.invariant, "stack %u, %s", host + 1,
+                    hf_flaw_text(&flaw, text, sizeof text));
+    } else if (error != HF_OK) {
+        world_wrong(world, NULL, "memory", "no room for the marks of hf_check");
+    }
+}
+
 /* Whatever has touched a stack: its programs hear of it, what it owes leaves. */
 static void settle(struct world *world, uint32_t host)
 {
@@ -105,6 +127,9 @@ static void settle(struct world *world, uint32_t host)
         programs_events(world, host);
         output(world, host);
         h->deadline_ns = hf_deadline(h->stack, &h->env);
+        if (++world->turn % CHECK_EACH == 0) {
+            check(world, host);
+        }
     }
     if (h->down) {
         h->deadline_ns = INT64_MAX;
@@ -367,12 +392,16 @@ void sim_world_run(struct world *world, uint64_t seed, const struct sim_less *le
     result->counts = (struct sim_counts){.seeds = 1};
     result->wrong = (struct sim_wrong){.seed = seed};
     result->n_fate = 0;
+    world->turn = 0;
     if (less) {
         take_out(&world->plan, less);
     }
     world->now_ns = world->read_ns = world->plan.begin_ns;
     begin(world);
     live(world);
+    for (uint32_t i = 0; i < world->plan.n_stacks && !world_failed(world); i++) {
+        check(world, i);
+    }
 }
 
 struct world *sim_world_new(void)
@@ -410,6 +439,7 @@ void sim_world_free(struct world *world)
     }
     for (uint32_t i = 0; i < STACKS_MAX; i++) {
         free(world->host[i].stack);
+        free(world->host[i].marks);
         watch_free(world->host[i].watch);
     }
     free(world->wire.octets);

@@ -128,6 +128,8 @@ struct host {
     bool cookies; /* it has taken a SYN cookie */
     hf_handle listener[PROGRAMS_MAX];
     struct watch *watch;
+    void *marks; /* of hf_check */
+    uint64_t marks_bytes;
 };
 
 struct world {

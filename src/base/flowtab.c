@@ -281,3 +281,69 @@ bool flowtab_remove(struct flowtab *t, void *block, uint32_t hash, uint32_t valu
     }
     return true;
 }
+
+/* The lines of one bucket: all but the last full, each pair where it belongs. */
+static bool chain_sound(const struct flowtab *t, const void *block, uint32_t bucket,
+                        uint32_t *pairs, uint32_t *overs)
+{
+    const struct line *line = bucket_at(t, block, bucket);
+    for (;;) {
+        if (line->n > SLOTS || (line->over != 0 && line->n < SLOTS)) {
+            return false;
+        }
+        for (uint32_t i = 0; i < line->n; i++) {
+            if (line->value[i] == 0 || bucket_of(t, line->hash[i]) != bucket) {
+                return false;
+            }
+        }
+        *pairs += line->n;
+        if (line->over == 0) {
+            return true;
+        }
+        if (line->over > t->over_top || ++*overs > t->over_used) {
+            return false;
+        }
+        line = over_at(t, block, line->over);
+        if (line->n == 0) {
+            return false;
+        }
+    }
+}
+
+bool flowtab_sound(const struct flowtab *t, const void *block)
+{
+    uint32_t pairs = 0, overs = 0, free_lines = 0;
+    bool mask_fits = (t->mask & (t->mask + 1)) == 0 && t->buckets - 1 <= t->mask &&
+                     (t->mask == 0 || t->buckets - 1 > t->mask >> 1);
+    if (t->buckets == 0 || t->buckets > t->max_buckets || !mask_fits || t->over_top > t->max_over ||
+        t->max_buckets != buckets_for(t->max_entries) || t->max_over != overs_for(t->max_entries)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < t->buckets; i++) {
+        if (!chain_sound(t, block, i, &pairs, &overs)) {
+            return false;
+        }
+    }
+    for (uint32_t idx = t->over_free; idx != 0; idx = over_at(t, block, idx)->over) {
+        if (idx > t->over_top || ++free_lines > t->over_top) {
+            return false;
+        }
+    }
+    return pairs == t->count && overs == t->over_used && overs + free_lines == t->over_top;
+}
+
+bool flowtab_holds(const struct flowtab *t, const void *block, uint32_t hash, uint32_t value)
+{
+    const struct line *line = bucket_at(t, block, bucket_of(t, hash));
+    for (;;) {
+        for (uint32_t i = 0; i < line->n; i++) {
+            if (line->hash[i] == hash && line->value[i] == value) {
+                return true;
+            }
+        }
+        if (line->over == 0) {
+            return false;
+        }
+        line = over_at(t, block, line->over);
+    }
+}

@@ -59,6 +59,12 @@ uint32_t flowtab_first(const struct flowtab *t, const void *block, uint32_t hash
                        struct flow_probe *probe);
 uint32_t flowtab_next(const struct flowtab *t, const void *block, struct flow_probe *probe);
 
+/* For who checks the block: all lines are in a chain or free, all pairs where they are looked for,
+ * and counted. */
+bool flowtab_sound(const struct flowtab *t, const void *block);
+/* Is this pair in a sound table?  It counts as no lookup. */
+bool flowtab_holds(const struct flowtab *t, const void *block, uint32_t hash, uint32_t value);
+
 /* Fetches the bucket ahead of a lookup. */
 void flowtab_prefetch(const struct flowtab *t, const void *block, uint32_t hash);
 

@@ -69,3 +69,33 @@ uint32_t idlist_pop_head(struct idlist *list, const struct links *links)
     }
     return idx;
 }
+
+bool idlist_sound(const struct idlist *list, const struct links *links, uint32_t top, uint32_t *n)
+{
+    uint32_t before = 0;
+    *n = 0;
+    for (uint32_t idx = list->head; idx != 0;) {
+        if (idx > top || *n >= top || link_at(links, idx)->prev != before) {
+            return false;
+        }
+        ++*n;
+        before = idx;
+        idx = link_at(links, idx)->next;
+    }
+    return list->tail == before;
+}
+
+bool ififo_sound(const struct ififo *list, const struct links *links, uint32_t top, uint32_t *n)
+{
+    uint32_t before = 0;
+    *n = 0;
+    for (uint32_t idx = list->head; idx != 0;) {
+        if (idx > top || *n >= top) {
+            return false;
+        }
+        ++*n;
+        before = idx;
+        idx = *(const uint32_t *)links_at(links, idx);
+    }
+    return list->tail == before;
+}

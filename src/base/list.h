@@ -58,4 +58,9 @@ void idlist_remove(struct idlist *list, const struct links *links, uint32_t idx)
 /* Takes the oldest out; 0 when the list is empty. */
 uint32_t idlist_pop_head(struct idlist *list, const struct links *links);
 
+/* For who checks the block: the list leads from head to tail, none of its records is numbered above
+ * `top`, and (idlist) each link leads back.  *n: how many there are. */
+bool idlist_sound(const struct idlist *list, const struct links *links, uint32_t top, uint32_t *n);
+bool ififo_sound(const struct ififo *list, const struct links *links, uint32_t top, uint32_t *n);
+
 #endif

@@ -211,3 +211,61 @@ bool wheel_next(const struct wheel *w, const struct links *links, uint32_t *at_m
     unsigned level;
     return next_slot(w, &level, at_ms);
 }
+
+/* Is it filed where its time will be looked for?  Beyond the last level's reach: in a slot that
+ * comes before. */
+static bool filed_well(const struct wheel *w, uint32_t at_ms, unsigned level, unsigned slot)
+{
+    unsigned own = slot_of(w, w->now_ms, level);
+    if (level < TOP) {
+        bool same_turn = (at_ms ^ w->now_ms) >> (w->bits * (level + 1)) == 0;
+        return same_turn && slot_of(w, at_ms, level) == slot &&
+               (level == 0 ? slot >= own : slot > own);
+    }
+    uint32_t unit = (uint32_t)1 << (w->bits * TOP);
+    uint32_t ahead = (at_ms - w->now_ms + (w->now_ms & (unit - 1))) / unit;
+    uint32_t filed = (slot - own) & (slots(w) - 1);
+    return filed != 0 && filed <= ahead;
+}
+
+static bool slot_sound(const struct wheel *w, const struct links *links, uint32_t top,
+                       unsigned level, unsigned slot, uint32_t *n)
+{
+    uint32_t before = FIRST_IN_SLOT | level << WHEEL_BITS_MAX | slot;
+    uint32_t idx = *head_at(w, links->block, level, slot);
+    if ((idx != 0) != (w->occupied[level] >> slot & 1)) {
+        return false;
+    }
+    while (idx != 0) {
+        if (idx > top || *n >= top) {
+            return false;
+        }
+        const struct wheel_link *link = link_at(links, idx);
+        if (link->prev != before || !filed_well(w, link->at_ms, level, slot)) {
+            return false;
+        }
+        ++*n;
+        before = idx;
+        idx = link->next;
+    }
+    return true;
+}
+
+bool wheel_sound(const struct wheel *w, const struct links *links, uint32_t top)
+{
+    uint32_t n = 0;
+    if (w->bits == 0 || w->bits > WHEEL_BITS_MAX) {
+        return false;
+    }
+    for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+        if (w->bits < WHEEL_BITS_MAX && w->occupied[level] >> slots(w) != 0) {
+            return false;
+        }
+        for (unsigned slot = 0; slot < slots(w); slot++) {
+            if (!slot_sound(w, links, top, level, slot, &n)) {
+                return false;
+            }
+        }
+    }
+    return n == w->armed;
+}

@@ -63,6 +63,10 @@ uint32_t wheel_expired(struct wheel *w, const struct links *links, uint32_t now_
  * the true instant.  False: nothing is filed. */
 bool wheel_next(const struct wheel *w, const struct links *links, uint32_t *at_ms);
 
+/* For who checks the block: each entry is a record up to `top`, in the slot of its time; the
+ * bitmaps tell which slots are empty, `armed` how many entries there are. */
+bool wheel_sound(const struct wheel *w, const struct links *links, uint32_t top);
+
 static inline bool wheel_is_set(const struct links *links, uint32_t idx)
 {
     return ((const struct wheel_link *)links_at(links, idx))->prev != 0;

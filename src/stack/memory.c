@@ -319,7 +319,8 @@ int hf_attach(const struct hf_stack *block, uint64_t bytes)
     if (block == NULL || (uintptr_t)block % WORD != 0 || bytes < sizeof *block ||
         memcmp(block->magic, magic, sizeof magic) != 0 || block->layout_version != LAYOUT_VERSION ||
         block->build_hash != build_hash() || block->header_bytes != sizeof *block ||
-        block->block_bytes > bytes || block->changing % 2 != 0 || !layout_holds(block)) {
+        block->block_bytes > bytes || block->changing % 2 != 0 ||
+        block->tcp.wheel.bits > WHEEL_BITS_MAX || !layout_holds(block)) {
         return HF_ERR_MISMATCH;
     }
     return HF_OK;

@@ -112,7 +112,7 @@ static void fix_cursors(const struct tcb *tcb, struct active *active)
     if (seq_leq(active->rxt.at, tcb->snd.una)) {
         active->rxt = (struct cursor){tcb->snd.una, active->sq_head, active->sq_skip};
     }
-    if (seq_leq(active->send.at, tcb->snd.una)) {
+    if (seq_leq(active->send.at, tcb->snd.una) || active->sq_head == 0) { /* or but a FIN is out */
         active->send = (struct cursor){tcb->snd.una, active->sq_head, active->sq_skip};
     }
     if (active->snd_urgent && seq_leq(active->snd_up, tcb->snd.una)) {

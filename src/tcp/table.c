@@ -6,19 +6,23 @@
 #include "tcp/recovery.h"
 #include "tcp/stats.h"
 
-void tcp_hash(const struct tcp *tcp, struct conn_id *id)
+uint32_t tcp_hash_of(const struct tcp *tcp, const struct conn_id *id)
 {
-    HF_COUNT(tcp->b->work.hashed, 1);
     const struct sip_key *key = &secret_of(tcp)->table;
     uint32_t ports = (uint32_t)id->rport << 16 | id->lport;
     if (id->v4) {
         uint64_t both = (uint64_t)get_be32(id->remote + 12) << 32 | get_be32(id->local + 12);
-        id->hash = (uint32_t)sip13_12(key, both, ports);
-        return;
+        return (uint32_t)sip13_12(key, both, ports);
     }
     const uint64_t words[4] = {get_be64(id->remote), get_be64(id->remote + 8), get_be64(id->local),
                                get_be64(id->local + 8)};
-    id->hash = (uint32_t)sip13_36(key, words, ports);
+    return (uint32_t)sip13_36(key, words, ports);
+}
+
+void tcp_hash(const struct tcp *tcp, struct conn_id *id)
+{
+    HF_COUNT(tcp->b->work.hashed, 1);
+    id->hash = tcp_hash_of(tcp, id);
 }
 
 static bool same_id(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,

@@ -1,5 +1,6 @@
 /* net.c - two stacks, a wire, and applications that check every octet. */
 #include "common/net.h"
+#include "common/sound.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,7 +157,8 @@ static int64_t act(struct net *net, int who, struct net_op op, struct net_bytes 
     op.now_ns = net->now_ns;
     int64_t result = net_do(&side->s, &op, what);
     static char text[600];
-    if (judge_tell(&side->judge, text, sizeof text)) {
+    if (judge_tell(&side->judge, text, sizeof text) ||
+        sound_tell(side->s.stack, side->s.bytes, text, sizeof text)) {
         net->wrong = true;
         net->what = text;
         fprintf(stderr, "%s\n", text);

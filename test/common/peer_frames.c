@@ -1,5 +1,6 @@
 /* peer_frames.c - frames between the script and the stack: written, taken apart, checked. */
 #include "common/peer.h"
+#include "common/sound.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -457,7 +458,8 @@ void peer_pump(struct peer *p)
         }
     } while (n == FRAMES);
     char text[600];
-    if (judge_tell(&p->judge, text, sizeof text))
+    if (judge_tell(&p->judge, text, sizeof text) ||
+        sound_tell(p->stack, p->bytes, text, sizeof text))
         peer_fail(p, "%s", text);
 }
 

@@ -1,11 +1,12 @@
 /* bench.c - stacks for fuzz targets, and what must hold of all they do. */
 #include "bench.h"
+#include "handfast/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECTIONS = 8, FOLLOWED = 64, FLAT = 70000, TIMERS_MOST = 200 };
+enum { CONNECTIONS = 8, FOLLOWED = 64, FLAT = 70000, TIMERS_MOST = 200, MARKS = 1024 };
 
 static bool telling;
 
@@ -268,14 +269,27 @@ void bench_wait(struct bench *b, int64_t ns)
     bench_drain(b);
 }
 
+/* Whatever came, the block holds together. */
+static void look(const struct bench *b)
+{
+    static uint8_t marks[MARKS];
+    struct hf_flaw flaw = {.struct_size = sizeof flaw};
+    char text[300];
+    int error = hf_check(b->stack, bench_bytes(), marks, sizeof marks, &flaw);
+    must(error == HF_OK, error == HF_ERR_MISMATCH ? hf_flaw_text(&flaw, text, sizeof text)
+                                                  : "hf_check has no room for its marks");
+}
+
 void bench_finish(struct bench *b, int most)
 {
     bench_drain(b);
+    look(b);
     for (int i = 0; i < most; i++) {
         int64_t next = hf_deadline(b->stack, &b->env);
         if (next == INT64_MAX) {
-            return;
+            break;
         }
         bench_wait(b, next > b->env.now_ns ? next - b->env.now_ns : 0);
     }
+    look(b);
 }
