@@ -78,7 +78,7 @@ static void setup(struct damaged *d)
     net->delay_ns = 20000000;
     net->side[1].answer = 2000000;
     net_listen(net, 1, PORT, 8);
-    for (uint16_t i = 0; i < FLOWS; i++)
+    for (int i = 0; i < FLOWS; i++)
         assert_non_null(net_open(net, 0, (uint16_t)(1000 + i), PORT, 2000000));
     *d = (struct damaged){.bytes = net->side[1].s.bytes};
     for (int i = 0; i < 2000 && (!d->other || !d->held); i++) {
