@@ -35,7 +35,7 @@ static void put_ecn(const struct tcp *tcp, struct half_open *half, const struct 
 
 static struct idlist *half_list(struct tcp *tcp, const struct half_open *half)
 {
-    return &tcp->b->half_list[min_u32(half->retries, HALF_LISTS - 1)];
+    return &tcp->b->half_list[half->retries]; /* three bits: synack_retries is below HALF_LISTS */
 }
 
 static void file_half_open(struct tcp *tcp, uint32_t idx)

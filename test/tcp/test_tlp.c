@@ -134,6 +134,23 @@ TEST(a_loss_that_a_probe_has_repaired_counts_as_congestion_once)
     holds_equal(status_of(ssthresh), ssthresh);
 }
 
+/* RFC 8985 7.1: nor is it asked what became of a probe once the timeout has come. */
+TEST(the_episode_of_a_probe_ends_with_a_timeout)
+{
+    sends_tail(p, 10);
+    expects_after(200, 206, ACK, .seq = SEGMENT(10), .len = 1000);
+    expects_after(296, 306, ACK, .seq = SEGMENT(1), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(11));
+    uint32_t ssthresh = status_of(ssthresh);
+    holds(ssthresh < UINT32_MAX);
+    writes(1000);
+    expects(ACK, .seq = SEGMENT(11), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(12));
+    holds_equal(status_of(ssthresh), ssthresh);
+}
+
 /* RFC8985-30, cases 1 and 2: both copies have arrived, nothing was lost. */
 TEST(a_probe_that_was_not_needed_costs_nothing)
 {
@@ -196,6 +213,7 @@ int main(void)
         V4(there_is_no_second_probe_while_one_is_out),
         V4(there_is_no_second_probe_before_a_round_trip_was_measured),
         V4(a_loss_that_a_probe_has_repaired_counts_as_congestion_once),
+        BOTH(the_episode_of_a_probe_ends_with_a_timeout),
         V4(a_probe_that_was_not_needed_costs_nothing),
         V4(a_dsack_ends_the_episode_of_a_probe),
         V4(nothing_is_probed_while_something_is_sacked),

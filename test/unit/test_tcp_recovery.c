@@ -114,6 +114,27 @@ static void the_end_is_sent_again_once_when_nothing_else_tells(void **state)
     bench_end(&t);
 }
 
+/* RFC6675-8: once an entry, but it counts when it leaves; here an ACK comes before, and tells of
+ * something lost. */
+static void the_end_is_still_sent_again_when_something_lost_came_before(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 10);
+    t.tcb->cwnd = 10 * M;
+    acks_block(&t, 1, 2, 4);
+    repeats(&t, 1);
+    acks(&t, 5, 0, NULL);
+    assert_int_equal(tcp_recovery_next(&t.tcp, t.tcb), M);
+    assert_int_equal(queue_of(&t)->rxt.at.v, segment(10));
+    acks_block(&t, 5, 6, 8);
+    repeats(&t, 5);
+    repeats(&t, 10);
+    repeats_nothing(&t);
+    bench_end(&t);
+}
+
 /* RFC5681-34, RFC6675-16, RFC6675-21 */
 static void a_loss_beyond_the_recovery_point_is_a_new_one(void **state)
 {
@@ -222,6 +243,7 @@ int main(void)
         cmocka_unit_test(holes_are_sent_again_in_order_and_each_once),
         cmocka_unit_test(a_hole_not_lost_is_sent_again_only_without_new_text),
         cmocka_unit_test(the_end_is_sent_again_once_when_nothing_else_tells),
+        cmocka_unit_test(the_end_is_still_sent_again_when_something_lost_came_before),
         cmocka_unit_test(a_loss_beyond_the_recovery_point_is_a_new_one),
         cmocka_unit_test(three_duplicates_start_recovery_without_sack),
         cmocka_unit_test(duplicates_of_what_was_sent_twice_start_no_second_recovery),
