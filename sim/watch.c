@@ -35,7 +35,6 @@ struct watch {
     struct world *world;
     uint32_t host;
     uint32_t unit;          /* of our windows, at most: 1 << Rcv.Wind.Shift */
-    bool short_of;          /* memory: what is held may be dropped again, unseen (RFC 2018 8) */
     uint64_t resets_missed; /* since it was booted */
     bool reset_in;          /* the frame being taken in is a reset */
     struct seen seen[HANDLES];
@@ -71,6 +70,7 @@ void watch_begin(struct world *world, uint32_t host)
         .struct_size = sizeof config,
         .max_connections = FOLLOWED,
         .policy = &world->plan.stack[host].config.policy,
+        .drops_held = world->plan.stack[host].tight,
         .late_ms = world->plan.ethernet ? NEIGHBOUR_MS : 0, /* an ACK waits for a neighbour, too */
     };
     memset(watch->seen, 0, sizeof watch->seen);
@@ -80,7 +80,6 @@ void watch_begin(struct world *world, uint32_t host)
     watch->world = world;
     watch->host = host;
     const struct hf_policy *policy = &world->plan.stack[host].config.policy;
-    watch->short_of = world->plan.stack[host].tight;
     watch->unit = 1;
     while (policy->window_scale && policy->max_receive_window / watch->unit > UINT16_MAX) {
         watch->unit *= 2;
@@ -272,9 +271,8 @@ static uint64_t replies_dropped(const struct watch *watch)
     return c.replies_dropped;
 }
 
-/* What the records do not tell the oracle: that a reset was dropped, which the counters tell; that
- * held text was dropped for want of memory, so that the text behind fills no gap; and that a
- * question to a neighbour was lost, more than once. */
+/* What the records do not tell the oracle: that a reset was dropped, which the counters tell; and
+ * that a question to a neighbour was lost, more than once. */
 static bool is_excused(struct watch *watch, const char *rule)
 {
     if (strcmp(rule, "reset-time") == 0 && watch->resets_missed < replies_dropped(watch)) {
@@ -283,7 +281,7 @@ static bool is_excused(struct watch *watch, const char *rule)
     }
     const struct plan *plan = &watch->world->plan;
     bool asks = plan->ethernet && watch->world->now_ns < plan->clean_ns + LOST_NS;
-    return (watch->short_of || asks) && strcmp(rule, "ack-time") == 0;
+    return asks && strcmp(rule, "ack-time") == 0;
 }
 
 void watch_trace(void *arg, const struct hf_trace *record)
@@ -291,7 +289,6 @@ void watch_trace(void *arg, const struct hf_trace *record)
     struct watch *watch = arg;
     struct seen *seen = seen_of(watch, record);
     struct hf_violation violation;
-    watch->short_of |= record->verdict == HF_V_DROP_NO_MEMORY;
     if (!hf_oracle_judge(watch->oracle, record, &violation) && !is_excused(watch, violation.rule)) {
         char text[300];
         snprintf(text, sizeof text, "%s (%s): %s", violation.sentence, violation.place,

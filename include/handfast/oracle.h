@@ -89,6 +89,9 @@ struct hf_oracle_config {
     uint32_t max_connections; /* followed at one time, 1 .. 2^24; more go unjudged              */
     const struct hf_policy *policy; /* the stack's; read by hf_oracle_init only.  NULL: defaults */
     uint32_t late_ms; /* what the host may be late with frames and timers: 0 in virtual time    */
+    /* The stack's pools may run out: what it holds ahead of a gap may then be dropped, which no
+     * record tells (RFC 2018 8).  An ACK of what would have filled the gap may be a delayed one. */
+    bool drops_held;
 };
 
 struct hf_violation {

@@ -94,6 +94,7 @@ int hf_oracle_init(struct hf_oracle *oracle, uint64_t bytes, const struct hf_ora
     oracle->buckets = buckets_of(oracle->entries);
     oracle->late_ns = (int64_t)(config->late_ms + LATE_MS) * MS;
     oracle->listener_closed_ns = INT64_MIN;
+    oracle->drops_held = config->drops_held;
     if (config->policy) {
         oracle->policy = *config->policy;
     } else {
@@ -448,6 +449,7 @@ bool hf_oracle_judge(struct hf_oracle *oracle, const struct hf_trace *record,
 {
     struct judging j = {.oracle = oracle, .r = record, .violation = violation};
     oracle->records++;
+    oracle->drops_held |= record->verdict == HF_V_DROP_NO_MEMORY;
     oracle->segments += record->kind == HF_TRACE_IN || record->kind == HF_TRACE_OUT;
     if (!sound(record)) {
         oracle_broken(&j, HF_RULE_RECORD, "kind %u, state %u, verdict %u", record->kind,

@@ -122,9 +122,9 @@ struct hf_oracle {
     struct hf_policy policy;
     int64_t late_ns;
     uint64_t records, segments, connections, violations, unknown;
-    int64_t resets_ns; /* since when resets are counted, for a second  */
-    uint32_t resets;   /* how many were due                            */
-    uint32_t pad2;
+    int64_t resets_ns;          /* since when resets are counted, for a second  */
+    uint32_t resets;            /* how many were due                            */
+    uint32_t drops_held;        /* memory was out, or may be: hf_oracle_config */
     int64_t listener_closed_ns; /* when one was closed last                     */
     uint32_t icmp_taken;        /* errors that may have ended a connection      */
     uint32_t followed;

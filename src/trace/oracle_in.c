@@ -281,7 +281,8 @@ static void answer_taken(struct judging *j)
     bool refused = r->verdict == HF_V_DROP_NO_MEMORY;
     m->full = r->text_bytes > m->full ? r->text_bytes : m->full;
     m->unacked_text += advance;
-    bool at_once = ((r->ctl & HF_FIN) && behind_fin(r->state_after)) || advance == 0 || j->gap ||
+    bool fills = j->gap && !j->oracle->drops_held;
+    bool at_once = ((r->ctl & HF_FIN) && behind_fin(r->state_after)) || advance == 0 || fills ||
                    m->unacked_text > 2 * m->full;
     if (!refused) {
         ack_is_due(j, at_once ? 0 : 500);

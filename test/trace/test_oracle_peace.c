@@ -107,6 +107,32 @@ TEST(a_cookie_may_come_back_where_a_half_open_record_stands_though_its_text_find
     accepts();
 }
 
+static void finds_no_payload_once(struct peer *p)
+{
+    refuse_begin(p->stack, REFUSE_PAYLOAD, 1, 1);
+}
+
+/* RFC 2018 8: what was held made room for text in order, so the text behind fills nothing. */
+TEST(where_memory_was_out_an_ack_of_what_would_have_filled_a_gap_may_be_a_delayed_one)
+{
+#ifndef HF_ASSERTIONS
+    skip();
+#endif
+    p->config.policy.quick_acks = 0;
+    establish_passive();
+    sends(ACK, .seq = IRS + 201, .len = 100);
+    expects(ACK, .ack = IRS + 1);
+    finds_no_payload_once(p);
+    sends(ACK, .seq = IRS + 401, .len = 100);
+    holds_equal(p->last.verdict, HF_V_DROP_NO_MEMORY);
+    finds_no_payload_once(p);
+    sends(ACK, .seq = IRS + 1, .len = 100);
+    refuse_end(p->stack);
+    expects(ACK, .ack = IRS + 101);
+    sends(ACK, .seq = IRS + 101, .len = 100);
+    expects_after(10, 500, ACK, .ack = IRS + 201);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +140,7 @@ int main(void)
         BOTH(an_answer_of_a_half_open_record_may_leave_behind_what_opens_the_connection),
         BOTH(the_cookie_of_a_repeated_syn_may_leave_behind_the_ack_that_brings_the_first_one_back),
         BOTH(a_cookie_may_come_back_where_a_half_open_record_stands_though_its_text_finds_no_room),
+        BOTH(where_memory_was_out_an_ack_of_what_would_have_filled_a_gap_may_be_a_delayed_one),
     };
     return cmocka_run_group_tests_name("oracle_peace", tests, NULL, NULL);
 }
