@@ -1,5 +1,5 @@
-/* draw.c - the ladder of one connection of a world, as one of its stacks saw it, with what the wire
- * has lost. */
+/* draw.c - the ladders of one pair of sockets of a world, as one of its stacks saw them, with what
+ * the wire has lost. */
 #include "sim.h"
 
 #include <stdlib.h>
@@ -9,16 +9,23 @@
 
 struct drawing {
     const struct sim_wrong *wrong;
-    struct hf_ladder *ladder;
+    struct hf_ladder_set *ladders;
 };
+
+static bool choose(void *arg, const struct hf_trace *first, struct hf_ladder_style *style)
+{
+    const struct sim_wrong *w = ((struct drawing *)arg)->wrong;
+    (void)style;
+    return first->local_port == w->local_port && first->remote_port == w->remote_port &&
+           memcmp(first->local_ip, w->local, 16) == 0 &&
+           memcmp(first->remote_ip, w->remote, 16) == 0;
+}
 
 static void trace(void *arg, uint32_t host, const struct hf_trace *r)
 {
     struct drawing *d = arg;
-    const struct sim_wrong *w = d->wrong;
-    if (host == w->host && r->local_port == w->local_port && r->remote_port == w->remote_port &&
-        memcmp(r->local_ip, w->local, 16) == 0 && memcmp(r->remote_ip, w->remote, 16) == 0) {
-        hf_ladder_trace(d->ladder, r);
+    if (host == d->wrong->host) {
+        hf_ladder_set_trace(d->ladders, r);
     }
 }
 
@@ -26,18 +33,11 @@ static void lost(void *arg, int64_t now_ns, uint32_t from, uint32_t to, const ui
                  uint32_t len, bool ethernet)
 {
     struct drawing *d = arg;
-    const struct sim_wrong *w = d->wrong;
     struct hf_packet packet = {.struct_size = sizeof packet};
+    (void)from;
     (void)to;
     hf_packet_decode(frame, len, ethernet ? HF_LINK_ETHERNET : HF_LINK_IP, &packet);
-    bool out = from == w->host;
-    if ((packet.layers & HF_LAYER_TCP) &&
-        packet.src_port == (out ? w->local_port : w->remote_port) &&
-        packet.dst_port == (out ? w->remote_port : w->local_port) &&
-        memcmp(packet.src, out ? w->local : w->remote, 16) == 0 &&
-        memcmp(packet.dst, out ? w->remote : w->local, 16) == 0) {
-        hf_ladder_lost(d->ladder, now_ns, &packet);
-    }
+    hf_ladder_set_lost(d->ladders, now_ns, &packet);
 }
 
 static struct sim_wrong other_end(const struct sim_wrong *wrong)
@@ -61,17 +61,17 @@ int sim_draw(uint64_t seed, const struct sim_less *less, const struct sim_wrong 
                                     .brief = true,
                                     .local_name = "this stack"};
     struct sim_wrong seen_by = far ? other_end(wrong) : *wrong;
-    struct drawing d = {.wrong = &seen_by, .ladder = hf_ladder_new(&style)};
+    struct drawing d = {.wrong = &seen_by};
+    d.ladders = hf_ladder_set_new(&style, 0, choose, &d);
     struct sim_view view = {.trace = trace, .lost = lost, .arg = &d};
     struct world *world = sim_world_new();
-    int drawn = d.ladder != NULL && world != NULL ? 0 : -1;
+    int drawn = d.ladders != NULL && world != NULL ? 0 : -1;
     if (drawn == 0) {
         memset(&result, 0, sizeof result);
         sim_world_run(world, seed, less, &view, &result);
-        hf_ladder_flush(d.ladder);
-        hf_ladder_text(d.ladder, colour, write, arg);
+        hf_ladder_set_text(d.ladders, colour, write, arg);
     }
     sim_world_free(world);
-    hf_ladder_free(d.ladder);
+    hf_ladder_set_free(d.ladders);
     return drawn;
 }

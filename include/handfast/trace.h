@@ -338,6 +338,8 @@ struct hf_ladder *hf_ladder_set_handle(const struct hf_ladder_set *set, uint64_t
 struct hf_ladder *hf_ladder_set_find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
                                      uint16_t local_port, const uint8_t remote_ip[16],
                                      uint16_t remote_port);
+/* All of them as text, oldest first, with an empty line between; style.keep is needed. */
+void hf_ladder_set_text(const struct hf_ladder_set *set, bool colour, hf_text_fn *write, void *arg);
 /* Takes one out and frees it. */
 void hf_ladder_set_drop(struct hf_ladder_set *set, struct hf_ladder *ladder);
 

@@ -93,7 +93,8 @@ static void unlink_entry(struct hf_ladder_set *set, struct entry *entry)
 
 static bool is_over(const struct entry *entry)
 {
-    return entry->ladder->ended || entry->ladder->state == HF_CLOSED;
+    return entry->ladder->ended || entry->ladder->state == HF_CLOSED ||
+           entry->ladder->state == HF_LISTEN;
 }
 
 /* A full set forgets what is over and was drawn as it happened. */
@@ -139,15 +140,17 @@ static struct entry *add(struct hf_ladder_set *set, const struct hf_trace *first
     return entry;
 }
 
-/* The first record of a connection: an OPEN, or a SYN that was taken.  Not what a connection that
- * nobody draws goes on with. */
+/* The first record of a connection: an OPEN, a SYN that was taken, or its cookie that comes back.
+ * Not what a connection that nobody draws goes on with. */
 static bool begins(const struct hf_trace *record)
 {
     return (record->kind == HF_TRACE_CALL && record->cause == HF_CALL_OPEN_ACTIVE &&
             record->error == 0) ||
            (record->kind == HF_TRACE_IN && (record->ctl & HF_SYN) &&
             (record->verdict == HF_V_HANDSHAKE || record->verdict == HF_V_SYN_HELD ||
-             record->verdict == HF_V_TIME_WAIT_REUSED));
+             record->verdict == HF_V_TIME_WAIT_REUSED || record->verdict == HF_V_FAST_OPEN ||
+             record->verdict == HF_V_COOKIE_SENT)) ||
+           (record->kind == HF_TRACE_IN && record->verdict == HF_V_COOKIE_ACCEPTED);
 }
 
 void hf_ladder_set_trace(void *arg, const struct hf_trace *record)
@@ -160,7 +163,8 @@ void hf_ladder_set_trace(void *arg, const struct hf_trace *record)
         find(set, record->local_ip, record->local_port, record->remote_ip, record->remote_port);
     /* The same addresses again are another connection. */
     bool used = entry != NULL && entry->ladder->started &&
-                (is_over(entry) || entry->ladder->state == HF_TIME_WAIT);
+                (is_over(entry) || entry->ladder->state == HF_TIME_WAIT) &&
+                !(entry->ladder->state == HF_LISTEN && record->verdict == HF_V_COOKIE_ACCEPTED);
     if (begins(record) && (entry == NULL || used)) {
         entry = add(set, record);
     }
@@ -205,6 +209,17 @@ struct hf_ladder *hf_ladder_set_find(const struct hf_ladder_set *set, const uint
 {
     struct entry *entry = find(set, local_ip, local_port, remote_ip, remote_port);
     return entry != NULL ? entry->ladder : NULL;
+}
+
+void hf_ladder_set_text(const struct hf_ladder_set *set, bool colour, hf_text_fn *write, void *arg)
+{
+    for (const struct entry *entry = set->oldest; entry != NULL; entry = entry->newer) {
+        if (entry != set->oldest) {
+            write(arg, "\n", 1);
+        }
+        hf_ladder_flush(entry->ladder);
+        hf_ladder_text(entry->ladder, colour, write, arg);
+    }
 }
 
 void hf_ladder_set_drop(struct hf_ladder_set *set, struct hf_ladder *ladder)

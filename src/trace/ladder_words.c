@@ -237,13 +237,13 @@ static void why_after_timer(struct text *text, const struct hf_ladder *ladder)
     const struct hf_trace *last = &ladder->last;
     switch (last->cause) {
     case HF_TIMER_TIME_WAIT:
-        trace_add(text, "in order: %s, and 2MSL are over", who_closed_first(ladder));
+        trace_add(text, " in order: %s, and 2MSL are over", who_closed_first(ladder));
         break;
     case HF_TIMER_FIN_WAIT_2:
-        trace_add(text, "forgotten: the peer's FIN did not come in time");
+        trace_add(text, " forgotten: the peer's FIN did not come in time");
         break;
     default:
-        trace_add(text, "given up in %s: %s", hf_state_name((enum hf_state)last->state_before),
+        trace_add(text, " given up in %s: %s", hf_state_name((enum hf_state)last->state_before),
                   hf_cause_name((enum hf_cause)last->cause));
     }
 }
@@ -253,15 +253,19 @@ static void why_after_segment(struct text *text, const struct hf_ladder *ladder)
     const struct hf_trace *last = &ladder->last;
     enum hf_verdict verdict = (enum hf_verdict)last->verdict;
     if (!(last->ctl & HF_RST) && last->state_before == HF_LAST_ACK) {
-        trace_add(text, "in order: %s, and our FIN is acknowledged", who_closed_first(ladder));
+        trace_add(text, " in order: %s, and our FIN is acknowledged", who_closed_first(ladder));
         return;
     }
-    trace_add(text, "%s (%s)", hf_verdict_sentence(verdict), hf_verdict_place(verdict));
+    trace_add(text, ": %s (%s)", hf_verdict_sentence(verdict), hf_verdict_place(verdict));
 }
 
 void trace_why_closed(const struct hf_ladder *ladder, char *label)
 {
     struct text text = trace_text(label, LABEL_BYTES);
+    if (ladder->state == HF_LISTEN) {
+        trace_add(&text, "back in LISTEN: nothing is left of it");
+        return;
+    }
     if (ladder->state != HF_CLOSED) {
         trace_add(&text, "not closed yet: %s", hf_state_name((enum hf_state)ladder->state));
         if (ladder->state == HF_TIME_WAIT) {
@@ -269,13 +273,13 @@ void trace_why_closed(const struct hf_ladder *ladder, char *label)
         }
         return;
     }
-    trace_add(&text, "closed ");
+    trace_add(&text, "closed");
     switch (ladder->last.kind) {
     case HF_TRACE_TIMER:
         why_after_timer(&text, ladder);
         break;
     case HF_TRACE_CALL:
-        trace_add(&text, "by this side's %s in %s",
+        trace_add(&text, " by this side's %s in %s",
                   hf_cause_name((enum hf_cause)ladder->last.cause),
                   hf_state_name((enum hf_state)ladder->last.state_before));
         break;

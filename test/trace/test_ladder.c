@@ -371,7 +371,7 @@ static void what_ended_the_connection_stands_in_the_last_line(void **state)
     gets(&p, RST | ACK, 0, HF_CLOSED, .ack = 101, .verdict = HF_V_RST_REFUSED);
     expect_peer(ladder, HF_CLOSED, HF_CLOSED);
     hf_ladder_end(ladder, NULL);
-    assert_non_null(strstr(p.text, "closed connection refused (RFC 9293 3.10.7.3 second)\n"));
+    assert_non_null(strstr(p.text, "closed: connection refused (RFC 9293 3.10.7.3 second)\n"));
     hf_ladder_free(ladder);
 
     ladder = begin(HF_ESTABLISHED);
@@ -529,6 +529,36 @@ static void a_full_set_forgets_what_is_over(void **state)
     }
 }
 
+/* RFC 7413 4.2, RFC 4987 3.6; the same sockets again are another ladder. */
+static void fast_open_and_cookies_begin_ladders_and_all_are_drawn_in_order(void **state)
+{
+    (void)state;
+    struct hf_ladder_style style = {.struct_size = sizeof style, .keep = true, .brief = true};
+    static struct played drawn;
+    memset(&drawn, 0, sizeof drawn);
+    set = hf_ladder_set_new(&style, 0, NULL, NULL);
+    play(&p, hf_ladder_set_trace, set, HF_LISTEN);
+    gets(&p, HF_SYN, 100, HF_SYN_RECEIVED, .verdict = HF_V_FAST_OPEN, .text = 7);
+    gets(&p, HF_RST, 108, HF_LISTEN, .verdict = HF_V_RST_BACK_TO_LISTEN);
+    gets(&p, HF_SYN, 200, HF_LISTEN, .verdict = HF_V_COOKIE_SENT);
+    gets(&p, HF_ACK, 201, HF_ESTABLISHED, .verdict = HF_V_COOKIE_ACCEPTED, .ack = 1);
+    play(&p, hf_ladder_set_trace, set, HF_LISTEN);
+    p.local_port = 9;
+    gets(&p, HF_ACK, 301, HF_ESTABLISHED, .verdict = HF_V_COOKIE_ACCEPTED, .ack = 1);
+    assert_int_equal(hf_ladder_state(hf_ladder_set_at(set, 0)), HF_LISTEN);
+    assert_int_equal(hf_ladder_state(hf_ladder_set_at(set, 1)), HF_ESTABLISHED);
+    assert_int_equal(hf_ladder_state(hf_ladder_set_at(set, 2)), HF_ESTABLISHED);
+    assert_null(hf_ladder_set_at(set, 3));
+    hf_ladder_end(hf_ladder_set_at(set, 0), NULL);
+    hf_ladder_set_text(set, false, collect, &drawn);
+    char *first = strstr(drawn.text, "back in LISTEN: nothing is left of it\n\n");
+    assert_non_null(first);
+    char *second = strstr(first, "the SYN,ACK is a cookie");
+    assert_non_null(second);
+    assert_non_null(strstr(second, "the cookie comes back"));
+    hf_ladder_set_free(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -548,6 +578,7 @@ int main(void)
         cmocka_unit_test(colours_are_for_those_who_ask),
         cmocka_unit_test(a_set_gives_each_connection_its_ladder),
         cmocka_unit_test(a_full_set_forgets_what_is_over),
+        cmocka_unit_test(fast_open_and_cookies_begin_ladders_and_all_are_drawn_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
