@@ -9,16 +9,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATH_OCTETS = 4096 };
+enum { PATH_OCTETS = 4096, COLUMNS = 90 };
 
 static void usage(void)
 {
     const struct explore_why *why;
     puts("usage: handfast why RULE\n\n"
-         "Explores two endpoints whose stack lacks one rule, prints the shortest schedule that "
-         "goes\n"
-         "wrong, and the same schedule with the rule in place. In <SEQ=A0+1> A0 is the initial\n"
-         "number of A's connection 0. RULE, and what its absence means:\n");
+         "Explores two endpoints whose stack lacks one rule of TCP, prints the shortest schedule\n"
+         "that goes wrong, with its ladder, and the same schedule with the rule in place. Each is\n"
+         "searched for again; that takes seconds. RULE, and what its absence means:\n");
     for (uint32_t i = 0; (why = explore_why(i)) != NULL; i++)
         printf("  %-20s %s\n", why->rule, why->without);
 }
@@ -67,6 +66,38 @@ static bool run_helper(const char *path, const char *rule, struct explore_schedu
     return status == 0 && got == sizeof *schedule;
 }
 
+/* In lines of COLUMNS, and an empty one. */
+static void paragraph(const char *text)
+{
+    for (size_t left = strlen(text); left != 0;) {
+        size_t n = left > COLUMNS ? COLUMNS : left;
+        while (n < left && text[n] != ' ')
+            n--;
+        printf("%.*s\n", (int)n, text);
+        text += n + (n < left);
+        left -= n + (n < left);
+    }
+    putchar('\n');
+}
+
+static void begin(const struct explore_why *why)
+{
+    printf("Why %s?\n\n", why->rule);
+    paragraph(why->says);
+    paragraph(
+        "A and B are two endpoints of this stack, and B listens. A0 is the initial sequence "
+        "number of A's first connection, A1 that of its second: <SEQ=A0+1> is what follows "
+        "the first one's SYN. Below each step: the states of A and B; \"-\": no connection. "
+        "In the ladders x-- came in and was of no use, X was lost on its way, and (STATE?) is "
+        "what the other side is in if that segment has arrived.");
+    if (why->world)
+        paragraph(why->world);
+    char text[512];
+    snprintf(text, sizeof text,
+             "WITHOUT THE RULE (%s) this is the shortest schedule that goes wrong:", why->without);
+    paragraph(text);
+}
+
 int cli_why(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
@@ -89,9 +120,13 @@ int cli_why(int argc, char **argv)
         return cli_failure("the program without/%s is not there; `make install` puts it beside "
                            "this one",
                            why->rule);
-    printf("Without %s: %s.\n\n", why->rule, why->without);
+    begin(why);
     if (!run_helper(path, why->rule, &schedule))
         return cli_failure("%s has not found a schedule that goes wrong", path);
-    printf("\nThe same schedule with %s:\n\n", why->rule);
-    return explore_play(&why->config, &schedule, stdout) == 0 ? CLI_OK : cli_failure("no memory");
+    printf("\nWITH THE RULE the same schedule:\n\n");
+    if (explore_play(&why->config, &schedule, stdout) != 0)
+        return cli_failure("no memory");
+    putchar('\n');
+    paragraph(why->shows);
+    return CLI_OK;
 }

@@ -74,10 +74,14 @@ struct explore_schedule {
 int explore_play(const struct explore_config *config, const struct explore_schedule *schedule,
                  FILE *out);
 
-/* `handfast why`: a rule, and the configuration in which its absence is seen. */
+/* `handfast why`: a rule, and the configuration in which its absence is seen.  Texts are sentences,
+ * but for `without`, a clause. */
 struct explore_why {
     const char *rule;
-    const char *without; /* what the other build does instead: a clause                     */
+    const char *says;    /* the rule and its place in an RFC                                   */
+    const char *world;   /* what is special where its absence is looked for; NULL: nothing     */
+    const char *without; /* what the other build does instead                                  */
+    const char *shows;   /* what there is to see in both schedules                             */
     struct explore_config config;
 };
 /* The i-th, from 0; NULL: there are no more. */

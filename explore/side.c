@@ -52,6 +52,12 @@ void side_wrong(struct outcome *outcome, enum wrong wrong, const char *format, .
     va_end(args);
 }
 
+void side_disabled(struct doing *d, const char *why)
+{
+    d->outcome->disabled = true;
+    snprintf(d->outcome->detail, sizeof d->outcome->detail, "%s", why);
+}
+
 struct hf_stack *side_stack(struct side *s)
 {
     return (struct hf_stack *)(void *)s->block;
@@ -388,8 +394,10 @@ static void open_it(struct doing *d)
     memcpy(local.ip, addresses[d->side], 16);
     memcpy(remote.ip, addresses[1 - d->side], 16);
     hf_handle handle = 0;
-    if (s->handle != 0 || hf_open(side_stack(s), &d->env, &local, &remote, 0, &handle) != HF_OK) {
-        d->outcome->disabled = true;
+    int error = s->handle != 0 ? HF_ERR_EXISTS
+                               : hf_open(side_stack(s), &d->env, &local, &remote, 0, &handle);
+    if (error != HF_OK) {
+        side_disabled(d, hf_error_text(error));
         return;
     }
     s->handle = handle;

@@ -124,7 +124,7 @@ enum wrong {
     X(RCV_NXT, "RCV.NXT is beyond the peer's SND.NXT")                                             \
     X(SND_UNA, "SND.UNA is beyond what the peer has acknowledged, or beyond SND.NXT")              \
     X(TWO_OPEN, "two synchronised connections of one pair of sockets")                             \
-    X(NOBODY_OPENED, "a connection that the other side never opened: from old duplicates alone")   \
+    X(NOBODY_OPENED, "a connection that the other side never opened")                              \
     X(RST_ANSWERED, "a reset was answered by a reset")                                             \
     X(TOO_MANY, "more than one bare ACK or reset for one segment")                                 \
     X(STRANGE_NUMBER, "a sequence number that belongs to no incarnation")                          \
@@ -151,8 +151,8 @@ struct outcome {
     uint16_t own_mask, peer_mask; /* what waited is now forgotten                       */
     uint8_t n;                    /* messages sent                                      */
     struct message out[OUT_MOST];
-    uint8_t wrong; /* enum wrong */
-    char detail[160];
+    uint8_t wrong;    /* enum wrong */
+    char detail[160]; /* of what is wrong or not possible */
 };
 
 struct side_env {
@@ -196,6 +196,8 @@ struct doing {
 struct hf_stack *side_stack(struct side *s);
 void side_wrong(struct outcome *outcome, enum wrong wrong, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The call is not possible now, and why. */
+void side_disabled(struct doing *d, const char *why);
 /* side_app.c: the application takes what there is. */
 bool side_application(struct doing *d);
 void side_call(struct doing *d, enum event_kind kind);

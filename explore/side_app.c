@@ -32,9 +32,10 @@ static void check_text(struct doing *d, const uint8_t *text, int64_t len)
             continue; /* what stands in the window at the right place is taken */
         if (own->peer == 0 || text[i] != want || own->received > 8)
             side_wrong(d->outcome, WRONG_TEXT,
-                       "%s reads octet %u of connection %u of %s as its number %u",
-                       side_names[d->side], text[i] & 7u, text[i] >> 3 & 15u,
-                       side_names[text[i] >> 7], own->received - 1u);
+                       "%s, connected with %s%u, reads as octet %u what is octet %u of %s%u",
+                       side_names[d->side], side_names[1 - d->side], own->peer - 1u,
+                       own->received - 1u, text[i] & 7u, side_names[text[i] >> 7],
+                       text[i] >> 3 & 15u);
     }
 }
 
@@ -124,7 +125,7 @@ static void send_text(struct doing *d)
         text[i] = octet(d->side, (uint8_t)(d->s->ghost.current - 1), (uint8_t)(own->sent + i));
     if ((own->is & IS_CLOSED) || own->sent > TEXT_OCTETS ||
         hf_send(side_stack(d->s), &d->env, d->s->handle, text, TEXT_OCTETS, 0) != TEXT_OCTETS) {
-        d->outcome->disabled = true;
+        side_disabled(d, "no more text is taken");
         return;
     }
     own->sent = (uint8_t)(own->sent + TEXT_OCTETS);
@@ -135,7 +136,7 @@ static void close_it(struct doing *d)
     struct own *own = current(d->s);
     struct hf_status status = {.struct_size = sizeof status};
     if (own->is & IS_CLOSED) {
-        d->outcome->disabled = true;
+        side_disabled(d, "it is closed");
         return;
     }
     int error = hf_close(side_stack(d->s), &d->env, d->s->handle);
@@ -151,7 +152,7 @@ static void close_it(struct doing *d)
 void side_call(struct doing *d, enum event_kind kind)
 {
     if (d->s->handle == 0 || d->s->ghost.current == 0) {
-        d->outcome->disabled = true;
+        side_disabled(d, "there is no connection");
         return;
     }
     if (kind == EVENT_SEND) {

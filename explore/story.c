@@ -13,11 +13,13 @@ enum { EXIT_SHOWN = 40 };
 /* A pair whose ends know each other's numbers. */
 struct pair {
     struct side side[2];
-    struct hf_ladder *ladder[2];
+    struct hf_ladder_set *ladders[2];
     FILE *out;
-    uint32_t lossless; /* from this action on nothing is lost; 0: never */
+    uint32_t lossless; /* from this action on nothing is lost; 0: never      */
+    uint16_t copy;     /* the segment that has arrived, and is there once more */
 };
 
+static const char from_here_on[] = "     From here on nothing is lost.\n";
 static const char *const event_words[] = {
     [EVENT_TIMER] = "timer fires",
     [EVENT_OPEN] = "OPEN",
@@ -33,7 +35,7 @@ static void put_number(FILE *out, const char *word, int side, uint8_t gen, int o
     if (gen == GEN_NONE)
         fprintf(out, "<%s=%d>", word, offset);
     else
-        fprintf(out, "<%s=%s%u%+d>", word, side_names[side], gen, offset);
+        fprintf(out, offset ? "<%s=%s%u%+d>" : "<%s=%s%u>", word, side_names[side], gen, offset);
 }
 
 static void put_message(FILE *out, const struct message *m)
@@ -57,17 +59,20 @@ static void put_message(FILE *out, const struct message *m)
         fprintf(out, "<%u octets>", m->text);
 }
 
-static void put_action(FILE *out, const struct world *w, const struct action *a)
+static void put_action(struct pair *p, const struct world *w, const struct action *a)
 {
-    static const char *const fates[] = {[ACT_DELIVER] = "arrives at",
-                                        [ACT_TWICE] = "arrives, and stays behind once more, at",
-                                        [ACT_FORGE] = "is forged, and arrives at"};
+    const char *name = side_names[a->side];
     if (a->kind == ACT_EVENT) {
-        fprintf(out, "%s %s", side_names[a->side], event_words[a->event]);
+        fprintf(p->out, "%s %s", name, event_words[a->event]);
         return;
     }
-    put_message(out, world_message(w, a->message));
-    fprintf(out, " %s %s", fates[a->kind], side_names[a->side]);
+    bool copy = a->kind == ACT_DELIVER && a->message == p->copy;
+    fputs(a->kind == ACT_FORGE ? "somebody else's " : copy ? "the copy of " : "", p->out);
+    put_message(p->out, world_message(w, a->message));
+    fprintf(p->out, " arrives at %s", name);
+    if (a->kind == ACT_TWICE)
+        fputs(", and a copy of it is still on its way", p->out);
+    p->copy = a->kind == ACT_TWICE ? a->message : copy ? 0 : p->copy;
 }
 
 static void put_losses(FILE *out, struct world *w, const struct state *from, const struct action *a)
@@ -107,8 +112,8 @@ static bool begin(struct pair *p, const struct explore_config *config)
                                         .full_lines = 1000,
                                         .local_name = side_names[side],
                                         .remote_name = side_names[1 - side]};
-        p->ladder[side] = hf_ladder_new(&style);
-        if (p->ladder[side] == NULL || !side_begin(&p->side[side], side, config))
+        p->ladders[side] = hf_ladder_set_new(&style, 0, NULL, NULL);
+        if (p->ladders[side] == NULL || !side_begin(&p->side[side], side, config))
             return false;
     }
     return true;
@@ -121,7 +126,7 @@ static void note_loss(struct pair *p, const struct message *m)
     struct side *from = &p->side[m->from];
     side_frame(m, from->iss, from->irs, frame);
     hf_packet_decode(frame, m->len, HF_LINK_IP, &packet);
-    hf_ladder_lost(p->ladder[m->from], from->now_ns, &packet);
+    hf_ladder_set_lost(p->ladders[m->from], from->now_ns, &packet);
 }
 
 /* The ends learn the numbers that were chosen; where they are close, from the first one on, what
@@ -140,7 +145,7 @@ static bool play(struct pair *p, struct world *w, const struct action *a, const 
 {
     const struct message *m = world_message(w, a->message);
     struct outcome outcome;
-    struct side_env env = {hf_ladder_trace, p->ladder[a->side]};
+    struct side_env env = {hf_ladder_set_trace, p->ladders[a->side]};
     side_do(&p->side[a->side], a->side, (enum event_kind)a->event, m, &env, &outcome);
     meet(p);
     for (int i = 0; i < outcome.n; i++)
@@ -154,18 +159,24 @@ static bool play(struct pair *p, struct world *w, const struct action *a, const 
     return memcmp(key, want, sizeof key) == 0;
 }
 
-static void end(struct pair *p, const char *why, int which)
+/* What this side saw of each of its connections; why: what to say at the end of the last. */
+static void draw(struct pair *p, const char *why, int side)
 {
-    for (int side = 0; side < 2; side++) {
-        if (p->ladder[side] == NULL)
-            continue;
-        if (side == which) {
-            hf_ladder_end(p->ladder[side], why);
-            fprintf(p->out, "\nAs %s sees it:\n\n", side_names[side]);
-            hf_ladder_text(p->ladder[side], false, write_text, p->out);
-        }
-        hf_ladder_free(p->ladder[side]);
-    }
+    struct hf_ladder *ladder, *last = NULL;
+    for (size_t i = 0; (ladder = hf_ladder_set_at(p->ladders[side], i)) != NULL; last = ladder, i++)
+        if (last != NULL)
+            hf_ladder_end(last, NULL);
+    if (last != NULL)
+        hf_ladder_end(last, why);
+    fprintf(p->out, "\nAs %s sees it:\n\n", side_names[side]);
+    hf_ladder_set_text(p->ladders[side], false, write_text, p->out);
+}
+
+static void end(struct pair *p)
+{
+    for (int side = 0; side < 2; side++)
+        hf_ladder_set_free(p->ladders[side]);
+    free(p);
 }
 
 /* Paths ---------------------------------------------------------------------------------------- */
@@ -207,7 +218,24 @@ uint32_t story_path(struct world *w, const struct explore_config *config, const 
     return *path == NULL ? 0 : n;
 }
 
-/* Plays path, and says each action and what comes of it, unless out is NULL. */
+/* Plays an action, and says it and what comes of it, unless out is NULL. */
+static bool tell_action(struct pair *p, struct world *w, uint32_t number, const struct action *a,
+                        const struct state *now, const struct state *after)
+{
+    bool same = play(p, w, a, after);
+    if (p->out == NULL)
+        return same;
+    fprintf(p->out, "%3u  ", number);
+    put_action(p, w, a);
+    put_losses(p->out, w, now, a);
+    fputs("\n        ", p->out);
+    for (int side = 0; side < 2; side++)
+        put_states(p->out, &p->side[side].ghost, side);
+    fputc('\n', p->out);
+    return same;
+}
+
+/* Plays path. */
 static bool tell_actions(struct pair *p, struct world *w, const struct explore_config *config,
                          const struct action *path, uint32_t n)
 {
@@ -218,18 +246,9 @@ static bool tell_actions(struct pair *p, struct world *w, const struct explore_c
     for (uint32_t i = 0; i < n; i++, now = next) {
         bool lossless = p->lossless && i + 1 >= p->lossless;
         enum move done = move(w, lossless ? NULL : config, &now, &path[i], &next, &wrong);
-        same = play(p, w, &path[i], done == MOVE_DONE ? &next : NULL) && same;
-        if (p->out == NULL)
-            continue;
-        if (i + 1 == p->lossless)
-            fprintf(p->out, "     From here on nothing is lost.\n");
-        fprintf(p->out, "%3u  ", i + 1);
-        put_action(p->out, w, &path[i]);
-        put_losses(p->out, w, &now, &path[i]);
-        fputs("\n        ", p->out);
-        for (int side = 0; side < 2; side++)
-            put_states(p->out, &p->side[side].ghost, side);
-        fputc('\n', p->out);
+        if (p->out && i + 1 == p->lossless)
+            fputs(from_here_on, p->out);
+        same = tell_action(p, w, i + 1, &path[i], &now, done == MOVE_DONE ? &next : NULL) && same;
     }
     return same;
 }
@@ -242,8 +261,7 @@ bool story_same(struct world *w, const struct explore_config *config, const stru
         return false;
     memset(p, 0, sizeof *p);
     bool same = begin(p, config) && tell_actions(p, w, config, path, n);
-    end(p, NULL, -1);
-    free(p);
+    end(p);
     return same;
 }
 
@@ -280,8 +298,21 @@ static uint16_t find_message(const struct world *w, const struct state *s, const
     return 0;
 }
 
+/* A call that cannot be: what the stack says of it. */
+static void refuse(struct pair *p, const struct action *a)
+{
+    static struct outcome outcome;
+    static const struct side_env quiet;
+    static struct side copy;
+    copy = p->side[a->side];
+    side_do(&copy, a->side, (enum event_kind)a->event, NULL, &quiet, &outcome);
+    fprintf(p->out, "%s %s is refused: %s\n", side_names[a->side], event_words[a->event],
+            outcome.detail);
+}
+
 /* One step of a schedule here, as far as it can happen. */
-static void play_step(struct pair *p, struct world *w, const struct explored *e, struct state *now)
+static void play_step(struct pair *p, struct world *w, uint32_t number, const struct explored *e,
+                      struct state *now)
 {
     struct action a = e->action;
     struct state next;
@@ -291,22 +322,31 @@ static void play_step(struct pair *p, struct world *w, const struct explored *e,
     else if (a.kind != ACT_EVENT)
         a.message = find_message(w, now, &a, &e->message);
     if (a.kind != ACT_EVENT && a.message == 0) {
+        fprintf(p->out, "%3u  ", number);
         put_message(p->out, &e->message);
-        fprintf(p->out, " is not there\n");
-        return;
+        fprintf(p->out, " is never sent\n");
+    } else if (move(w, NULL, now, &a, &next, &wrong) == MOVE_NONE) {
+        fprintf(p->out, "%3u  ", number);
+        refuse(p, &a);
+    } else {
+        tell_action(p, w, number, &a, now, NULL);
+        *now = next;
     }
-    put_action(p->out, w, &a);
-    if (move(w, NULL, now, &a, &next, &wrong) == MOVE_NONE) {
-        fprintf(p->out, " cannot be\n");
-        return;
+}
+
+/* How it ends where nothing is lost any more. */
+static void play_exit(struct pair *p, struct world *w, uint32_t number, struct state *now)
+{
+    struct action a;
+    struct state next;
+    uint8_t wrong;
+    for (int i = 0; i < EXIT_SHOWN && check_next(w, now, &a); i++, *now = next) {
+        if (move(w, NULL, now, &a, &next, &wrong) == MOVE_NONE)
+            return;
+        if (i == 0)
+            fputs(from_here_on, p->out);
+        tell_action(p, w, ++number, &a, now, &next);
     }
-    put_losses(p->out, w, now, &a);
-    play(p, w, &a, NULL);
-    fputs("\n        ", p->out);
-    for (int side = 0; side < 2; side++)
-        put_states(p->out, &p->side[side].ghost, side);
-    fputc('\n', p->out);
-    *now = next;
 }
 
 int explore_play(const struct explore_config *config, const struct explore_schedule *schedule,
@@ -321,18 +361,19 @@ int explore_play(const struct explore_config *config, const struct explore_sched
     p->out = out;
     if (begin(p, config)) {
         struct state now;
+        uint32_t i = 0;
         state_first(w, config, &now);
         now.budget.losses = now.budget.duplicates = now.budget.forged = UINT8_MAX;
-        for (uint32_t i = 0; i < schedule->steps && i < EXPLORE_STEPS; i++) {
+        for (; i < schedule->steps && i < EXPLORE_STEPS; i++) {
             struct explored e;
             memcpy(&e, schedule->step[i], sizeof e);
-            fprintf(out, "%3u  ", i + 1);
-            play_step(p, w, &e, &now);
+            play_step(p, w, i + 1, &e, &now);
             side = e.action.side;
         }
+        play_exit(p, w, i, &now);
+        draw(p, NULL, side);
     }
-    end(p, NULL, side);
-    free(p);
+    end(p);
     world_free(w);
     return 0;
 }
@@ -371,13 +412,14 @@ void story_tell(struct world *w, const struct explore_config *config, const stru
         if (schedule)
             put_schedule(w, path, n, schedule);
         if (out) {
-            fprintf(out, "violation: %s", sentence);
-            fprintf(out, world_detail(w)[0] ? " (%s)\n\n" : "\n\n", world_detail(w));
+            fprintf(out, "violation: %s\n", sentence);
+            fprintf(out, world_detail(w)[0] ? "           (%s)\n\n" : "\n", world_detail(w));
             if (!tell_actions(p, w, config, path, n))
                 fprintf(out, "the pair that plays it has other states: a fault of the explorer\n");
         }
-        end(p, sentence, n && out ? path[n - 1].side : -1);
+        if (n && out)
+            draw(p, sentence, path[n - 1].side);
     }
     free(path);
-    free(p);
+    end(p);
 }
