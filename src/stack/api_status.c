@@ -49,6 +49,7 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
         if (!between(1, value, policy->max_receive_window)) {
             return HF_ERR_INVALID;
         }
+        l->rcv_promised = tcp_first_window(l);
         l->rcv_buf = (uint32_t)value;
         l->inherit_modes |= M_RCV_FIXED;
         return HF_OK;

@@ -157,6 +157,7 @@ static void put_listener(struct canon *c, uint32_t idx)
     canon_32(c, l->half);
     canon_32(c, l->accept_n);
     canon_32(c, l->rcv_buf);
+    canon_32(c, l->half || l->cookies_out ? l->rcv_promised : 0);
     canon_32(c, l->snd_buf);
     canon_number(c, l->max_segment, 2);
     canon_number(c, l->ttl, 1);

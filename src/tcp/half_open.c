@@ -48,6 +48,18 @@ static void file_half_open(struct tcp *tcp, uint32_t idx)
     idlist_push_tail(half_list(tcp, half), &links, idx);
 }
 
+uint32_t tcp_first_window(const struct listener *listener)
+{
+    return min_u32(max_u32(listener->rcv_buf, listener->rcv_promised), 65535);
+}
+
+void tcp_listener_promises(struct listener *listener)
+{
+    if (listener->half == 0 && !listener->cookies_out) {
+        listener->rcv_promised = 0;
+    }
+}
+
 uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const struct conn_id *id,
                            uint32_t listener_idx)
 {
@@ -80,6 +92,7 @@ uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const str
     half->flags = tcp_compact_flags(scratch->flags);
     put_ecn(tcp, half, scratch);
     half->zone = id->zone;
+    tcp_listener_promises(listener);
     listener->half++;
     file_half_open(tcp, idx);
     return idx;
@@ -107,8 +120,10 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
 {
     tcp_inflate(tcp, &half->id, half->zone, half->flags, arrived, scratch);
     const struct listener *listener = listener_of(tcp, half);
+    scratch->rcv.wnd = min_u32(scratch->rcv_buf, 65535);
     if (listener) {
         scratch->rcv_buf = listener->rcv_buf;
+        scratch->rcv.wnd = tcp_first_window(listener);
         scratch->snd_buf = listener->snd_buf;
         scratch->ttl = listener->ttl;
         scratch->tos = listener->tos;
@@ -127,7 +142,6 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
     scratch->snd.wl1 = scratch->irs = half->irs;
     scratch->snd.wl2 = half->iss;
     scratch->rcv.nxt = scratch->last_ack_sent = seq_add(half->irs, 1);
-    scratch->rcv.wnd = min_u32(scratch->rcv_buf, 65535);
     scratch->ts_recent = half->ts_recent;
     scratch->peer_mss = half->peer_mss;
     scratch->snd_wscale = half->snd_wscale;

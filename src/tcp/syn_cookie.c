@@ -124,6 +124,7 @@ void tcp_cookie_send(struct tcp *tcp, uint32_t listener_idx, const struct conn_i
         scratch->modes &= ~(uint32_t)M_CLASSIC; /* nothing would remember it */
     }
     scratch->ts_offset += stamp_of(tcp, scratch) - tcp->now_ms;
+    tcp_listener_promises(listener);
     listener->cookies_out = true;
     listener->cookie_ms = tcp->now_ms;
     tcp_set_state(scratch, HF_LISTEN);
@@ -213,7 +214,7 @@ bool tcp_cookie_read(struct tcp *tcp, uint32_t listener_idx, const struct conn_i
     scratch->snd.nxt = seg->ack;
     scratch->irs = scratch->snd.wl1 = irs;
     scratch->rcv.nxt = scratch->last_ack_sent = seg->seq;
-    scratch->rcv.wnd = min_u32(scratch->rcv_buf, 65535);
+    scratch->rcv.wnd = tcp_first_window(listener);
     tcp_set_state(scratch, HF_SYN_RECEIVED);
     return true;
 }

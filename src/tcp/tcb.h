@@ -283,6 +283,7 @@ struct listener {
     struct idlist_link event_link;
     _Alignas(8) uint64_t cookie;
     uint32_t rcv_buf, snd_buf; /* inherited by its connections                          */
+    uint32_t rcv_promised;     /* SHLD-14: windows of SYN,ACKs that may be out are no smaller */
     uint16_t max_segment;
     uint8_t ttl, tos;
     uint32_t inherit;       /* F_NODELAY, F_QUICK_ACK                     */

@@ -309,6 +309,10 @@ enum hf_verdict tcp_reset_mixed_ecn(struct tcp *tcp, struct tcb *tcb, const stru
 
 /* What a listener's connections inherit. */
 void tcp_inherit(struct tcb *tcb, const struct listener *listener);
+/* half_open.c: the window of a SYN,ACK that no full record sends; and one is about to promise it.
+ */
+uint32_t tcp_first_window(const struct listener *listener);
+void tcp_listener_promises(struct listener *listener);
 
 /* segment_arrives.c: 3.10.7 */
 /* value: what tcp_find gave, 0: no connection; listener: 0: nobody listens.  Counts, traces. */

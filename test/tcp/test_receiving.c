@@ -316,6 +316,38 @@ TEST(the_limit_of_the_application_never_takes_back_what_was_promised)
     peer_taken(p, seen);
 }
 
+static void makes_the_listeners_window_smaller(struct peer *p)
+{
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_RECEIVE_WINDOW, 1000));
+}
+
+/* SHLD-14: the record of a half-open connection keeps no window; the next one begins with the new
+ * one. */
+TEST(a_listeners_smaller_window_takes_back_nothing_that_a_syn_ack_promised)
+{
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .wnd = 65535);
+    makes_the_listeners_window_smaller(p);
+    expects_after(990, 1050, SYN | ACK, .wnd = 65535);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 101, .wnd = 65435);
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .wnd = 1000);
+}
+
+TEST(a_listeners_smaller_window_takes_back_nothing_that_a_cookie_promised)
+{
+    p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .wnd = 65535);
+    makes_the_listeners_window_smaller(p);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 101, .wnd = 65435);
+}
+
 /* RFC7323-11, RFC7323-8 */
 TEST(the_window_is_announced_with_the_scale_agreed_upon)
 {
@@ -401,6 +433,8 @@ int main(void)
         V4(a_fin_that_is_none_does_not_hide_the_one_that_was_held),
         BOTH(a_fin_ahead_of_a_gap_that_comes_again_is_out_of_order_again),
         V4(the_limit_of_the_application_never_takes_back_what_was_promised),
+        V4(a_listeners_smaller_window_takes_back_nothing_that_a_syn_ack_promised),
+        V4(a_listeners_smaller_window_takes_back_nothing_that_a_cookie_promised),
         V4(the_window_is_announced_with_the_scale_agreed_upon),
         V4(readable_is_told_once_and_is_true),
         BOTH(a_super_segment_from_the_device_counts_as_its_segments),
