@@ -118,6 +118,10 @@ static void ack_has_gone(struct judging *j)
     struct model *m = &j->w->m;
     bool sack = (m->facts & KNOWS_OPTIONS) && (m->offered & j->w->syn.options & HF_OPT_SACK_OK);
     bool honest = m->may_ack != 0;
+    if (j->late) { /* it answers what came before the newest */
+        *(m->may_challenge ? &m->may_challenge : &m->may_ack) -= m->may_challenge || honest;
+        return;
+    }
     m->may_ack = sack && has_numbers(r) ? 0 : m->may_ack - honest;
     if (!has_numbers(r)) { /* small records answer each segment */
         m->may_challenge -= !honest && m->may_challenge;
@@ -139,7 +143,8 @@ void oracle_judge_bare_ack(struct judging *j)
         m->facts &= ~(uint32_t)MAY_PROBE;
         return;
     }
-    if (m->may_ack != 0 || moves_window(m, r)) {
+    bool waited = j->late && m->may_challenge != 0; /* under the limit of a record that is gone */
+    if (m->may_ack != 0 || moves_window(m, r) || waited) {
         return;
     }
     if (m->may_challenge != 0) {

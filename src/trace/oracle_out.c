@@ -66,7 +66,7 @@ static void judge_stamp(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
-    if (!(r->options & HF_OPT_TS)) {
+    if (!(r->options & HF_OPT_TS) || j->late) {
         return;
     }
     bool wrapped = r->time_ns - m->stamp_ns > INT64_C(24) * 24 * 3600 * 1000 * MS;
@@ -326,12 +326,11 @@ static void judge_segment(struct judging *j)
     }
 }
 
-/* What a half-open or waiting record answers; the former may be more than that by now. */
+/* What a half-open or waiting record answers. */
 static void judge_small(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
-    j->late = r->state_before == HF_SYN_RECEIVED && j->w->state != HF_SYN_RECEIVED;
     uint32_t nxt = j->late ? m->iss + 1 : m->nxt;
     uint32_t rcv_nxt = j->late ? m->irs + 1 : m->rcv_nxt;
     bool fits = r->ctl & HF_ACK && r->len == 0 && r->seq == nxt && r->ack == rcv_nxt;
@@ -374,6 +373,8 @@ void oracle_judge_out(struct judging *j)
         return;
     }
     bool known = j->w->m.facts & KNOWS_NUMBERS;
+    bool half_open = r->state_before == HF_SYN_RECEIVED && !has_numbers(r);
+    j->late = half_open && j->w->state != HF_SYN_RECEIVED; /* its record is more than that by now */
     judge_options(j);
     if (r->ctl & HF_SYN) {
         judge_first_syn(j);
@@ -385,8 +386,10 @@ void oracle_judge_out(struct judging *j)
     } else if (!has_numbers(r)) {
         judge_small(j);
     }
-    if (known) {
+    if (known && !j->late) {
         judge_promise(j);
+    }
+    if (known) {
         oracle_ack_goes(j);
     }
 }

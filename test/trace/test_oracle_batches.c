@@ -50,13 +50,15 @@ TEST(the_ack_of_a_half_open_connection_may_leave_when_it_is_open)
 {
     listens();
     p->wild = true;
-    sends(SYN, .seq = IRS, .mss = 1460);
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1000);
     expects(SYN | ACK, .seq = ISS);
     batch_begins();
-    sends(ACK, .seq = IRS + 70000, .ack = ISS + 1);
-    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1000);
+    sends(ACK, .seq = IRS + 70000, .ack = ISS + 1, .tsval = 1001);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1000, .tsval = 1002);
     batch_ends();
-    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1, .tsecr = 1000);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1002, .tsecr = 1002);
+    sends(SYN, .seq = IRS + 2000, .tsval = 1003); /* the limit of challenge ACKs began anew */
     expects(ACK, .seq = ISS + 1, .ack = IRS + 1002);
     expects_silence();
 }
