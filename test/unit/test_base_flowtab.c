@@ -25,6 +25,8 @@
 #define flowtab_first scalar_flowtab_first
 #define flowtab_next scalar_flowtab_next
 #define flowtab_prefetch scalar_flowtab_prefetch
+#define flowtab_sound scalar_flowtab_sound
+#define flowtab_holds scalar_flowtab_holds
 #include "base/flowtab.c"
 #undef flowtab_bytes
 #undef flowtab_init
@@ -34,6 +36,8 @@
 #undef flowtab_first
 #undef flowtab_next
 #undef flowtab_prefetch
+#undef flowtab_sound
+#undef flowtab_holds
 #ifdef WITHOUT_SSE2
 #define __SSE2__ 1
 #endif
