@@ -2,8 +2,10 @@
  *
  * Five choke points produce a record: a segment comes in (HF_TRACE_IN), a frame is dropped before
  * any connection saw it (HF_TRACE_DROP), a segment goes out (HF_TRACE_OUT), the application calls
- * (HF_TRACE_CALL), a timer fires (HF_TRACE_TIMER).  Ladder, pcapng comments, history and checkers
- * use this record and nothing else.
+ * (HF_TRACE_CALL), a timer fires (HF_TRACE_TIMER).  What ends a connection otherwise - an ICMP
+ * error, the close of its listener, another connection in its place - is a record as well
+ * (HF_TRACE_END), so that each connection's last record says why it is no more.  Ladder, pcapng
+ * comments, history and checkers use this record and nothing else.
  */
 #ifndef HANDFAST_TRACE_H
 #define HANDFAST_TRACE_H
@@ -118,9 +120,16 @@ enum hf_verdict {
         HF_VERDICT_COUNT
 };
 
-enum hf_trace_kind { HF_TRACE_IN, HF_TRACE_DROP, HF_TRACE_OUT, HF_TRACE_CALL, HF_TRACE_TIMER };
+enum hf_trace_kind {
+    HF_TRACE_IN,
+    HF_TRACE_DROP,
+    HF_TRACE_OUT,
+    HF_TRACE_CALL,
+    HF_TRACE_TIMER,
+    HF_TRACE_END /* state_after is HF_CLOSED; the variables are as they were before */
+};
 
-/* What a HF_TRACE_CALL or HF_TRACE_TIMER record was caused by; 0 on segments that input caused. */
+/* What a record other than a segment that came was caused by; 0 on segments that input caused. */
 enum hf_cause {
     HF_CAUSE_NONE,
     HF_CALL_OPEN_ACTIVE,
@@ -145,6 +154,9 @@ enum hf_cause {
     HF_TIMER_LINGER,
     HF_TIMER_RACK, /* RFC 8985 6: text is late enough to count as lost          */
     HF_TIMER_TLP,  /* RFC 8985 7: a probe for a loss at the end; also of the probe itself */
+    HF_CAUSE_ICMP, /* RFC 1122 4.2.3.9: an ICMP error */
+    HF_CAUSE_LISTENER_CLOSED, /* nobody has accepted it, and its listener is no more */
+    HF_CAUSE_REPLACED,        /* RFC 9293 3.6.1: another connection of the same endpoints */
     HF_CAUSES
 };
 
@@ -231,7 +243,7 @@ struct hf_trace {
     uint32_t ts_val, ts_ecr; /* timestamps option                                      */
     uint32_t sack[4][2];     /* left and right edges                                   */
     uint32_t owed;           /* HF_OWES_* after the step                               */
-    int32_t error;           /* a call's result, enum hf_error                         */
+    int32_t error;           /* enum hf_error: a call's result, else why it ended      */
     uint32_t iss, irs;       /* ISS, IRS                                               */
     uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2; /* after the step             */
     uint32_t rcv_nxt, rcv_wnd;                            /* after the step             */

@@ -116,6 +116,9 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
     tcb->cause = (uint8_t)cause;
     tcb->verdict = (uint16_t)verdict;
     tcb->long_at_ms = 0;
+    if (tcp->before.kind == HF_TRACE_IN || tcp->before.kind == HF_TRACE_TIMER) {
+        tcp->before.error = error; /* a call's record has its result there */
+    }
     if (tcb->flags & F_COMPACT) {
         tcb->owes = 0;
         tcp_set_state(tcb, HF_CLOSED);

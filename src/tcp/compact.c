@@ -30,3 +30,19 @@ void tcp_inflate(struct tcp *tcp, const struct tuple *tuple, uint8_t zone, uint8
     tcp->no_tally = (struct tally){0};
     tcp_heard(tcp, scratch);
 }
+
+void tcp_compact_ended(struct tcp *tcp, uint32_t value, int error, enum hf_cause cause,
+                       enum hf_verdict verdict)
+{
+    struct tcb scratch;
+    uint32_t idx = FLOW_IDX(value);
+    if (!tcp_is_watched(tcp)) {
+        return;
+    }
+    if (FLOW_KIND(value) == KIND_HALF_OPEN) {
+        tcp_inflate_half_open(tcp, pool_at(&tcp->b->halves, tcp->block, idx), NULL, &scratch);
+    } else {
+        tcp_inflate_time_wait(tcp, pool_at(&tcp->b->waits, tcp->block, idx), &scratch);
+    }
+    tcp_trace_ended(tcp, &scratch, error, cause, verdict);
+}

@@ -102,6 +102,9 @@ uint8_t tcp_compact_flags(uint32_t flags); /* F_* -> HALF_* */
 /* What both leave out is worked out again. */
 void tcp_inflate(struct tcp *tcp, const struct tuple *tuple, uint8_t zone, uint8_t flags,
                  const struct conn_id *arrived, struct tcb *scratch);
+/* The record of this flow value ends: tells whoever watches.  See tcp_trace_ended. */
+void tcp_compact_ended(struct tcp *tcp, uint32_t value, int error, enum hf_cause cause,
+                       enum hf_verdict verdict);
 /* When a challenge ACK left, in ticks of which `mask` are told apart; 0 is for none, and the tick
  * before it stands for it. */
 uint32_t tcp_challenge_tick(uint32_t ticks, uint32_t mask);

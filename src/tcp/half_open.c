@@ -160,11 +160,18 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
     }
 }
 
+/* It ends, and no segment or timer of its own says so. */
+static void drop_untold(struct tcp *tcp, uint32_t idx, int error, enum hf_cause cause)
+{
+    tcp_compact_ended(tcp, FLOW_VALUE(KIND_HALF_OPEN, idx), error, cause, HF_V_ACCEPTED);
+    tcp_drop_half_open(tcp, idx);
+}
+
 bool tcp_forget_half_open(struct tcp *tcp, uint32_t idx)
 {
     bool forgotten = listener_of(tcp, half_at(tcp, idx)) == NULL;
     if (forgotten) {
-        tcp_drop_half_open(tcp, idx);
+        drop_untold(tcp, idx, HF_ERR_ABORTED, HF_CAUSE_LISTENER_CLOSED);
     }
     return forgotten;
 }
@@ -276,7 +283,7 @@ enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struc
 {
     if (answers_cookie(tcp, half_at(tcp, idx), id, seg)) {
         uint32_t listener = half_at(tcp, idx)->listener;
-        tcp_drop_half_open(tcp, idx);
+        drop_untold(tcp, idx, HF_OK, HF_CAUSE_REPLACED);
         return tcp_arrives_cookie(tcp, listener, id, seg);
     }
     struct tcb scratch;
@@ -294,6 +301,9 @@ enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struc
     struct tcb *tcb = promote(tcp, idx, id, &scratch);
     if (tcb == NULL) {
         bool reset = tcp->b->policy.abort_on_overflow;
+        if (reset) {
+            tcp_finish(tcp, &scratch, HF_ERR_ABORTED, HF_CAUSE_NONE, HF_V_DROP_ACCEPT_FULL);
+        }
         tcp_trace_end(tcp, &scratch, HF_V_DROP_ACCEPT_FULL);
         if (reset) {
             tcp_reply_rst(tcp, id, &again);
@@ -310,13 +320,16 @@ enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struc
 static void half_open_timeout(struct tcp *tcp, uint32_t idx)
 {
     struct half_open *half = half_at(tcp, idx);
+    if (tcp_forget_half_open(tcp, idx)) {
+        return;
+    }
     struct tcb scratch;
     tcp_inflate_half_open(tcp, half, NULL, &scratch);
     struct conn_id id;
     tcp_id(tcp, &scratch, &id);
     tcp_trace_begin(tcp, &scratch, HF_TRACE_TIMER, HF_TIMER_SYN_ACK);
-    if (half->retries >= tcp->b->policy.synack_retries || listener_of(tcp, half) == NULL) {
-        tcp_set_state(&scratch, HF_CLOSED);
+    if (half->retries >= tcp->b->policy.synack_retries) {
+        tcp_finish(tcp, &scratch, HF_ERR_TIMED_OUT, HF_TIMER_SYN_ACK, HF_V_ACCEPTED);
         tcp_trace_end(tcp, &scratch, HF_V_ACCEPTED);
         tcp_drop_half_open(tcp, idx);
         return;
@@ -358,6 +371,9 @@ static void reset_queue(struct tcp *tcp, struct idlist *queue)
 {
     for (uint32_t idx = idlist_head(queue); idx != 0; idx = idlist_head(queue)) {
         struct tcb *tcb = tcb_at(tcp, idx);
+        if (tcb->state != HF_CLOSED) {
+            tcp_trace_ended(tcp, tcb, HF_ERR_ABORTED, HF_CAUSE_LISTENER_CLOSED, HF_V_ACCEPTED);
+        }
         if (tcb->state != HF_LISTEN && tcb->state != HF_CLOSED) {
             tcp_reply_abort(tcp, tcb);
         }

@@ -24,7 +24,8 @@ bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int erro
         tcp_event(tcp, tcb, HF_ERROR_REPORT);
         return true;
     }
-    tcp_finish(tcp, tcb, error, HF_CAUSE_NONE, HF_V_ICMP_TAKEN);
+    tcp_trace_ended(tcp, tcb, error, HF_CAUSE_ICMP, HF_V_ICMP_TAKEN);
+    tcp_finish(tcp, tcb, error, HF_CAUSE_ICMP, HF_V_ICMP_TAKEN);
     return true;
 }
 

@@ -562,6 +562,10 @@ void tcp_trace_begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind 
                      enum hf_cause cause);
 void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct segment *seg);
 void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict);
+/* The tcb, or scratch copy, is about to end for a reason that no record of its own tells. */
+void tcp_trace_ended(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause,
+                     enum hf_verdict verdict);
+bool tcp_is_watched(const struct tcp *tcp); /* does anybody look at records? */
 /* An event of the stack's own (drops before a connection is known, UDP, ICMP): already filled in.
  */
 void tcp_trace_record(struct tcp *tcp, struct hf_trace *record);

@@ -69,10 +69,12 @@ void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id)
 {
     uint32_t waiting = tcp_find_waiting(tcp, id);
     if (FLOW_KIND(waiting) == KIND_TIME_WAIT) {
+        tcp_compact_ended(tcp, waiting, HF_OK, HF_CAUSE_REPLACED, HF_V_TIME_WAIT_REUSED);
         tcp_drop_time_wait(tcp, FLOW_IDX(waiting));
     } else if (waiting) {
         struct tcb *old = tcb_at(tcp, FLOW_IDX(waiting));
-        tcp_finish(tcp, old, HF_OK, HF_CAUSE_NONE, HF_V_TIME_WAIT_REUSED);
+        tcp_trace_ended(tcp, old, HF_OK, HF_CAUSE_REPLACED, HF_V_TIME_WAIT_REUSED);
+        tcp_finish(tcp, old, HF_OK, HF_CAUSE_REPLACED, HF_V_TIME_WAIT_REUSED);
     }
 }
 

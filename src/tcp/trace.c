@@ -3,12 +3,13 @@
  *     tcp_trace_begin     before anything changes: kind, cause, state
  *     tcp_trace_segment   its header
  *     tcp_trace_end       what has become of it; counted, told, kept in the history
+ *     tcp_trace_ended     a connection ends, and none of these says so
  *
  * When nobody looks and no history is kept, only the verdict's counter is touched.
  */
 #include "tcp/tcp.h"
 
-static bool watched(const struct tcp *tcp)
+bool tcp_is_watched(const struct tcp *tcp)
 {
     return tcp->env->trace != NULL || tcp->b->history_size != 0;
 }
@@ -22,14 +23,9 @@ static void put_id(struct hf_trace *record, const struct conn_id *id)
     record->marks |= id->v4 ? 0 : HF_MARK_IPV6;
 }
 
-void tcp_trace_begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kind,
-                     enum hf_cause cause)
+static void begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kind,
+                  enum hf_cause cause, struct hf_trace *record)
 {
-    struct hf_trace *record = &tcp->before;
-    if (!watched(tcp)) {
-        record->kind = (uint8_t)kind;
-        return;
-    }
     *record = (struct hf_trace){
         .version = HF_TRACE_VERSION,
         .kind = (uint8_t)kind,
@@ -41,10 +37,20 @@ void tcp_trace_begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind 
     }
     record->state_before = tcb->state;
     record->handle = tcp_handle(tcp, tcb);
-    if (kind == HF_TRACE_CALL || kind == HF_TRACE_TIMER) {
+    if (kind >= HF_TRACE_CALL) { /* no segment tells whose it is */
         struct conn_id id;
         tcp_id_of(tcp, &tcb->id, tcb->zone, tcb->flags & F_V6, &id);
         put_id(record, &id);
+    }
+}
+
+void tcp_trace_begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kind,
+                     enum hf_cause cause)
+{
+    if (tcp_is_watched(tcp)) {
+        begin(tcp, tcb, kind, cause, &tcp->before);
+    } else {
+        tcp->before.kind = (uint8_t)kind;
     }
 }
 
@@ -60,7 +66,7 @@ static void put_accecn(struct hf_trace *record, const struct tcp_options *opt)
 void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
 {
     struct hf_trace *record = &tcp->before;
-    if (!watched(tcp)) {
+    if (!tcp_is_watched(tcp)) {
         return;
     }
     put_id(record, id);
@@ -112,13 +118,14 @@ static void put_variables(const struct tcp *tcp, const struct tcb *tcb, struct h
 }
 
 /* A listener stays one, but the connection that its SYN opens has left LISTEN; what answers for a
- * compact record changes nothing; and a tcb that is no more is CLOSED. */
+ * compact record changes nothing; and a tcb that is no more, that of a held SYN too, is CLOSED. */
 static uint8_t state_without_tcb(const struct hf_trace *record)
 {
     if (record->kind == HF_TRACE_OUT) {
         return record->state_before;
     }
-    if (record->state_before != HF_LISTEN) {
+    if (record->state_before != HF_LISTEN || record->handle != 0 ||
+        record->kind == HF_TRACE_TIMER) {
         return HF_CLOSED;
     }
     return record->verdict == HF_V_HANDSHAKE ? HF_SYN_RECEIVED : HF_LISTEN;
@@ -142,7 +149,7 @@ void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
     if (arrived && verdict < HF_VERDICT_COUNT) {
         tcp->b->verdicts[verdict]++;
     }
-    if (!watched(tcp)) {
+    if (!tcp_is_watched(tcp)) {
         return;
     }
     record->verdict = (uint16_t)verdict;
@@ -159,6 +166,25 @@ void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
     }
     if (tcp->env->trace) {
         tcp->env->trace(tcp->env->trace_arg, record);
+    }
+}
+
+/* Before anything of it changes; another record may be under way. */
+void tcp_trace_ended(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause,
+                     enum hf_verdict verdict)
+{
+    struct hf_trace record;
+    if (!tcp_is_watched(tcp)) {
+        return;
+    }
+    begin(tcp, tcb, HF_TRACE_END, cause, &record);
+    record.state_after = HF_CLOSED;
+    record.verdict = (uint16_t)verdict;
+    record.error = error;
+    put_variables(tcp, tcb, &record);
+    tcp_history_add(tcp, tcb, &record);
+    if (tcp->env->trace) {
+        tcp->env->trace(tcp->env->trace_arg, &record);
     }
 }
 

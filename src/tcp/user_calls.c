@@ -401,19 +401,14 @@ static int do_abort(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
     return HF_OK;
 }
 
-static int aborted(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
+int tcp_abort(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t generation = tcb->generation;
-    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, cause);
-    int error = do_abort(tcp, tcb, cause);
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_ABORT);
+    int error = do_abort(tcp, tcb, HF_CALL_ABORT);
     tcp->before.error = error;
     tcp_trace_end(tcp, tcb->generation == generation ? tcb : NULL, HF_V_ACCEPTED);
     return error;
-}
-
-int tcp_abort(struct tcp *tcp, struct tcb *tcb)
-{
-    return aborted(tcp, tcb, HF_CALL_ABORT);
 }
 
 /* The handle goes.  Unread text: the peer must learn that it was lost (RFC 2525 2.17, a reset).
@@ -425,16 +420,13 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb)
         tcp_delete(tcp, tcb);
         return;
     }
+    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_RELEASE); /* it has its handle still */
     tcp_events_clear(tcp, tcb);
     tcb->flags |= F_RELEASED;
     uint32_t linger = tcp_extra(tcp, tcb->extra)->linger;
     bool at_once = linger == 1 && tcb->state != HF_TIME_WAIT; /* SO_LINGER with 0: POSIX */
-    if (at_once || unread(tcp, tcb)) {
-        aborted(tcp, tcb, HF_CALL_RELEASE);
-        return;
-    }
-    tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_RELEASE);
-    if (!(tcb->flags & F_CLOSE) && do_close(tcp, tcb) == HF_ERR_NO_RESOURCES) {
+    bool resets = at_once || unread(tcp, tcb);
+    if (resets || (!(tcb->flags & F_CLOSE) && do_close(tcp, tcb) == HF_ERR_NO_RESOURCES)) {
         do_abort(tcp, tcb, HF_CALL_RELEASE);
     }
     bool alive = tcb->generation == generation;

@@ -15,7 +15,8 @@ static void add_states(struct text *text, const struct hf_trace *record)
 {
     enum hf_state before = (enum hf_state)record->state_before;
     enum hf_state after = (enum hf_state)record->state_after;
-    if (record->kind == HF_TRACE_DROP || (record->marks & HF_MARK_NO_CONNECTION)) {
+    bool none = record->kind == HF_TRACE_DROP || (record->marks & HF_MARK_NO_CONNECTION);
+    if (none && !(record->marks & HF_MARK_ICMP)) {
         trace_add(text, "no connection");
     } else if (before == after) {
         trace_add(text, "%s", hf_state_name(after));
@@ -29,11 +30,14 @@ size_t hf_comment_text(const struct hf_trace *record, char at[HF_COMMENT_BYTES])
     struct text text = trace_text(at, HF_COMMENT_BYTES);
     enum hf_verdict verdict = (enum hf_verdict)record->verdict;
     enum hf_cause cause = (enum hf_cause)record->cause;
-    if (record->kind == HF_TRACE_CALL || record->kind == HF_TRACE_TIMER) {
+    enum hf_state before = (enum hf_state)record->state_before;
+    enum hf_state after = (enum hf_state)record->state_after;
+    if (record->kind >= HF_TRACE_CALL) {
         return 0;
     }
     trace_add(&text, "handfast: ");
-    if (!(record->marks & (HF_MARK_UDP | HF_MARK_ICMP))) {
+    bool tcp = !(record->marks & (HF_MARK_UDP | HF_MARK_ICMP));
+    if (tcp || before != after) { /* an ICMP error may end a connection */
         add_states(&text, record);
         trace_add(&text, "; ");
     }
@@ -64,6 +68,7 @@ struct hf_comments {
     struct ring in, out;
     /* A call or a timer changed the state: the next segment out shows it.  By hash, newest wins. */
     struct hf_trace changes[CHANGES];
+    struct hf_trace icmp; /* an ICMP error has ended a connection: its record comes next */
 };
 
 struct hf_comments *hf_comments_new(uint32_t most)
@@ -115,17 +120,32 @@ static void push(struct hf_comments *comments, struct ring *ring, const struct h
     ring->n++;
 }
 
+static void push_in(struct hf_comments *comments, const struct hf_trace *record)
+{
+    struct hf_trace came = *record;
+    if (record->verdict == HF_V_ICMP_TAKEN && comments->icmp.version != 0) {
+        came.state_before = comments->icmp.state_before;
+        came.state_after = comments->icmp.state_after;
+        comments->icmp.version = 0;
+    }
+    push(comments, &comments->in, &came);
+}
+
 void hf_comments_trace(void *arg, const struct hf_trace *record)
 {
     struct hf_comments *comments = arg;
-    if (record->kind == HF_TRACE_CALL || record->kind == HF_TRACE_TIMER) {
-        if (record->state_before != record->state_after) {
+    if (record->kind == HF_TRACE_END && record->cause == HF_CAUSE_ICMP) {
+        comments->icmp = *record;
+        return;
+    }
+    if (record->kind >= HF_TRACE_CALL) {
+        if (record->state_before != record->state_after && record->cause != HF_CAUSE_REPLACED) {
             *change_of(comments, record) = *record;
         }
         return;
     }
     if (record->kind != HF_TRACE_OUT) {
-        push(comments, &comments->in, record);
+        push_in(comments, record);
         return;
     }
     struct hf_trace sent = *record, *change = change_of(comments, record);

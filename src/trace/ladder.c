@@ -326,7 +326,7 @@ static void draw(struct hf_ladder *ladder, const struct hf_trace *record, struct
 {
     hf_ladder_flush(ladder);
     row->left = (int8_t)ladder->state;
-    if (record->kind == HF_TRACE_CALL || record->kind == HF_TRACE_TIMER) {
+    if (record->kind >= HF_TRACE_CALL) {
         trace_event_label(ladder, record, row->label);
     } else {
         draw_segment(ladder, record, row, peer_changed);

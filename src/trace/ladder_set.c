@@ -64,10 +64,10 @@ static uint32_t bucket_of(uint16_t local, uint16_t remote, const uint8_t remote_
     return (local * 31u + remote * 17u + remote_ip[15] * 7u + remote_ip[14]) % BUCKETS;
 }
 
-static struct entry *find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
-                          uint16_t local_port, const uint8_t remote_ip[16], uint16_t remote_port)
+/* entry itself, or the one behind it in its chain that has these addresses. */
+static struct entry *that_is(struct entry *entry, const uint8_t local_ip[16], uint16_t local_port,
+                             const uint8_t remote_ip[16], uint16_t remote_port)
 {
-    struct entry *entry = set->buckets[bucket_of(local_port, remote_port, remote_ip)];
     for (; entry != NULL; entry = entry->next) {
         if (entry->local_port == local_port && entry->remote_port == remote_port &&
             memcmp(entry->remote_ip, remote_ip, 16) == 0 &&
@@ -76,6 +76,25 @@ static struct entry *find(const struct hf_ladder_set *set, const uint8_t local_i
         }
     }
     return NULL;
+}
+
+/* The newest of these addresses. */
+static struct entry *find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
+                          uint16_t local_port, const uint8_t remote_ip[16], uint16_t remote_port)
+{
+    return that_is(set->buckets[bucket_of(local_port, remote_port, remote_ip)], local_ip,
+                   local_port, remote_ip, remote_port);
+}
+
+/* RFC 9293 3.6.1 MAY-2: the one in TIME-WAIT is still there beside the one that may replace it. */
+static struct entry *find_waiting(struct entry *newest, const struct hf_trace *record)
+{
+    struct entry *entry = newest;
+    while (entry != NULL && entry->ladder->state != HF_TIME_WAIT) {
+        entry = that_is(entry->next, record->local_ip, record->local_port, record->remote_ip,
+                        record->remote_port);
+    }
+    return entry != NULL || record->kind == HF_TRACE_END ? entry : newest;
 }
 
 static void unlink_entry(struct hf_ladder_set *set, struct entry *entry)
@@ -167,6 +186,8 @@ void hf_ladder_set_trace(void *arg, const struct hf_trace *record)
                 !(entry->ladder->state == HF_LISTEN && record->verdict == HF_V_COOKIE_ACCEPTED);
     if (begins(record) && (entry == NULL || used)) {
         entry = add(set, record);
+    } else if (record->state_before == HF_TIME_WAIT) {
+        entry = find_waiting(entry, record);
     }
     if (entry != NULL) {
         hf_ladder_trace(entry->ladder, record);

@@ -164,6 +164,9 @@ void trace_event_label(const struct hf_ladder *ladder, const struct hf_trace *re
         break;
     }
     trace_add(&text, ")");
+    if (record->kind == HF_TRACE_END && record->error < 0) {
+        trace_add(&text, " %s", hf_error_text(record->error));
+    }
     if (record->kind == HF_TRACE_CALL && record->error < 0) {
         trace_add(&text, " refused: %s", hf_error_text(record->error));
     }
@@ -277,6 +280,14 @@ void trace_why_closed(const struct hf_ladder *ladder, char *label)
     switch (ladder->last.kind) {
     case HF_TRACE_TIMER:
         why_after_timer(&text, ladder);
+        break;
+    case HF_TRACE_END:
+        trace_add(&text, " in %s by the %s",
+                  hf_state_name((enum hf_state)ladder->last.state_before),
+                  hf_cause_name((enum hf_cause)ladder->last.cause));
+        if (ladder->last.error < 0) {
+            trace_add(&text, ": %s", hf_error_text(ladder->last.error));
+        }
         break;
     case HF_TRACE_CALL:
         trace_add(&text, " by this side's %s in %s",

@@ -44,6 +44,9 @@ static const char *const cause_names[HF_CAUSES] = {
     [HF_TIMER_LINGER] = "linger timeout",
     [HF_TIMER_RACK] = "reordering timer",
     [HF_TIMER_TLP] = "loss probe",
+    [HF_CAUSE_ICMP] = "ICMP error",
+    [HF_CAUSE_LISTENER_CLOSED] = "close of its listener",
+    [HF_CAUSE_REPLACED] = "new connection in its place",
 };
 
 /* What a record from elsewhere holds may be any number. */

@@ -296,21 +296,23 @@ static void set_state(struct judging *j, struct watched *w, uint8_t state)
     w->state = state;
 }
 
-/* MAY-2: the new connection is open, the one in TIME-WAIT is no more. */
-static void end_the_other(struct judging *j)
+/* Others of the same endpoints are no more, and their ends were told; but one in TIME-WAIT is there
+ * until this one is open (3.6.1 MAY-2).  Of link-local addresses there may be one on each link. */
+static void is_the_only_one(struct judging *j, bool opens)
 {
     struct hf_oracle *o = j->oracle;
     uint32_t next;
+    if (j->r->remote_ip[0] == 0xfe && (j->r->remote_ip[1] & 0xc0) == 0x80) {
+        return;
+    }
     for (uint32_t i = *chain(o, hash_of(j->r)); i != 0; i = next) {
         struct watched *w = entry(o, i);
         next = w->next;
-        if (w == j->w || w->state == HF_CLOSED || !same_pair(w, j->r)) {
-            continue;
-        }
-        if (w->state != HF_TIME_WAIT && !oracle_may_be_gone(j, w)) {
+        bool stays = w->state == HF_CLOSED || (w->state == HF_TIME_WAIT && !opens);
+        if (w != j->w && !stays && same_pair(w, j->r)) {
             oracle_broken(j, HF_RULE_INCARNATIONS, "the other one is %s", hf_state_name(w->state));
+            forget(o, w);
         }
-        forget(o, w);
     }
 }
 
@@ -333,11 +335,9 @@ static void learn(struct judging *j)
         }
         return;
     }
-    if (brings_cookie(j->w, r) && !opens_by_cookie(r)) {
-        return; /* it changes nothing */
-    }
-    bool other = r->verdict == HF_V_TIME_WAIT_REUSED; /* the numbers are the old one's */
-    if (other) {                                      /* which stays until the new one is open */
+    /* The numbers are the old one's, which stays until the new one is open. */
+    bool other = r->verdict == HF_V_TIME_WAIT_REUSED && r->kind == HF_TRACE_IN;
+    if (other) {
         const struct watched *old = j->w;
         j->w = remember(j->oracle, r, hash_of(r));
         if (j->w == NULL) {
@@ -348,12 +348,9 @@ static void learn(struct judging *j)
         j->w->old_facts = old->m.facts & ~(uint32_t)ISS_RAISED;
     }
     struct watched *w = j->w;
-    bool another = r->state_before == HF_LISTEN && r->state_after == HF_SYN_RECEIVED;
-    if (another && w->state != HF_CLOSED && w->state != HF_TIME_WAIT) {
-        set_state(j, w, HF_CLOSED); /* it has ended, and no record has told it */
-    }
     bool compact_back = r->state_after == HF_LISTEN;
     bool opens = w->state < HF_ESTABLISHED && r->state_after >= HF_ESTABLISHED;
+    bool begins = w->state == HF_CLOSED;
     set_state(j, w, compact_back ? HF_CLOSED : r->state_after);
     if (opens_by_cookie(r)) {
         begin_by_cookie(&w->m);
@@ -364,7 +361,9 @@ static void learn(struct judging *j)
     }
     if (opens) {
         w->m.challenge_ns = 0; /* the limit of the half-open record goes with it */
-        end_the_other(j);
+    }
+    if (opens || begins) {
+        is_the_only_one(j, opens);
     }
     if (!other) {
         w->handle = r->handle ? r->handle : w->handle;
@@ -400,7 +399,7 @@ static bool is_epilogue(const struct hf_trace *r)
 
 static bool sound(const struct hf_trace *r)
 {
-    return r->version == HF_TRACE_VERSION && r->kind <= HF_TRACE_TIMER &&
+    return r->version == HF_TRACE_VERSION && r->kind <= HF_TRACE_END &&
            r->state_before < HF_STATES && r->state_after < HF_STATES &&
            r->verdict < HF_VERDICT_COUNT && r->cause < HF_CAUSES && r->n_sack <= 4;
 }
@@ -437,6 +436,9 @@ static void judge_connection(struct judging *j)
         break;
     case HF_TRACE_TIMER:
         oracle_judge_timer(j);
+        break;
+    case HF_TRACE_END:
+        oracle_judge_ended(j);
         break;
     default:
         break;

@@ -32,7 +32,6 @@ enum {
     PASSIVE = 1u << 8,       /* it began with the peer's SYN                              */
     RELEASED = 1u << 9,      /* no application holds it                                   */
     CLOSE_CALLED = 1u << 10, /* the application has said CLOSE                            */
-    MAY_VANISH = 1u << 11,   /* the next record may find it gone: it cannot tell why      */
     FIN_SENT = 1u << 12,     /* our_fin                                                   */
     FIN_TAKEN = 1u << 14,    /* RCV.NXT is behind it                                      */
     MAY_REPEAT = 1u << 15,   /* something says that what is in flight may be lost         */
@@ -190,16 +189,6 @@ static inline bool opens_by_cookie(const struct hf_trace *r)
            r->state_after >= HF_ESTABLISHED;
 }
 
-/* RFC 4987 3.6: an ACK that brings back a cookie, beside a half-open connection that another SYN
- * has begun. */
-static inline bool brings_cookie(const struct watched *w, const struct hf_trace *r)
-{
-    return w->state == HF_SYN_RECEIVED && r->state_before == HF_LISTEN && r->kind == HF_TRACE_IN &&
-           (r->ctl & HF_ACK) &&
-           (opens_by_cookie(r) || r->verdict == HF_V_DROP_ACCEPT_FULL ||
-            r->verdict == HF_V_DROP_COOKIE);
-}
-
 /* Was this option agreed upon?  With KNOWS_OPTIONS only. */
 static inline bool agreed(const struct watched *w, uint8_t option)
 {
@@ -259,10 +248,9 @@ void oracle_judge_bare_ack(struct judging *j);
 void oracle_ack_goes(struct judging *j);
 
 /* oracle_states.c */
-/* Would no record tell that this one has ended? */
-bool oracle_may_be_gone(const struct judging *j, const struct watched *w);
 void oracle_judge_state(struct judging *j);
 void oracle_judge_call(struct judging *j);
 void oracle_judge_timer(struct judging *j);
+void oracle_judge_ended(struct judging *j);
 
 #endif

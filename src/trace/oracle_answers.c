@@ -61,15 +61,13 @@ static bool take_reset(struct watched *w, const struct hf_trace *r)
     return false;
 }
 
-/* The listener of a connection that nobody has accepted is closed, or a timer ended it. */
+/* A timer ended it. */
 static bool resets_itself(const struct judging *j)
 {
     const struct hf_trace *r = j->r;
     const struct watched *w = j->w;
     const struct model *m = &w->m;
-    bool unaccepted = (m->facts & PASSIVE) && j->oracle->listener_closed_ns >= w->begun_ns;
-    return (unaccepted || (m->facts & MAY_RESET)) && (r->ctl & HF_ACK) && r->seq == m->nxt &&
-           r->ack == m->rcv_nxt;
+    return (m->facts & MAY_RESET) && (r->ctl & HF_ACK) && r->seq == m->nxt && r->ack == m->rcv_nxt;
 }
 
 void oracle_judge_reset(struct judging *j)

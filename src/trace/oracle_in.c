@@ -356,6 +356,19 @@ static void judge_syn_in_time_wait(struct judging *j)
     }
 }
 
+/* listen(2): the ACK waits for room, or its connection is reset where policy says so. */
+static void judge_accept_full(struct judging *j)
+{
+    bool resets = j->oracle->policy.abort_on_overflow;
+    if (resets != (j->r->state_after == HF_CLOSED)) {
+        oracle_broken(j, HF_RULE_TRANSITION, "the accept queue is full, and it is %s",
+                      hf_state_name((enum hf_state)j->r->state_after));
+    }
+    if (resets) {
+        oracle_expect_answer(j);
+    }
+}
+
 void oracle_judge_in(struct judging *j)
 {
     const struct hf_trace *r = j->r;
@@ -383,9 +396,8 @@ void oracle_judge_in(struct judging *j)
     } else if (step != STEP_ANY && !full) {
         judge_untouched(j, step);
     }
-    if (r->verdict == HF_V_DROP_ACCEPT_FULL && j->oracle->policy.abort_on_overflow) {
-        m->facts |= MAY_VANISH;
-        oracle_expect_answer(j);
+    if (r->verdict == HF_V_DROP_ACCEPT_FULL) {
+        judge_accept_full(j);
     }
     m->may_syn += step == STEP_ANY && r->verdict == HF_V_SYN_AGAIN ? 1 : 0;
     if (step == STEP_ANY && (r->options & HF_OPT_TS)) {

@@ -22,7 +22,7 @@ void judge_end(struct judge *judge)
 
 static void keep(struct judge *judge, const struct hf_trace *r)
 {
-    static const char *const kinds[] = {"in", "drop", "out", "call", "timer"};
+    static const char *const kinds[] = {"in", "drop", "out", "call", "timer", "end"};
     snprintf(judge->record, sizeof judge->record,
              "%s %s, %s -> %s, ctl %03x seq %u ack %u text %u wnd %u, %s, at %.3f ms",
              kinds[r->kind], hf_cause_name(r->cause), hf_state_name(r->state_before),

@@ -107,6 +107,14 @@ void timer(struct played *played, enum hf_cause cause, enum hf_state after)
     played->sink(played->sink_arg, &record);
 }
 
+void ends(struct played *played, enum hf_cause cause, int error)
+{
+    struct hf_trace record = record_of(played, HF_TRACE_END, HF_CLOSED);
+    record.cause = (uint8_t)cause;
+    record.error = error;
+    played->sink(played->sink_arg, &record);
+}
+
 struct hf_packet packet_of(const struct played *played, bool out, uint16_t ctl, uint32_t seq,
                            uint32_t ack, uint32_t text)
 {

@@ -55,6 +55,7 @@ void gets_record(struct played *played, uint16_t ctl, uint32_t seq, enum hf_stat
     gets_record(played, ctl, seq, after, (struct more){.none = 0, __VA_ARGS__})
 void calls(struct played *played, enum hf_cause cause, enum hf_state after);
 void timer(struct played *played, enum hf_cause cause, enum hf_state after);
+void ends(struct played *played, enum hf_cause cause, int error);
 /* The packet of a segment, as a capture or a lossy device sees it. */
 struct hf_packet packet_of(const struct played *played, bool out, uint16_t ctl, uint32_t seq,
                            uint32_t ack, uint32_t text);

@@ -58,6 +58,33 @@ static void what_goes_out_tells_whether_it_is_a_repeat_and_why(void **state)
     expect(true, ACK, 99, 300, 0, "handfast: FIN-WAIT-1; a probe");
 }
 
+/* The record of the end comes before that of the message. */
+static void the_icmp_error_that_ends_a_connection_tells_the_transition(void **state)
+{
+    (void)state;
+    struct hf_trace message = {.version = HF_TRACE_VERSION,
+                               .kind = HF_TRACE_IN,
+                               .verdict = HF_V_ICMP_TAKEN,
+                               .marks = HF_MARK_ICMP | HF_MARK_NO_CONNECTION,
+                               .seq = 3 << 8 | 3};
+    struct hf_packet packet = {.struct_size = sizeof packet,
+                               .layers = HF_LAYER_IP | HF_LAYER_ICMP,
+                               .icmp_type = 3,
+                               .icmp_code = 3};
+    p.state = HF_SYN_SENT;
+    ends(&p, HF_CAUSE_ICMP, HF_ERR_PORT_UNREACHABLE);
+    hf_comments_trace(comments, &message);
+    hf_comments_trace(comments, &message);
+    hf_comments_find(comments, &packet, false, text);
+    assert_string_equal(text, "handfast: SYN-SENT -> CLOSED; an ICMP error was taken (RFC 5927 4)");
+    hf_comments_find(comments, &packet, false, text);
+    assert_string_equal(text, "handfast: an ICMP error was taken (RFC 5927 4)");
+    p.state = HF_ESTABLISHED;
+    ends(&p, HF_CAUSE_LISTENER_CLOSED, HF_ERR_ABORTED);
+    sends(&p, RST | ACK, 100, HF_CLOSED, .ack = 300);
+    expect(true, RST | ACK, 100, 300, 0, "handfast: ESTABLISHED -> CLOSED; sent");
+}
+
 static void each_piece_of_a_super_segment_gets_a_comment_the_last_one_the_transition(void **state)
 {
     (void)state;
@@ -142,6 +169,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(
             each_piece_of_a_super_segment_gets_a_comment_the_last_one_the_transition, begin, end),
+        cmocka_unit_test_setup_teardown(the_icmp_error_that_ends_a_connection_tells_the_transition,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(other_packets_get_none, begin, end),
         cmocka_unit_test_setup_teardown(the_oldest_records_are_forgotten_first, begin, end),
         cmocka_unit_test_setup_teardown(no_comment_is_longer_than_its_room, begin, end),

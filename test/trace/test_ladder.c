@@ -382,11 +382,42 @@ static void what_ended_the_connection_stands_in_the_last_line(void **state)
     assert_non_null(strstr(p.text, "closed by this side's ABORT in ESTABLISHED\n"));
     hf_ladder_free(ladder);
 
+    ladder = begin(HF_SYN_SENT);
+    ends(&p, HF_CAUSE_ICMP, HF_ERR_PORT_UNREACHABLE);
+    hf_ladder_end(ladder, NULL);
+    assert_non_null(strstr(p.text, "(ICMP error) port unreachable\n"));
+    assert_non_null(strstr(p.text, "closed in SYN-SENT by the ICMP error: port unreachable\n"));
+    hf_ladder_free(ladder);
+
+    ladder = begin(HF_ESTABLISHED);
+    ends(&p, HF_CAUSE_LISTENER_CLOSED, HF_ERR_ABORTED);
+    hf_ladder_end(ladder, NULL);
+    assert_non_null(strstr(p.text, "closed in ESTABLISHED by the close of its listener: "));
+    hf_ladder_free(ladder);
+
     ladder = begin(HF_ESTABLISHED);
     timer(&p, HF_TIMER_USER_TIMEOUT, HF_CLOSED);
     hf_ladder_end(ladder, "the words of the caller");
     assert_non_null(strstr(p.text, " the words of the caller\n"));
     hf_ladder_free(ladder);
+}
+
+/* RFC 9293 3.6.1 MAY-2: until the new one is open there are two of the same endpoints. */
+static void the_end_of_a_time_wait_stands_in_its_own_ladder(void **state)
+{
+    (void)state;
+    struct hf_ladder_style style = {.struct_size = sizeof style};
+    struct hf_ladder_set *both = hf_ladder_set_new(&style, 0, NULL, NULL);
+    play(&p, hf_ladder_set_trace, both, HF_CLOSED);
+    calls(&p, HF_CALL_OPEN_ACTIVE, HF_SYN_SENT);
+    p.state = HF_FIN_WAIT_2;
+    gets(&p, FIN | ACK, 300, HF_TIME_WAIT, .ack = 102);
+    gets(&p, SYN, 9000, HF_SYN_RECEIVED, .verdict = HF_V_TIME_WAIT_REUSED);
+    p.state = HF_TIME_WAIT;
+    ends(&p, HF_CAUSE_REPLACED, HF_OK);
+    assert_int_equal(hf_ladder_state(hf_ladder_set_at(both, 0)), HF_CLOSED);
+    assert_int_equal(hf_ladder_state(hf_ladder_set_at(both, 1)), HF_SYN_RECEIVED);
+    hf_ladder_set_free(both);
 }
 
 static void sequence_numbers_are_relative_unless_asked_otherwise(void **state)
@@ -572,6 +603,7 @@ int main(void)
         cmocka_unit_test(repeats_timeouts_and_known_losses_are_marked),
         cmocka_unit_test(long_runs_of_data_are_folded),
         cmocka_unit_test(what_ended_the_connection_stands_in_the_last_line),
+        cmocka_unit_test(the_end_of_a_time_wait_stands_in_its_own_ladder),
         cmocka_unit_test(sequence_numbers_are_relative_unless_asked_otherwise),
         cmocka_unit_test(a_forged_reset_does_not_change_what_is_known_of_the_peer),
         cmocka_unit_test(a_flood_makes_few_lines),

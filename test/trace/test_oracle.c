@@ -207,6 +207,46 @@ TEST(each_flaw_of_a_record_breaks_its_rule_and_without_one_there_is_peace)
     }
 }
 
+/* The rule that the film breaks without the one record of kind END, and with that of another cause.
+ */
+static const char *broken_by_end(const struct film *film, int cause)
+{
+    struct film other = *film;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < film->n; i++) {
+        other.record[n] = film->record[i];
+        if (film->record[i].kind == HF_TRACE_END)
+            other.record[n].cause = (uint8_t)cause;
+        n += film->record[i].kind != HF_TRACE_END || cause;
+    }
+    other.n = n;
+    return first_broken(&other, NULL);
+}
+
+/* RFC 1122 4.2.3.9: an error ends the attempt; the next one has the same endpoints. */
+TEST(an_end_that_is_not_told_leaves_two_incarnations)
+{
+    static struct film film;
+    film.n = 0;
+    starts();
+    p->env.trace = roll_film;
+    p->env.trace_arg = &film;
+    opens();
+    p->c->iss = iss_of(&film);
+    p->c->has_iss = true;
+    peer_icmp_error(p, p->peer_ip, ICMP4_UNREACHABLE, 3, 0, ISS);
+    drop_frames(p);
+    releases();
+    after(10);
+    opens();
+    drop_frames(p);
+    holds(broken_by_end(&film, HF_CAUSE_ICMP) == NULL);
+    const char *untold = broken_by_end(&film, HF_CAUSE_NONE);
+    holds(untold != NULL && strcmp(untold, "incarnations") == 0);
+    const char *wrong = broken_by_end(&film, HF_CAUSE_REPLACED);
+    holds(wrong != NULL && strcmp(wrong, "transition") == 0);
+}
+
 TEST(an_oracle_is_a_value_and_says_what_its_block_must_be)
 {
     static struct film film;
@@ -241,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(each_flaw_of_a_record_breaks_its_rule_and_without_one_there_is_peace),
+        V4(an_end_that_is_not_told_leaves_two_incarnations),
         V4(an_oracle_is_a_value_and_says_what_its_block_must_be),
     };
     return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
