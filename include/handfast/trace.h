@@ -209,9 +209,9 @@ enum {
 /* The ECN codepoint of an IP header, RFC 3168 section 5. */
 enum hf_codepoint { HF_NOT_ECT, HF_ECT1, HF_ECT0, HF_CE };
 
-/* Version 2 has ecn and what follows it. */
-#define HF_TRACE_VERSION 2
-#define HF_TRACE_BYTES 216 /* size of a record as hf_trace_put writes it */
+/* Version 2 has ecn and what follows it, version 3 the kind HF_TRACE_END and fast_open_kind. */
+#define HF_TRACE_VERSION 3
+#define HF_TRACE_BYTES 218 /* size of a record as hf_trace_put writes it */
 
 /* One record.  Valid only during the callback.  Numbers are in host order here; hf_trace_put writes
  * them little-endian in the order of the members. */
@@ -228,7 +228,7 @@ struct hf_trace {
     uint8_t remote_ip[16];   /*                                                        */
     uint16_t local_port;     /*                                                        */
     uint16_t remote_port;    /*                                                        */
-    uint16_t iface;          /* interface number                                       */
+    uint16_t iface;          /* where a segment came in or went out, 0: it is none     */
     uint16_t ctl;            /* HF_FIN ... HF_AE                                       */
     uint32_t seq, ack;       /* SEG.SEQ, SEG.ACK (as on the wire)                      */
     uint32_t len;            /* SEG.LEN: text plus one for SYN, one for FIN            */
@@ -256,6 +256,8 @@ struct hf_trace {
     uint8_t accecn_kind;     /* AccECN option: 172, 174, 0: absent (RFC 9768)          */
     uint8_t n_accecn;        /* its counters                                           */
     uint32_t accecn[3];      /* in the order of its kind, 24 bits each                 */
+    uint8_t fast_open_kind;  /* Fast Open option: 34, 254, 0: absent (RFC 7413)        */
+    uint8_t fast_open_bytes; /* octets of its cookie, 0: it asks for one               */
 };
 
 typedef void hf_trace_fn(void *arg, const struct hf_trace *record);

@@ -109,6 +109,7 @@ void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remo
     if (value == 0 || waits || FLOW_KIND(value) != KIND_TCB) {
         id.mtu = mtu_back(st, &id, iface);
     }
+    st->tcp.iface = iface;
     tcp_input(&st->tcp, &id, value, listener, seg);
 }
 

@@ -350,6 +350,7 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
     st->tcp.now_wraps = (uint32_t)((uint64_t)now_ns / 1000000 >> 32);
     st->tcp.lent = (struct lent_text){0, 0};
     st->tcp.no_fast = 0;
+    st->tcp.iface = 0;
     st->s = s;
     st->env = env;
 }

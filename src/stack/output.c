@@ -165,7 +165,10 @@ static bool send_reply(struct output *o)
     if (way < 0) {
         o->turns--;
         tcp_drop_reply(&st->tcp);
-    } else if (tcp_next_reply(&st->tcp, path.mtu, &out)) {
+        return true;
+    }
+    st->tcp.iface = (uint8_t)path.iface;
+    if (tcp_next_reply(&st->tcp, path.mtu, &out)) {
         if (way == NEIGHBOUR_KNOWN) {
             emit_segment(o, &path, mac, &out);
         } else {
@@ -238,6 +241,7 @@ static bool send_owed(struct output *o)
         return true;
     }
     advise(st, tcb, &path);
+    st->tcp.iface = (uint8_t)path.iface;
     if (!tcp_output(&st->tcp, tcb, gso_bytes(st, &path, id.v4), &out)) {
         return true;
     }

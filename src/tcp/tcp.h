@@ -139,6 +139,7 @@ struct tcp {
     struct ack_news news;   /* valid while an ACK or a timer is under way               */
     struct tally no_tally;  /* of scratch copies: thrown away */
     uint8_t no_fast;        /* ... FAST_OPTION, FAST_EXP: of the SYN,ACK to come */
+    uint8_t iface;          /* where the segment under way came in or goes out (trace.c) */
     struct ecn no_ecn;      /* the same */
     struct stats no_stats;  /* of those that have none: the same */
 };

@@ -31,6 +31,7 @@ static void begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kin
         .kind = (uint8_t)kind,
         .cause = (uint8_t)cause,
         .time_ns = tcp->env->now_ns,
+        .iface = kind < HF_TRACE_CALL ? tcp->iface : 0,
     };
     if (tcb == NULL) {
         return;
@@ -63,6 +64,14 @@ static void put_accecn(struct hf_trace *record, const struct tcp_options *opt)
     }
 }
 
+static void put_fast_open(struct hf_trace *record, const struct tcp_options *opt)
+{
+    if (opt->present & OPT_FASTOPEN) {
+        record->fast_open_kind = opt->present & OPT_FASTOPEN_EXP ? 254 : 34;
+        record->fast_open_bytes = opt->fo_len;
+    }
+}
+
 void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
 {
     struct hf_trace *record = &tcp->before;
@@ -79,6 +88,7 @@ void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct s
     record->up = seg->up;
     record->ecn = seg->ecn;
     put_accecn(record, &seg->opt);
+    put_fast_open(record, &seg->opt);
     record->options =
         (uint8_t)(seg->opt.present & (OPT_MSS | OPT_WSCALE | OPT_SACK_OK | OPT_SACK | OPT_TS));
     record->mss = seg->opt.present & OPT_MSS ? seg->opt.mss : 0;

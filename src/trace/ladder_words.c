@@ -114,6 +114,11 @@ static void add_syn(struct text *text, struct hf_ladder *ladder, const struct hf
     }
     trace_add(text, "%s%s", record->options & HF_OPT_SACK_OK ? ", SACK" : "",
               record->options & HF_OPT_TS ? ", timestamps" : "");
+    if (record->fast_open_kind != 0 && record->fast_open_bytes == 0) {
+        trace_add(text, ", asks for a Fast Open cookie");
+    } else if (record->fast_open_kind != 0) {
+        trace_add(text, ", Fast Open cookie of %u octets", record->fast_open_bytes);
+    }
 }
 
 static bool worth_telling(unsigned verdict)

@@ -17,7 +17,8 @@
     N(32, snd_una) N(32, snd_nxt) N(32, snd_wnd) N(32, snd_wl1) N(32, snd_wl2)                     \
     N(32, rcv_nxt) N(32, rcv_wnd) N(32, cwnd) N(32, ssthresh)                                      \
     N(32, rto_ms) N(32, srtt_us) N(32, queued_bytes) N(32, unread_bytes)                           \
-    N(16, ecn) N(8, accecn_kind) N(8, n_accecn) N(32, accecn[0]) N(32, accecn[1]) N(32, accecn[2])
+    N(16, ecn) N(8, accecn_kind) N(8, n_accecn) N(32, accecn[0]) N(32, accecn[1]) N(32, accecn[2]) \
+    N(8, fast_open_kind) N(8, fast_open_bytes)
 /* clang-format on */
 
 #define SIZE_OF(member) sizeof(((struct hf_trace *)0)->member)

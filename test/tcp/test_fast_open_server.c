@@ -376,10 +376,51 @@ TEST(the_trace_of_the_syn_names_the_connection_that_it_makes)
     holds(told == p->c->handle);
 }
 
+/* The newest SYN in, SYN,ACK out, and call. */
+static struct hf_trace syn_in, syn_ack_out, call;
+static hf_trace_fn *also;
+static void *also_arg;
+
+static void note_syns(void *arg, const struct hf_trace *record)
+{
+    (void)arg;
+    syn_in = record->kind == HF_TRACE_IN && (record->ctl & SYN) ? *record : syn_in;
+    syn_ack_out = record->kind == HF_TRACE_OUT && (record->ctl & SYN) ? *record : syn_ack_out;
+    call = record->kind == HF_TRACE_CALL ? *record : call;
+    also(also_arg, record);
+}
+
+/* RFC 7413 4.1.1: the option, and the interface, as the records tell them. */
+TEST(the_trace_tells_a_cookie_request_the_cookie_and_where_they_passed)
+{
+    listens_fast(p);
+    also = p->env.trace;
+    also_arg = p->env.trace_arg;
+    p->env.trace = note_syns;
+    const char *cookie = cookie_of(p);
+    holds_equal(syn_in.fast_open_kind, 34);
+    holds_equal(syn_in.fast_open_bytes, 0);
+    holds_equal(syn_ack_out.fast_open_kind, 34);
+    holds_equal(syn_ack_out.fast_open_bytes, 8);
+    holds_equal(syn_in.iface, p->iface);
+    holds_equal(syn_ack_out.iface, p->iface);
+    opens_fast(p, cookie);
+    holds_equal(syn_in.fast_open_kind, 34);
+    holds_equal(syn_in.fast_open_bytes, 8);
+    holds_equal(syn_ack_out.fast_open_kind, 0);
+    holds_equal(syn_ack_out.iface, p->iface);
+    accepts();
+    closes();
+    holds_equal(call.cause, HF_CALL_CLOSE);
+    holds_equal(call.iface, 0);
+    expects(FIN | ACK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(a_good_cookie_delivers_the_text_before_the_handshake_ends),
+        BOTH(the_trace_tells_a_cookie_request_the_cookie_and_where_they_passed),
         BOTH(a_good_cookie_without_text_gives_a_connection_that_can_be_written_to),
         BOTH(text_goes_out_behind_the_syn_ack_up_to_the_initial_window),
         BOTH(text_behind_the_syn_ack_keeps_within_the_window_of_the_syn),

@@ -66,6 +66,8 @@ static void segment(struct hf_trace *record, uint16_t ctl, uint32_t seq, struct 
     record->mss = more.mss;
     record->wscale = more.wscale;
     record->options = more.options;
+    record->fast_open_kind = more.fast_open_kind;
+    record->fast_open_bytes = more.fast_open_bytes;
     bool accepted = more.verdict == HF_V_CONTINUE && record->kind == HF_TRACE_IN;
     record->verdict = (uint16_t)(accepted ? HF_V_ACCEPTED : more.verdict);
     record->cause = (uint8_t)more.cause;

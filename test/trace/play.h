@@ -41,6 +41,7 @@ struct more {
     uint8_t marks;
     uint16_t mss;
     uint8_t wscale, options;
+    uint8_t fast_open_kind, fast_open_bytes;
     enum hf_verdict verdict;
     enum hf_cause cause;
 };

@@ -402,6 +402,19 @@ static void what_ended_the_connection_stands_in_the_last_line(void **state)
     hf_ladder_free(ladder);
 }
 
+/* RFC 7413 4.1.1 */
+static void a_syn_s_fast_open_option_is_told(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin(HF_CLOSED);
+    sends(&p, SYN, 100, HF_SYN_SENT, .fast_open_kind = 34);
+    gets(&p, SYN | ACK, 300, HF_ESTABLISHED, .ack = 101, .fast_open_kind = 254,
+         .fast_open_bytes = 8);
+    assert_non_null(strstr(p.text, "ISS 100, window 65535, asks for a Fast Open cookie\n"));
+    assert_non_null(strstr(p.text, "IRS 300, window 65535, Fast Open cookie of 8 octets\n"));
+    hf_ladder_free(ladder);
+}
+
 /* RFC 9293 3.6.1 MAY-2: until the new one is open there are two of the same endpoints. */
 static void the_end_of_a_time_wait_stands_in_its_own_ladder(void **state)
 {
@@ -603,6 +616,7 @@ int main(void)
         cmocka_unit_test(repeats_timeouts_and_known_losses_are_marked),
         cmocka_unit_test(long_runs_of_data_are_folded),
         cmocka_unit_test(what_ended_the_connection_stands_in_the_last_line),
+        cmocka_unit_test(a_syn_s_fast_open_option_is_told),
         cmocka_unit_test(the_end_of_a_time_wait_stands_in_its_own_ladder),
         cmocka_unit_test(sequence_numbers_are_relative_unless_asked_otherwise),
         cmocka_unit_test(a_forged_reset_does_not_change_what_is_known_of_the_peer),

@@ -37,10 +37,12 @@ static void numbers_are_little_endian_in_the_order_of_the_members(void **state)
                               .error = -1,
                               .unread_bytes = 0x11223344,
                               .ecn = HF_CE,
-                              .accecn = {1, 2, 0x00123456}};
+                              .accecn = {1, 2, 0x00123456},
+                              .fast_open_kind = 34,
+                              .fast_open_bytes = 8};
     uint8_t out[HF_TRACE_BYTES];
     hf_trace_put(&record, out);
-    static const uint8_t head[24] = {2,    0,    HF_TRACE_OUT,
+    static const uint8_t head[24] = {3,    0,    HF_TRACE_OUT,
                                      0,    0,    HF_TIME_WAIT,
                                      0,    0,    0xfe,
                                      0xff, 0xff, 0xff,
@@ -53,7 +55,7 @@ static void numbers_are_little_endian_in_the_order_of_the_members(void **state)
     assert_memory_equal(out + 64, "\xd4\xc3\xb2\xa1", 4);
     assert_memory_equal(out + 136, "\xff\xff\xff\xff", 4);
     assert_memory_equal(out + 196, "\x44\x33\x22\x11\3\0", 6);
-    assert_memory_equal(out + 212, "\x56\x34\x12\0", 4);
+    assert_memory_equal(out + 212, "\x56\x34\x12\0\x22\x08", 6);
 }
 
 static void a_record_of_another_version_is_refused(void **state)
