@@ -220,7 +220,6 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     begin_news(tcp, tcb, seg);
     uint32_t arrived = tcb->active ? tcp_arrived(active_of(tcp, tcb)) : 0;
     bool outstanding = !seq_eq(tcb->snd.una, tcb->snd.nxt);
-    /* Also where its text or FIN is old, and only its ACK field counts. */
     bool again = outstanding && seq_eq(seg->ack, tcb->snd.una) && seg->len == 0;
     if (seq_gt(seg->ack, tcb->snd.una)) {
         acked = advance_una(tcp, tcb, seg);
@@ -249,8 +248,9 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
         tcp_tlp_on_idle_ack(tcb, seg);
         return;
     }
-    /* RFC 5681 2 (a) .. (e); RFC 6675 2: with SACK, one that carries news of held octets.
-     * RFC5681-20, RFC5681-23, RFC3042-3 */
+    /* RFC 5681 2 (a) .. (e), of what has come: SEG.LEN still counts what was refused of it
+     * (MUST-66, A.2).  RFC 6675 2: with SACK, one that carries news of held octets. RFC5681-20,
+     * RFC5681-23, RFC3042-3 */
     bool duplicate = again && (tcb->flags & F_SACK ? tcp->news.sacked != 0 : !window_changed);
     if (duplicate) {
         tally_of(tcp, tcb)->dup_acks++;

@@ -146,7 +146,7 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
             tcp_ecn_arrives(tcp, tcb, seg); /* RFC3168-27: a window probe's mark counts */
             tcp_owe_ack(tcp, tcb);
             seg->ctl &= (uint16_t)~FIN;
-            seg->text_len = seg->len = 0;
+            seg->text_len = 0;
         }
         return HF_V_CONTINUE;
     }

@@ -102,6 +102,41 @@ TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
     holds_equal(status_of(unread_bytes), 1000);
 }
 
+/* RFC 5681 2: (b) a duplicate ACK carries no data, also none that is refused; (c) nor a FIN. */
+TEST(what_a_closed_window_refuses_makes_no_duplicate_ack)
+{
+    p->config.policy.receive_window = 1000;
+    establish_active();
+    writes(100);
+    expects(ACK, .len = 100);
+    sends(ACK, .ack = ISS + 1, .len = 1000);
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    for (int i = 0; i < 4; i++) {
+        sends(ACK, .seq = IRS + 1001, .ack = ISS + 1, .len = 10);
+        expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    }
+    for (int i = 0; i < 4; i++) {
+        sends(ACK, .seq = IRS + 1000, .ack = ISS + 1, .len = 1); /* a probe as of old */
+        expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    }
+    expects_silence();
+    holds_equal(status_of(dup_acks), 0);
+}
+
+TEST(a_repeated_fin_is_no_duplicate_ack)
+{
+    establish_active();
+    writes(100);
+    expects(ACK, .len = 100);
+    sends(FIN | ACK, .ack = ISS + 1);
+    expects(ACK, .ack = IRS + 2);
+    for (int i = 0; i < 4; i++) {
+        sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+        expects(ACK, .ack = IRS + 2);
+    }
+    expects_silence();
+}
+
 /* */
 TEST(only_what_is_new_of_a_segment_is_taken)
 {
@@ -201,6 +236,8 @@ int main(void)
         V4(an_older_segment_does_not_bring_its_window_back),
         V4(a_segment_ahead_of_a_gap_does_not_move_the_window),
         V4(an_ack_whose_window_is_not_taken_does_not_move_the_edge),
+        V4(what_a_closed_window_refuses_makes_no_duplicate_ack),
+        V4(a_repeated_fin_is_no_duplicate_ack),
         V4(a_closed_window_refuses_text_but_takes_its_acknowledgment),
         V4(only_what_is_new_of_a_segment_is_taken),
         V4(text_and_fin_beyond_the_window_are_cut_off),
