@@ -17,11 +17,14 @@
  */
 #include "tcp/ecn.h"
 
-/* RFC 7323 3.2 and 5.3 R1, before the first step.  A reset needs no timestamp.  RFC7323-25,
- * RFC7323-26, RFC7323-38, RFC7323-39, RFC7323-40, RFC7323-43, RFC7323-54 */
+/* RFC 7323 3.2 and 5.3 R1, before the first step.  A reset needs no timestamp, nor does a SYN on an
+ * open connection: it belongs to another one, and MUST get its challenge ACK (RFC 5961 4.2), else a
+ * peer that has rebooted would not find out.  RFC7323-25, RFC7323-26, RFC7323-38, RFC7323-39,
+ * RFC7323-40, RFC7323-43, RFC7323-54 */
 static enum hf_verdict check_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
-    if (!(tcb->flags & F_TS) || (seg->ctl & RST)) {
+    bool other = (seg->ctl & SYN) && tcp_synchronized(tcb) && !(seg->opt.present & OPT_TS);
+    if (!(tcb->flags & F_TS) || (seg->ctl & RST) || other) {
         return HF_V_CONTINUE;
     }
     if (!(seg->opt.present & OPT_TS)) {

@@ -74,6 +74,9 @@ static enum step judge_stamp(const struct judging *j)
         return m->facts & KNOWS_OPTIONS || !refused ? STEP_TAKEN : STEP_ANY;
     }
     if (!(r->options & HF_OPT_TS)) {
+        if ((r->ctl & HF_SYN) && r->state_before >= HF_ESTABLISHED) {
+            return STEP_TAKEN; /* RFC 5961 4.2: a challenge ACK, whatever else it says */
+        }
         return j->oracle->policy.ts_tolerate_missing ? STEP_TAKEN : STEP_NO_STAMP;
     }
     if (!(m->facts & KNOWS_RECENT)) {

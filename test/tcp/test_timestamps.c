@@ -159,6 +159,20 @@ TEST(a_segment_without_the_option_is_dropped_silently)
     holds_equal(counters.verdict[HF_V_DROP_NO_TIMESTAMP], 1);
 }
 
+/* RFC 5961 4.2: irrespective of the sequence number.  3.5.1: so a peer that has rebooted learns of
+ * the old connection. */
+TEST(a_syn_without_the_option_earns_its_challenge_ack)
+{
+    establish_stamped(p);
+    sends(SYN, .seq = IRS + 5000, .no_ts = true);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    after(1000);
+    sends(SYN, .seq = IRS + 90000000, .no_ts = true);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    sends(RST, .seq = IRS + 1);
+    expects_closed(HF_ERR_RESET);
+}
+
 TEST(the_policy_can_tolerate_segments_without_the_option)
 {
     p->config.policy.ts_tolerate_missing = true;
@@ -246,6 +260,7 @@ int main(void)
         V4(the_earliest_segment_that_the_ack_covers_is_echoed),
         V4(text_ahead_of_a_gap_does_not_move_what_is_echoed),
         V4(a_segment_without_the_option_is_dropped_silently),
+        V4(a_syn_without_the_option_earns_its_challenge_ack),
         V4(the_policy_can_tolerate_segments_without_the_option),
         V4(an_echo_measures_the_round_trip),
         BOTH(the_echo_of_a_syn_that_left_in_millisecond_0_is_an_echo_of_ours),
