@@ -17,10 +17,14 @@ static struct links half_links(const struct tcp *tcp)
     return pool_links(&tcp->b->halves, tcp->block, offsetof(struct half_open, link));
 }
 
-/* The listener of a half-open connection, if it is still the one that took the SYN. */
+/* The listener of a half-open connection, if it is still the one that took the SYN; after 128
+ * others in its place, at least one that could have. */
 static struct listener *listener_of(const struct tcp *tcp, const struct half_open *half)
 {
     struct listener *listener = listener_at(tcp, half->listener);
+    if (half->id.lport < listener->port_first || half->id.lport > listener->port_last) {
+        return NULL;
+    }
     return (uint8_t)listener->generation == half->listener_generation ? listener : NULL;
 }
 
@@ -106,7 +110,7 @@ void tcp_drop_half_open(struct tcp *tcp, uint32_t idx)
     tcp_hash(tcp, &id);
     flowtab_remove(&tcp->b->flows, tcp->block, id.hash, FLOW_VALUE(KIND_HALF_OPEN, idx));
     struct listener *listener = listener_of(tcp, half);
-    if (listener) {
+    if (listener && listener->half != 0) {
         listener->half--;
     }
     struct links links = half_links(tcp);

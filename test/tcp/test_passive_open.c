@@ -281,6 +281,25 @@ TEST(abort_on_overflow_resets_what_the_accept_queue_cannot_take)
     expects_silence();
 }
 
+/* The half-open record knows its listener by its place and eight bits of a count. */
+TEST(a_half_open_connection_goes_to_no_other_port_s_listener)
+{
+    listens();
+    begins(p, 0);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    calls(hf_close(p->stack, &p->env, p->listener));
+    struct hf_listen other = {
+        .struct_size = sizeof other, .local = {.port = 81}, .backlog = 8, .version = p->v6 ? 6 : 4};
+    for (int i = 0; i < 128; i++) {
+        calls(hf_listen(p->stack, &p->env, &other, &p->listener));
+        if (i < 127)
+            calls(hf_close(p->stack, &p->env, p->listener));
+    }
+    completes(p, 0);
+    expects(RST, .seq = ISS + 1);
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL));
+}
+
 TEST(a_closed_listener_resets_its_unaccepted_connections_and_answers_no_more)
 {
     listens();
@@ -472,6 +491,7 @@ int main(void)
         BOTH(without_syn_cookies_a_full_backlog_drops_syns_silently_and_recovers),
         V4(a_third_segment_that_finds_the_accept_queue_full_is_ignored_until_there_is_room),
         V4(abort_on_overflow_resets_what_the_accept_queue_cannot_take),
+        V4(a_half_open_connection_goes_to_no_other_port_s_listener),
         BOTH(a_closed_listener_resets_its_unaccepted_connections_and_answers_no_more),
         BOTH(a_held_syn_waits_for_the_answer_and_then_the_handshake_goes_on),
         BOTH(a_held_syn_can_be_reset),
