@@ -248,17 +248,15 @@ static int end(struct hf_stack *stack, const struct hf_env *env, hf_handle handl
     if (error != HF_OK) {
         return error;
     }
-    struct tcb *tcb = stack_tcb_of(&st, handle);
-    uint32_t listener = stack_listener_of(&st, handle);
-    uint32_t udp = stack_udp_of(&st, handle);
+    struct stack_named named = stack_named(&st, handle);
     error = HF_ERR_STALE_HANDLE;
-    if (tcb != NULL && !(tcb->flags & F_UNACCEPTED)) {
-        error = end_connection(&st, tcb, ending);
-    } else if (listener != 0) {
-        stack_close_listening(&st, listener, causes[ending]);
+    if (named.tcb != NULL && !(named.tcb->flags & F_UNACCEPTED)) {
+        error = end_connection(&st, named.tcb, ending);
+    } else if (named.listener != 0) {
+        stack_close_listening(&st, named.listener, causes[ending]);
         error = HF_OK;
-    } else if (udp != 0) {
-        stack_udp_close(&st, udp);
+    } else if (named.udp != 0) {
+        stack_udp_close(&st, named.udp);
         error = HF_OK;
     }
     stack_leave(&st);

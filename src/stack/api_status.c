@@ -19,14 +19,13 @@ int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle 
     struct stack st;
     stack_look(&st, stack, env);
     struct hf_status all = {.struct_size = sizeof all};
-    const struct tcb *tcb = stack_tcb_of(&st, handle);
-    uint32_t listener = stack_listener_of(&st, handle);
-    if (tcb != NULL) {
-        tcp_status(&st.tcp, tcb, &all);
-    } else if (listener != 0) {
-        listener_status(&st, listener, &all);
+    struct stack_named named = stack_named(&st, handle);
+    if (named.tcb != NULL) {
+        tcp_status(&st.tcp, named.tcb, &all);
+    } else if (named.listener != 0) {
+        listener_status(&st, named.listener, &all);
     } else {
-        return stack_udp_of(&st, handle) != 0 ? HF_ERR_UNSUPPORTED : HF_ERR_STALE_HANDLE;
+        return named.udp != 0 ? HF_ERR_UNSUPPORTED : HF_ERR_STALE_HANDLE;
     }
     all.struct_size = status->struct_size;
     memcpy(status, &all, min_u64(status->struct_size, sizeof all));
@@ -204,16 +203,14 @@ int hf_set_option(struct hf_stack *stack, const struct hf_env *env, hf_handle ha
     if (error != HF_OK) {
         return error;
     }
-    struct tcb *tcb = stack_tcb_of(&st, handle);
-    uint32_t listener = stack_listener_of(&st, handle);
-    uint32_t udp = stack_udp_of(&st, handle);
+    struct stack_named named = stack_named(&st, handle);
     error = HF_ERR_STALE_HANDLE;
-    if (tcb != NULL && !(tcb->flags & F_UNACCEPTED)) {
-        error = tcp_set_option(&st.tcp, tcb, option, value);
-    } else if (listener != 0) {
-        error = set_listener_option(&st.tcp, listener_at(&st.tcp, listener), option, value);
-    } else if (udp != 0) {
-        error = set_udp_option(stack_udp_at(&st, udp), option, value);
+    if (named.tcb != NULL && !(named.tcb->flags & F_UNACCEPTED)) {
+        error = tcp_set_option(&st.tcp, named.tcb, option, value);
+    } else if (named.listener != 0) {
+        error = set_listener_option(&st.tcp, listener_at(&st.tcp, named.listener), option, value);
+    } else if (named.udp != 0) {
+        error = set_udp_option(stack_udp_at(&st, named.udp), option, value);
     }
     stack_leave(&st);
     return error;
@@ -223,22 +220,21 @@ int hf_option(const struct hf_stack *stack, hf_handle handle, enum hf_option opt
 {
     struct stack st;
     stack_look(&st, stack, NULL);
-    const struct tcb *tcb = stack_tcb_of(&st, handle);
-    uint32_t listener = stack_listener_of(&st, handle);
-    uint32_t udp = stack_udp_of(&st, handle);
-    if (tcb != NULL) {
-        return tcp_option(&st.tcp, tcb, option, value);
+    struct stack_named named = stack_named(&st, handle);
+    if (named.tcb != NULL) {
+        return tcp_option(&st.tcp, named.tcb, option, value);
     }
-    if (listener != 0) {
-        return listener_option(&st.tcp, listener_at(&st.tcp, listener), option, value);
+    if (named.listener != 0) {
+        return listener_option(&st.tcp, listener_at(&st.tcp, named.listener), option, value);
     }
-    if (udp == 0) {
+    if (named.udp == 0) {
         return HF_ERR_STALE_HANDLE;
     }
     if (option != HF_TTL && option != HF_TOS) {
         return (unsigned)option < HF_OPTIONS ? HF_ERR_UNSUPPORTED : HF_ERR_INVALID;
     }
-    *value = option == HF_TTL ? stack_udp_at(&st, udp)->ttl : stack_udp_at(&st, udp)->tos;
+    const struct stack_udp *u = stack_udp_at(&st, named.udp);
+    *value = option == HF_TTL ? u->ttl : u->tos;
     return HF_OK;
 }
 

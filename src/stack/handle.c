@@ -41,6 +41,12 @@ uint32_t stack_udp_of(const struct stack *st, hf_handle handle)
     return live ? idx : 0;
 }
 
+struct stack_named stack_named(const struct stack *st, hf_handle handle)
+{
+    return (struct stack_named){stack_tcb_of(st, handle), stack_listener_of(st, handle),
+                                stack_udp_of(st, handle)};
+}
+
 hf_handle stack_udp_handle(const struct stack *st, uint32_t udp)
 {
     return HANDLE_OF(HANDLE_UDP, stack_udp_at(st, udp)->generation, udp);
@@ -49,16 +55,14 @@ hf_handle stack_udp_handle(const struct stack *st, uint32_t udp)
 /* Where a handle's cookie is kept; NULL: stale. */
 static uint64_t *cookie_of(const struct stack *st, hf_handle handle)
 {
-    struct tcb *tcb = stack_tcb_of(st, handle);
-    uint32_t listener = stack_listener_of(st, handle);
-    uint32_t udp = stack_udp_of(st, handle);
-    if (tcb != NULL) {
-        return &tcb->cookie;
+    struct stack_named named = stack_named(st, handle);
+    if (named.tcb != NULL) {
+        return &named.tcb->cookie;
     }
-    if (listener != 0) {
-        return &listener_at(&st->tcp, listener)->cookie;
+    if (named.listener != 0) {
+        return &listener_at(&st->tcp, named.listener)->cookie;
     }
-    return udp != 0 ? &stack_udp_at(st, udp)->cookie : NULL;
+    return named.udp != 0 ? &stack_udp_at(st, named.udp)->cookie : NULL;
 }
 
 int hf_set_cookie(struct hf_stack *stack, hf_handle handle, uint64_t cookie)

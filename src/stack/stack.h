@@ -249,7 +249,13 @@ enum { HANDLE_TCB, HANDLE_LISTENER, HANDLE_UDP };
 #define HANDLE_OF(kind, generation, idx)                                                           \
     ((hf_handle)(generation) << 32 | (hf_handle)(kind) << 30 | (idx))
 
-/* handle.c: what a handle names; NULL, 0: it is stale, or of another kind. */
+/* handle.c: what a handle names, one of three; none: it is stale. */
+struct stack_named {
+    struct tcb *tcb;
+    uint32_t listener, udp;
+};
+struct stack_named stack_named(const struct stack *st, hf_handle handle);
+/* The same, where one kind alone will do; NULL, 0: it is stale, or of another kind. */
 struct tcb *stack_tcb_of(const struct stack *st, hf_handle handle);
 uint32_t stack_listener_of(const struct stack *st, hf_handle handle);
 uint32_t stack_udp_of(const struct stack *st, hf_handle handle);
