@@ -96,6 +96,20 @@ TEST(of_a_segment_across_both_edges_of_the_window_the_middle_is_taken)
     reads_result(0);
 }
 
+/* RX-06 */
+TEST(of_a_segment_across_both_edges_of_a_closed_window_nothing_is_taken)
+{
+    p->config.policy.receive_window = 1000;
+    establish_active();
+    sends(ACK, .seq = IRS + 1, .len = 1000);
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    sends(FIN | ACK, .seq = IRS + 501, .len = 2000);
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    expects_state(HF_ESTABLISHED);
+    holds_equal(status_of(unread_bytes), 1000);
+    holds_equal(status_of(out_of_order_bytes), 0);
+}
+
 /* A SYN,ACK with text, in order and ahead of it: no more than a challenge ACK. */
 static void syn_with_text(struct peer *p)
 {
@@ -313,6 +327,7 @@ int main(void)
         V4(of_octets_that_come_twice_with_different_content_the_first_copy_is_delivered),
         V4(a_longer_copy_of_what_was_trimmed_at_the_edge_is_trimmed_as_well),
         BOTH(of_a_segment_across_both_edges_of_the_window_the_middle_is_taken),
+        V4(of_a_segment_across_both_edges_of_a_closed_window_nothing_is_taken),
         BOTH(a_syn_among_the_text_takes_no_number_in_any_state),
         BOTH(the_first_fin_ends_the_text_and_what_lies_behind_it_is_ignored),
         V4(a_fin_before_text_that_is_held_already_is_none),

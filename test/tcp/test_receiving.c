@@ -138,6 +138,18 @@ TEST(a_duplicate_is_reported_as_the_first_block)
     expects(ACK, .ack = IRS + 301, .sack = {{IRS + 401, IRS + 501}, {IRS + 401, IRS + 501}});
 }
 
+/* RFC 2883 4.2: what is old of it, though the rest is taken */
+TEST(text_that_is_old_in_part_is_reported_as_a_duplicate)
+{
+    p->with.sackok = true;
+    establish_active();
+    sends(ACK, .len = 100);
+    expects(ACK, .ack = IRS + 101);
+    sends(ACK, .seq = IRS + 51, .len = 100);
+    expects(ACK, .ack = IRS + 151, .sack = {{IRS + 51, IRS + 101}});
+    reads(150);
+}
+
 /* RFC2018-2 */
 TEST(without_sack_permitted_there_is_never_a_sack_option)
 {
@@ -421,6 +433,7 @@ int main(void)
         BOTH(sack_blocks_tell_what_is_held_the_newest_first),
         V4(there_are_at_most_four_sack_blocks_and_three_beside_timestamps),
         V4(a_duplicate_is_reported_as_the_first_block),
+        V4(text_that_is_old_in_part_is_reported_as_a_duplicate),
         V4(without_sack_permitted_there_is_never_a_sack_option),
         V4(text_that_overlaps_is_delivered_once),
         BOTH(text_that_was_held_behind_a_fin_is_forgotten_with_it),
