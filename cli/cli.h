@@ -18,6 +18,7 @@ int cli_sim(int argc, char **argv);
 int cli_explore(int argc, char **argv);
 int cli_why(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_judge(int argc, char **argv);
 int cli_conformance(int argc, char **argv);
 int cli_version(int argc, char **argv);
 

@@ -18,6 +18,7 @@ static const struct {
     {"why", cli_why, "what goes wrong without a rule of TCP, found by search"},
     {"sim", cli_sim, "worlds of stacks on a wire where everything goes wrong"},
     {"bench", cli_bench, "the speed, beside that of the kernel and of lwIP"},
+    {"judge", cli_judge, "what in a capture of any TCP breaks a rule of the RFCs"},
     {"conformance", cli_conformance, "each requirement, the code that meets it, and its test"},
     {"version", cli_version, "say which version this is"},
 };

@@ -1,0 +1,135 @@
+/* judge_file.c - `handfast judge FILE`: the oracle over a capture of any TCP. */
+#include "cli.h"
+#include "cli_judge.h"
+
+#include <handfast/packet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void usage(void)
+{
+    puts(
+        "usage: handfast judge [OPTION]... FILE\n\n"
+        "Judges each TCP segment of a capture (pcapng or pcap; - is standard input) by RFC 9293 "
+        "and\n"
+        "its companions: a line for each rule that is broken, with the packet's number, its time\n"
+        "and where the rule is written. Both ends of each connection are judged by what passed "
+        "the\n"
+        "point of capture; rules that need inside knowledge are left out: --rules lists them.\n\n"
+        "  --on-wire   no network card puts segments together (GRO, TSO) between this capture and\n"
+        "              the wire: their size is judged, too\n"
+        "  --rules     which rules are looked at, and which are not\n"
+        "  --json      an object a line: each finding, last the figures\n\n"
+        "Exit status: 0 no rule is broken, 1 some are, 2 the file cannot be read.");
+}
+
+static void list_rules(bool on_wire)
+{
+    static const struct {
+        const char *id, *sentence, *place;
+    } rules[] = {
+#define X(name, id, sentence, place) {id, sentence, place},
+        HF_RULES(X)
+#undef X
+    };
+    for (int turn = 0; turn < 2; turn++) {
+        puts(turn == 0 ? "looked at:" : "left out, they need inside knowledge:");
+        for (int i = 0; i < HF_RULE_COUNT; i++)
+            if (hf_capture_judges((enum hf_rule)i, on_wire) == (turn == 0))
+                printf("  %-14s  %s (%s)\n", rules[i].id, rules[i].sentence, rules[i].place);
+    }
+}
+
+static void put_end(const struct hf_endpoint *end)
+{
+    char ip[HF_ADDRESS_TEXT];
+    printf(cli_is_ipv4(end->ip) ? "%s:%u" : "[%s]:%u", hf_address_text(end->ip, ip), end->port);
+}
+
+static void found(void *arg, const struct hf_finding *f)
+{
+    const bool *json = arg;
+    if (*json) {
+        judge_json_finding(f);
+        return;
+    }
+    printf("packet %" PRIu64 ", %" PRId64 ".%06" PRId64 " s, ", f->packet, f->time_ns / 1000000000,
+           f->time_ns % 1000000000 / 1000);
+    put_end(&f->src);
+    printf(" > ");
+    put_end(&f->dst);
+    printf(": %s: %s (%s): %s\n", f->violation.rule, f->violation.sentence, f->violation.place,
+           f->violation.detail);
+}
+
+static void sum_up(const struct hf_capture_counts *c)
+{
+    int left_out = 0;
+    for (int i = 0; i < HF_RULE_COUNT; i++)
+        left_out += !hf_capture_judges((enum hf_rule)i, true);
+    printf("%" PRIu64 " packets, %" PRIu64 " TCP segments of %" PRIu64 " connections, %" PRIu64
+           " of these from their SYNs on; %" PRIu64 " break a rule\n",
+           c->packets, c->segments, c->connections, c->whole, c->findings);
+    if (c->missed)
+        printf("The capture has not all packets of %" PRIu64
+               " connections: there, ACKs and windows were judged up to the gap only.\n",
+               c->missed);
+    printf("%d of %d rules need inside knowledge and were left out (--rules).\n", left_out,
+           HF_RULE_COUNT);
+}
+
+static int judge(const char *path, bool on_wire, bool json)
+{
+    const struct hf_capture_config config = {
+        .struct_size = sizeof config, .on_wire = on_wire, .found = found, .arg = &json};
+    struct hf_capture_judge *judge = hf_capture_judge_new(&config);
+    struct hf_capture_counts counts = {.struct_size = sizeof counts};
+    char error[HF_ERROR_TEXT];
+    if (judge == NULL)
+        return cli_failure("no memory");
+    int result = hf_capture_judge_file(judge, path, error);
+    if (result == HF_OK) {
+        hf_capture_judge_end(judge, &counts);
+        if (json)
+            judge_json_counts(&counts);
+        else
+            sum_up(&counts);
+    }
+    hf_capture_judge_free(judge);
+    if (result != HF_OK)
+        return cli_usage_error("%s", error);
+    return counts.findings ? CLI_FAILED : CLI_OK;
+}
+
+int cli_judge(int argc, char **argv)
+{
+    enum { ON_WIRE = 256, RULES, JSON };
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"on-wire", no_argument, NULL, ON_WIRE},
+                                            {"rules", no_argument, NULL, RULES},
+                                            {"json", no_argument, NULL, JSON},
+                                            {0}};
+    bool on_wire = false, json = false, rules = false;
+    for (int c; (c = cli_getopt(argc, argv, "h", options)) != -1;) {
+        if (c == 'h') {
+            usage();
+            return CLI_OK;
+        }
+        if (c == '?')
+            return CLI_USAGE;
+        on_wire |= c == ON_WIRE;
+        json |= c == JSON;
+        rules |= c == RULES;
+    }
+    if (rules && optind == argc) {
+        list_rules(on_wire);
+        return CLI_OK;
+    }
+    if (optind == argc)
+        return cli_usage_error("which capture? `handfast judge FILE`, - for standard input");
+    if (optind + 1 < argc)
+        return cli_usage_error("'%s' is one argument too many; one FILE is judged",
+                               argv[optind + 1]);
+    return judge(argv[optind], on_wire, json);
+}

@@ -1,0 +1,368 @@
+/* capture_judge.c - the oracle over a capture: packets to connections, and what is found. */
+#include "trace/capture_judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONNECTIONS = 65536, MOST = 1 << 24, WHOLE_FRAME = 65536 + 64 };
+enum { ETHERNET = 1, COOKED = 113, COOKED2 = 276, LOOPBACK = 0, LOOPBACK_BSD = 108 };
+
+static const struct {
+    const char *id, *sentence, *place;
+} rules[] = {
+#define X(name, id, sentence, place) {id, sentence, place},
+    HF_RULES(X)
+#undef X
+};
+
+bool hf_capture_judges(enum hf_rule rule, bool on_wire)
+{
+    switch (rule) {
+    case HF_RULE_SYN_FORM:
+    case HF_RULE_ISN:
+    case HF_RULE_ACK_FIELD:
+    case HF_RULE_FIN:
+    case HF_RULE_WINDOW_SHRINKS:
+    case HF_RULE_BEYOND_WINDOW:
+    case HF_RULE_CONGESTION:
+    case HF_RULE_OPTIONS:
+    case HF_RULE_STAMP:
+    case HF_RULE_STAMP_ECHO:
+    case HF_RULE_SACK:
+    case HF_RULE_ECN:
+    case HF_RULE_ACK_CAUSE:
+    case HF_RULE_ACK_TIME:
+    case HF_RULE_BACK_OFF:
+    case HF_RULE_RESET_FORM:
+        return true;
+    case HF_RULE_MSS:
+        return on_wire;
+    default:
+        return false;
+    }
+}
+
+/* Findings ------------------------------------------------------------------------------------- */
+
+static void tell(struct hf_capture_judge *judge, const struct hf_finding *finding)
+{
+    judge->counts.findings++;
+    if (judge->config.found != NULL) {
+        judge->config.found(judge->config.arg, finding);
+    }
+}
+
+static struct hf_finding finding_of(const struct seen *s, enum hf_rule rule)
+{
+    bool reversed = s->me != &s->f->end[0];
+    return (struct hf_finding){
+        .packet = s->judge->counts.packets,
+        .time_ns = s->time_ns,
+        .src = s->f->at[reversed ? 1 : 0],
+        .dst = s->f->at[reversed ? 0 : 1],
+        .violation = {.rule = rules[rule].id,
+                      .sentence = rules[rule].sentence,
+                      .place = rules[rule].place},
+    };
+}
+
+void capture_broken(struct seen *s, enum hf_rule rule, const char *format, ...)
+{
+    if (s->broken) {
+        return;
+    }
+    struct hf_finding finding = finding_of(s, rule);
+    va_list args;
+    va_start(args, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is one line above
+    vsnprintf(finding.violation.detail, sizeof finding.violation.detail, format, args);
+    va_end(args);
+    s->broken = true;
+    tell(s->judge, &finding);
+}
+
+void capture_pending(struct seen *s, enum hf_rule rule, const char *format, ...)
+{
+    struct pending *pending = &s->me->pending;
+    if (s->broken || pending->waits) {
+        return;
+    }
+    pending->finding = finding_of(s, rule);
+    pending->waits = true;
+    va_list args;
+    va_start(args, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is one line above
+    vsnprintf(pending->finding.violation.detail, sizeof pending->finding.violation.detail, format,
+              args);
+    va_end(args);
+    s->broken = true;
+}
+
+void capture_settle(struct hf_capture_judge *judge, struct pending *pending, bool withdrawn)
+{
+    if (pending->waits && !withdrawn) {
+        tell(judge, &pending->finding);
+    }
+    pending->waits = false;
+}
+
+/* What is still pending when nothing follows cannot be told from what the capture has missed. */
+static void give_up(struct hf_capture_judge *judge, struct followed *f)
+{
+    bool pending = f->end[0].pending.waits || f->end[1].pending.waits;
+    judge->counts.missed += pending && !f->missed;
+    f->missed |= pending;
+    capture_settle(judge, &f->end[0].pending, true);
+    capture_settle(judge, &f->end[1].pending, true);
+}
+
+/* The table ------------------------------------------------------------------------------------ */
+
+static bool same_end(const struct hf_endpoint *a, const uint8_t ip[16], uint16_t port)
+{
+    return a->port == port && memcmp(a->ip, ip, 16) == 0;
+}
+
+static uint32_t hash_end(const uint8_t ip[16], uint16_t port)
+{
+    uint32_t hash = 2166136261u ^ port;
+    for (int i = 0; i < 16; i++) {
+        hash = (hash ^ ip[i]) * 16777619u;
+    }
+    return hash;
+}
+
+/* The same for both directions. */
+static struct followed **bucket_of(const struct hf_capture_judge *judge,
+                                   const struct hf_endpoint at[2])
+{
+    uint32_t hash = hash_end(at[0].ip, at[0].port) + hash_end(at[1].ip, at[1].port);
+    return &judge->buckets[(hash ^ hash >> 15) & (judge->n_buckets - 1)];
+}
+
+static void leave_order(struct hf_capture_judge *judge, struct followed *f)
+{
+    *(f->newer ? &f->newer->older : &judge->newest) = f->older;
+    *(f->older ? &f->older->newer : &judge->oldest) = f->newer;
+}
+
+static void become_newest(struct hf_capture_judge *judge, struct followed *f)
+{
+    f->older = judge->newest;
+    f->newer = NULL;
+    *(judge->newest ? &judge->newest->newer : &judge->oldest) = f;
+    judge->newest = f;
+}
+
+static void forget(struct hf_capture_judge *judge, struct followed *f)
+{
+    struct followed **link = bucket_of(judge, f->at);
+    while (*link != f) {
+        link = &(*link)->next;
+    }
+    *link = f->next;
+    leave_order(judge, f);
+    give_up(judge, f);
+    judge->n--;
+    free(f);
+}
+
+/* The connection of a packet; *reversed: it was sent by at[1].  NULL: no memory. */
+static struct followed *follow(struct hf_capture_judge *judge, const struct hf_packet *p,
+                               bool *reversed)
+{
+    struct hf_endpoint at[2] = {{.port = p->src_port}, {.port = p->dst_port}};
+    memcpy(at[0].ip, p->src, 16);
+    memcpy(at[1].ip, p->dst, 16);
+    struct followed **bucket = bucket_of(judge, at);
+    for (struct followed *f = *bucket; f != NULL; f = f->next) {
+        for (int i = 0; i < 2; i++) {
+            if (same_end(&f->at[i], p->src, p->src_port) &&
+                same_end(&f->at[1 - i], p->dst, p->dst_port)) {
+                *reversed = i == 1;
+                leave_order(judge, f);
+                become_newest(judge, f);
+                return f;
+            }
+        }
+    }
+    if (judge->n == judge->max) {
+        forget(judge, judge->oldest);
+    }
+    struct followed *f = calloc(1, sizeof *f);
+    if (f == NULL) {
+        return NULL;
+    }
+    *reversed = false;
+    memcpy(f->at, at, sizeof at);
+    f->next = *bucket;
+    *bucket = f;
+    judge->n++;
+    judge->counts.connections++;
+    become_newest(judge, f);
+    return f;
+}
+
+/* A SYN with another number than this one's, when it is over or has passed that number. */
+static bool begins_anew(const struct seen *s)
+{
+    const struct end *me = s->me, *peer = s->peer;
+    bool syn = (s->p->ctl & (HF_SYN | HF_ACK | HF_RST)) == HF_SYN;
+    bool over = ((me->facts | peer->facts) & END_RST) || ((me->facts & peer->facts) & END_FIN);
+    if (!syn || !(me->facts & END_SEEN) || ((me->facts & END_SYN) && s->p->seq == me->iss)) {
+        return false;
+    }
+    return over || !(me->facts & END_SYN) || behind(s->p->seq, me->nxt) > 0 ||
+           s->time_ns - s->f->last_ns > INT64_C(60000) * NS_PER_MS;
+}
+
+static void begin_anew(struct seen *s)
+{
+    struct followed *f = s->f;
+    give_up(s->judge, f);
+    f->old_ns = (f->end[0].facts & f->end[1].facts & END_SYN) ? f->last_ns : 0;
+    for (int i = 0; i < 2; i++) {
+        f->old_iss[i] = f->end[i].iss;
+        f->end[i] = (struct end){0};
+    }
+    f->missed = f->hole = false;
+    s->judge->counts.connections++;
+}
+
+static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const struct hf_packet *p)
+{
+    bool reversed;
+    struct followed *f = follow(judge, p, &reversed);
+    if (f == NULL) {
+        return HF_ERR_NO_RESOURCES;
+    }
+    struct seen s = {.judge = judge,
+                     .p = p,
+                     .f = f,
+                     .me = &f->end[reversed ? 1 : 0],
+                     .peer = &f->end[reversed ? 0 : 1],
+                     .time_ns = time_ns};
+    if (begins_anew(&s)) {
+        begin_anew(&s);
+    }
+    bool was_whole = whole(&s), had_missed = f->missed;
+    judge->counts.segments++;
+    capture_rules(&s);
+    capture_learn(&s);
+    judge->counts.whole += !was_whole && whole(&s);
+    judge->counts.missed += !had_missed && f->missed;
+    f->last_ns = time_ns;
+    return HF_OK;
+}
+
+/* Packets -------------------------------------------------------------------------------------- */
+
+/* Octets before the IP header; the link that hf_packet_decode is to read.  -1: another link type.
+ */
+static int link_of(uint32_t linktype, enum hf_link *link)
+{
+    *link = HF_LINK_IP;
+    switch (linktype) {
+    case ETHERNET:
+        *link = HF_LINK_ETHERNET;
+        return 0;
+    case 12:
+    case 101:
+    case 228:
+    case 229:
+        return 0;
+    case COOKED:
+        return 16;
+    case COOKED2:
+        return 20;
+    case LOOPBACK:
+    case LOOPBACK_BSD:
+        return 4;
+    default:
+        return -1;
+    }
+}
+
+int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uint32_t linktype,
+                            const uint8_t *packet, uint32_t len, uint32_t whole_len)
+{
+    enum hf_link link;
+    int skip = link_of(linktype, &link);
+    if (skip < 0) {
+        return HF_ERR_UNSUPPORTED;
+    }
+    judge->counts.packets++;
+    if (len < (uint32_t)skip) {
+        judge->counts.other++;
+        return HF_OK;
+    }
+    packet += skip;
+    len -= (uint32_t)skip;
+    whole_len = whole_len > (uint32_t)skip ? whole_len - (uint32_t)skip : 0;
+    if (len < whole_len &&
+        whole_len <= WHOLE_FRAME) { /* the headers are there, text is not needed */
+        memcpy(judge->frame, packet, len);
+        memset(judge->frame + len, 0, whole_len - len);
+        packet = judge->frame;
+        len = whole_len;
+    }
+    struct hf_packet p = {.struct_size = sizeof p};
+    hf_packet_decode(packet, len, link, &p);
+    if (!(p.layers & HF_LAYER_TCP) || (p.wrong & (HF_WRONG_SHORT | HF_WRONG_FORM))) {
+        judge->counts.other++;
+        return HF_OK;
+    }
+    return judge_segment(judge, time_ns, &p);
+}
+
+struct hf_capture_judge *hf_capture_judge_new(const struct hf_capture_config *config)
+{
+    uint32_t max =
+        config != NULL && config->max_connections ? config->max_connections : CONNECTIONS;
+    if (config == NULL || config->struct_size != sizeof *config || max > MOST) {
+        return NULL;
+    }
+    struct hf_capture_judge *judge = calloc(1, sizeof *judge);
+    if (judge == NULL) {
+        return NULL;
+    }
+    judge->config = *config;
+    judge->max = max;
+    judge->n_buckets = 16;
+    while (judge->n_buckets < max) {
+        judge->n_buckets *= 2;
+    }
+    judge->buckets = calloc(judge->n_buckets, sizeof(struct followed *));
+    judge->frame = malloc(WHOLE_FRAME);
+    if (judge->buckets == NULL || judge->frame == NULL) {
+        hf_capture_judge_free(judge);
+        return NULL;
+    }
+    return judge;
+}
+
+void hf_capture_judge_free(struct hf_capture_judge *judge)
+{
+    if (judge == NULL) {
+        return;
+    }
+    for (struct followed *f = judge->oldest, *next; f != NULL; f = next) {
+        next = f->newer;
+        forget(judge, f);
+    }
+    free(judge->buckets);
+    free(judge->frame);
+    free(judge);
+}
+
+void hf_capture_judge_end(struct hf_capture_judge *judge, struct hf_capture_counts *counts)
+{
+    for (struct followed *f = judge->oldest; f != NULL; f = f->newer) {
+        give_up(judge, f);
+    }
+    uint32_t known = counts->struct_size;
+    judge->counts.struct_size = known;
+    memcpy(counts, &judge->counts, known < sizeof *counts ? known : sizeof *counts);
+}

@@ -1,0 +1,134 @@
+/* capture_judge.h - inside the oracle over a capture: what is kept of a connection, and its files.
+ *
+ *     capture_file.c    pcapng and pcap, link types -> packets
+ *     capture_judge.c   which connection and direction a packet is of; findings; the table
+ *     capture_rules.c   what no packet may be after those before it
+ *     capture_learn.c   what is known after it
+ */
+#ifndef TRACE_CAPTURE_JUDGE_H
+#define TRACE_CAPTURE_JUDGE_H
+
+#include "handfast/capture.h"
+#include "handfast/packet.h"
+
+enum { NS_PER_MS = 1000000 };
+
+/* What one end has shown: bits of end.facts. */
+enum {
+    END_SEEN = 1u << 0,     /* start, nxt: it has sent something with a number                  */
+    END_SYN = 1u << 1,      /* its SYN: iss, options, wscale, mss                              */
+    END_SYN_ACK = 1u << 2,  /* ... was a SYN,ACK                                               */
+    END_ACK = 1u << 3,      /* ack                                                             */
+    END_EDGE = 1u << 4,     /* edge                                                            */
+    END_FIN = 1u << 5,      /* fin                                                             */
+    END_STAMP = 1u << 6,    /* ts_first, ts_max, ts_of_nxt                                     */
+    END_RST = 1u << 7,      /*                                                                 */
+    END_OPENED = 1u << 8,   /* text of it was answered                                         */
+    END_REPEATED = 1u << 9, /* repeat_seq, repeat_ns, repeat_wait_ns                           */
+};
+
+/* An ACK of what has not passed: the other end's next text tells whether the capture missed it. */
+struct pending {
+    bool waits;
+    struct hf_finding finding;
+};
+
+struct end {
+    uint32_t facts;
+    uint32_t iss, start, nxt, fin; /* numbers of what it sent: nxt is behind all of it          */
+    uint32_t ack, edge;            /* the furthest SEG.ACK, and SEG.ACK + SEG.WND               */
+    uint32_t edge_now;             /* the same, but where it has gone back, of then             */
+    uint32_t ack_stamp;            /* TSval that came with ack                                  */
+    uint32_t ts_first, ts_max, ts_of_nxt;
+    uint32_t last_wnd;   /* of its last bare ACK                                               */
+    uint32_t may_ack;    /* segments that came since, each of which may get an ACK             */
+    uint16_t mss, ctl;   /* of its SYN                                                         */
+    uint8_t options;     /* HF_OPT_* of its SYN                                                */
+    uint8_t wscale;      /*                                                                    */
+    int64_t text_ns;     /* text of the other end that an ACK is due for since then; 0: none   */
+    uint32_t text_end;   /* ... ends here                                                      */
+    uint32_t repeat_seq; /* what was sent again last                                          */
+    int64_t repeat_ns, repeat_wait_ns; /* when, and how long after the time before            */
+    uint32_t repeats; /* of it in a row, nothing coming between                            */
+    struct pending pending;
+};
+
+/* One incarnation of a pair of sockets. */
+struct followed {
+    struct hf_endpoint at[2];
+    struct followed *next, *older, *newer; /* in its bucket; by when a packet was seen         */
+    int64_t last_ns;
+    struct end end[2];
+    bool missed; /* the capture has not all packets                                          */
+    bool hole;   /* text of end[hole_of] has passed, but not what lies before it, from hole_seq on:
+                    lost, overtaken, or, if it is acknowledged, missed by the capture        */
+    uint8_t hole_of;
+    uint32_t hole_seq;
+    uint32_t old_iss[2]; /* of the incarnation before                                          */
+    int64_t old_ns; /* when that was last seen, 0: there was none                              */
+};
+
+struct hf_capture_judge {
+    struct hf_capture_config config;
+    struct hf_capture_counts counts;
+    struct followed **buckets;
+    uint32_t n_buckets, n, max;
+    struct followed *newest, *oldest;
+    uint8_t *frame; /* a packet of which the capture has not all, made whole by zeros          */
+};
+
+/* One packet. */
+struct seen {
+    struct hf_capture_judge *judge;
+    const struct hf_packet *p;
+    struct followed *f;
+    struct end *me, *peer; /* who sent it, and the other one */
+    int64_t time_ns;
+    bool broken;
+};
+
+static inline int32_t behind(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b);
+}
+
+/* Both SYNs have passed. */
+static inline bool whole(const struct seen *s)
+{
+    return (s->me->facts & END_SYN) && (s->peer->facts & END_SYN);
+}
+
+/* Everything that passed was seen, for all that is known. */
+static inline bool complete(const struct seen *s)
+{
+    bool jumps = (s->me->facts & END_SEEN) && behind(s->p->seq, s->me->nxt) > 0;
+    return !s->f->missed && !s->f->hole && !jumps;
+}
+
+static inline bool agreed_on(const struct seen *s, uint8_t option)
+{
+    return (s->me->options & s->peer->options & option) != 0;
+}
+
+/* SEG.WND in octets; only when both SYNs have passed. */
+static inline uint32_t window_of(const struct seen *s)
+{
+    bool scaled = !(s->p->ctl & HF_SYN) && agreed_on(s, HF_OPT_WSCALE);
+    return (uint32_t)s->p->wnd << (scaled ? s->me->wscale : 0);
+}
+
+/* capture_judge.c: the first rule that a packet breaks counts. */
+__attribute__((format(printf, 3, 4))) void capture_broken(struct seen *s, enum hf_rule rule,
+                                                          const char *format, ...);
+/* The same, but to be told only once the other end has sent what follows, and withdrawn if it shows
+ * that the capture missed something. */
+__attribute__((format(printf, 3, 4))) void capture_pending(struct seen *s, enum hf_rule rule,
+                                                           const char *format, ...);
+/* Tells it; or, true, withdraws it. */
+void capture_settle(struct hf_capture_judge *judge, struct pending *pending, bool withdrawn);
+
+/* capture_rules.c, capture_learn.c */
+void capture_rules(struct seen *s);
+void capture_learn(struct seen *s);
+
+#endif

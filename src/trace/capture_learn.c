@@ -1,0 +1,176 @@
+/* capture_learn.c - the oracle over a capture: what is known after a packet. */
+#include "trace/capture_judge.h"
+
+enum { ACKS_A_SEGMENT = 2, MAY_ACK_MOST = 1 << 20, SMALL_SEGMENT = 536 };
+
+static void learn_syn(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    struct end *me = s->me;
+    if ((me->facts & END_SYN) && p->seq == me->iss) {
+        return;
+    }
+    if (me->facts & END_SEEN) {
+        return; /* of another incarnation, late; it is not followed */
+    }
+    me->facts |= END_SYN | (p->ctl & HF_ACK ? END_SYN_ACK : 0);
+    me->iss = p->seq;
+    me->options = p->options;
+    me->wscale = p->wscale > 14 ? 14 : p->wscale; /* RFC 7323 2.3 */
+    me->mss = p->mss;
+    me->ctl = p->ctl;
+    if (p->options & HF_OPT_TS) {
+        me->facts |= END_STAMP;
+        me->ts_first = me->ts_max = me->ts_of_nxt = p->ts_val;
+    }
+}
+
+/* What was missed shows when text begins behind all that passed, and the other end does not miss
+ * it.
+ */
+static void learn_gap(struct seen *s)
+{
+    struct end *peer = s->peer;
+    struct followed *f = s->f;
+    uint8_t own = s->me == &f->end[1];
+    bool fills = f->hole_of == own && behind(s->p->seq, f->hole_seq) <= 0;
+    if (f->hole && fills && behind(s->p->seq + s->p->len, f->hole_seq) > 0) {
+        f->hole = false;
+    } else if (!f->hole && behind(s->p->seq, s->me->nxt) > 0) {
+        f->hole = true;
+        f->hole_of = own;
+        f->hole_seq = s->me->nxt;
+    }
+    if (peer->pending.waits && behind(s->p->seq, s->me->nxt) > 0) {
+        s->f->missed = true;
+    }
+    if (peer->pending.waits && s->p->len) {
+        capture_settle(s->judge, &peer->pending, s->f->missed);
+    }
+}
+
+static void learn_repeat(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    struct end *me = s->me;
+    bool same = (me->facts & END_REPEATED) && p->seq == me->repeat_seq;
+    me->repeat_wait_ns = same ? s->time_ns - me->repeat_ns : 0;
+    me->repeats = same ? me->repeats + 1 : 0;
+    me->repeat_seq = p->seq;
+    me->repeat_ns = s->time_ns;
+    me->facts |= END_REPEATED;
+}
+
+static void learn_text(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    struct end *me = s->me;
+    uint32_t end = p->seq + p->len;
+    if (!(me->facts & END_SEEN)) {
+        me->facts |= END_SEEN;
+        me->start = p->seq;
+        me->nxt = p->seq;
+    }
+    learn_gap(s);
+    learn_repeat(s);
+    if (behind(end, me->nxt) > 0) {
+        if (behind(p->seq, me->nxt) >= 0 && (p->options & HF_OPT_TS)) {
+            me->ts_of_nxt = p->ts_val;
+        }
+        me->nxt = end;
+    }
+    if ((p->ctl & HF_FIN) && !(me->facts & END_FIN)) {
+        me->facts |= END_FIN;
+        me->fin = p->seq + p->text_bytes;
+    }
+}
+
+/* Text that the other end is to acknowledge: the last time that what follows its ACK passed. */
+static void learn_due(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    struct end *peer = s->peer;
+    bool in_order = (peer->facts & END_ACK) && behind(p->seq, peer->ack) <= 0 &&
+                    behind(p->seq + p->text_bytes, peer->ack) > 0;
+    if (p->text_bytes && in_order && !(p->ctl & HF_SYN)) {
+        peer->text_ns = s->time_ns;
+        peer->text_end = p->seq + p->text_bytes;
+    }
+}
+
+static void learn_ack(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    struct end *me = s->me, *peer = s->peer;
+    bool further = !(me->facts & END_ACK) || behind(p->ack, me->ack) > 0;
+    if (!(peer->facts & END_SEEN)) { /* it began before the capture did */
+        peer->facts |= END_SEEN;
+        peer->start = peer->nxt = p->ack;
+    }
+    bool of_peer = s->f->hole && &s->f->end[s->f->hole_of] == peer;
+    if (of_peer && behind(p->ack, s->f->hole_seq) > 0) {
+        s->f->missed = true;
+        s->f->hole = false;
+        capture_settle(s->judge, &me->pending, true);
+        capture_settle(s->judge, &peer->pending, true);
+    }
+    if (me->text_ns != 0 && behind(p->ack, me->text_end) >= 0) {
+        me->text_ns = 0;
+    }
+    if (further ||
+        (p->ack == me->ack && (p->options & HF_OPT_TS) && behind(p->ts_val, me->ack_stamp) > 0)) {
+        me->ack_stamp = p->ts_val;
+    }
+    if (further) {
+        me->ack = p->ack;
+        me->facts |= END_ACK;
+    }
+    /* Any answer to text lets more go, a duplicate ACK too (RFC 3042, RFC 6675). */
+    if ((peer->facts & END_SYN) && behind(peer->nxt, peer->iss + 1) > 0) {
+        peer->facts |= END_OPENED;
+    }
+    if (whole(s)) {
+        uint32_t edge = p->ack + window_of(s);
+        me->edge = (me->facts & END_EDGE) && behind(me->edge, edge) > 0 ? me->edge : edge;
+        me->edge_now =
+            !(me->facts & END_EDGE) || further || behind(edge, me->edge_now) > 0 || s->broken
+                ? edge
+                : me->edge_now;
+        me->facts |= END_EDGE;
+    }
+    me->last_wnd = p->wnd;
+}
+
+void capture_learn(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    struct end *me = s->me, *peer = s->peer;
+    if (p->ctl & HF_RST) {
+        me->facts |= END_RST;
+        return;
+    }
+    if (p->ctl & HF_SYN) {
+        learn_syn(s);
+    }
+    uint32_t segments = 1 + p->text_bytes / SMALL_SEGMENT; /* one frame may be many */
+    peer->may_ack += ACKS_A_SEGMENT * segments;
+    peer->may_ack = peer->may_ack > MAY_ACK_MOST ? MAY_ACK_MOST : peer->may_ack;
+    if (p->len == 0 && me->may_ack > 0) {
+        me->may_ack--;
+    }
+    peer->facts &= ~(uint32_t)END_REPEATED; /* something comes to it */
+    peer->repeats = 0;
+    if (p->len) {
+        learn_due(s);
+        learn_text(s);
+    }
+    if (p->ctl & HF_ACK) {
+        learn_ack(s);
+    }
+    if ((p->options & HF_OPT_TS) && (me->facts & END_STAMP)) {
+        me->ts_max = behind(p->ts_val, me->ts_max) > 0 ? p->ts_val : me->ts_max;
+    } else if (p->options & HF_OPT_TS) {
+        me->facts |= END_STAMP;
+        me->ts_first = me->ts_max = me->ts_of_nxt = p->ts_val;
+    }
+}

@@ -1,0 +1,305 @@
+/* capture_rules.c - what no packet may be after those that passed before it (RFC 9293 and
+ * companions, by the names of oracle.h).
+ *
+ * "After" is the order at the point of capture.  Packets of one end may have overtaken each other
+ * on their way there, and what went to it may have been lost behind it: where that could explain
+ * what is seen, nothing is said.
+ */
+#include "trace/capture_judge.h"
+
+enum { ACK_MOST_MS = 500, ACK_LATE_MS = 100, ISN_MS = 120000, BACK_OFF_MOST_MS = 60000 };
+enum { IPV4_MSS = 536, IPV6_MSS = 1220, INITIAL_SEGMENTS = 10, INITIAL_OCTETS = 14600 };
+
+/* Certainly sent later than what has the stamp, which the same end sent. */
+static bool is_newer(const struct seen *s, uint32_t stamp)
+{
+    return (s->p->options & HF_OPT_TS) && (s->me->facts & END_STAMP) &&
+           behind(s->p->ts_val, stamp) > 0;
+}
+
+/* Opening -------------------------------------------------------------------------------------- */
+
+/* RFC 7323 2.2, 3.2, RFC 2018 2: an answer has only what was offered. */
+static void judge_answer(struct seen *s)
+{
+    enum { ANSWERED = HF_OPT_WSCALE | HF_OPT_TS | HF_OPT_SACK_OK };
+    const struct hf_packet *p = s->p;
+    const struct end *peer = s->peer;
+    if (!(peer->facts & END_SYN)) {
+        return;
+    }
+    if (behind(p->ack, peer->iss) <= 0 || behind(p->ack, peer->nxt) > 0) {
+        capture_broken(s, HF_RULE_SYN_FORM, "SEG.ACK of the SYN,ACK is %u, the SYN's number %u",
+                       p->ack, peer->iss);
+    }
+    if (!(peer->facts & END_SYN_ACK) && (p->options & ANSWERED & ~peer->options)) {
+        capture_broken(s, HF_RULE_OPTIONS, "the SYN,ACK has options 0x%02x, the SYN 0x%02x",
+                       p->options, peer->options);
+    }
+}
+
+static void judge_syn(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    if (p->ctl & (HF_FIN | HF_RST)) {
+        capture_broken(s, HF_RULE_SYN_FORM, "a SYN with %s", p->ctl & HF_FIN ? "FIN" : "RST");
+        return;
+    }
+    if (p->ctl & HF_ACK) {
+        judge_answer(s);
+        return;
+    }
+    if ((p->options & HF_OPT_TS) && p->ts_ecr != 0) {
+        capture_broken(s, HF_RULE_STAMP_ECHO, "TSecr of a SYN is %u, without an ACK", p->ts_ecr);
+    }
+    bool fresh = s->f->old_ns != 0 && !(s->me->facts & END_SYN) &&
+                 s->time_ns - s->f->old_ns < (int64_t)ISN_MS * NS_PER_MS;
+    uint32_t old = s->f->old_iss[s->me - s->f->end];
+    if (fresh && behind(p->seq, old) <= 0) {
+        capture_broken(s, HF_RULE_ISN, "ISS %u, that of the connection before was %u", p->seq, old);
+    }
+}
+
+/* Header --------------------------------------------------------------------------------------- */
+
+static void judge_options(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    if (!whole(s)) {
+        return;
+    }
+    bool stamps = agreed_on(s, HF_OPT_TS);
+    if (stamps && !(p->options & HF_OPT_TS) && !(p->ctl & HF_RST)) {
+        capture_broken(s, HF_RULE_OPTIONS, "no timestamp, though both SYNs had it");
+    } else if (!stamps && (p->options & HF_OPT_TS)) {
+        capture_broken(s, HF_RULE_OPTIONS, "a timestamp that the SYNs did not agree upon");
+    }
+    if ((p->options & HF_OPT_SACK) && !(s->peer->options & HF_OPT_SACK_OK)) {
+        capture_broken(s, HF_RULE_OPTIONS, "SACK, which the other end has not permitted");
+    }
+}
+
+/* RFC 7323 5.4, 4.3: stamps that were sent, and of new text none older than of what lies before. */
+static void judge_stamps(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    const struct end *me = s->me, *peer = s->peer;
+    if (!(p->options & HF_OPT_TS)) {
+        return;
+    }
+    bool new_text = p->len > 0 && (me->facts & END_SEEN) && behind(p->seq, me->nxt) >= 0;
+    if (new_text && (me->facts & END_STAMP) && behind(me->ts_of_nxt, p->ts_val) > 0) {
+        capture_broken(s, HF_RULE_STAMP, "TSval %u, of text before it %u", p->ts_val,
+                       me->ts_of_nxt);
+    }
+    if (!(p->ctl & HF_ACK) || !(peer->facts & END_STAMP) || !complete(s)) {
+        return;
+    }
+    if (behind(p->ts_ecr, peer->ts_max) > 0) {
+        capture_pending(s, HF_RULE_STAMP_ECHO, "TSecr %u, the other end has sent %u at most",
+                        p->ts_ecr, peer->ts_max);
+    } else if ((peer->facts & END_SYN) && behind(peer->ts_first, p->ts_ecr) > 0) {
+        capture_broken(s, HF_RULE_STAMP_ECHO, "TSecr %u, the other end began with %u", p->ts_ecr,
+                       peer->ts_first);
+    }
+}
+
+/* RFC 2018 3, 4: what has been sent, above SEG.ACK; the first may be a duplicate (RFC 2883 4). */
+static void judge_sack(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    for (unsigned i = 0; i < p->n_sack && complete(s); i++) {
+        uint32_t left = p->sack[i][0], right = p->sack[i][1];
+        bool beyond = (s->peer->facts & END_SEEN) && behind(right, s->peer->nxt) > 0;
+        bool below = i > 0 && behind(left, p->ack) <= 0;
+        if (beyond || below) {
+            (beyond ? capture_pending : capture_broken)(
+                s, HF_RULE_SACK, "block %u, %u to %u: SEG.ACK %u, the peer has sent to %u", i + 1,
+                left, right, p->ack, s->peer->nxt);
+        }
+    }
+}
+
+static bool ecn_agreed(const struct seen *s)
+{
+    enum { ASKS = HF_ECE | HF_CWR | HF_AE };
+    return (s->me->ctl & ASKS) && (s->peer->ctl & ASKS);
+}
+
+static void judge_ecn(struct seen *s)
+{
+    if (whole(s) && (s->p->tos & 3) && (s->p->tos & 3) != 3 && !ecn_agreed(s)) {
+        capture_broken(s, HF_RULE_ECN, "ECT(%u), which the SYNs did not agree upon",
+                       s->p->tos & 3 & 1);
+    }
+}
+
+/* ACKs ----------------------------------------------------------------------------------------- */
+
+static void judge_ack(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    const struct end *me = s->me, *peer = s->peer;
+    if ((peer->facts & END_SYN) && behind(p->ack, peer->iss) <= 0) {
+        capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u, the other end began with %u", p->ack,
+                       peer->iss);
+    } else if ((peer->facts & END_SEEN) && behind(p->ack, peer->nxt) > 0 && complete(s)) {
+        capture_pending(s, HF_RULE_ACK_FIELD, "SEG.ACK %u, the other end has sent to %u", p->ack,
+                        peer->nxt);
+    } else if ((me->facts & END_ACK) && behind(p->ack, me->ack) < 0 && is_newer(s, me->ack_stamp)) {
+        capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u after %u, with a newer timestamp", p->ack,
+                       me->ack);
+    }
+}
+
+/* What was promised is rounded to the scale. */
+static void judge_window(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    const struct end *me = s->me;
+    if (!whole(s) || !(me->facts & END_EDGE) || (s->peer->facts & END_FIN)) {
+        return;
+    }
+    bool later = behind(p->ack, me->ack) > 0 || (p->ack == me->ack && is_newer(s, me->ack_stamp));
+    uint32_t edge = p->ack + window_of(s);
+    int32_t back = behind(me->edge_now, edge);
+    int32_t unit = agreed_on(s, HF_OPT_WSCALE) ? 1 << me->wscale : 1;
+    if (later && back >= unit) {
+        capture_broken(s, HF_RULE_WINDOW_SHRINKS, "the right edge goes back by %d, from %u to %u",
+                       back, me->edge_now, edge);
+    }
+}
+
+/* A bare ACK that says nothing new, and nothing came that it could answer. */
+static void judge_cause(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    const struct end *me = s->me;
+    bool bare = p->len == 0 && (p->ctl & HF_ACK) && (me->facts & END_ACK);
+    bool probes = behind(p->seq, me->nxt) < 0; /* keep-alives, window probes: one octet old */
+    bool says_nothing = p->ack == me->ack && p->wnd == me->last_wnd && p->n_sack == 0;
+    if (bare && !probes && says_nothing && me->may_ack == 0 && complete(s)) {
+        capture_broken(s, HF_RULE_ACK_CAUSE, "the same ACK (%u) once more, and nothing came",
+                       p->ack);
+    }
+}
+
+/* Within half a second; measured from the last time that the text passed. */
+static void judge_ack_time(struct seen *s)
+{
+    const struct end *me = s->me;
+    bool covers = me->text_ns != 0 && behind(s->p->ack, me->text_end) >= 0 && complete(s);
+    int64_t waited_ns = s->time_ns - me->text_ns;
+    if (covers && waited_ns > (int64_t)(ACK_MOST_MS + ACK_LATE_MS) * NS_PER_MS) {
+        capture_broken(s, HF_RULE_ACK_TIME, "%lld ms after the text",
+                       (long long)(waited_ns / NS_PER_MS));
+    }
+}
+
+/* Text ----------------------------------------------------------------------------------------- */
+
+static void judge_fin(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    const struct end *me = s->me;
+    uint32_t text_end = p->seq + p->text_bytes;
+    if (!(me->facts & END_FIN)) {
+        return;
+    }
+    if (p->text_bytes && behind(text_end, me->fin) > 0) {
+        capture_broken(s, HF_RULE_FIN, "text up to %u, the FIN was number %u", text_end, me->fin);
+    } else if ((p->ctl & HF_FIN) && text_end != me->fin) {
+        capture_broken(s, HF_RULE_FIN, "a FIN at %u, and before at %u", text_end, me->fin);
+    }
+}
+
+static void judge_beyond(struct seen *s)
+{
+    const struct end *peer = s->peer;
+    uint32_t end = s->p->seq + s->p->text_bytes;
+    /* It echoes what has not passed: then there may be a window that has not, either. */
+    bool knows_more = (s->p->options & HF_OPT_TS) && behind(s->p->ts_ecr, peer->ts_max) > 0;
+    bool known = whole(s) && (peer->facts & END_EDGE) && complete(s) && !knows_more;
+    if (known && behind(end, peer->edge) > 1) {
+        capture_broken(s, HF_RULE_BEYOND_WINDOW, "text up to %u, the window ends at %u", end,
+                       peer->edge);
+    }
+}
+
+static uint32_t peer_mss(const struct seen *s)
+{
+    uint32_t usual = s->p->version == 4 ? IPV4_MSS : IPV6_MSS;
+    return s->peer->options & HF_OPT_MSS ? s->peer->mss : usual;
+}
+
+/* RFC 6691: options count. */
+static void judge_mss(struct seen *s)
+{
+    uint32_t options = s->p->text_offset - s->p->header_offset - 20;
+    if (s->judge->config.on_wire && whole(s) && s->p->text_bytes + options > peer_mss(s)) {
+        capture_broken(s, HF_RULE_MSS, "%u octets of text and %u of options, the peer's MSS is %u",
+                       s->p->text_bytes, options, peer_mss(s));
+    }
+}
+
+/* RFC 6928 2, of segments as large as the path takes; and a loss probe (RFC 8985 7.3). */
+static void judge_initial_window(struct seen *s)
+{
+    uint32_t most = INITIAL_SEGMENTS * peer_mss(s);
+    most = (most < INITIAL_OCTETS ? INITIAL_OCTETS : most) + peer_mss(s);
+    uint32_t sent = s->p->seq + s->p->text_bytes - (s->me->iss + 1);
+    if (whole(s) && !(s->me->facts & END_OPENED) && complete(s) && behind(sent, most) > 0) {
+        capture_broken(s, HF_RULE_CONGESTION, "%u octets before the first is acknowledged", sent);
+    }
+}
+
+/* RFC 6298 5.5: the same again, and nothing came between: each time after twice as long. */
+static void judge_back_off(struct seen *s)
+{
+    const struct end *me = s->me;
+    bool again = (me->facts & END_REPEATED) && s->p->seq == me->repeat_seq && me->repeats >= 2;
+    int64_t waited_ns = s->time_ns - me->repeat_ns;
+    int64_t least_ns = me->repeat_wait_ns + me->repeat_wait_ns / 2;
+    if (again && me->repeat_wait_ns < (int64_t)BACK_OFF_MOST_MS * NS_PER_MS &&
+        waited_ns < least_ns) {
+        capture_broken(s, HF_RULE_BACK_OFF, "again after %lld ms, the time before after %lld ms",
+                       (long long)(waited_ns / NS_PER_MS),
+                       (long long)(me->repeat_wait_ns / NS_PER_MS));
+    }
+}
+
+void capture_rules(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    if (p->ctl & HF_SYN) {
+        judge_syn(s);
+        judge_stamps(s);
+        if (p->len == 1) {
+            judge_back_off(s);
+        }
+        return;
+    }
+    if (p->ctl & HF_RST) {
+        if (p->ctl & HF_FIN) {
+            capture_broken(s, HF_RULE_RESET_FORM, "a reset with FIN");
+        }
+        return;
+    }
+    judge_options(s);
+    judge_ecn(s);
+    judge_stamps(s);
+    if (p->ctl & HF_ACK) {
+        judge_ack(s);
+        judge_sack(s);
+        judge_window(s);
+        judge_cause(s);
+        judge_ack_time(s);
+    }
+    judge_fin(s);
+    if (p->len) {
+        judge_beyond(s);
+        judge_mss(s);
+        judge_initial_window(s);
+        judge_back_off(s);
+    }
+}

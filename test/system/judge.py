@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""`handfast judge`: each rule that a capture can show to be broken is found in a conversation that
+breaks it, and nothing is found in the same one that does not; kernels on a bad wire come out clean.
+"""
+# ctest: timeout=180
+# ctest: native
+
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+HANDFAST = os.environ["HF_HANDFAST"]
+HERE = pathlib.Path(os.environ["HF_SOURCE_DIR"]) / "test/system"
+FIN, SYN, RST, PSH, ACK, ECE, CWR = 1, 2, 4, 8, 16, 64, 128
+A, B = 0, 1  # who opens, who listens; their numbers begin with 1000 and 5000
+ISS = (1000, 5000)
+PERMITTED = b"\x04\x02"
+failures = []
+
+
+def mss(n):
+    return struct.pack(">BBH", 2, 4, n)
+
+
+def scale(n):
+    return bytes([3, 3, n])
+
+
+def stamp(value, echo):
+    return struct.pack(">BBII", 8, 10, value, echo)
+
+
+def sack(*blocks):
+    return bytes([5, 2 + 8 * len(blocks)]) + b"".join(struct.pack(">II", *b) for b in blocks)
+
+
+def packet(who, ctl, seq, ack, text=0, wnd=1000, options=b"", tos=0):
+    """An IPv4 packet from A or B; seq and ack count from the two ISS."""
+    options += bytes([1] * (-len(options) % 4))
+    header = struct.pack(">HHIIBBHHH", *((4000, 80) if who == A else (80, 4000)),
+                         (ISS[who] + seq) % 2**32, (ISS[1 - who] + ack) % 2**32 if ctl & ACK else 0,
+                         (20 + len(options)) << 2, ctl, wnd, 0, 0)
+    tcp = header + options + bytes(text)
+    ips = (b"\x0a\x00\x00\x01", b"\x0a\x00\x00\x02")
+    ip = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(tcp), 1, 0x4000, 64, 6, 0) + ips[who] + \
+        ips[1 - who]
+    total = sum(struct.unpack(">10H", ip))
+    total = (total >> 16) + (total & 0xFFFF)
+    total += total >> 16
+    return ip[:10] + struct.pack(">H", ~total & 0xFFFF) + ip[12:] + tcp
+
+
+def pcap(packets, order="<", link=101, keep=65535):
+    out = struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
+    for ms, octets in packets:
+        out += struct.pack(order + "IIII", 1000 + ms // 1000, ms % 1000 * 1000,
+                           min(len(octets), keep), len(octets)) + octets[:keep]
+    return out
+
+
+def block(kind, body):
+    body += bytes(-len(body) % 4)
+    return struct.pack("<II", kind, 12 + len(body)) + body + struct.pack("<I", 12 + len(body))
+
+
+def pcapng(packets, link=101):
+    out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    out += block(1, struct.pack("<HHI", link, 0, 0))
+    for ms, octets in packets:
+        time = (1000000 + ms) * 1000
+        out += block(6, struct.pack("<IIIII", 0, time >> 32, time & 0xFFFFFFFF, len(octets),
+                                    len(octets)) + octets)
+    return out
+
+
+def run(octets, *options):
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+        file.write(octets)
+        file.flush()
+        return subprocess.run([HANDFAST, "judge", *options, file.name], capture_output=True,
+                              text=True, check=False)
+
+
+def rules(octets, *options):
+    """The rules that were broken, in order."""
+    done = run(octets, "--json", *options)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [line["rule"] for line in lines[:-1]]
+    if done.returncode != (1 if found else 0) or lines[-1]["violations"] != len(found):
+        failures.append(f"status {done.returncode} with {found}: {done.stderr}")
+    return found
+
+
+def opened(syn=b"", answer=None, ecn=(0, 0), wnd=1000):
+    """The three segments of a handshake, a millisecond apart."""
+    answer = syn if answer is None else answer
+    return [(0, packet(A, SYN | ecn[0], 0, 0, wnd=wnd, options=syn)),
+            (1, packet(B, SYN | ACK | ecn[1], 0, 1, wnd=wnd, options=answer)),
+            (2, packet(A, ACK, 1, 1, wnd=wnd, options=later(syn, answer, 11, 20)))]
+
+
+def later(syn, answer, value, echo):
+    return stamp(value, echo) if b"\x08\x0a" in syn and b"\x08\x0a" in answer else b""
+
+
+def stamped(value, echo=0):
+    return mss(1460) + stamp(value, echo)
+
+
+PLAIN = opened(mss(1460))
+STAMPS = opened(stamped(10), stamped(20, 10))
+SACKS = opened(mss(1460) + PERMITTED)
+SCALED = opened(mss(1460) + scale(7))
+
+# What breaks a rule (rule, options, handshake, packets), and twins that break none (None).
+CASES = [
+    ("syn-form", [], [], [packet(A, SYN | FIN, 0, 0)]),
+    ("syn-form", [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 2)]),
+    (None, [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 1)]),
+    ("options", [], [(0, packet(A, SYN, 0, 0, options=mss(1460)))],
+     [packet(B, SYN | ACK, 0, 1, options=mss(1460) + scale(2))]),
+    ("options", [], STAMPS, [packet(A, ACK, 1, 1, 10)]),
+    ("options", [], PLAIN, [packet(A, ACK, 1, 1, 10, options=stamp(12, 20))]),
+    ("options", [], PLAIN, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 1, options=sack((2, 3)))]),
+    (None, [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 20)), packet(A, RST, 11, 0)]),
+    ("stamp", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(15, 20)),
+                           packet(A, ACK, 11, 1, 10, options=stamp(14, 20))]),
+    (None, [], STAMPS, [packet(A, ACK, 11, 1, 10, options=stamp(15, 20)),  # overtaken
+                        packet(A, ACK, 1, 1, 10, options=stamp(14, 20))]),
+    ("stamp-echo", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 99)),
+                                packet(B, ACK, 1, 11, 10, options=stamp(21, 12))]),
+    ("stamp-echo", [], [], [packet(A, SYN, 0, 0, options=stamped(5, 7))]),
+    ("sack", [], SACKS, [packet(A, ACK, 1, 1, 10),
+                         packet(B, ACK, 1, 1, options=sack((1100, 1200))),
+                         packet(A, ACK, 11, 1, 10)]),
+    ("sack", [], SACKS, [packet(A, ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10),
+                         packet(B, ACK, 1, 11, options=sack((1011, 1021), (1005, 1011)))]),
+    (None, [], SACKS, [packet(A, ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10),
+                       packet(B, ACK, 1, 1, options=sack((1011, 1021)))]),
+    ("ecn", [], PLAIN, [packet(A, ACK, 1, 1, 10, tos=2)]),
+    (None, [], opened(mss(1460), ecn=(ECE | CWR, ECE)), [packet(A, ACK, 1, 1, 10, tos=2)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10, tos=3)]),  # a router's mark
+    ("ack-field", [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 1, 1, 10)]),
+    ("ack-field", [], PLAIN, [packet(B, ACK, 1, 0)]),
+    (None, [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 50, 1, 10)]),  # missed, not unsent
+    ("ack-field", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 20)),
+                               packet(B, ACK, 1, 11, options=stamp(21, 12)),
+                               packet(B, ACK, 1, 5, options=stamp(22, 12))]),
+    ("window-shrinks", [], PLAIN, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=900)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=990)]),
+    (None, [], SCALED, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=1000)]),
+    ("beyond-window", [], PLAIN, [packet(A, ACK, 1, 1, 1002)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 1001)]),  # a probe is an octet beyond
+    ("fin", [], PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10)]),
+    ("fin", [], PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, FIN | ACK, 1, 1, 5)]),
+    (None, [], PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, FIN | ACK, 1, 1, 10)]),
+    ("mss", ["--on-wire"], opened(mss(500)), [packet(A, ACK, 1, 1, 501)]),
+    (None, [], opened(mss(500)), [packet(A, ACK, 1, 1, 501)]),
+    (None, ["--on-wire"], opened(mss(500)), [packet(A, ACK, 1, 1, 500)]),
+    ("congestion", [], opened(mss(1460), wnd=60000), [packet(A, ACK, 1, 1, 16061)]),
+    (None, [], opened(mss(1460), wnd=60000), [packet(A, ACK, 1, 1, 16060)]),
+    ("ack-cause", [], PLAIN, [packet(A, ACK, 1, 1)] * 2),
+    (None, [], PLAIN, [packet(A, ACK, 0, 1)] * 5),  # keep-alives
+    ("ack-time", [], PLAIN, [packet(A, ACK, 1, 1, 10), 700, packet(B, ACK, 1, 11)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 480, packet(B, ACK, 1, 11)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 300,
+                       packet(A, ACK, 1, 1, 10), 300, packet(B, ACK, 1, 11)]),  # lost, and again
+    ("back-off", [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 300,
+                             packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 600,
+                       packet(A, ACK, 1, 1, 10), 1200, packet(A, ACK, 1, 1, 10)]),
+    ("reset-form", [], PLAIN, [packet(A, RST | FIN, 1, 0)]),
+    ("isn", [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, -500, 0)]),
+    (None, [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, 500, 0)]),
+]
+
+
+def conversation(before, what):
+    """Packets with times: a number lets so many milliseconds pass."""
+    packets, now = list(before), 3
+    for item in what:
+        if isinstance(item, int):
+            now += item
+        else:
+            packets.append((now, item))
+            now += 1
+    return packets
+
+
+def check(condition, what):
+    if not condition:
+        failures.append(what)
+
+
+def each_rule():
+    seen = set()
+    for number, (rule, options, before, what) in enumerate(CASES, 1):
+        found = rules(pcap(conversation(before, what)), *options)
+        expected = [rule] if rule else []
+        check(found == expected, f"case {number}: found {found}, not {expected}")
+        seen.update(expected)
+    listed = subprocess.run([HANDFAST, "judge", "--rules", "--on-wire"], capture_output=True,
+                            text=True, check=True).stdout
+    looked_at = {line.split()[0] for line in listed.split("left out")[0].splitlines()[1:]}
+    check(looked_at == seen, f"judged but not tried, or tried but not listed: {looked_at ^ seen}")
+
+
+def formats():
+    """The same fault in every kind of file and link."""
+    fault = conversation(PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10)])
+    kinds = {1: bytes(12) + b"\x08\x00", 12: b"", 113: bytes(14) + b"\x08\x00",
+             276: b"\x08\x00" + bytes(18), 0: b"\x02\0\0\0"}
+    for link, head in kinds.items():
+        framed = [(ms, head + octets) for ms, octets in fault]
+        for name, octets in (("pcap", pcap(framed, link=link)), ("pcapng", pcapng(framed, link)),
+                             ("big-endian pcap", pcap(framed, ">", link)),
+                             ("cut off pcap", pcap(framed, link=link, keep=len(head) + 40))):
+            check(rules(octets) == ["fin"], f"{name}, link type {link}")
+    text = run(pcap(fault))
+    check("packet 5, 1000.004000 s, 10.0.0.1:4000 > 10.0.0.2:80: fin: " in text.stdout and
+          "RFC 9293 3.6" in text.stdout, f"the line: {text.stdout}")
+
+
+def bad_input():
+    """A line that names the file, and status 2."""
+    whole = pcapng(PLAIN)
+    for octets in (b"", b"nothing at all", whole[:-5], pcap(PLAIN)[:-1], pcap(PLAIN, link=147)):
+        done = run(octets)
+        check(done.returncode == 2 and ".pcap: " in done.stderr and done.stderr.count("\n") == 1,
+              f"{octets[:8]}: {done.returncode} {done.stderr}")
+    for arguments in ([], ["a", "b"], ["/nonexistent"], ["--no-such"]):
+        done = subprocess.run([HANDFAST, "judge", *arguments], capture_output=True, text=True,
+                              check=False)
+        check(done.returncode == 2 and done.stderr.count("\n") == 1, f"{arguments}: {done}")
+
+
+def kernels():
+    """Linux on a wire that loses, doubles and reorders.  It does shrink a window, by what it
+    promised and has no memory for (SHLD-14: SHOULD NOT); nothing else may be found."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/kernels.pcap"
+        done = subprocess.run(["unshare", "-Urn", sys.executable, HERE / "helper_lossy.py", path,
+                               "1"], capture_output=True, text=True, check=False, timeout=150)
+        if done.returncode != 0:
+            print(f"without kernels: {done.stderr}")
+            return
+        found = rules(pathlib.Path(path).read_bytes(), "--on-wire")
+        late = {"ack-time", "back-off"}  # the relay, on a busy machine
+        check(set(found) <= late | {"window-shrinks"}, f"kernels: {found}")
+
+
+for part in (each_rule, formats, bad_input, kernels):
+    part()
+for failure in failures:
+    print("FAILED:", failure)
+sys.exit(bool(failures))
