@@ -387,6 +387,30 @@ TEST(a_prefix_that_ends_within_an_octet_counts_to_its_last_bit)
     holds_equal(leaves_by(p, socket, outside, from), 0);
 }
 
+/* RFC 4291 2.3: a prefix may have any length, also that of a site. */
+TEST(a_prefix_of_less_than_64_bits_counts_to_its_last_bit)
+{
+    static const uint32_t lengths[] = {1, 8, 47, 48, 63};
+    starts();
+    p->wild = true;
+    struct hf_endpoint any = {.port = PORT};
+    uint8_t inside[16], outside[16], from[16];
+    hf_handle socket;
+    calls(hf_udp_open(p->stack, &p->env, &any, &socket));
+    for (unsigned i = 0; i < 5; i++) {
+        uint32_t last = lengths[i] - 1;
+        memcpy(inside, p->peer_ip, 16);
+        inside[7] ^= 1; /* another link */
+        memcpy(outside, inside, 16);
+        outside[last / 8] ^= (uint8_t)(0x80 >> last % 8);
+        calls(hf_route_add(p->stack, &p->env, 1, inside, lengths[i], p->peer_ip));
+        holds_equal(leaves_by(p, socket, inside, from), 1);
+        holds_equal(leaves_by(p, socket, outside, from), 0);
+        calls(hf_route_remove(p->stack, &p->env, 1, inside, lengths[i]));
+        holds_equal(leaves_by(p, socket, inside, from), 0);
+    }
+}
+
 /* A connection from here to here whose text lies in many small chunks. */
 static void opens_to_itself(struct peer *p, hf_handle *client, hf_handle *server)
 {
@@ -478,6 +502,7 @@ int main(void)
         ON_6(no_more_frames_leave_than_may_be_out),
         ON_4(a_prefix_that_ends_within_an_octet_counts_to_its_last_bit),
         ON_6(a_prefix_that_ends_within_an_octet_counts_to_its_last_bit),
+        ON_6(a_prefix_of_less_than_64_bits_counts_to_its_last_bit),
         ON_4(a_segment_to_oneself_is_whole_however_its_text_lies),
         ON_6(a_segment_to_oneself_is_whole_however_its_text_lies),
         ON_4(a_segment_to_oneself_keeps_its_ecn_codepoint),
