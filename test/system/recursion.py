@@ -17,7 +17,7 @@ FLAGS = ["-std=c17", "-O2", "-w", "-D_GNU_SOURCE", "-Iinclude", "-Isrc",
          "-fno-optimize-sibling-calls", "-fcallgraph-info=su"]
 STACK_MOST = 4096
 # What compares or lays out whole blocks: no packet leads there.
-ONCE = {"hf_restore", "hf_attach", "hf_snapshot", "hf_init", "hf_size", "hf_canonical"}
+ONCE = {"hf_check", "hf_restore", "hf_attach", "hf_snapshot", "hf_init", "hf_size", "hf_canonical"}
 NODE = re.compile(r'node: \{ title: "([^"]+)" label: "[^"]*?(?:(\d+) bytes \((\w+)[^"]*)?" ')
 EDGE = re.compile(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
 
