@@ -131,6 +131,7 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
     bool syn = tcp_syn_is_out(tcp, tcb);
     text -= syn ? 1 : 0;
     if (syn) {
+        tcb->owes &= (uint16_t)~HF_OWES_SYN; /* a SYN,ACK that had not left yet */
         tcp_fast_open_done(tcp, tcb);
     }
     if ((tcb->flags & F_FIN_SENT) && seq_eq(seg->ack, tcb->snd.nxt)) {

@@ -1,6 +1,7 @@
 /* RFC 9293 sections 3.5, 3.10.1, 3.10.7.3, 3.8.3: an active OPEN, from CLOSED through SYN-SENT. */
 #include "common/peer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* RFC8200-7: the MTU is 1520 with IPv6.  MUST-14, SHLD-5, MAY-3, MUST-67, RFC7323-1, RFC7323-2 */
@@ -52,6 +53,24 @@ TEST(after_a_lost_syn_data_starts_with_an_rto_of_3_seconds)
     writes(10);
     expects(ACK, .seq = ISS + 1, .len = 10);
     expects_after(2990, 3050, ACK, .seq = ISS + 1, .len = 10); /* RFC 6298 5.7 */
+}
+
+/* An ACK of our SYN that the peer sent before it has our SYN,ACK. */
+TEST(a_syn_ack_that_nobody_waits_for_any_more_does_not_leave)
+{
+    opens();
+    expects(SYN);
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    struct hf_frame_in syn = p->batch[0];
+    p->batch[0] = p->batch[--p->n_batch];
+    calls(hf_input(p->stack, &p->env, &syn, 1));
+    free((void *)(uintptr_t)syn.data);
+    closes();
+    batch_ends();
+    expects(FIN | ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_silence();
 }
 
 /* RFC6298-19: those 3 seconds begin after the three-way handshake.  RFC 6298 5.5 */
@@ -394,6 +413,7 @@ int main(void)
         BOTH(the_initial_sequence_numbers_of_two_connections_do_not_tell_of_each_other),
         V4(a_simultaneous_open_gives_up_like_an_active_one),
         V4(a_close_in_syn_received_leaves_the_syns_timeouts_as_they_were),
+        V4(a_syn_ack_that_nobody_waits_for_any_more_does_not_leave),
         V4(a_reset_in_syn_received_of_an_active_open_means_refused),
         BOTH(a_connection_may_have_its_own_number_of_syns),
         BOTH(text_that_waited_for_the_syn_ack_ends_quick_acks),
