@@ -1,0 +1,239 @@
+/* test_udp_sockets.c - UDP sockets as the application has them (RFC 768, RFC 1122 4.1): which can
+ * be, where their datagrams go, and what comes back. */
+#include "common/packets.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+static int64_t sends_to(struct peer *p, hf_handle handle, const struct hf_endpoint *to,
+                        uint32_t len)
+{
+    return hf_udp_send(p->stack, &p->env, handle, NULL, to, data, len);
+}
+
+static int64_t receives(struct peer *p, hf_handle handle, uint32_t len)
+{
+    return hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, len);
+}
+
+TEST(a_socket_that_cannot_be_is_refused)
+{
+    starts();
+    hf_handle handle;
+    struct hf_endpoint here = peer_here(p, HERE);
+    refuses(HF_ERR_INVALID, hf_udp_open(p->stack, &p->env, NULL, &handle));
+    refuses(HF_ERR_INVALID, hf_udp_open(p->stack, &p->env, &here, NULL));
+    here.iface = 7;
+    refuses(HF_ERR_INVALID, hf_udp_open(p->stack, &p->env, &here, &handle));
+}
+
+TEST(a_datagram_that_cannot_be_is_refused)
+{
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE), bad = to;
+    refuses(HF_ERR_INVALID, sends_to(p, handle, NULL, 10));
+    refuses(HF_ERR_INVALID, hf_udp_send(p->stack, &p->env, handle, NULL, &to, NULL, 10));
+    bad.port = 0;
+    refuses(HF_ERR_INVALID, sends_to(p, handle, &bad, 10));
+    bad = to;
+    bad.iface = 7;
+    refuses(HF_ERR_INVALID, sends_to(p, handle, &bad, 10));
+    memset(bad.ip, 0, sizeof bad.ip);
+    bad.iface = 0;
+    refuses(HF_ERR_INVALID, sends_to(p, handle, &bad, 10));
+    refuses(HF_ERR_STALE_HANDLE, sends_to(p, p->listener + 99, &to, 10));
+    refuses(HF_ERR_STALE_HANDLE, receives(p, p->listener + 99, 10));
+    refuses(HF_ERR_INVALID, hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, NULL, 10));
+    holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &to, NULL, 0), 0); /* empty ones are */
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    peer_taken(p, seen);
+    expects_silence();
+}
+
+TEST(the_sender_s_address_is_the_one_asked_for_and_must_be_ours)
+{
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE), from = peer_here(p, 0);
+    calls(hf_udp_send(p->stack, &p->env, handle, &from, &to, data, 10));
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL && memcmp(seen->ip.src, p->stack_ip, 16) == 0);
+    peer_taken(p, seen);
+    refuses(HF_ERR_NO_ADDRESS, hf_udp_send(p->stack, &p->env, handle, &to, &to, data, 10));
+    struct hf_endpoint other = {.ip = {0xfd, [15] = 9}};
+    if (p->v6) {
+        const uint8_t ip4[16] = {[10] = 255, 255, 10, 0, 0, 9};
+        memcpy(other.ip, ip4, 16);
+    }
+    refuses(HF_ERR_INVALID, hf_udp_send(p->stack, &p->env, handle, &other, &to, data, 10));
+    expects_silence();
+}
+
+TEST(a_datagram_is_cut_to_the_room_and_tells_its_length_and_both_ends)
+{
+    static uint8_t payload[2000];
+    hf_handle handle = socket_on(p, HERE);
+    uint32_t len = make_datagram(p, payload, 1000);
+    struct hf_endpoint from, to;
+    peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    memset(got, 0xee, 200);
+    holds_equal(hf_udp_recv(p->stack, &p->env, handle, &from, &to, got, 100), 1000);
+    holds(memcmp(got, data, 100) == 0 && got[100] == 0xee);
+    holds(from.port == THERE && memcmp(from.ip, p->peer_ip, 16) == 0);
+    holds(to.port == HERE && memcmp(to.ip, p->stack_ip, 16) == 0);
+    peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    holds_equal(hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, NULL, 0), 1000);
+    holds_equal(receives(p, handle, 100), HF_ERR_WOULD_BLOCK); /* the rest is gone */
+}
+
+TEST(a_socket_with_an_address_gets_its_datagrams_before_one_without)
+{
+    static uint8_t payload[200];
+    starts();
+    hf_handle any, own, other;
+    struct hf_endpoint here = peer_here(p, HERE), anywhere = {.port = HERE + 1};
+    calls(hf_udp_open(p->stack, &p->env, &here, &own));
+    calls(hf_udp_open(p->stack, &p->env, &anywhere, &any));
+    anywhere.port = HERE + 2;
+    calls(hf_udp_open(p->stack, &p->env, &anywhere, &other));
+    peer_ip(p, WIRE_PROTO_UDP, payload, make_datagram(p, payload, 20));
+    holds_equal(receives(p, own, 100), 20);
+    holds_equal(receives(p, any, 100), HF_ERR_WOULD_BLOCK);
+    struct hf_endpoint there = peer_there(p, THERE);
+    calls(sends_to(p, own, &there, 20));
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL && memcmp(seen->ip.src, p->stack_ip, 16) == 0);
+    peer_taken(p, seen);
+}
+
+TEST(a_port_that_is_left_to_the_stack_is_in_the_policy_s_range_until_there_is_none)
+{
+    p->config.policy.port_first = 50000;
+    p->config.policy.port_last = 50002;
+    starts();
+    struct hf_endpoint any = {.port = 0};
+    hf_handle handle[3], more;
+    struct hf_endpoint to = peer_there(p, THERE);
+    uint32_t ports = 0;
+    for (int i = 0; i < 3; i++) {
+        calls(hf_udp_open(p->stack, &p->env, &any, &handle[i]));
+        calls(sends_to(p, handle[i], &to, 1));
+        struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+        holds(seen != NULL);
+        uint16_t port = get_be16(seen->bytes + seen->ip_offset + seen->ip.header_len);
+        holds(port >= 50000 && port <= 50002);
+        ports |= 1u << (port - 50000);
+        peer_taken(p, seen);
+    }
+    holds_equal(ports, 7);
+    refuses(HF_ERR_NO_PORTS, hf_udp_open(p->stack, &p->env, &any, &more));
+    calls(hf_release(p->stack, &p->env, handle[1]));
+    calls(hf_udp_open(p->stack, &p->env, &any, &more));
+}
+
+/* RFC 1122 4.1.3.1: port unreachable, also where the host is this one. */
+TEST(a_datagram_to_ourselves_arrives_or_is_told_to_be_unreachable)
+{
+    hf_handle one = socket_on(p, HERE), two = socket_on(p, HERE + 1);
+    struct hf_endpoint here = peer_here(p, HERE + 1), from;
+    struct hf_icmp_report report;
+    calls(sends_to(p, one, &here, 300));
+    peer_pump(p);
+    holds_equal(hf_udp_recv(p->stack, &p->env, two, &from, NULL, got, sizeof got), 300);
+    holds(from.port == HERE && memcmp(from.ip, p->stack_ip, 16) == 0);
+    holds(memcmp(got, data, 300) == 0);
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, one, &report));
+    here.port = HERE + 2;
+    calls(sends_to(p, one, &here, 300));
+    peer_pump(p);
+    calls(hf_error_report(p->stack, one, &report));
+    holds_equal(report.error, HF_ERR_PORT_UNREACHABLE);
+    holds_equal(report.version, p->v6 ? 6 : 4);
+    holds(memcmp(report.from, p->stack_ip, 16) == 0);
+    calls(sends_to(p, one, &here, 300));
+    calls(hf_release(p->stack, &p->env, one)); /* nobody to tell it to */
+    peer_pump(p);
+    expects_silence();
+    nothing_is_held(p);
+}
+
+TEST(a_datagram_that_payload_memory_has_no_room_for_is_refused_and_nothing_is_kept)
+{
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    int64_t result = 60000;
+    uint32_t n = 0;
+    while (result == 60000 && n++ < 100000)
+        result = sends_to(p, handle, &to, 60000);
+    holds(result == HF_ERR_NO_RESOURCES || result == HF_ERR_WOULD_BLOCK);
+    struct seen *seen;
+    peer_pump(p);
+    while ((seen = peer_any(p)) != NULL)
+        peer_taken(p, seen);
+    nothing_is_held(p);
+    holds_equal(sends_to(p, handle, &to, 60000), 60000);
+}
+
+/* RFC 768: no checksum with IPv4; RFC 8200 8.1: never with IPv6.  Port 0 is nobody's. */
+TEST(a_datagram_without_a_checksum_is_ipv4_s_alone_and_none_is_for_port_0)
+{
+    static uint8_t payload[3000];
+    hf_handle handle = socket_on(p, HERE);
+    uint32_t len = make_datagram(p, payload, 2000);
+    put_be16(payload + 6, 0);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 1000, true);
+    sends_fragment(p, WIRE_PROTO_UDP, payload, 1000, len, false);
+    holds_equal(receives(p, handle, 3000), p->v6 ? HF_ERR_WOULD_BLOCK : 2000);
+    holds_equal(verdicts(p, HF_V_DROP_UDP_CHECKSUM), p->v6 ? 1 : 0);
+    len = make_datagram(p, payload, 20);
+    put_be16(payload + 2, 0);
+    struct wire_ip ip = ip_in(p, WIRE_PROTO_UDP);
+    wire_set_udp_checksum(payload, &ip, csum_add(0, payload + 8, 20), 20);
+    peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    holds_equal(verdicts(p, HF_V_DROP_PORT_ZERO), 1);
+    expects_silence();
+}
+
+TEST(a_socket_that_closes_takes_what_waits_in_it_and_around_it_along)
+{
+    static uint8_t payload[2000];
+    hf_handle handle = socket_on(p, HERE), other = socket_on(p, HERE + 1);
+    uint32_t len = make_datagram(p, payload, 1000);
+    for (int i = 0; i < 5; i++)
+        peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    struct hf_endpoint to = peer_there(p, THERE);
+    while (sends_to(p, handle, &to, 10) == 10) {
+    }
+    calls(hf_release(p->stack, &p->env, handle)); /* events, datagrams, and a wish to write */
+    struct seen *seen;
+    peer_pump(p);
+    while ((seen = peer_any(p)) != NULL)
+        peer_taken(p, seen);
+    nothing_is_held(p);
+    struct hf_event event[8];
+    uint32_t n = hf_events(p->stack, &p->env, event, 8);
+    for (uint32_t i = 0; i < n; i++)
+        holds(event[i].handle != handle);
+    calls(sends_to(p, other, &to, 10));
+    seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    peer_taken(p, seen);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(a_socket_that_cannot_be_is_refused),
+        ON_BOTH(a_datagram_that_cannot_be_is_refused),
+        ON_BOTH(the_sender_s_address_is_the_one_asked_for_and_must_be_ours),
+        ON_BOTH(a_datagram_is_cut_to_the_room_and_tells_its_length_and_both_ends),
+        ON_BOTH(a_socket_with_an_address_gets_its_datagrams_before_one_without),
+        ON_BOTH(a_port_that_is_left_to_the_stack_is_in_the_policy_s_range_until_there_is_none),
+        ON_BOTH(a_datagram_to_ourselves_arrives_or_is_told_to_be_unreachable),
+        ON_BOTH(a_datagram_that_payload_memory_has_no_room_for_is_refused_and_nothing_is_kept),
+        ON_BOTH(a_datagram_without_a_checksum_is_ipv4_s_alone_and_none_is_for_port_0),
+        ON_BOTH(a_socket_that_closes_takes_what_waits_in_it_and_around_it_along),
+    };
+    return cmocka_run_group_tests_name("udp sockets", tests, NULL, NULL);
+}

@@ -1,0 +1,153 @@
+/* RFC 9293 section 3.6, as hf_close_reason tells it: in each state who closed first and what is
+ * waited for, and afterwards how it ended. */
+#include "common/peer.h"
+
+#include <string.h>
+
+enum { NOBODY, THIS_SIDE, THE_PEER, BOTH_SIDES };
+
+static void tells(struct peer *p, int error, int first, int state, const char *words)
+{
+    struct hf_close_reason reason;
+    holds_equal(hf_close_reason(p->stack, p->c->handle, &reason), error);
+    holds_equal(reason.error, error);
+    holds_equal(reason.first, first);
+    holds_equal(reason.state, state);
+    if (strstr(reason.text, words) == NULL)
+        peer_fail(p, "\"%s\" does not say \"%s\"", reason.text, words);
+    const char *name = hf_state_name((enum hf_state)state);
+    if (error != HF_ERR_REFUSED && strstr(reason.text, name) == NULL)
+        peer_fail(p, "\"%s\" does not name the state", reason.text);
+}
+
+/* Figure 12, and one state further each time. */
+TEST(each_state_of_one_that_closes_first_is_told)
+{
+    opens();
+    expects(SYN);
+    tells(p, HF_OK, NOBODY, HF_SYN_SENT, "our SYN has not been answered");
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
+    expects(ACK);
+    tells(p, HF_OK, NOBODY, HF_ESTABLISHED, "open in both directions");
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1);
+    tells(p, HF_OK, THIS_SIDE, HF_FIN_WAIT_1, "this side closed first; our FIN");
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2);
+    tells(p, HF_OK, THIS_SIDE, HF_FIN_WAIT_2, "the peer has not closed");
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK);
+    tells(p, HF_OK, THIS_SIDE, HF_TIME_WAIT, "waits for late segments");
+    after(60100);
+    tells(p, HF_OK, THIS_SIDE, HF_TIME_WAIT, "this side closed first, the peer followed");
+}
+
+TEST(each_state_of_one_whose_peer_closes_first_is_told)
+{
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK);
+    tells(p, HF_OK, THE_PEER, HF_CLOSE_WAIT, "the peer closed first; this side has not closed");
+    closes();
+    expects(FIN | ACK);
+    tells(p, HF_OK, THE_PEER, HF_LAST_ACK, "the peer closed first, then this side");
+    sends(ACK, .seq = IRS + 2, .ack = ISS + 2);
+    expects_closed(0);
+    tells(p, HF_OK, THE_PEER, HF_LAST_ACK, "the peer closed first, this side followed");
+}
+
+/* Figure 13 */
+TEST(both_that_close_at_once_are_told)
+{
+    establish_active();
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK);
+    tells(p, HF_OK, BOTH_SIDES, HF_CLOSING, "both sides closed at once; our FIN");
+    sends(ACK, .seq = IRS + 2, .ack = ISS + 2);
+    after(60100);
+    tells(p, HF_OK, BOTH_SIDES, HF_TIME_WAIT, "both sides closed at once");
+}
+
+TEST(a_simultaneous_open_and_a_held_syn_are_told)
+{
+    opens();
+    expects(SYN);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK);
+    tells(p, HF_OK, NOBODY, HF_SYN_RECEIVED, "our SYN has not been acknowledged");
+    sends(RST, .seq = IRS + 1);
+    tells(p, HF_ERR_REFUSED, THE_PEER, HF_SYN_RECEIVED, "refused");
+    listens_with(4, true);
+    on(1);
+    p->c->stack_port = 80;
+    sends(SYN, .seq = IRS, .mss = 1460);
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    tells(p, HF_OK, NOBODY, HF_LISTEN, "waits for the application's answer");
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_RESET));
+    expects(RST | ACK);
+}
+
+TEST(a_close_before_the_open_is_told)
+{
+    opens();
+    expects(SYN);
+    closes();
+    tells(p, HF_ERR_CLOSING, THIS_SIDE, HF_SYN_SENT, "before the connection was open");
+}
+
+TEST(what_gave_up_tells_how_often_it_tried)
+{
+    p->config.policy.data_retries = 1;
+    establish_active();
+    writes(10);
+    after(20000);
+    peer_forget(p);
+    tells(p, HF_ERR_TIMED_OUT, THIS_SIDE, HF_ESTABLISHED, "gave up after 1 retransmission without");
+    on(1);
+    establish_active();
+    sets(HF_KEEPALIVE, 1);
+    sets(HF_KEEPALIVE_IDLE, 1000);
+    sets(HF_KEEPALIVE_INTERVAL, 1000);
+    after(60000);
+    peer_forget(p);
+    tells(p, HF_ERR_TIMED_OUT, THIS_SIDE, HF_ESTABLISHED, "answered no keep-alive");
+    on(2);
+    establish_active();
+    sets(HF_USER_TIMEOUT, 3000);
+    writes(10);
+    after(10000);
+    peer_forget(p);
+    tells(p, HF_ERR_TIMED_OUT, THIS_SIDE, HF_ESTABLISHED, "the user timeout passed");
+}
+
+TEST(a_reset_tells_whose_it_was_and_what_it_ended)
+{
+    establish_active();
+    aborts();
+    expects(RST | ACK);
+    tells(p, HF_ERR_ABORTED, THIS_SIDE, HF_ESTABLISHED, "aborted by this side with a reset");
+    on(1);
+    establish_active();
+    sends(RST, .seq = IRS + 1);
+    tells(p, HF_ERR_RESET, THE_PEER, HF_ESTABLISHED, "reset by the peer in ESTABLISHED");
+    on(2);
+    opens();
+    expects(SYN);
+    sends(RST | ACK, .seq = ZERO, .ack = ISS + 1);
+    tells(p, HF_ERR_REFUSED, THE_PEER, HF_SYN_SENT, "refused");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        V4(each_state_of_one_that_closes_first_is_told),
+        V4(each_state_of_one_whose_peer_closes_first_is_told),
+        V4(both_that_close_at_once_are_told),
+        V4(a_simultaneous_open_and_a_held_syn_are_told),
+        V4(a_close_before_the_open_is_told),
+        V4(what_gave_up_tells_how_often_it_tried),
+        V4(a_reset_tells_whose_it_was_and_what_it_ended),
+    };
+    return cmocka_run_group_tests_name("reason", tests, NULL, NULL);
+}
