@@ -133,11 +133,12 @@ if(NOT CMAKE_CROSSCOMPILING AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND HF_SANI
     hf_fuzz_targets(fuzzers)
     foreach(name IN LISTS fuzzers)
         set(test ${HF_TEST_PREFIX}fuzz.${name})
-        set(corpus ${PROJECT_SOURCE_DIR}/test/fuzz/corpus/${name})
-        if(NOT EXISTS ${corpus})
-            set(corpus "")
-        endif()
-        add_test(NAME ${test} COMMAND ${name} -runs=5000 -seed=1 -timeout=10 ${corpus})
+        file(GLOB inputs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/test/fuzz/corpus/${name}/*)
+        set(list ${PROJECT_BINARY_DIR}/fuzz/${name}.inputs) # a folder would get what is new
+        list(JOIN inputs "," joined)
+        file(WRITE ${list} "${joined}")
+        add_test(NAME ${test}
+            COMMAND ${name} -runs=5000 -seed=1 -timeout=10 -entropic=0 -seed_inputs=@${list})
         hf_test_settings(${test} fuzz "timeout=120")
     endforeach()
 endif()

@@ -86,8 +86,10 @@ static void judge(void *arg, const struct hf_trace *record)
 
 static void make_oracle(struct bench *b)
 {
-    const struct hf_oracle_config config = {
-        .struct_size = sizeof config, .max_connections = FOLLOWED, .policy = hf_policy(b->stack)};
+    const struct hf_oracle_config config = {.struct_size = sizeof config,
+                                            .max_connections = FOLLOWED,
+                                            .policy = hf_policy(b->stack),
+                                            .drops_held = true};
     uint64_t bytes = hf_oracle_size(&config);
     b->oracle = aligned_alloc(64, (bytes + 63) / 64 * 64);
     must(hf_oracle_init(b->oracle, bytes, &config) == HF_OK, "no oracle");
@@ -292,4 +294,26 @@ void bench_finish(struct bench *b, int most)
         bench_wait(b, next > b->env.now_ns ? next - b->env.now_ns : 0);
     }
     look(b);
+}
+
+void *bench_play(const struct target *target, const uint8_t *data, size_t size)
+{
+    static void *first, *run;
+    static struct start start;
+    if (first == NULL) {
+        first = calloc(1, target->bytes);
+        run = malloc(target->bytes);
+        target->set_up(first);
+        start = bench_start(first);
+    }
+    memcpy(run, first, target->bytes);
+    struct bench *b = run;
+    bench_begin(b, &start);
+    b->arg = run;
+    b->in = (struct input){data, size};
+    for (int i = 0; b->in.left && i < target->steps; i++) {
+        target->step(run);
+    }
+    bench_finish(b, target->timers);
+    return run;
 }

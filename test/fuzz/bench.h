@@ -14,7 +14,13 @@
 
 enum { FRAME_MAX = 4096, RAW = 1, ETHERNET = 2 }; /* the two interfaces */
 
+struct input {
+    const uint8_t *p;
+    size_t left;
+};
+
 struct bench {
+    struct input in;
     struct hf_stack *stack;
     struct hf_oracle *oracle;
     struct hf_env env;
@@ -31,9 +37,12 @@ struct start {
     void *stack, *oracle;
 };
 
-struct input {
-    const uint8_t *p;
-    size_t left;
+/* What a target does with an input; the first member of its run is a struct bench. */
+struct target {
+    size_t bytes;              /* of a run                                                   */
+    void (*set_up)(void *run); /* once: each run begins as a copy of that                    */
+    void (*step)(void *run);   /* one thing that the input asks for                          */
+    int steps, timers;         /* how many at most; how many timers fire after the last step */
 };
 
 uint8_t take8(struct input *in); /* 0 when nothing is left */
@@ -53,6 +62,8 @@ void bench_deliver(struct bench *b, const uint8_t *frame, size_t len, uint32_t i
                    uint16_t flags);
 /* Sends all that is owed. */
 void bench_drain(struct bench *b);
+/* Plays an input; returns the run, which lasts until the next. */
+void *bench_play(const struct target *target, const uint8_t *data, size_t size);
 /* Goes from timer to timer, and sends what each owes. */
 void bench_wait(struct bench *b, int64_t ns);
 /* Sends, and goes from timer to timer, `most` of them. */

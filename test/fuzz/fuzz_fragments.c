@@ -10,7 +10,6 @@ enum { DATAGRAMS = 4, LONGEST = 6000, FRAGMENT = 44, UDP_PORT = 53, FRAGMENT_BYT
 
 struct run {
     struct bench b;
-    struct input in;
     hf_handle udp;
     uint8_t datagram[DATAGRAMS][LONGEST]; /* UDP header and all; odd ones of IPv6 */
     uint32_t len[DATAGRAMS];
@@ -120,10 +119,10 @@ static bool complete(const struct run *r, int n)
 
 static void fragment(struct run *r)
 {
-    uint8_t what = take8(&r->in);
+    uint8_t what = take8(&r->b.in);
     int n = what % DATAGRAMS;
-    uint32_t from = take16(&r->in) % (what & 4 ? 8192 : (r->len[n] + 7) / 8) * 8;
-    uint32_t octets = what & 8 ? take8(&r->in) * 8u : take16(&r->in) % 1480;
+    uint32_t from = take16(&r->b.in) % (what & 4 ? 8192 : (r->len[n] + 7) / 8) * 8;
+    uint32_t octets = what & 8 ? take8(&r->b.in) * 8u : take16(&r->b.in) % 1480;
     uint32_t to = from + octets;
     if (!(what & 16) && to > r->len[n]) {
         to = r->len[n] > from ? r->len[n] : from;
@@ -142,9 +141,9 @@ static void fragment(struct run *r)
 /* The rest of the datagram in pieces of `size`, as a router would cut it. */
 static void rest(struct run *r)
 {
-    uint8_t what = take8(&r->in);
+    uint8_t what = take8(&r->b.in);
     int n = what % DATAGRAMS;
-    uint32_t size = 8 + take8(&r->in) * 8u;
+    uint32_t size = 8 + take8(&r->b.in) * 8u;
     for (uint32_t from = 0; from < r->len[n]; from += size) {
         uint32_t to = from + size < r->len[n] ? from + size : r->len[n];
         bool more = to < r->len[n];
@@ -156,36 +155,36 @@ static void rest(struct run *r)
     read_all(r);
 }
 
+static void set_up(void *run)
+{
+    struct run *r = run;
+    struct hf_endpoint local = {.port = UDP_PORT};
+    bench_make(&r->b, 1);
+    make_datagrams(r);
+    hf_udp_open(r->b.stack, &r->b.env, &local, &r->udp);
+    r->alone = true;
+    r->last = -1;
+    memset(r->clean, true, sizeof r->clean);
+}
+
+static void one_step(void *run)
+{
+    struct run *r = run;
+    uint8_t what = take8(&r->b.in);
+    if (what < 200) {
+        fragment(r);
+    } else if (what < 230) {
+        rest(r);
+    } else {
+        bench_wait(&r->b, (int64_t)take8(&r->b.in) * 500000000);
+        r->alone = false;
+    }
+    bench_drain(&r->b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct run first;
-    static struct start start;
-    if (start.stack == NULL) {
-        struct hf_endpoint local = {.port = UDP_PORT};
-        bench_make(&first.b, 1);
-        make_datagrams(&first);
-        hf_udp_open(first.b.stack, &first.b.env, &local, &first.udp);
-        start = bench_start(&first.b);
-    }
-    static struct run r;
-    r = first;
-    bench_begin(&r.b, &start);
-    r.in = (struct input){data, size};
-    r.alone = true;
-    r.last = -1;
-    memset(r.clean, true, sizeof r.clean);
-    for (int steps = 0; r.in.left && steps < 100; steps++) {
-        uint8_t what = take8(&r.in);
-        if (what < 200) {
-            fragment(&r);
-        } else if (what < 230) {
-            rest(&r);
-        } else {
-            bench_wait(&r.b, (int64_t)take8(&r.in) * 500000000);
-            r.alone = false;
-        }
-        bench_drain(&r.b);
-    }
-    bench_finish(&r.b, 20);
+    static const struct target target = {sizeof(struct run), set_up, one_step, 100, 20};
+    bench_play(&target, data, size);
     return 0;
 }

@@ -12,7 +12,6 @@ enum { HANDLES = 6 };
 
 struct run {
     struct bench b;
-    struct input in;
     hf_handle handle[HANDLES]; /* established, opening, listener, holding, udp, accepted */
 };
 
@@ -22,7 +21,7 @@ static const uint8_t peer4[16] = {[10] = 255, 255, 10, 0, 0, 2};
 static void packet(struct run *r)
 {
     uint8_t frame[FRAME_MAX] = {0};
-    size_t n = take_bytes(&r->in, frame, sizeof frame);
+    size_t n = take_bytes(&r->b.in, frame, sizeof frame);
     if (n < 40) {
         return;
     }
@@ -48,23 +47,23 @@ static void packet(struct run *r)
 static void segment(struct run *r)
 {
     struct hf_status status = {.struct_size = sizeof status};
-    if (hf_status(r->b.stack, &r->b.env, r->handle[take8(&r->in) % HANDLES], &status) < 0) {
+    if (hf_status(r->b.stack, &r->b.env, r->handle[take8(&r->b.in) % HANDLES], &status) < 0) {
         return;
     }
     uint8_t frame[FRAME_MAX] = {0};
     uint8_t *tcp = frame + 20;
-    uint16_t options = take8(&r->in) % 11 * 4u;
+    uint16_t options = take8(&r->b.in) % 11 * 4u;
     put_be16(tcp, status.remote.port);
     put_be16(tcp + 2, status.local.port);
-    put_be32(tcp + 4, status.rcv_nxt + (uint32_t)(int16_t)take16(&r->in));
-    put_be32(tcp + 8, status.snd_nxt + (uint32_t)(int16_t)take16(&r->in));
-    put_be16(tcp + 12, (uint16_t)((20u + options) / 4 << 12 | (take16(&r->in) & 0x1ff)));
-    put_be16(tcp + 14, take16(&r->in));
-    put_be16(tcp + 18, take16(&r->in));
+    put_be32(tcp + 4, status.rcv_nxt + (uint32_t)(int16_t)take16(&r->b.in));
+    put_be32(tcp + 8, status.snd_nxt + (uint32_t)(int16_t)take16(&r->b.in));
+    put_be16(tcp + 12, (uint16_t)((20u + options) / 4 << 12 | (take16(&r->b.in) & 0x1ff)));
+    put_be16(tcp + 14, take16(&r->b.in));
+    put_be16(tcp + 18, take16(&r->b.in));
     for (uint16_t i = 0; i < options; i++) {
-        tcp[20 + i] = take8(&r->in);
+        tcp[20 + i] = take8(&r->b.in);
     }
-    size_t text = take16(&r->in) % 3000;
+    size_t text = take16(&r->b.in) % 3000;
     struct wire_ip ip = {.version = 4, .proto = WIRE_PROTO_TCP, .ttl = 64, .df = true};
     ip.total_len = (uint32_t)(40u + options + text);
     memcpy(ip.src, status.remote.ip, 16);
@@ -76,19 +75,19 @@ static void segment(struct run *r)
 static void ethernet(struct run *r)
 {
     uint8_t frame[FRAME_MAX];
-    size_t n = take_bytes(&r->in, frame, sizeof frame);
+    size_t n = take_bytes(&r->b.in, frame, sizeof frame);
     if (n >= 14 && (frame[0] & 2)) {
         memcpy(frame, "\x02\x00\x00\x00\x00\x01", 6);
     }
-    bench_deliver(&r->b, frame, n, ETHERNET, take8(&r->in) & HF_FRAME_CSUM_OK);
+    bench_deliver(&r->b, frame, n, ETHERNET, take8(&r->b.in) & HF_FRAME_CSUM_OK);
 }
 
 static void call(struct run *r)
 {
-    uint8_t what = take8(&r->in);
-    hf_handle handle = r->handle[take8(&r->in) % HANDLES];
+    uint8_t what = take8(&r->b.in);
+    hf_handle handle = r->handle[take8(&r->b.in) % HANDLES];
     uint8_t data[512] = {0};
-    uint32_t n = take16(&r->in) % sizeof data;
+    uint32_t n = take16(&r->b.in) % sizeof data;
     switch (what % 12) {
     case 0:
         hf_send(r->b.stack, &r->b.env, handle, data, n, what >> 6);
@@ -129,14 +128,14 @@ static void call(struct run *r)
     }
 }
 
-static void one_step(struct run *r)
+static void take_one(struct run *r)
 {
-    uint8_t what = take8(&r->in);
+    uint8_t what = take8(&r->b.in);
     uint8_t raw[FRAME_MAX];
     size_t n;
     switch (what % 8) {
     case 0:
-        n = take_bytes(&r->in, raw, sizeof raw);
+        n = take_bytes(&r->b.in, raw, sizeof raw);
         bench_deliver(&r->b, raw, n, RAW, 0);
         break;
     case 1:
@@ -150,7 +149,7 @@ static void one_step(struct run *r)
         ethernet(r);
         break;
     case 5:
-        bench_wait(&r->b, (int64_t)take16(&r->in) * (what & 8 ? 1000000 : 1000));
+        bench_wait(&r->b, (int64_t)take16(&r->b.in) * (what & 8 ? 1000000 : 1000));
         break;
     case 6:
         call(r);
@@ -159,6 +158,14 @@ static void one_step(struct run *r)
         bench_drain(&r->b);
         break;
     }
+}
+
+static void one_step(void *run)
+{
+    struct run *r = run;
+    struct hf_event events[8];
+    take_one(r);
+    hf_events(r->b.stack, &r->b.env, events, 8);
 }
 
 static void establish(struct run *r)
@@ -191,8 +198,9 @@ static void establish(struct run *r)
     bench_drain(b);
 }
 
-static void set_up(struct run *r)
+static void set_up(void *run)
 {
+    struct run *r = run;
     struct bench *b = &r->b;
     bench_make(b, 1);
     struct hf_listen listen = {
@@ -209,20 +217,7 @@ static void set_up(struct run *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct run first;
-    static struct start start;
-    if (start.stack == NULL) {
-        set_up(&first);
-        start = bench_start(&first.b);
-    }
-    struct run r = first;
-    bench_begin(&r.b, &start);
-    r.in = (struct input){data, size};
-    for (int steps = 0; r.in.left && steps < 200; steps++) {
-        one_step(&r);
-        struct hf_event events[8];
-        hf_events(r.b.stack, &r.b.env, events, 8);
-    }
-    bench_finish(&r.b, 40);
+    static const struct target target = {sizeof(struct run), set_up, one_step, 200, 40};
+    bench_play(&target, data, size);
     return 0;
 }

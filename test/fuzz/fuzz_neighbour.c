@@ -7,7 +7,6 @@ enum { ETH = 14, ND_NOISE = 64, SOCKETS = 4 };
 
 struct run {
     struct bench b;
-    struct input in;
     hf_handle handle[SOCKETS]; /* open over IPv4, IPv6, a UDP socket, one more */
     uint8_t quoted[128];       /* the last packet that left with TCP or UDP */
     uint32_t quoted_len;
@@ -28,7 +27,7 @@ static void sent(void *arg, const uint8_t *frame, uint32_t len, uint32_t iface)
 static void host(struct run *r, uint8_t which, uint8_t ip[16])
 {
     memcpy(ip, which & 1 ? r->b.link6 : r->b.link4, 16);
-    ip[15] = (uint8_t)(which & 8 ? take8(&r->in) : (which >> 1 & 3) + 1);
+    ip[15] = (uint8_t)(which & 8 ? take8(&r->b.in) : (which >> 1 & 3) + 1);
 }
 
 static void mac_of(struct run *r, uint8_t which, uint8_t mac[6])
@@ -36,13 +35,13 @@ static void mac_of(struct run *r, uint8_t which, uint8_t mac[6])
     const uint8_t usual[6] = {2, 0, 0, 0, 0, (uint8_t)(which & 7)};
     memcpy(mac, usual, 6);
     if (which & 8) {
-        mac[0] = take8(&r->in);
+        mac[0] = take8(&r->b.in);
     }
 }
 
 static void deliver(struct run *r, uint16_t type, uint8_t *frame, uint32_t len)
 {
-    uint8_t which = take8(&r->in);
+    uint8_t which = take8(&r->b.in);
     struct wire_eth eth = {.type = type};
     memcpy(eth.dst, r->b.mac, 6);
     mac_of(r, which, eth.src);
@@ -56,26 +55,26 @@ static void deliver(struct run *r, uint16_t type, uint8_t *frame, uint32_t len)
 static void arp(struct run *r)
 {
     uint8_t frame[ETH + WIRE_ARP_BYTES];
-    uint8_t which = take8(&r->in), other = take8(&r->in);
+    uint8_t which = take8(&r->b.in), other = take8(&r->b.in);
     uint8_t from[16], to[16];
     host(r, which & 0xfe, from);
     host(r, other & 0xfe, to);
-    struct wire_arp a = {.op = which & 64 ? take8(&r->in) : 1 + (which >> 5 & 1)};
+    struct wire_arp a = {.op = which & 64 ? take8(&r->b.in) : 1 + (which >> 5 & 1)};
     mac_of(r, which >> 1, a.sha);
     mac_of(r, other >> 1, a.tha);
     memcpy(a.spa, from + 12, 4);
     memcpy(a.tpa, which & 128 ? r->b.link4 + 12 : to + 12, 4);
     uint32_t len = (uint32_t)wire_put_arp(frame + ETH, &a);
     if (other & 64) {
-        frame[ETH + take8(&r->in) % 8] = take8(&r->in);
+        frame[ETH + take8(&r->b.in) % 8] = take8(&r->b.in);
     }
-    deliver(r, WIRE_ETH_ARP, frame, other & 128 ? len - take8(&r->in) % 28 : len);
+    deliver(r, WIRE_ETH_ARP, frame, other & 128 ? len - take8(&r->b.in) % 28 : len);
 }
 
 /* An ICMP message of `len` octets behind the headers' places; the checksum is put right. */
 static void icmp(struct run *r, uint8_t *frame, uint32_t len, bool v6, bool on_link)
 {
-    uint8_t which = take8(&r->in);
+    uint8_t which = take8(&r->b.in);
     struct wire_ip ip = {.version = v6 ? 6 : 4, .ttl = 255};
     uint32_t header = v6 ? 40 : 20;
     ip.proto = v6 ? WIRE_PROTO_ICMPV6 : WIRE_PROTO_ICMP;
@@ -87,7 +86,7 @@ static void icmp(struct run *r, uint8_t *frame, uint32_t len, bool v6, bool on_l
         memcpy(ip.dst, v6 ? r->b.own6 : r->b.own4, 16);
     }
     if (which & 16) {
-        ip.ttl = take8(&r->in);
+        ip.ttl = take8(&r->b.in);
     }
     if (v6 && (which & 32)) { /* a group of ours, or nobody as the source */
         static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
@@ -108,23 +107,23 @@ static void icmp(struct run *r, uint8_t *frame, uint32_t len, bool v6, bool on_l
 static void discovery(struct run *r)
 {
     uint8_t frame[ETH + 40 + WIRE_MAX_ND + ND_NOISE];
-    uint8_t which = take8(&r->in);
+    uint8_t which = take8(&r->b.in);
     struct wire_nd nd = {.solicitation = which & 1,
                          .router = which & 2,
                          .solicited = which & 4,
                          .override = which & 8,
                          .has_lladdr = which & 16};
-    host(r, (uint8_t)(take8(&r->in) | 1), nd.target);
+    host(r, (uint8_t)(take8(&r->b.in) | 1), nd.target);
     if (which & 32) {
         memcpy(nd.target, r->b.link6, 16);
     }
-    mac_of(r, take8(&r->in), nd.lladdr);
+    mac_of(r, take8(&r->b.in), nd.lladdr);
     uint32_t len = (uint32_t)wire_put_nd(frame + ETH + 40, &nd);
     if (which & 64) {
         uint8_t *message = frame + ETH + 40;
-        len += (uint32_t)take_bytes(&r->in, message + len, ND_NOISE);
+        len += (uint32_t)take_bytes(&r->b.in, message + len, ND_NOISE);
     }
-    icmp(r, frame, which & 128 ? len - take8(&r->in) % len : len, true, true);
+    icmp(r, frame, which & 128 ? len - take8(&r->b.in) % len : len, true, true);
 }
 
 /* An error about the last packet that left, or about one a little different. */
@@ -132,25 +131,25 @@ static void error(struct run *r)
 {
     uint8_t frame[ETH + 40 + WIRE_ICMP_BYTES + sizeof r->quoted + 40];
     uint8_t *message = frame + ETH + 40;
-    uint8_t which = take8(&r->in);
+    uint8_t which = take8(&r->b.in);
     bool v6 = r->quoted_len && r->quoted[0] >> 4 == 6;
-    struct wire_icmp m = {.version = v6 ? 6 : 4, .code = take8(&r->in) % 8};
+    struct wire_icmp m = {.version = v6 ? 6 : 4, .code = take8(&r->b.in) % 8};
     m.type = v6 ? 1 + which % 4 : (const uint8_t[4]){3, 11, 12, 4}[which % 4];
-    m.rest = which & 4 ? take32(&r->in) : take16(&r->in);
+    m.rest = which & 4 ? take32(&r->b.in) : take16(&r->b.in);
     uint32_t len = (uint32_t)wire_put_icmp(message, &m);
     memcpy(message + len, r->quoted, r->quoted_len);
     for (int i = which >> 6; i > 0 && r->quoted_len; i--) {
-        message[len + take8(&r->in) % r->quoted_len] ^= take8(&r->in);
+        message[len + take8(&r->b.in) % r->quoted_len] ^= take8(&r->b.in);
     }
     len += r->quoted_len;
-    icmp(r, frame, which & 8 ? len - take8(&r->in) % len : len, v6, which & 16);
+    icmp(r, frame, which & 8 ? len - take8(&r->b.in) % len : len, v6, which & 16);
 }
 
 static void any_message(struct run *r)
 {
     uint8_t frame[ETH + 40 + 600] = {0};
-    uint8_t which = take8(&r->in);
-    uint32_t len = (uint32_t)take_bytes(&r->in, frame + ETH + 40, 600);
+    uint8_t which = take8(&r->b.in);
+    uint32_t len = (uint32_t)take_bytes(&r->b.in, frame + ETH + 40, 600);
     if (which & 1) {
         frame[ETH + 40] = which & 2 ? 128 : 8;
     }
@@ -160,7 +159,7 @@ static void any_message(struct run *r)
 static void call(struct run *r)
 {
     struct bench *b = &r->b;
-    uint8_t which = take8(&r->in);
+    uint8_t which = take8(&r->b.in);
     uint8_t octets[600] = {0};
     struct hf_endpoint to = {.port = 9, .iface = which & 8 ? 0 : ETHERNET};
     host(r, which, to.ip);
@@ -168,7 +167,7 @@ static void call(struct run *r)
     struct hf_icmp_report report;
     switch (which % 6) {
     case 0:
-        hf_udp_send(b->stack, &b->env, r->handle[2], NULL, &to, octets, take8(&r->in));
+        hf_udp_send(b->stack, &b->env, r->handle[2], NULL, &to, octets, take8(&r->b.in));
         break;
     case 1:
         hf_release(b->stack, &b->env, r->handle[3]);
@@ -186,9 +185,10 @@ static void call(struct run *r)
     }
 }
 
-static void one_step(struct run *r)
+static void one_step(void *run)
 {
-    uint8_t what = take8(&r->in);
+    struct run *r = run;
+    uint8_t what = take8(&r->b.in);
     switch (what % 8) {
     case 0:
         arp(r);
@@ -205,7 +205,7 @@ static void one_step(struct run *r)
         any_message(r);
         break;
     case 6:
-        bench_wait(&r->b, (int64_t)take8(&r->in) * 50000000);
+        bench_wait(&r->b, (int64_t)take8(&r->b.in) * 50000000);
         break;
     default:
         call(r);
@@ -214,8 +214,9 @@ static void one_step(struct run *r)
     bench_drain(&r->b);
 }
 
-static void set_up(struct run *r)
+static void set_up(void *run)
 {
+    struct run *r = run;
     struct bench *b = &r->b;
     bench_make(b, 1);
     b->sent = sent;
@@ -233,19 +234,7 @@ static void set_up(struct run *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct run first;
-    static struct start start;
-    if (start.stack == NULL) {
-        set_up(&first);
-        start = bench_start(&first.b);
-    }
-    struct run r = first;
-    bench_begin(&r.b, &start);
-    r.b.arg = &r;
-    r.in = (struct input){data, size};
-    for (int steps = 0; r.in.left && steps < 100; steps++) {
-        one_step(&r);
-    }
-    bench_finish(&r.b, 40);
+    static const struct target target = {sizeof(struct run), set_up, one_step, 100, 40};
+    bench_play(&target, data, size);
     return 0;
 }

@@ -19,7 +19,6 @@ struct peer {
 
 struct run {
     struct bench b;
-    struct input in;
     struct peer peer[PEERS];
     hf_handle handle[HANDLES];
     hf_handle listener[2];
@@ -108,28 +107,28 @@ static uint16_t control(struct input *in)
 
 static void options(struct run *r, struct peer *peer, struct segment *seg)
 {
-    uint8_t which = take8(&r->in);
+    uint8_t which = take8(&r->b.in);
     struct tcp_options *opt = &seg->opt;
     if (seg->ctl & SYN) {
         opt->present |= OPT_MSS | (which & 1 ? OPT_TS : 0) | (which & 2 ? OPT_SACK_OK : 0) |
                         (which & 4 ? OPT_WSCALE : 0);
-        opt->mss = which & 8 ? take16(&r->in) : 1460;
+        opt->mss = which & 8 ? take16(&r->b.in) : 1460;
         opt->wscale = which >> 4;
     } else if (which & 8) {
         opt->present |= OPT_SACK;
         opt->n_sack = 1 + which % 3;
         for (unsigned i = 0; i < opt->n_sack; i++) {
-            opt->sack[i].left = seq(near(&r->in, peer->una + take16(&r->in), peer->ack));
-            opt->sack[i].right = seq_add(opt->sack[i].left, take16(&r->in));
+            opt->sack[i].left = seq(near(&r->b.in, peer->una + take16(&r->b.in), peer->ack));
+            opt->sack[i].right = seq_add(opt->sack[i].left, take16(&r->b.in));
         }
     }
     if (peer->ts && (which & 16) == 0) {
         opt->present |= OPT_TS;
     }
-    peer->ts_val += which & 32 ? (uint32_t)(int8_t)take8(&r->in) : 1;
+    peer->ts_val += which & 32 ? (uint32_t)(int8_t)take8(&r->b.in) : 1;
     opt->ts_val = peer->ts_val;
-    opt->ts_ecr = which & 64 ? peer->ts_ecr - take16(&r->in) : peer->ts_ecr;
-    seg->ecn = which & 128 ? take8(&r->in) & 3 : 0;
+    opt->ts_ecr = which & 64 ? peer->ts_ecr - take16(&r->b.in) : peer->ts_ecr;
+    seg->ecn = which & 128 ? take8(&r->b.in) & 3 : 0;
 }
 
 static uint32_t text_length(struct input *in)
@@ -148,14 +147,14 @@ static uint32_t text_length(struct input *in)
 
 static void segment(struct run *r)
 {
-    struct peer *peer = &r->peer[take8(&r->in) % PEERS];
-    struct segment seg = {.ctl = control(&r->in)};
-    seg.seq = seq(near(&r->in, peer->nxt, peer->nxt + 65535));
-    seg.ack = seq(near(&r->in, peer->ack, peer->una));
-    seg.wnd = take8(&r->in) & 7 ? 65535 : take16(&r->in);
-    seg.up = seg.ctl & URG ? take16(&r->in) : 0;
+    struct peer *peer = &r->peer[take8(&r->b.in) % PEERS];
+    struct segment seg = {.ctl = control(&r->b.in)};
+    seg.seq = seq(near(&r->b.in, peer->nxt, peer->nxt + 65535));
+    seg.ack = seq(near(&r->b.in, peer->ack, peer->una));
+    seg.wnd = take8(&r->b.in) & 7 ? 65535 : take16(&r->b.in);
+    seg.up = seg.ctl & URG ? take16(&r->b.in) : 0;
     options(r, peer, &seg);
-    uint32_t text = text_length(&r->in);
+    uint32_t text = text_length(&r->b.in);
     if (peer->to == 0) {
         return;
     }
@@ -168,16 +167,16 @@ static void segment(struct run *r)
 /* A peer opens a connection, from its port again or from another one. */
 static void open_from(struct run *r)
 {
-    uint8_t which = take8(&r->in);
+    uint8_t which = take8(&r->b.in);
     struct peer *peer = &r->peer[2 + (which & 1)];
     struct segment seg = {.ctl = SYN | (which & 2 ? FIN : 0), .wnd = 65535};
     peer->port = (uint16_t)(which & 4 ? peer->port : peer->port + 2);
     peer->to = which & 8 ? 81 : 80;
     peer->v6 = which & 16;
-    seg.seq = seq(which & 32 ? take32(&r->in) : peer->nxt + take16(&r->in));
+    seg.seq = seq(which & 32 ? take32(&r->b.in) : peer->nxt + take16(&r->b.in));
     peer->nxt = seg.seq.v + 1;
     options(r, peer, &seg);
-    deliver(r, peer, &seg, which & 64 ? take8(&r->in) : 0);
+    deliver(r, peer, &seg, which & 64 ? take8(&r->b.in) : 0);
 }
 
 /* Whatever was read is what those numbers stand for. */
@@ -190,7 +189,7 @@ static void read_and_check(struct run *r, hf_handle handle)
         return;
     }
     uint32_t at = status.irs + 1 + (uint32_t)status.bytes_received - status.unread_bytes;
-    int64_t n = hf_recv(b->stack, &b->env, handle, data, 1 + take16(&r->in) % sizeof data);
+    int64_t n = hf_recv(b->stack, &b->env, handle, data, 1 + take16(&r->b.in) % sizeof data);
     for (int64_t i = 0; i < n; i++) {
         must(data[i] == octet_at(at + (uint32_t)i), "an octet is read that was not sent there");
     }
@@ -199,13 +198,13 @@ static void read_and_check(struct run *r, hf_handle handle)
 static void call(struct run *r)
 {
     struct bench *b = &r->b;
-    uint8_t what = take8(&r->in);
-    hf_handle *handle = &r->handle[take8(&r->in) % HANDLES];
+    uint8_t what = take8(&r->b.in);
+    hf_handle *handle = &r->handle[take8(&r->b.in) % HANDLES];
     uint8_t data[2000] = {0};
     switch (what % 8) {
     case 0:
     case 1:
-        hf_send(b->stack, &b->env, *handle, data, take16(&r->in) % sizeof data, what >> 5);
+        hf_send(b->stack, &b->env, *handle, data, take16(&r->b.in) % sizeof data, what >> 5);
         break;
     case 2:
         hf_close(b->stack, &b->env, *handle);
@@ -218,8 +217,8 @@ static void call(struct run *r)
         hf_answer(b->stack, &b->env, *handle, (enum hf_answer)((what >> 3) % 8 ? 0 : 1));
         break;
     case 5:
-        hf_set_option(b->stack, &b->env, *handle, (enum hf_option)(take8(&r->in) % HF_OPTIONS),
-                      take16(&r->in));
+        hf_set_option(b->stack, &b->env, *handle, (enum hf_option)(take8(&r->b.in) % HF_OPTIONS),
+                      take16(&r->b.in));
         break;
     case 6:
         (what & 8 ? hf_abort : hf_release)(b->stack, &b->env, *handle);
@@ -230,15 +229,16 @@ static void call(struct run *r)
     }
 }
 
-static void one_step(struct run *r)
+static void one_step(void *run)
 {
-    uint8_t what = take8(&r->in);
+    struct run *r = run;
+    uint8_t what = take8(&r->b.in);
     switch (what % 8) {
     case 0:
         open_from(r);
         break;
     case 1:
-        bench_wait(&r->b, (int64_t)take16(&r->in) * (what & 8 ? 1000000 : 1000));
+        bench_wait(&r->b, (int64_t)take16(&r->b.in) * (what & 8 ? 1000000 : 1000));
         break;
     case 2:
     case 3:
@@ -253,8 +253,9 @@ static void one_step(struct run *r)
     }
 }
 
-static void set_up(struct run *r)
+static void set_up(void *run)
 {
+    struct run *r = run;
     struct bench *b = &r->b;
     bench_make(b, 1);
     b->sent = sent;
@@ -286,22 +287,10 @@ static void set_up(struct run *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct run first;
-    static struct start start;
-    if (start.stack == NULL) {
-        set_up(&first);
-        start = bench_start(&first.b);
-    }
-    struct run r = first;
-    bench_begin(&r.b, &start);
-    r.b.arg = &r;
-    r.in = (struct input){data, size};
-    for (int steps = 0; r.in.left && steps < 200; steps++) {
-        one_step(&r);
-    }
-    bench_finish(&r.b, 60);
+    static const struct target target = {sizeof(struct run), set_up, one_step, 200, 60};
+    struct run *r = bench_play(&target, data, size);
     for (int i = 0; i < HANDLES; i++) {
-        read_and_check(&r, r.handle[i]);
+        read_and_check(r, r->handle[i]);
     }
     return 0;
 }
