@@ -19,7 +19,7 @@ struct explore_config {
     uint8_t flight;      /* segments on the channel at one time, each way: 1 .. EXPLORE_FLIGHT */
     uint8_t losses;      /* in all                                                            */
     uint8_t duplicates;  /* in all                                                            */
-    uint8_t repeats;     /* timers that send again, at each end                               */
+    uint8_t repeats;     /* timers that send again, in all                                    */
     bool listens[2];     /* SYNs are welcome at A, at B, at any time                          */
     uint8_t opens[2];    /* active opens of A, of B: 0 .. 3                                   */
     uint8_t sends[2];    /* texts of A, of B: 0 .. 3                                          */

@@ -100,6 +100,12 @@ static void aborts_and_reboots_leave_nothing_behind(void **state)
     config.repeats = config.aborts = config.reboots = 1;
     struct explore_result result = run(&config);
     assert_whole(&result);
+    config.name = "reboot, text";
+    config.repeats = 0;
+    config.sends[0] = config.sends[1] = 1;
+    result = run(&config);
+    assert_whole(&result);
+    assert_in_range(result.states, 300000, 600000);
 }
 
 /* What `handfast why` finds without a rule is not there with it. */
