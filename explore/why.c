@@ -51,7 +51,7 @@ static const struct explore_why whys[] = {
      "A copy of B's first text is still on its way when both have closed. Without the rule A opens "
      "at once again; the copy's SEQ and ACK fit into the new connection, and A's application reads "
      "octets that nobody has sent there. With it OPEN is refused, the copy meets TIME-WAIT and is "
-     "known to be old; 2MSL later there are no copies.",
+     "known to be old, as all else is that was still on its way; 2MSL later nothing is left.",
      {.name = "2msl",
       .flight = 3,
       .unjudged = true,
