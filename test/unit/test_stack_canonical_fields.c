@@ -367,6 +367,7 @@ static void numbers_of_the_listener(void **state)
     DIFFERS(listener, half);
     DIFFERS(listener, accept_n);
     DIFFERS(listener, rcv_buf);
+    DIFFERS(listener, rcv_promised);
     DIFFERS(listener, snd_buf);
     DIFFERS(listener, max_segment);
     DIFFERS(listener, ttl);
