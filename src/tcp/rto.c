@@ -74,13 +74,18 @@ void tcp_rto_start(struct tcp *tcp, struct tcb *tcb)
 void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    bool ecn_waits = active && active->ecn_waits && !(tcb->flags & F_FIN_SENT);
-    if (active == NULL || (!in_flight(tcb) && (active->persist || ecn_waits))) {
+    if (active == NULL || (!in_flight(tcb) && active->persist)) {
+        return;
+    }
+    /* RFC 3168 6.1.2: new text waits; but for one whose place a probe's timer has taken, it is the
+     * wait that runs. */
+    bool waits = active->ecn_waits && !(tcb->flags & F_FIN_SENT) && !in_flight(tcb);
+    if (waits && active->timer == TIMER_RTO && active->rto_at_ms != 0) {
         return;
     }
     active->timer = TIMER_RTO;
     active->rto_from_ms = tcp->now_ms;
-    active->rto_at_ms = in_flight(tcb) ? ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb)) : 0;
+    active->rto_at_ms = in_flight(tcb) || waits ? ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb)) : 0;
 }
 
 uint32_t tcp_rto_left_ms(const struct tcp *tcp, const struct tcb *tcb)

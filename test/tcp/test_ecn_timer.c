@@ -1,0 +1,103 @@
+/* RFC 3168 section 6.1.2: the timer that keeps segments apart for ECN, beside the other timers that
+ * have its place, and beside RFC 9293 section 3.6: behind a FIN that is acknowledged there is
+ * nothing to keep apart.
+ */
+#include "common/peer.h"
+
+/* A window of one segment, a round trip of 100 ms. */
+static void agree(struct peer *p)
+{
+    p->config.policy.ecn = HF_ECN_ASK;
+    p->config.policy.initial_cwnd = 1;
+    opens();
+    expects(SYN | ECE | CWR);
+    after(100);
+    sends(SYN | ACK | ECE, .seq = IRS, .mss = 1460, .sackok = true);
+    expects(ACK);
+}
+
+/* One segment of 100 octets and a FIN. */
+static void says_all(struct peer *p)
+{
+    agree(p);
+    writes(100);
+    expects(ACK | PSH, .seq = ISS + 1, .len = 100);
+    closes();
+    expects(FIN | ACK, .seq = ISS + 101);
+    after(100);
+}
+
+static void nothing_is_due(struct peer *p)
+{
+    expects_state(HF_FIN_WAIT_2);
+    after(10000); /* the oracle knows no retransmission timeout in FIN-WAIT-2 */
+    expects_silence();
+}
+
+/* RFC3168-18 */
+TEST(an_echo_with_the_acknowledgment_of_the_fin_starts_no_timer)
+{
+    says_all(p);
+    sends(ACK | ECE, .ack = ISS + 102);
+    nothing_is_due(p);
+}
+
+/* RFC3168-18 */
+TEST(the_acknowledgment_of_the_fin_ends_the_wait_that_an_echo_began)
+{
+    says_all(p);
+    sends(ACK | ECE, .ack = ISS + 101);
+    after(100);
+    sends(ACK, .ack = ISS + 102);
+    nothing_is_due(p);
+}
+
+/* Three small segments in flight; the echo comes with the first's ACK. */
+static void waits_with_two_in_flight(struct peer *p)
+{
+    agree(p);
+    sets(HF_NODELAY, 1);
+    for (int i = 0; i < 3; i++) {
+        writes(100);
+        expects(ACK | PSH, .seq = ISS + 1 + 100 * i, .len = 100);
+    }
+    after(100);
+    sends(ACK | ECE, .ack = ISS + 101);
+}
+
+static void all_is_acknowledged_and_new_text_waits(struct peer *p)
+{
+    sends(ACK, .ack = ISS + 301);
+    writes(100);
+    expects_after(150, 450, ACK | CWR | PSH, .seq = ISS + 301, .len = 100);
+    sends(ACK, .ack = ISS + 401);
+    after(10000);
+    expects_silence();
+}
+
+/* RFC3168-18, RFC8985-20: there is nothing to probe for any more. */
+TEST(a_wait_goes_on_when_what_a_probe_was_for_is_acknowledged)
+{
+    waits_with_two_in_flight(p);
+    sends(ACK, .ack = ISS + 201);
+    all_is_acknowledged_and_new_text_waits(p);
+}
+
+/* RFC3168-18, RFC8985-15 */
+TEST(a_wait_goes_on_when_what_seemed_late_is_acknowledged)
+{
+    waits_with_two_in_flight(p);
+    sends(ACK, .ack = ISS + 101, .sack = {{ISS + 201, ISS + 301}});
+    all_is_acknowledged_and_new_text_waits(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(an_echo_with_the_acknowledgment_of_the_fin_starts_no_timer),
+        BOTH(a_wait_goes_on_when_what_a_probe_was_for_is_acknowledged),
+        BOTH(a_wait_goes_on_when_what_seemed_late_is_acknowledged),
+        BOTH(the_acknowledgment_of_the_fin_ends_the_wait_that_an_echo_began),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
