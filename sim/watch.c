@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HANDLES = CONNS_MAX + 1, PAIRS = 2 * CONNS_MAX, FOLLOWED = 256, NEIGHBOUR_MS = 4000 };
+enum {
+    HANDLES = CONNS_MAX + 1,
+    PAIRS = 2 * CONNS_MAX,
+    FOLLOWED = 256,
+    NEIGHBOUR_MS = 4000,
+    AT_ONCE = 1000000
+};
 
 /* A question that was lost just before the wire became clean is missed until then. */
 static const int64_t LOST_NS = INT64_C(10000000000);
@@ -36,7 +42,9 @@ struct watch {
     uint32_t host;
     uint32_t unit;          /* of our windows, at most: 1 << Rcv.Wind.Shift */
     uint64_t resets_missed; /* since it was booted */
-    bool reset_in;          /* the frame being taken in is a reset */
+    int64_t now_ns;
+    uint32_t at_once; /* records of that instant */
+    bool reset_in;    /* the frame being taken in is a reset */
     struct seen seen[HANDLES];
     struct pair pair[PAIRS];
     struct hf_oracle *oracle;
@@ -284,9 +292,22 @@ static bool is_excused(struct watch *watch, const char *rule)
     return asks && strcmp(rule, "ack-time") == 0;
 }
 
+/* A timer that fires for ever, an answer to an answer: only a trap gets out of a stack. */
+static void check_instant(struct watch *watch, const struct hf_trace *record)
+{
+    if (watch->now_ns != record->time_ns) {
+        watch->now_ns = record->time_ns;
+        watch->at_once = 0;
+    }
+    if (++watch->at_once > AT_ONCE) {
+        __builtin_trap();
+    }
+}
+
 void watch_trace(void *arg, const struct hf_trace *record)
 {
     struct watch *watch = arg;
+    check_instant(watch, record);
     struct seen *seen = seen_of(watch, record);
     struct hf_violation violation;
     if (!hf_oracle_judge(watch->oracle, record, &violation) && !is_excused(watch, violation.rule)) {
