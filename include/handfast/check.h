@@ -34,7 +34,8 @@ extern "C" {
     X(TIMER, "timer", "a connection's place in the wheel is not behind its earliest deadline")     \
     X(TIMELESS, "timeless", "something runs out, or is owed, while anything is outstanding")       \
     X(ORDER, "order", "half-open and waiting records stand in the order of their time")            \
-    X(LISTENER, "listener", "a listener counts what is half-open, and what waits for hf_accept")   \
+    X(LISTENER, "listener",                                                                        \
+      "a listener counts what waits for hf_accept, and no half-open one too many")                 \
     X(STATE, "state", "state, FINs and flags tell the same story")                                 \
     X(SEND, "send", "SND.UNA <= SND.NXT, and the text between them is queued")                     \
     X(RECEIVE, "receive", "what is unread ends at RCV.NXT, and RCV.WND can be announced")          \

@@ -34,21 +34,16 @@ bool check_flaw(const struct check *c, enum hf_invariant invariant, enum check_k
     return false;
 }
 
-static const struct pool *pool_in(const struct hf_stack *s, enum check_kind kind)
+static void find_pools(const struct hf_stack *s, const struct pool *pools[CHECK_KINDS])
 {
     const struct tcp_block *b = &s->tcp;
-    const struct pool *const pools[] = {
+    const struct pool *const all[] = {
         &b->tcbs,   &b->actives, &b->exts,      &b->extras,  &b->ecns,  &b->stats,
         &b->halves, &b->waits,   &b->listeners, &b->ranges,  &b->sents, &b->small,
         &b->large,  &b->pieces,  &b->lents,     &s->packets, &s->udps,
     };
-    _Static_assert(ARRAY_LEN(pools) == CHECK_KINDS, "each pool");
-    return pools[kind];
-}
-
-const struct pool *check_pool(const struct check *c, enum check_kind kind)
-{
-    return pool_in(c->s, kind);
+    _Static_assert(ARRAY_LEN(all) == CHECK_KINDS, "each pool");
+    memcpy(pools, all, sizeof all);
 }
 
 const void *check_at(const struct check *c, enum check_kind kind, uint32_t idx)
@@ -256,9 +251,11 @@ static bool check_lent(struct check *c)
 
 uint64_t hf_check_bytes(const struct hf_stack *stack)
 {
+    const struct pool *pools[CHECK_KINDS];
     uint64_t bits = 0;
+    find_pools(stack, pools);
     for (unsigned kind = 0; kind < CHECK_KINDS; kind++) {
-        bits += pool_in(stack, (enum check_kind)kind)->top;
+        bits += pools[kind]->top;
     }
     return (bits + 7) / 8 + 1;
 }
@@ -280,6 +277,7 @@ int hf_check(const struct hf_stack *stack, uint64_t bytes, void *marks, uint64_t
         return HF_ERR_INVALID;
     }
     struct check c = {.s = stack, .b = &stack->tcp, .marks = marks, .flaw = flaw};
+    find_pools(stack, c.pools);
     if (hf_attach(stack, bytes) != HF_OK) {
         check_flaw(&c, HF_INVARIANT_BLOCK, CHECK_STACK, 0, 0, 0);
         return HF_ERR_MISMATCH;

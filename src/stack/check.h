@@ -42,6 +42,7 @@ struct check {
     struct stack st;
     const struct hf_stack *s;
     const struct tcp_block *b;
+    const struct pool *pools[CHECK_KINDS];
     uint8_t *marks;
     uint64_t first_mark[CHECK_KINDS]; /* the bit of record 1 */
     struct hf_flaw *flaw;             /* NULL: nobody wants to know */
@@ -70,7 +71,10 @@ static inline bool check_equal(const struct check *c, int64_t is, int64_t expect
 {
     return is == expected || check_flaw(c, invariant, kind, number, is, expected);
 }
-const struct pool *check_pool(const struct check *c, enum check_kind kind);
+static inline const struct pool *check_pool(const struct check *c, enum check_kind kind)
+{
+    return c->pools[kind];
+}
 /* Is there such a record, used at some time? */
 static inline bool check_known(const struct check *c, enum check_kind kind, uint32_t idx)
 {

@@ -217,7 +217,9 @@ static bool check_half_open(struct check *c, uint32_t idx, uint32_t retries)
         return false;
     }
     const struct listener *listener = check_at(c, CHECK_LISTENERS, half->listener);
-    c->half_open += (uint8_t)listener->generation == half->listener_generation;
+    bool of_its_port =
+        half->id.lport >= listener->port_first && half->id.lport <= listener->port_last;
+    c->half_open += of_its_port && (uint8_t)listener->generation == half->listener_generation;
     return check_id(c, &half->id, half->zone, half->flags & HALF_V6, true, CHECK_HALVES, idx);
 }
 
@@ -314,6 +316,15 @@ static bool check_lists(const struct check *c)
            check_equal(c, c->in_queues, c->queued, HF_INVARIANT_MEMBER, CHECK_STACK, 0);
 }
 
+/* None that is no more holds a place in a backlog.  Fewer may be counted than there are: one of a
+ * listener closed 256 listeners ago is taken for one of this one. */
+static bool check_counted_half(const struct check *c)
+{
+    int64_t there = (int64_t)c->half_open + c->asked;
+    return (int64_t)c->counted_half <= there ||
+           check_flaw(c, HF_INVARIANT_LISTENER, CHECK_STACK, 0, (int64_t)c->counted_half, there);
+}
+
 bool check_connections(struct check *c)
 {
     const struct tcp_block *b = c->b;
@@ -329,7 +340,5 @@ bool check_connections(struct check *c)
            check_equal(c, b->wheel.armed, c->wanting, HF_INVARIANT_WHEEL, CHECK_STACK, 0) &&
            check_equal(c, b->singles, c->singles, HF_INVARIANT_IN_FLIGHT, CHECK_STACK, 0) &&
            check_equal(c, b->senders, c->senders, HF_INVARIANT_IN_FLIGHT, CHECK_STACK, 0) &&
-           check_equal(c, c->counted_half, (int64_t)c->half_open + c->asked, HF_INVARIANT_LISTENER,
-                       CHECK_STACK, 0) &&
-           check_lists(c);
+           check_counted_half(c) && check_lists(c);
 }

@@ -3,19 +3,21 @@
 
 #include <stdlib.h>
 
-enum { RECORDS_A_CALL = 8 }; /* on the average */
+/* So few records are looked at each time, in a program's first calls; else so many on average. */
+enum { FEW = 256, FIRST_CALLS = 20000, RECORDS_A_CALL = 8 };
 
 bool sound_tell(const struct hf_stack *stack, uint64_t bytes, char *text, size_t room)
 {
     static void *marks; /* kept for the next time */
-    static uint64_t marks_bytes, skip;
+    static uint64_t marks_bytes, skip, calls;
     struct hf_flaw flaw = {.struct_size = sizeof flaw};
     if (skip != 0) {
         skip--;
         return false;
     }
     uint64_t needed = hf_check_bytes(stack);
-    skip = needed * 8 / RECORDS_A_CALL; /* a bit for each record */
+    uint64_t records = needed * 8; /* a bit for each */
+    skip = records > FEW || ++calls > FIRST_CALLS ? records / RECORDS_A_CALL : 0;
     if (needed > marks_bytes) {
         free(marks);
         marks_bytes = 2 * needed;
