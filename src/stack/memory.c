@@ -351,6 +351,7 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
     st->tcp.lent = (struct lent_text){0, 0};
     st->tcp.no_fast = 0;
     st->tcp.iface = 0;
+    st->tcp.before.kind = HF_TRACE_IN; /* none is under way */
     st->s = s;
     st->env = env;
 }
