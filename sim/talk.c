@@ -214,7 +214,11 @@ void talk(struct world *world, struct conn *conn, uint32_t side)
         close_when_done(world, conn, side, role, h);
     }
     if (role->release && s->closed && s->end_read && !s->aborted) {
-        conn->because |= world->now_ns < world->plan.clean_ns ? BECAUSE_ORPHAN : 0;
+        const struct plan *plan = &world->plan;
+        const struct program *p = &plan->program[conn->program];
+        bool tight =
+            plan->stack[p->client].tight || plan->stack[p->server].tight; /* gives up text */
+        conn->because |= world->now_ns < plan->clean_ns || tight ? BECAUSE_ORPHAN : 0;
         talk_release(world, conn, side);
     }
 }
