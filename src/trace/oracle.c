@@ -244,6 +244,8 @@ static void begin(struct judging *j, struct watched *w)
     const struct hf_trace *r = j->r;
     uint32_t same = opens_by_cookie(r) ? w->m.may_syn : 0; /* SYNs of this very connection */
     w->old_syns += w->m.may_syn - same;
+    w->old_acks = w->m.may_ack + w->m.may_challenge;
+    w->old_irs = w->m.irs;
     w->m = (struct model){.may_syn = same};
     w->begun_ns = r->time_ns;
     bool first = r->state_before <= HF_LISTEN || r->verdict == HF_V_TIME_WAIT_REUSED;

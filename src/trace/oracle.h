@@ -108,6 +108,8 @@ struct watched {
     uint32_t old_nxt, old_ts; /*                                                 */
     uint32_t old_facts;
     uint32_t old_syns;    /* SYNs of those before that may still be answered     */
+    uint32_t old_acks;    /* segments of the one before that may be, too ...     */
+    uint32_t old_irs;     /* ... whose IRS this was                              */
     uint32_t n_resets;    /* that are due                                       */
     uint32_t resets_lost; /* more were than can be remembered                */
     struct reset resets[RESETS_MAX];

@@ -340,21 +340,22 @@ static void judge_small(struct judging *j)
     }
 }
 
-/* A SYN,ACK that waited while another SYN of the same sockets came: to the one before. */
-static bool answers_older_syn(struct judging *j)
+/* An answer that waited while another SYN of the same sockets came: to the one before. */
+static bool answers_older(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct watched *w = j->w;
-    bool other = !has_numbers(r) && (r->ctl & HF_ACK) && r->ack != w->syn.seq + 1;
-    if (other && w->old_syns) {
-        w->old_syns--;
-        return true;
+    if (has_numbers(r) || !(r->ctl & HF_ACK) || r->ack == w->syn.seq + 1) {
+        return false;
     }
-    if (other && w->m.may_syn > 1) {
-        w->m.may_syn--;
-        return true;
+    uint32_t *due = &w->old_acks;
+    if (r->ctl & HF_SYN) {
+        due = w->old_syns ? &w->old_syns : &w->m.may_syn;
     }
-    return false;
+    uint32_t own = due == &w->m.may_syn ? 1 : 0; /* the newest SYN's */
+    bool older = *due > own && ((r->ctl & HF_SYN) || r->ack == w->old_irs + 1);
+    *due -= older;
+    return older;
 }
 
 void oracle_judge_out(struct judging *j)
@@ -368,7 +369,7 @@ void oracle_judge_out(struct judging *j)
         oracle_broken(j, HF_RULE_TEXT_STATE, "ctl %03x in CLOSED", r->ctl);
         return;
     }
-    if ((r->ctl & HF_SYN) && answers_older_syn(j)) {
+    if (answers_older(j)) {
         j->late = true;
         return;
     }

@@ -46,6 +46,23 @@ TEST(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
     holds_equal(count(p, HF_V_HANDSHAKE), 2);
 }
 
+TEST(an_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
+{
+    listens();
+    p->wild = true;
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    batch_begins();
+    sends(ACK, .seq = IRS + 70000, .ack = ISS + 1);
+    sends(SYN, .seq = IRS + 20, .mss = 1460); /* inside the window: back to LISTEN */
+    sends(SYN, .seq = IRS + 5000, .mss = 1460);
+    sends(FIN, .seq = IRS + 5000); /* ends where the numbers are known */
+    batch_ends();
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+}
+
 TEST(the_ack_of_a_half_open_connection_may_leave_when_it_is_open)
 {
     listens();
@@ -163,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         V4(a_cookie_answers_the_syn_that_it_was_made_for_though_another_has_come_since),
         V4(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to),
+        V4(an_ack_may_leave_after_the_half_open_connection_that_it_belongs_to),
         V4(the_ack_of_a_half_open_connection_may_leave_when_it_is_open),
         V4(each_segment_at_a_half_open_connection_has_an_ack_of_its_own),
         V4(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left),
