@@ -131,13 +131,9 @@ static bool group_mac(const struct stack *st, const struct stack_path *path, uin
 static int ask_anew(struct stack *st, const struct stack_path *path)
 {
     struct set set = set_of(st, path->next, path->iface);
-    uint32_t incomplete = 0, permanent = 0;
+    uint32_t incomplete = 0;
     for (uint32_t n = set.first; n < set.first + set.n; n++) {
         incomplete += stack_neighbour_at(st, n)->state == NEIGHBOUR_INCOMPLETE;
-        permanent += stack_neighbour_at(st, n)->state == NEIGHBOUR_PERMANENT;
-    }
-    if (permanent == set.n) {
-        return NEIGHBOUR_NONE;
     }
     uint32_t place = find_place(st, set, 3);
     if (place == 0 || incomplete >= max_u32(set.n / 2, 1)) {

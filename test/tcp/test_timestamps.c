@@ -121,6 +121,23 @@ TEST(text_right_behind_the_syn_ack_moves_what_is_echoed)
     expects(ACK, .ack = IRS + 11, .tsecr = 1005);
 }
 
+/* RFC 7323 3.2: 0 is no echo; 5.2: of a reset the timestamp does not count. */
+TEST(an_open_takes_a_syn_ack_without_an_echo_and_a_refusal_with_any)
+{
+    opens();
+    expects(SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .tsval = 7, .tsecr = ZERO);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_state(HF_ESTABLISHED);
+    on(1);
+    opens();
+    expects(SYN, .seq = ISS);
+    int64_t echo = PEER_NUMBER(0) + p->c->ts_echo;
+    sends(RST | ACK, .seq = IRS, .ack = ISS + 1, .tsval = 7, .tsecr = echo + 9);
+    expects_silence();
+    expects_closed(HF_ERR_REFUSED);
+}
+
 /* RFC7323-32, RFC7323-35 */
 TEST(the_earliest_segment_that_the_ack_covers_is_echoed)
 {
@@ -257,6 +274,7 @@ int main(void)
         V4(after_24_days_of_silence_any_timestamp_is_taken),
         BOTH(up_to_24_days_of_silence_an_old_timestamp_is_refused),
         BOTH(text_right_behind_the_syn_ack_moves_what_is_echoed),
+        BOTH(an_open_takes_a_syn_ack_without_an_echo_and_a_refusal_with_any),
         V4(the_earliest_segment_that_the_ack_covers_is_echoed),
         V4(text_ahead_of_a_gap_does_not_move_what_is_echoed),
         V4(a_segment_without_the_option_is_dropped_silently),
