@@ -138,6 +138,25 @@ TEST(a_reset_tells_whose_it_was_and_what_it_ended)
     tells(p, HF_ERR_REFUSED, THE_PEER, HF_SYN_SENT, "refused");
 }
 
+/* 3.10.5, 3.10.7.4: in the last states what ends them is no error. */
+TEST(what_ends_the_last_states_is_told)
+{
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        establish_active();
+        closes();
+        expects(FIN | ACK);
+        sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+        expects(ACK);
+        if (i == 0)
+            aborts();
+        else
+            sends(RST, .seq = IRS + 2);
+        tells(p, HF_OK, BOTH_SIDES, HF_CLOSING,
+              i == 0 ? "this side's ABORT ended" : "the peer's reset ended");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +167,7 @@ int main(void)
         V4(a_close_before_the_open_is_told),
         V4(what_gave_up_tells_how_often_it_tried),
         V4(a_reset_tells_whose_it_was_and_what_it_ended),
+        V4(what_ends_the_last_states_is_told),
     };
     return cmocka_run_group_tests_name("reason", tests, NULL, NULL);
 }
