@@ -218,8 +218,9 @@ void oracle_judge_call(struct judging *j)
         oracle_broken(j, HF_RULE_CALL, "%s is no call", hf_cause_name(r->cause));
         break;
     }
-    if (r->state_before != HF_CLOSED && has_numbers(r) && (m->facts & KNOWS_NUMBERS) &&
-        r->state_after != HF_CLOSED && (r->rcv_nxt != m->rcv_nxt || r->snd_una != m->una)) {
+    bool open = r->state_before > HF_LISTEN; /* else the variables are another connection's */
+    if (open && has_numbers(r) && (m->facts & KNOWS_NUMBERS) && r->state_after != HF_CLOSED &&
+        (r->rcv_nxt != m->rcv_nxt || r->snd_una != m->una)) {
         oracle_broken(j, HF_RULE_CALL, "%s: SND.UNA %u -> %u, RCV.NXT %u -> %u",
                       hf_cause_name(r->cause), m->una, r->snd_una, m->rcv_nxt, r->rcv_nxt);
     }

@@ -175,6 +175,23 @@ TEST(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it)
     holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 2);
 }
 
+TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
+{
+    listens_with(4, true);
+    p->wild = true;
+    for (int i = 0; i < 2; i++) {
+        sends(SYN, .seq = IRS + 100 * i, .mss = 1460);
+        calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+        calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+        drop_frames(p);
+        sends(SYN, .seq = IRS + 100 * i + 50); /* inside the window: it ends */
+        calls(hf_release(p->stack, &p->env, p->c->handle));
+        after(100);
+        drop_frames(p);
+    }
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +203,7 @@ int main(void)
         V4(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left),
         V4(what_its_listener_had_not_given_out_ends_with_it_and_the_same_sockets_may_open),
         V4(a_half_open_connection_ends_with_its_listener_and_the_same_syn_gets_another_iss),
+        V4(a_held_syn_that_is_answered_has_variables_of_its_own),
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
     };
     return cmocka_run_group_tests_name("oracle batches", tests, NULL, NULL);
