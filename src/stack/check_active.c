@@ -132,9 +132,9 @@ struct flight {
     seq_t right; /* of the last one */
     uint32_t last;
     uint32_t n, timed, stretches;
-    bool sacked;                 /* the last one is */
-    bool lost_seen, sacked_seen; /* active->sent_lost, sent_sacked are among them */
-    bool lost_before;            /* something to be sent again lies before sent_lost */
+    bool sacked;      /* the last one is */
+    bool lost_seen;   /* active->sent_lost is among them */
+    bool lost_before; /* something to be sent again lies before sent_lost */
 };
 
 static bool is_timed(const struct sent *sent)
@@ -170,7 +170,6 @@ static bool check_transmission(struct check *c, const struct tcb *tcb, const str
     }
     sum_up(tcb, sent, flight);
     flight->lost_seen |= active->sent_lost == idx;
-    flight->sacked_seen |= active->sent_sacked == idx;
     flight->lost_before |=
         (sent->flags & (SENT_LOST | SENT_AGAIN)) == SENT_LOST && !flight->lost_seen;
     flight->stretches += sacked && !flight->sacked;
@@ -179,6 +178,25 @@ static bool check_transmission(struct check *c, const struct tcb *tcb, const str
     flight->n++;
     flight->right = sent->right;
     flight->last = idx;
+    return true;
+}
+
+/* The tree of the records leads to each of them, in no more steps than there are. */
+static bool check_tree(const struct check *c, const struct active *active, uint32_t n)
+{
+    for (uint32_t idx = active->sent_first; idx != 0;) {
+        const struct sent *sent = check_at(c, CHECK_SENTS, idx);
+        uint32_t at = active->sent_root;
+        for (uint32_t steps = 1; at != idx && steps < n && check_known(c, CHECK_SENTS, at);
+             steps++) {
+            const struct sent *node = check_at(c, CHECK_SENTS, at);
+            at = seq_lt(sent->left, node->left) ? node->lower : node->higher;
+        }
+        if (!check_that(c, at == idx, HF_INVARIANT_SENT, CHECK_SENTS, idx)) {
+            return false;
+        }
+        idx = sent->next;
+    }
     return true;
 }
 
@@ -234,10 +252,10 @@ static bool check_sent(struct check *c, uint32_t idx, const struct tcb *tcb,
     c->singles += flight.n == 1;
     bool whole = tcb->state <= HF_LISTEN || seq_eq(flight.right, tcb->snd.nxt);
     bool marks = (active->sent_lost == 0 || flight.lost_seen) && !flight.lost_before &&
-                 (active->sent_sacked == 0 || flight.sacked_seen) &&
                  active->sent_last == flight.last;
     return check_that(c, whole && marks, HF_INVARIANT_SENT, CHECK_ACTIVES, idx) &&
-           check_times(c, idx, active, flight.timed) && check_sums(c, idx, active, &flight);
+           check_tree(c, active, flight.n) && check_times(c, idx, active, flight.timed) &&
+           check_sums(c, idx, active, &flight);
 }
 
 bool check_active(struct check *c, uint32_t idx, const struct tcb *tcb)

@@ -2,7 +2,7 @@
  * unread.
  *
  *     struct active   the queues, deadlines, and what congestion control and loss recovery know
- *     struct sent     32  a transmission not acknowledged yet (sent.c)
+ *     struct sent     40  a transmission not acknowledged yet (sent.c)
  *     struct range    24  text held ahead of RCV.NXT
  *     struct chunk    24  a piece of payload; struct lent: memory of the application's or a
  * device's struct ack_news what the ACK under way has told
@@ -132,19 +132,19 @@ struct active {
     uint16_t n_recent;
     uint16_t ooo_n;
     uint8_t fast;      /* FAST_*                                                        */
+    uint8_t ecn_echo;  /* the ACK under way tells of a mark: cwnd does not grow         */
     uint16_t dup_owed; /* duplicate ACKs owed, one a held segment (no SACK)        */
     /* RFC 5927 7.2: "packet too big" about ptb_seq, which is believed when that goes again */
     seq_t ptb_seq;
     uint16_t ptb_mtu; /* what it said, 0: none                                    */
     /* RFC 3168 6.1.2 */
-    seq_t cwr_end;      /* SND.NXT at the last reduction: marks up to it are answered  */
-    uint8_t cwr_passed; /* SND.UNA is beyond it                                        */
+    uint8_t cwr_passed; /* SND.UNA is beyond cwr_end                                   */
     uint8_t ecn_waits;  /* cwnd is one segment: new text waits for the timer            */
-    uint8_t ecn_echo;   /* the ACK under way tells of a mark: cwnd does not grow        */
+    seq_t cwr_end;      /* SND.NXT at the last reduction: marks up to it are answered  */
     /* Transmissions (sent.c): struct sent from SND.UNA to SND.NXT without a gap */
     uint32_t sent_first, sent_last;
     uint32_t sent_oldest, sent_newest; /* those in flight, by time of transmission           */
-    uint32_t sent_sacked;              /* where the last SACK block ended, 0: unknown        */
+    uint32_t sent_root;                /* all of them as a tree (sent_tree.c)                */
     uint32_t sent_lost;                /* nothing that is lost and still to be sent again lies
                                         * before it, 0: nor anywhere                         */
     struct sent_sum sum[SENT_SUMS];
@@ -166,6 +166,7 @@ struct active {
     /* RFC 8985 RACK.segment, RACK.rtt, RACK.fack; the end of RACK.dsack_round; TLP.end_seq */
     uint32_t rack_sent_us, rack_rtt_us;
     seq_t rack_end, rack_fack, rack_round;
+    seq_t lost_to; /* RFC 6675: all below it is SACKed or lost                        */
     seq_t tlp_end;
     uint32_t min_rtt_ms;                         /* when the tally's min_rtt_us was measured */
     uint32_t prr_delivered, prr_out, prr_flight; /* RFC 9937; the last is RecoverFS */
@@ -180,15 +181,15 @@ _Static_assert(sizeof(struct active) <= 448, "the byte table: data in flight");
 /* Octets that went out at one time, as segments of mss octets of which the last may be smaller, and
  * share one fate: not SACKed and not lost, or one of the flags.  A FIN counts as an octet. */
 struct sent {
-    uint32_t next, prev;   /* by sequence number                                       */
-    uint32_t newer, older; /* by time, of those in flight                              */
+    uint32_t next, prev, lower, higher; /* by sequence number: a list, a tree             */
+    uint32_t newer, older;              /* by time, of those in flight                    */
     seq_t left, right;
     uint32_t sent_us; /* the last time                                            */
     uint16_t mss;
     uint8_t flags; /* SENT_*                                                   */
     uint8_t times; /* sent again so often, at most 255                         */
 };
-_Static_assert(sizeof(struct sent) == 32, "the byte table: transmissions");
+_Static_assert(sizeof(struct sent) == 40, "the byte table: transmissions");
 
 enum {
     SENT_SACKED = 1,   /* the peer holds it                                        */

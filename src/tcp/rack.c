@@ -13,7 +13,7 @@
 #include "tcp/stats.h"
 
 enum { MIN_RTT_WINDOW_MS = 300000, REORDERING_MAX = 300, MULT_MAX = 255, PERSIST = 16 };
-enum { TIMER_SLACK_MS = 2 };
+enum { TIMER_SLACK_MS = 2, IN_DOUBT_MAX = 64 };
 
 bool tcp_rack_used(const struct tcp *tcp, const struct tcb *tcb)
 {
@@ -55,9 +55,7 @@ static bool ambiguous(struct tcp *tcp, const struct tcb *tcb, uint32_t rtt_us)
 static void note_order(struct tcp *tcp, struct tcb *tcb, const struct sent *sent, seq_t right)
 {
     struct active *active = active_of(tcp, tcb);
-    if (seq_gt(right, active->rack_fack)) {
-        active->rack_fack = right;
-    } else if (seq_lt(right, active->rack_fack) && !(sent->flags & SENT_TWICE)) {
+    if (seq_lt(right, active->rack_fack) && !(sent->flags & SENT_TWICE)) {
         uint32_t by = (seq_len(sent->left, active->rack_fack) + sent->mss - 1) / sent->mss;
         tcb->modes |= M_REORDERED;
         tcp_stats(tcp, tcb)->reord_seen += tcp->news.reordered ? 0 : 1;
@@ -124,38 +122,42 @@ static uint32_t reordering_window_us(const struct tcp *tcp, const struct tcb *tc
     return (uint32_t)min_u64(window_us, tcb->srtt_us);
 }
 
-/* When it counts as lost, from now; not above 0: it is. */
-static int32_t remaining_us(const struct tcp *tcp, const struct tcb *tcb, const struct sent *sent)
+/* When what left then counts as lost, from now; not above 0: it does. */
+static int32_t remaining_us(const struct tcp *tcp, const struct tcb *tcb, uint32_t sent_us)
 {
     uint32_t allowed_us = active_of(tcp, tcb)->rack_rtt_us + reordering_window_us(tcp, tcb);
-    return (int32_t)(sent->sent_us + allowed_us - tcp->now_us);
+    return (int32_t)(sent_us + allowed_us - tcp->now_us);
 }
 
 /* RFC 8985 6.3, RFC8985-17. */
 bool tcp_rack_due(const struct tcp *tcp, const struct tcb *tcb, const struct sent *sent)
 {
-    return remaining_us(tcp, tcb, sent) <= 0;
+    return remaining_us(tcp, tcb, sent->sent_us) <= 0;
 }
 
 /* Step 5, RFC8985-14, RFC8985-16.  Returns how long from now until all that is in doubt would be
- * lost, 0: nothing is. */
+ * lost, 0: nothing is.  An ACK looks at so many in doubt; none of the rest outlasts RACK.segment.
+ */
 static uint32_t detect_loss(struct tcp *tcp, struct tcb *tcb)
 {
     const struct active *active = active_of(tcp, tcb);
     uint32_t wait_us = 0;
+    uint32_t in_doubt = 0;
     uint32_t idx = active->rack_any ? active->sent_oldest : 0;
     while (idx) {
         const struct sent *sent = sent_at(tcp, idx);
         if (!sent_after(active->rack_sent_us, active->rack_end, sent->sent_us, sent->right)) {
             break;
         }
-        int32_t left_us = remaining_us(tcp, tcb, sent);
+        bool enough = ++in_doubt > IN_DOUBT_MAX;
+        int32_t left_us = remaining_us(tcp, tcb, enough ? active->rack_sent_us : sent->sent_us);
         if (left_us <= 0 && wait_us == 0) {
             tcp_sent_lose(tcp, tcb, idx);
             idx = active->sent_oldest;
+            in_doubt = 0;
         } else {
             wait_us = max_u32(wait_us, (uint32_t)(left_us > 0 ? left_us : 1));
-            idx = sent->newer;
+            idx = enough ? 0 : sent->newer;
         }
     }
     return wait_us;

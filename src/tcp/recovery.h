@@ -23,6 +23,13 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb); /* nothing is lost
 uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent);
 void tcp_sent_clear(struct tcp *tcp, struct active *active);
 
+/* sent_tree.c: the same records, to be found by number */
+void tcp_sent_tree_add(struct tcp *tcp, struct active *active, uint32_t idx);
+void tcp_sent_tree_remove(struct tcp *tcp, struct active *active,
+                          uint32_t idx); /* left: as added */
+/* The record that holds `at`; 0: it lies before SND.UNA. */
+uint32_t tcp_sent_find(const struct tcp *tcp, const struct active *active, seq_t at);
+
 /* sack.c: RFC 2018, 2883; RFC 6675 4 */
 /* Takes the blocks of an ACK: fills in tcp->news. */
 void tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);

@@ -68,12 +68,20 @@ void tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct segment *seg
     }
 }
 
-seq_t tcp_sack_high(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
+/* Nothing was SACKed beyond RACK.fack, but what it stands for may have been forgotten since. */
+static uint32_t highest_sacked(const struct tcp *tcp, const struct active *active)
 {
-    uint32_t idx = active->sum[SUM_SACKED].bytes ? active->sent_last : 0;
+    bool any = active->sum[SUM_SACKED].bytes != 0;
+    uint32_t idx = any ? tcp_sent_find(tcp, active, seq_sub(active->rack_fack, 1)) : 0;
     while (idx && !(sent_at(tcp, idx)->flags & SENT_SACKED)) {
         idx = sent_at(tcp, idx)->prev;
     }
+    return idx;
+}
+
+seq_t tcp_sack_high(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
+{
+    uint32_t idx = highest_sacked(tcp, active);
     return idx ? sent_at(tcp, idx)->right : tcb->snd.una;
 }
 
@@ -86,7 +94,8 @@ static seq_t lost_edge(const struct tcp *tcp, const struct tcb *tcb, const struc
     uint32_t n = 0;
     uint32_t bytes = 0;
     bool within = false;
-    for (uint32_t idx = active->sent_last; idx != 0; idx = sent_at(tcp, idx)->prev) {
+    uint32_t idx = highest_sacked(tcp, active);
+    for (; idx != 0; idx = sent_at(tcp, idx)->prev) {
         const struct sent *sent = sent_at(tcp, idx);
         bool sacked = sent->flags & SENT_SACKED;
         n += sacked && !within ? 1 : 0;
@@ -99,12 +108,20 @@ static seq_t lost_edge(const struct tcp *tcp, const struct tcb *tcb, const struc
     return tcb->snd.una;
 }
 
+/* Where that begins which may be neither SACKed nor lost. */
+static uint32_t first_in_doubt(const struct tcp *tcp, const struct active *active)
+{
+    return tcp_sent_find(tcp, active, active->lost_to);
+}
+
 /* RFC6675-1 */
 void tcp_sack_lose(struct tcp *tcp, struct tcb *tcb)
 {
-    const struct active *active = active_of(tcp, tcb);
+    struct active *active = active_of(tcp, tcb);
     seq_t edge = lost_edge(tcp, tcb, active);
-    for (uint32_t idx = active->sent_first; idx != 0; idx = sent_at(tcp, idx)->next) {
+    uint32_t start = first_in_doubt(tcp, active);
+    active->lost_to = seq_max(active->lost_to, edge);
+    for (uint32_t idx = start; idx != 0; idx = sent_at(tcp, idx)->next) {
         const struct sent *sent = sent_at(tcp, idx);
         if (seq_geq(sent->left, edge)) {
             return;
@@ -131,7 +148,8 @@ static uint32_t next_in_doubt(const struct tcp *tcp, const struct tcb *tcb,
                               const struct active *active, seq_t *at)
 {
     seq_t high = tcp_sack_high(tcp, tcb, active);
-    for (uint32_t idx = active->sent_first; idx != 0; idx = sent_at(tcp, idx)->next) {
+    uint32_t idx = first_in_doubt(tcp, active);
+    for (; idx != 0; idx = sent_at(tcp, idx)->next) {
         const struct sent *sent = sent_at(tcp, idx);
         if (seq_geq(sent->left, high)) {
             return 0;

@@ -109,6 +109,7 @@ static void seq_insert(struct tcp *tcp, struct active *active, uint32_t idx, uin
     sent->next = next;
     *(prev ? &sent_at(tcp, prev)->next : &active->sent_first) = idx;
     *(next ? &sent_at(tcp, next)->prev : &active->sent_last) = idx;
+    tcp_sent_tree_add(tcp, active, idx);
 }
 
 /* A record for this connection, 0: none is left beside those that others may still need: one each,
@@ -144,9 +145,7 @@ static void forget(struct tcp *tcp, struct active *active, uint32_t idx, bool ti
     if (timed) {
         time_remove(tcp, active, idx);
     }
-    if (active->sent_sacked == idx) {
-        active->sent_sacked = sent->prev;
-    }
+    tcp_sent_tree_remove(tcp, active, idx);
     if (active->sent_lost == idx) {
         active->sent_lost = sent->next;
     }
@@ -211,20 +210,6 @@ static void join_around(struct tcp *tcp, const struct tcb *tcb, struct active *a
     if (prev) {
         join_next(tcp, tcb, active, prev);
     }
-}
-
-/* The record that holds number `at`, SND.UNA <= at < SND.NXT.  SACK blocks lie close to those that
- * came before them. */
-static uint32_t find(const struct tcp *tcp, const struct active *active, seq_t at)
-{
-    uint32_t idx = active->sent_sacked ? active->sent_sacked : active->sent_first;
-    while (idx && seq_gt(sent_at(tcp, idx)->left, at)) {
-        idx = sent_at(tcp, idx)->prev;
-    }
-    while (idx && seq_leq(sent_at(tcp, idx)->right, at)) {
-        idx = sent_at(tcp, idx)->next;
-    }
-    return idx;
 }
 
 /* Sending -------------------------------------------------------------------------------------- */
@@ -330,12 +315,7 @@ void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t
 {
     struct active *active = active_of(tcp, tcb);
     seq_t right = seq_add(left, len);
-    uint32_t idx = active->sent_first;
-    if (active->sent_lost && seq_leq(sent_at(tcp, active->sent_lost)->left, left)) {
-        idx = active->sent_lost;
-    } else if (seq_leq(sent_at(tcp, active->sent_last)->left, left)) {
-        idx = active->sent_last;
-    }
+    uint32_t idx = tcp_sent_find(tcp, active, left);
     while (idx && seq_lt(sent_at(tcp, idx)->left, right)) {
         uint32_t next = sent_at(tcp, idx)->next;
         if (seq_gt(sent_at(tcp, idx)->right, left) && !is_sacked(tcp, idx)) {
@@ -362,17 +342,19 @@ void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t
 static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent, seq_t right)
 {
     struct ack_news *news = &tcp->news;
+    struct active *active = active_of(tcp, tcb);
     if (!(sent->flags & SENT_COUNTED)) {
         news->delivered += seq_len(sent->left, right);
     }
     if (!(sent->flags & SENT_TWICE)) {
         uint32_t rtt_us = max_u32(tcp->now_us - sent->sent_us, 1);
         news->rtt_us = news->rtt_us ? min_u32(news->rtt_us, rtt_us) : rtt_us;
-        news->original |= seq_leq(right, active_of(tcp, tcb)->recover);
+        news->original |= seq_leq(right, active->recover);
     }
     if (tcp_rack_used(tcp, tcb)) {
         tcp_rack_delivered(tcp, tcb, sent, right);
     }
+    active->rack_fack = seq_max(active->rack_fack, right);
 }
 
 /* RFC 6298 3, Karn: what can be a sample.  One whole segment at least. */
@@ -421,6 +403,7 @@ void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb)
             shorten(tcp, tcb, active, idx);
         }
     }
+    active->lost_to = seq_max(active->lost_to, una);
     if (active->sent_first == 0) {
         active->rack_any = 0; /* of what leaves from now on nothing left before it */
     }
@@ -484,16 +467,10 @@ static uint32_t sack_part(struct tcp *tcp, struct tcb *tcb, struct active *activ
 void tcp_sent_sacked(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right)
 {
     struct active *active = active_of(tcp, tcb);
-    for (uint32_t idx = find(tcp, active, left); idx != 0;) {
+    uint32_t idx = tcp_sent_find(tcp, active, left);
+    while (idx != 0 && seq_lt(sent_at(tcp, idx)->left, right)) {
         uint32_t done = sack_part(tcp, tcb, active, idx, left, right);
-        if (done == 0) {
-            return;
-        }
-        active->sent_sacked = done;
-        idx = sent_at(tcp, done)->next;
-        if (idx && seq_geq(sent_at(tcp, idx)->left, right)) {
-            return;
-        }
+        idx = done ? sent_at(tcp, done)->next : 0;
     }
 }
 
@@ -583,6 +560,7 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb)
         }
     }
     active->sent_lost = 0;
+    active->lost_to = tcb->snd.una;
 }
 
 void tcp_sent_clear(struct tcp *tcp, struct active *active)
@@ -590,7 +568,7 @@ void tcp_sent_clear(struct tcp *tcp, struct active *active)
     while (active->sent_first) {
         forget(tcp, active, active->sent_first, false);
     }
-    active->sent_oldest = active->sent_newest = active->sent_sacked = active->sent_lost = 0;
+    active->sent_oldest = active->sent_newest = active->sent_lost = 0;
     memset(active->sum, 0, sizeof active->sum);
     active->sacked_n = 0;
 }

@@ -277,7 +277,7 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     memset(active, 0, sizeof *active);
     active->send.at = tcb->snd.nxt;
     active->rxt.at = tcb->snd.una;
-    active->rack_fack = tcb->snd.una;
+    active->rack_fack = active->lost_to = tcb->snd.una;
     active->min_rtt_ms = tcp->now_ms;
     uint32_t reordering = tcp_stats_seen(tcp, tcb)->reordering;
     active->reordering = (uint16_t)max_u32(reordering, tcp->b->policy.dupthresh);
