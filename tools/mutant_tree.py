@@ -84,8 +84,9 @@ class Tree:
         self.good, self.jobs = work / "good", jobs
         self.lock = threading.RLock()
         SETTINGS.parent.mkdir(exist_ok=True)
-        header = ROOT / "include/handfast/handfast.h"
-        if not SETTINGS.exists() or SETTINGS.stat().st_mtime < header.stat().st_mtime:
+        headers = [ROOT / "include/handfast" / name for name in ("policy.h", "handfast.h")]
+        newest = max(header.stat().st_mtime for header in headers)
+        if not SETTINGS.exists() or SETTINGS.stat().st_mtime < newest:
             run("tools/settings", str(SETTINGS))
         sources = [path for folder in LIBRARY for path in sorted((ROOT / folder).glob("*.c"))]
         self.objects = {name_of(path): self.object_of(path) for path in sources + [SETTINGS]}

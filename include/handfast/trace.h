@@ -111,7 +111,9 @@ enum hf_state {
       "RFC 5227 2.4, RFC 4861 7.2.3")                                                              \
     X(ADDRESS_CONFLICT, "somebody else says that it has our address",                              \
       "RFC 5227 2.4, RFC 4862 5.4")                                                                \
-    X(TIME_WAIT_RECYCLED, "the oldest TIME-WAIT gives its record to the newest", "RFC 7323 5.3")
+    X(TIME_WAIT_RECYCLED, "the oldest TIME-WAIT gives its record to the newest", "RFC 7323 5.3")   \
+    X(ORPHAN_RESET, "too many connections whose handles were released wait for their peers",       \
+      "RFC 6429 4")
 
 enum hf_verdict {
 #define X(name, sentence, place) HF_V_##name,

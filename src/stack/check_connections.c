@@ -173,6 +173,19 @@ static bool check_membership(struct check *c, uint32_t idx, const struct tcb *tc
     return check_that(c, fits, HF_INVARIANT_MEMBER, CHECK_TCBS, idx);
 }
 
+/* Released ones count as orphans until they are in TIME-WAIT, and so does their text. */
+static bool check_orphan(struct check *c, uint32_t idx, const struct tcb *tcb)
+{
+    bool is = tcb->flags & F_ORPHAN;
+    bool is_one = (tcb->flags & F_RELEASED) && tcb->state != HF_TIME_WAIT;
+    c->orphans += is;
+    if (is && tcb->active) {
+        const struct active *active = check_at(c, CHECK_ACTIVES, tcb->active);
+        c->orphan_bytes += active->sq_bytes;
+    }
+    return check_equal(c, is, is_one, HF_INVARIANT_MEMBER, CHECK_TCBS, idx);
+}
+
 static bool check_tcb(struct check *c, uint32_t idx, const struct tcb *tcb)
 {
     uint32_t stats = tally_at(&c->st.tcp, idx)->stats;
@@ -182,7 +195,7 @@ static bool check_tcb(struct check *c, uint32_t idx, const struct tcb *tcb)
                     idx) &&
            check_extra(c, tcb->extra) && (stats == 0 || check_claim(c, CHECK_STATS, stats)) &&
            check_active(c, idx, tcb) && check_membership(c, idx, tcb) &&
-           check_deadline(c, idx, tcb) && check_timeless(c, idx, tcb);
+           check_deadline(c, idx, tcb) && check_timeless(c, idx, tcb) && check_orphan(c, idx, tcb);
 }
 
 /* A record is free exactly when it is CLOSED and nobody has its handle. */
@@ -325,6 +338,17 @@ static bool check_counted_half(const struct check *c)
            check_flaw(c, HF_INVARIANT_LISTENER, CHECK_STACK, 0, (int64_t)c->counted_half, there);
 }
 
+/* What networks have of the backlogs is all that is half-open. */
+static bool check_prefixes(const struct check *c)
+{
+    const uint32_t *counts = stack_at(&c->st, c->b->prefix_offset);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i <= c->b->prefix_mask; i++) {
+        sum += counts[i];
+    }
+    return check_equal(c, (int64_t)sum, c->b->halves.used, HF_INVARIANT_LISTENER, CHECK_STACK, 0);
+}
+
 bool check_connections(struct check *c)
 {
     const struct tcp_block *b = c->b;
@@ -340,5 +364,8 @@ bool check_connections(struct check *c)
            check_equal(c, b->wheel.armed, c->wanting, HF_INVARIANT_WHEEL, CHECK_STACK, 0) &&
            check_equal(c, b->singles, c->singles, HF_INVARIANT_IN_FLIGHT, CHECK_STACK, 0) &&
            check_equal(c, b->senders, c->senders, HF_INVARIANT_IN_FLIGHT, CHECK_STACK, 0) &&
-           check_counted_half(c) && check_lists(c);
+           check_equal(c, b->orphans, (int64_t)c->orphans, HF_INVARIANT_MEMBER, CHECK_STACK, 0) &&
+           check_equal(c, (int64_t)b->orphan_bytes, (int64_t)c->orphan_bytes, HF_INVARIANT_MEMBER,
+                       CHECK_STACK, 0) &&
+           check_prefixes(c) && check_counted_half(c) && check_lists(c);
 }

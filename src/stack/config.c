@@ -29,6 +29,8 @@ static const struct hf_policy default_policy = {
     .warn_retries = 3,
     .orphan_retries = 8,
     .orphan_probes = 15,
+    .orphan_share = 50,
+    .backlog_share = 50,
     .user_timeout_least_ms = 100000,
     .user_timeout_most_ms = 3600000,
     .initial_cwnd = 10,
@@ -153,7 +155,8 @@ bool stack_policy_ok(const struct hf_policy *p)
     return times_ok(p) && p->quick_acks <= UINT8_MAX && p->syn_retries < UINT8_MAX &&
            p->syn_cookies <= HF_COOKIES_ALWAYS && (p->fast_open & ~FAST_OPEN_BITS) == 0 &&
            p->synack_retries < HALF_LISTS && p->data_retries < UINT8_MAX &&
-           p->orphan_retries < UINT8_MAX && in(1, p->warn_retries, UINT8_MAX) &&
+           p->orphan_retries < UINT8_MAX && p->orphan_share <= 100 && p->backlog_share <= 100 &&
+           in(1, p->warn_retries, UINT8_MAX) &&
            in(1, p->user_timeout_least_ms, p->user_timeout_most_ms) &&
            p->user_timeout_most_ms <= MAX_TIME_MS && in(1, p->initial_cwnd, UINT16_MAX) &&
            in(1, p->slow_start_l, UINT16_MAX) && in(1, p->min_mss, UINT16_MAX) &&

@@ -33,6 +33,8 @@ void hf_counters(const struct hf_stack *stack, struct hf_counters *counters)
         .history_lost =
             b->history_serial > b->history_size ? b->history_serial - b->history_size : 0,
         .stats_missed = b->stats_missed,
+        .orphans = b->orphans,
+        .orphan_bytes = b->orphan_bytes,
     };
     memcpy(all.verdict, b->verdicts, sizeof b->verdicts);
     struct stack st;

@@ -92,6 +92,8 @@ static void add_arrays(struct list *list, const struct hf_stack *s)
     add_array(list, "regions", s->region_offset, s->max_regions);
     add_array(list, "listen ports", s->listen_offset, buckets);
     add_array(list, "udp ports", s->udp_offset, buckets);
+    add_array(list, "networks", b->prefix_offset,
+              sizeof(uint32_t) * ((uint64_t)b->prefix_mask + 1));
     add_array(list, "fast open", b->fast_peers_offset,
               sizeof(struct fast_peer) * (uint64_t)b->max_fast_peers);
     add_array(list, "timing wheel", b->wheel.slot_offset, WHEEL_BYTES(b->wheel.bits));

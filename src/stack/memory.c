@@ -9,7 +9,15 @@
  */
 #include "stack/stack.h"
 
-enum { LAYOUT_VERSION = 1, LINE = 64, WORD = 8, PAGE = 4096, MAX_BUCKETS = 4096, MAX_NOTES = 64 };
+enum {
+    LAYOUT_VERSION = 1,
+    LINE = 64,
+    WORD = 8,
+    PAGE = 4096,
+    MAX_BUCKETS = 4096,
+    MAX_PREFIXES = 4096,
+    MAX_NOTES = 64
+};
 enum { FEW = 64, WHEEL_BITS_FEW = 4 }; /* so few connections get a small timing wheel */
 
 static const uint8_t magic[8] = {'h', 'a', 'n', 'd', 'f', 'a', 's', 't'};
@@ -84,6 +92,16 @@ static uint32_t buckets_for(const struct hf_config *c)
     return buckets;
 }
 
+/* As many half-open connections' networks are told apart. */
+static uint32_t prefixes_for(const struct hf_config *c)
+{
+    uint32_t prefixes = 1;
+    while (prefixes < MAX_PREFIXES && prefixes < c->max_half_open) {
+        prefixes *= 2;
+    }
+    return prefixes;
+}
+
 static void place_pools(struct hf_stack *s, const struct hf_config *c, uint64_t *at)
 {
     struct tcp_block *b = &s->tcp;
@@ -135,6 +153,8 @@ static void place_arrays(struct hf_stack *s, const struct hf_config *c, uint64_t
     s->region_offset = place(at, c->max_regions, WORD);
     s->listen_offset = place(at, buckets, WORD);
     s->udp_offset = place(at, buckets, WORD);
+    s->tcp.prefix_mask = prefixes_for(c) - 1;
+    s->tcp.prefix_offset = place(at, sizeof(uint32_t) * (uint64_t)prefixes_for(c), WORD);
     s->tcp.max_fast_peers = c->max_fast_open_peers;
     s->tcp.fast_peers_offset =
         place(at, sizeof(struct fast_peer) * (uint64_t)c->max_fast_open_peers, WORD);
@@ -365,7 +385,8 @@ static void catch_up(struct stack *st, const struct hf_env *env)
         st->s->now_ns += STACK_LEAP_NS;
         then.now_ns = st->s->now_ns;
         stack_look(st, st->s, &then);
-        stack_timeouts(st);
+        while (stack_timeouts(st)) {
+        }
     }
 }
 

@@ -277,15 +277,16 @@ uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_f
     return o.n;
 }
 
-void stack_timeouts(struct stack *st)
+bool stack_timeouts(struct stack *st)
 {
-    tcp_timeouts(&st->tcp);
+    bool more = tcp_timeouts(&st->tcp);
     if (ms_due(st->s->neighbour_at_ms, st->tcp.now_ms)) {
         stack_neighbour_timeouts(st);
     }
     if (ms_due(st->s->fragment_at_ms, st->tcp.now_ms)) {
         stack_fragment_timeouts(st);
     }
+    return more;
 }
 
 void hf_timeouts(struct hf_stack *stack, const struct hf_env *env)

@@ -29,7 +29,7 @@
 
 enum {
     STACK_LARGE_BYTES = 16384, /* a large chunk's payload         */
-    STACK_PARTS = 40,          /* of hf_extents, at most          */
+    STACK_PARTS = 48,          /* of hf_extents, at most          */
 };
 
 /* Of time between two calls, 16 days: more is taken in steps. */
@@ -269,7 +269,7 @@ void stack_udp_event(struct stack *st, uint32_t udp, uint16_t bits);
 int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
 void stack_leave(struct stack *st);
 /* output.c: all timers that are due. */
-void stack_timeouts(struct stack *st);
+bool stack_timeouts(struct stack *st); /* true: more may be due */
 /* For a call that only reads: no count, no time; env may be NULL. */
 void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_env *env);
 

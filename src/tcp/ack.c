@@ -146,6 +146,7 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
     if (active) {
         if (text) {
             drop_acknowledged(tcp, active, text);
+            tcp->b->orphan_bytes -= tcb->flags & F_ORPHAN ? text : 0;
         }
         tcp_sent_acked(tcp, tcb);
         measure(tcp, tcb);

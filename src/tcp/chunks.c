@@ -104,6 +104,12 @@ bool tcp_chunk_free(const struct tcp *tcp)
            may_take(tcp, &tcp->b->large, CHUNK_TO_KEEP);
 }
 
+uint64_t tcp_payload_most(const struct tcp *tcp)
+{
+    const struct tcp_block *b = tcp->b;
+    return (uint64_t)b->small.max * b->small_bytes + (uint64_t)b->large.max * LARGE_BYTES;
+}
+
 uint64_t tcp_payload_free(const struct tcp *tcp)
 {
     const struct tcp_block *b = tcp->b;

@@ -75,6 +75,7 @@ enum hf_verdict tcp_our_fin_acked(struct tcp *tcp, struct tcb *tcb)
 void tcp_enter_time_wait(struct tcp *tcp, struct tcb *tcb)
 {
     tcb->long_at_ms = ms_after(tcp->now_ms, 2 * tcp->b->policy.msl_ms);
+    tcp_orphan_end(tcp, tcb);
     struct active *active = active_of(tcp, tcb);
     if (active) {
         active->rto_at_ms = 0;
@@ -124,6 +125,7 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
         tcp_set_state(tcb, HF_CLOSED);
         return; /* half_open.c and time_wait.c see the state */
     }
+    tcp_orphan_end(tcp, tcb);
     tcp_owe_nothing(tcp, tcb);
     tcp_fast_open_done(tcp, tcb);
     drop_unsent(tcp, tcb);

@@ -78,7 +78,8 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
 /* Is its listener closed?  Then it is gone now. */
 bool tcp_forget_half_open(struct tcp *tcp, uint32_t idx);
 void tcp_drop_half_open(struct tcp *tcp, uint32_t idx);
-void tcp_half_open_timeouts(struct tcp *tcp);
+/* Of what is due no more than *budget, which becomes less. */
+void tcp_half_open_timeouts(struct tcp *tcp, uint32_t *budget);
 uint32_t tcp_half_open_next(const struct tcp *tcp); /* the earliest deadline, 0: none */
 /* A listener goes: its half-open connections are forgotten, those not accepted are reset. */
 void tcp_close_listener(struct tcp *tcp, uint32_t listener);
@@ -94,7 +95,7 @@ void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id);
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
 void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct tcb *scratch);
 void tcp_drop_time_wait(struct tcp *tcp, uint32_t idx);
-void tcp_time_wait_timeouts(struct tcp *tcp);
+void tcp_time_wait_timeouts(struct tcp *tcp, uint32_t *budget);
 uint32_t tcp_time_wait_next(const struct tcp *tcp); /* the earliest deadline, 0: none */
 
 /* compact.c: for both */

@@ -97,7 +97,7 @@ uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const str
     put_ecn(tcp, half, scratch);
     half->zone = id->zone;
     tcp_listener_promises(listener);
-    listener->half++;
+    tcp_backlog_add(tcp, listener_idx, id);
     file_half_open(tcp, idx);
     return idx;
 }
@@ -109,10 +109,7 @@ void tcp_drop_half_open(struct tcp *tcp, uint32_t idx)
     tcp_id_of(tcp, &half->id, half->zone, half->flags & HALF_V6, &id);
     tcp_hash(tcp, &id);
     flowtab_remove(&tcp->b->flows, tcp->block, id.hash, FLOW_VALUE(KIND_HALF_OPEN, idx));
-    struct listener *listener = listener_of(tcp, half);
-    if (listener && listener->half != 0) {
-        listener->half--;
-    }
+    tcp_backlog_remove(tcp, half->listener, &id, listener_of(tcp, half) != NULL);
     struct links links = half_links(tcp);
     idlist_remove(half_list(tcp, half), &links, idx);
     tcp_drop_id(tcp, &half->id, half->flags & HALF_V6);
@@ -184,7 +181,7 @@ struct tcb *tcp_promote(struct tcp *tcp, uint32_t listener_idx, const struct con
                         const struct tcb *scratch)
 {
     const struct listener *listener = listener_at(tcp, listener_idx);
-    if (listener->accept_n > listener->backlog) {
+    if (tcp_accept_full(listener)) {
         return NULL;
     }
     uint32_t extra = 0;
@@ -349,11 +346,11 @@ static void half_open_timeout(struct tcp *tcp, uint32_t idx)
     put_ecn(tcp, half, &scratch);
 }
 
-void tcp_half_open_timeouts(struct tcp *tcp)
+void tcp_half_open_timeouts(struct tcp *tcp, uint32_t *budget)
 {
     for (uint32_t i = 0; i < HALF_LISTS; i++) {
         uint32_t idx = idlist_head(&tcp->b->half_list[i]);
-        while (idx != 0 && ms_due(half_at(tcp, idx)->at_ms, tcp->now_ms)) {
+        for (; idx != 0 && ms_due(half_at(tcp, idx)->at_ms, tcp->now_ms) && *budget; --*budget) {
             half_open_timeout(tcp, idx);
             idx = idlist_head(&tcp->b->half_list[i]);
         }

@@ -263,18 +263,6 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
     return HF_V_SIMULTANEOUS_OPEN;
 }
 
-/* listen(2): no SYN is taken when the accept queue is full, or kept with as many half-open ones:
- * a flood takes no more memory (RFC4987-1), and nothing from who is open (RFC4987-12). */
-static bool accept_full(const struct listener *listener)
-{
-    return listener->accept_n > listener->backlog;
-}
-
-static bool half_open_full(const struct listener *listener)
-{
-    return listener->half >= listener->backlog;
-}
-
 void tcp_inherit(struct tcb *tcb, const struct listener *listener)
 {
     tcb->flags |= F_PASSIVE | listener->inherit;
@@ -349,9 +337,9 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     if ((seg->ctl & FIN) && tcp->b->policy.drop_synfin) {
         return HF_V_DROP_SYN_FIN;
     }
-    bool full = half_open_full(listener);
+    bool full = tcp_backlog_full(tcp, listener_idx, id);
     bool cookie = !iss_above && tcp_cookie_wanted(tcp, listener, full);
-    if (accept_full(listener) || (full && !cookie)) {
+    if (tcp_accept_full(listener) || (full && !cookie)) {
         return HF_V_DROP_BACKLOG;
     }
     if (listener->hold) {
@@ -460,6 +448,7 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
         tcb->snd.wl2 = tcb->iss;
         active_of(tcp, tcb)->send.at = tcb->snd.nxt;
         active_of(tcp, tcb)->rxt.at = active_of(tcp, tcb)->rack_fack = tcb->snd.una;
+        active_of(tcp, tcb)->lost_to = tcb->snd.una;
         active_of(tcp, tcb)->cwr_end = tcb->snd.nxt;
         active_of(tcp, tcb)->rtt_seq = tcb->snd.una;
         tcp_set_state(tcb, HF_SYN_RECEIVED);

@@ -157,6 +157,7 @@ static uint32_t append_in_order(struct tcp *tcp, struct tcb *tcb, struct active 
                                 struct piece piece)
 {
     seq_t start = tcb->rcv.nxt;
+    bool unread = active->rq_bytes != 0;
     for (;;) {
         seq_t nxt = tcb->rcv.nxt;
         skip_octets(&piece, min_u32(seq_len(piece.at, nxt), piece.len));
@@ -174,8 +175,8 @@ static uint32_t append_in_order(struct tcp *tcp, struct tcb *tcb, struct active 
         if (active->ooo) {
             n = min_u32(n, seq_len(tcb->rcv.nxt, range_at(tcp, active->ooo)->left));
         }
-        uint32_t kept =
-            keep_text(tcp, &active->rq_head, &active->rq_tail, piece.text, n, CHUNK_TO_READ);
+        enum chunk_use use = unread ? CHUNK_BEHIND : CHUNK_TO_READ;
+        uint32_t kept = keep_text(tcp, &active->rq_head, &active->rq_tail, piece.text, n, use);
         active->rq_bytes += kept;
         advance_nxt(tcp, tcb, kept);
         if (kept < n) {

@@ -225,7 +225,7 @@ static enum hf_verdict refuse(struct tcp *tcp, const struct listener *listener,
                               const struct conn_id *id, const struct segment *seg)
 {
     const struct hf_policy *policy = &tcp->b->policy;
-    bool full = listener->accept_n > listener->backlog || tcp->b->tcbs.used == tcp->b->tcbs.max;
+    bool full = tcp_accept_full(listener) || tcp->b->tcbs.used == tcp->b->tcbs.max;
     tcp_trace_segment(tcp, id, seg);
     if (policy->answer_closed && (!full || policy->abort_on_overflow)) {
         tcp_reply_rst(tcp, id, seg);

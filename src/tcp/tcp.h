@@ -75,8 +75,12 @@ struct tcp_block {
     uint64_t reply_offset; /* struct tcp_reply[max_replies], a ring                       */
     uint32_t reply_head, reply_n;
     struct reset_group resets[RESET_GROUPS];
-    uint32_t singles; /* active records that have just one in sents                       */
-    uint32_t senders; /* active records that have records in sents                        */
+    uint64_t prefix_offset; /* uint32_t[prefix_mask + 1]: half-open connections by network  */
+    uint32_t prefix_mask;
+    uint32_t orphans;      /* released, and not in TIME-WAIT ...                            */
+    uint64_t orphan_bytes; /* ... and their text that is not acknowledged                   */
+    uint32_t singles;      /* active records that have just one in sents                       */
+    uint32_t senders;      /* active records that have records in sents                        */
     struct flowtab flows;
     struct wheel wheel;
     struct idlist owes;    /* tcbs that owe output something                              */
@@ -257,6 +261,20 @@ static inline bool tcp_synchronized(const struct tcb *tcb)
     return tcb->state >= HF_ESTABLISHED;
 }
 
+/* backlog.c: RFC 4987 3.  May a SYN be kept in listener's backlog?  What is, is counted. */
+bool tcp_accept_full(const struct listener *listener);
+bool tcp_backlog_full(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id);
+void tcp_backlog_add(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id);
+/* open: the listener is still the one that it was added to. */
+void tcp_backlog_remove(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
+                        bool open);
+
+/* orphan.c: released connections, but for TIME-WAIT.  goes: one with nothing but a timeout is given
+ * up, since there are too many of them. */
+void tcp_orphan_begin(struct tcp *tcp, struct tcb *tcb);
+void tcp_orphan_end(struct tcp *tcp, struct tcb *tcb);
+bool tcp_orphan_goes(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause);
+
 /* user_calls.c: 3.10.1-6.  Errors are enum hf_error. */
 int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uint32_t *idx);
 int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t len, uint32_t flags);
@@ -396,7 +414,7 @@ void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segmen
 void tcp_rearm(struct tcp *tcp, struct tcb *tcb);
 /* What every entrance ends with for its tcb: detaches when idle, rearms. */
 void tcp_settle(struct tcp *tcp, struct tcb *tcb);
-void tcp_timeouts(struct tcp *tcp);
+bool tcp_timeouts(struct tcp *tcp); /* true: more may be due */
 /* When tcp_timeouts must be called next.  False: never. */
 bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms);
 
@@ -478,14 +496,16 @@ uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free beh
 uint32_t tcp_chunks_cost(const struct tcp *tcp, uint32_t head);
 /* What for, which says how much must be left for others. */
 enum chunk_use {
-    CHUNK_TO_READ, /* text in order: even the last one                                      */
+    CHUNK_TO_READ, /* text in order, of who has read all before it: even the last one       */
     CHUNK_TO_KEEP, /* what is to be sent, datagrams: leaves an eighth of each size          */
+    CHUNK_BEHIND,  /* text in order behind what nobody has read yet: leaves a quarter       */
     CHUNK_AHEAD,   /* text ahead of a gap: leaves a quarter; rather small ones              */
 };
 /* An empty chunk for text of about `bytes` octets; 0: none. */
 uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, enum chunk_use use);
 bool tcp_chunk_free(const struct tcp *tcp);       /* is there one to keep? */
 uint64_t tcp_payload_free(const struct tcp *tcp); /* octets of chunks that are free */
+uint64_t tcp_payload_most(const struct tcp *tcp); /* ... that there are */
 uint32_t tcp_chunk_new_lent(struct tcp *tcp, uint32_t lent, uint64_t offset, uint32_t len);
 /* The segment's text, or a part of it, where it lies (tcp->lent); 0: not lent, or no piece left. */
 uint32_t tcp_chunk_keep(struct tcp *tcp, const uint8_t *text, uint32_t len);

@@ -196,10 +196,10 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
     return true;
 }
 
-void tcp_time_wait_timeouts(struct tcp *tcp)
+void tcp_time_wait_timeouts(struct tcp *tcp, uint32_t *budget)
 {
     uint32_t idx = idlist_head(&tcp->b->waiting);
-    while (idx != 0 && ms_due(wait_at(tcp, idx)->at_ms, tcp->now_ms)) {
+    for (; idx != 0 && ms_due(wait_at(tcp, idx)->at_ms, tcp->now_ms) && *budget; --*budget) {
         time_wait_ends(tcp, idx, HF_V_ACCEPTED);
         tcp_drop_time_wait(tcp, idx);
         idx = idlist_head(&tcp->b->waiting);

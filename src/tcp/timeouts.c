@@ -2,10 +2,13 @@
  * window probes (3.8.6.1) and delayed ACKs (3.8.6.3).
  *
  * A connection has one place in the wheel, at the earliest of its deadlines.  It is moved only when
- * a deadline comes before it; when it fires early, nothing is due and it is filed anew.
+ * a deadline comes before it; when it fires early, nothing is due and it is filed anew.  However
+ * many are due at once, a call serves a bounded number, so that input and output get their turn.
  */
 #include "tcp/recovery.h"
 #include "tcp/stats.h"
+
+enum { FIRE_MOST = 4096 };
 
 /* When the user's patience ends, 0: never. : none unless it is set */
 static uint32_t user_timeout_at(const struct tcp *tcp, const struct tcb *tcb,
@@ -291,9 +294,12 @@ static void expire(struct tcp *tcp, struct tcb *tcb)
     }
     for (enum hf_cause cause = due(tcp, tcb); cause != HF_CAUSE_NONE; cause = due(tcp, tcb)) {
         tcp_trace_begin(tcp, tcb, HF_TRACE_TIMER, cause);
-        fire(tcp, tcb, cause);
+        bool goes = tcp_orphan_goes(tcp, tcb, cause);
+        if (!goes) {
+            fire(tcp, tcb, cause);
+        }
         bool alive = tcb->generation == generation;
-        tcp_trace_end(tcp, alive ? tcb : NULL, HF_V_ACCEPTED);
+        tcp_trace_end(tcp, alive ? tcb : NULL, goes ? HF_V_ORPHAN_RESET : HF_V_ACCEPTED);
         if (!alive) {
             return;
         }
@@ -301,15 +307,20 @@ static void expire(struct tcp *tcp, struct tcb *tcb)
     tcp_settle(tcp, tcb);
 }
 
-void tcp_timeouts(struct tcp *tcp)
+bool tcp_timeouts(struct tcp *tcp)
 {
     struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
-    for (uint32_t idx = wheel_expired(&tcp->b->wheel, &links, tcp->now_ms); idx != 0;
-         idx = wheel_expired(&tcp->b->wheel, &links, tcp->now_ms)) {
+    uint32_t budget = FIRE_MOST;
+    for (; budget; budget--) {
+        uint32_t idx = wheel_expired(&tcp->b->wheel, &links, tcp->now_ms);
+        if (idx == 0) {
+            break;
+        }
         expire(tcp, tcb_at(tcp, idx));
     }
-    tcp_half_open_timeouts(tcp);
-    tcp_time_wait_timeouts(tcp);
+    tcp_half_open_timeouts(tcp, &budget);
+    tcp_time_wait_timeouts(tcp, &budget);
+    return budget == 0;
 }
 
 bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms)

@@ -37,7 +37,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     active->send.at = tcb->snd.nxt;
     active->rxt.at = tcb->snd.una;
     active->snd_sml = tcb->snd.una;
-    active->recover = active->rack_fack = active->rtt_seq = tcb->snd.una;
+    active->recover = active->rack_fack = active->rtt_seq = active->lost_to = tcb->snd.una;
     active->cwr_end = tcb->snd.nxt;
     active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     tcp_set_state(tcb, HF_SYN_SENT);
@@ -430,6 +430,9 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb)
         do_abort(tcp, tcb, HF_CALL_RELEASE);
     }
     bool alive = tcb->generation == generation;
+    if (alive) {
+        tcp_orphan_begin(tcp, tcb);
+    }
     if (alive && tcb->state == HF_FIN_WAIT_2) {
         tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.fin_timeout_ms);
     } else if (alive && tcb->state != HF_TIME_WAIT) {

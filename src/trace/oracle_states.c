@@ -272,7 +272,8 @@ static void judge_retransmission(struct judging *j)
     }
     bool data = r->state_before >= HF_ESTABLISHED && m->una != m->iss;
     uint32_t retries = r->handle ? policy->data_retries : policy->orphan_retries;
-    if (r->state_after == HF_CLOSED && data && m->timeouts < retries) {
+    bool unwanted = r->verdict == HF_V_ORPHAN_RESET; /* there are too many of them */
+    if (r->state_after == HF_CLOSED && data && m->timeouts < retries && !unwanted) {
         oracle_broken(j, HF_RULE_GIVES_UP, "after %u timeouts", m->timeouts);
     }
 }
@@ -301,7 +302,7 @@ static void note_timer(struct judging *j)
         break;
     }
     bool resets = j->r->cause == HF_TIMER_KEEPALIVE || j->r->cause == HF_TIMER_LINGER ||
-                  j->r->cause == HF_TIMER_PERSIST;
+                  j->r->cause == HF_TIMER_PERSIST || j->r->verdict == HF_V_ORPHAN_RESET;
     if (resets && j->r->state_after == HF_CLOSED) {
         m->facts |= MAY_RESET; /* none for the user timeout and R2: 3.10.8 asks for none */
     }

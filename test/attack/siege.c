@@ -76,7 +76,9 @@ static void drain(struct siege *s, struct hf_stack *stack, struct hf_env *env)
                 len += out[i].slice[j].len;
             }
             hf_output_done(stack, env, out[i].token);
-            if (stack == s->server)
+            if (out[i].iface != 1)
+                s->others++;
+            else if (stack == s->server)
                 leaves_server(s, whole, len);
             else
                 append(&s->to_server, whole, len);
@@ -141,7 +143,7 @@ static void run_server(struct siege *s)
             serve(s, event.handle);
             continue;
         }
-        while (hf_accept(s->server, &s->server_env, s->listener, &handle, NULL) == HF_OK)
+        while (!s->shy && hf_accept(s->server, &s->server_env, s->listener, &handle, NULL) == HF_OK)
             serve(s, handle);
     }
 }
@@ -313,10 +315,15 @@ void siege_stranger(struct siege *s, uint8_t ip[16])
 
 void siege_packet(struct siege *s, const void *packet, uint32_t len)
 {
+    siege_frame(s, 1, packet, len);
+}
+
+void siege_frame(struct siege *s, uint16_t iface, const void *frame, uint32_t len)
+{
     assert_true(len <= sizeof s->batch_bytes[0]);
-    memcpy(s->batch_bytes[s->n_batch], packet, len);
+    memcpy(s->batch_bytes[s->n_batch], frame, len);
     s->batch[s->n_batch] =
-        (struct hf_frame_in){.data = s->batch_bytes[s->n_batch], .len = len, .iface = 1};
+        (struct hf_frame_in){.data = s->batch_bytes[s->n_batch], .len = len, .iface = iface};
     s->n_batch++;
     s->hits++;
     if (s->n_batch == ARRAY_LEN(s->batch))

@@ -57,6 +57,7 @@ struct siege {
     int64_t now_ns;
     bool deaf;  /* the server accepts and reads nothing                */
     bool quiet; /* endless clients do not ask for more                 */
+    bool shy;   /* the server accepts nobody more                      */
     struct siege_client client[SIEGE_CLIENTS];
     uint32_t n_clients;
     uint64_t random;
@@ -103,6 +104,8 @@ void siege_stranger(struct siege *s, uint8_t ip[16]);
 void siege_hit(struct siege *s, const uint8_t src[16], const struct segment *seg, uint32_t len);
 /* Any packet to the server. */
 void siege_packet(struct siege *s, const void *packet, uint32_t len);
+/* A frame on any of the server's interfaces; what it sends on others than 1 counts in others. */
+void siege_frame(struct siege *s, uint16_t iface, const void *frame, uint32_t len);
 /* All of these arrive now, and what the server owes leaves. */
 void siege_flush(struct siege *s);
 /* The n-th of many strangers completes a handshake and is silent; false: its SYN got no answer. */

@@ -143,6 +143,7 @@ TEST(a_user_timeout_ends_what_waits_for_closed_windows)
 TEST(connections_that_were_let_go_give_their_memory_back)
 {
     p->config.policy.orphan_probes = 7;
+    p->config.policy.max_orphans = ATTACKERS;
     seven_windows_close(p, BUFFER, 0);
     for (int i = 0; i < ATTACKERS; i++) {
         on(i);
@@ -164,6 +165,38 @@ TEST(connections_that_were_let_go_give_their_memory_back)
     holds_equal(counters_of(p).active, 0);
     holds_equal(counters_of(p).small_chunks, 0);
     holds_equal(counters_of(p).large_chunks, 0);
+}
+
+/* TX-14: their text is limited as well; what makes progress is left in peace. */
+TEST(released_connections_that_wait_hold_no_more_text_than_their_share)
+{
+    p->config.policy.orphan_share = 20;
+    p->config.policy.max_orphans = 8;
+    seven_windows_close(p, BUFFER, 0);
+    uint64_t memory = UINT64_C(2048) * p->config.small_chunks + UINT64_C(16384) * 32;
+    on(HONEST);
+    p->c->wnd = 65535;
+    establish_active();
+    writes(10000);
+    for (int i = 0; i <= HONEST; i++) {
+        on(i);
+        closes();
+        releases();
+    }
+    holds_equal(counters_of(p).orphans, ATTACKERS + 1);
+    on(HONEST);
+    for (int i = 0; i < 100 && counters_of(p).orphans > ATTACKERS - 3; i++) {
+        after(100);
+        takes_all(p);
+        sends(ACK);
+    }
+    takes_all(p);
+    holds_equal(counters_of(p).verdict[HF_V_ORPHAN_RESET], 4);
+    holds_equal(counters_of(p).orphans, 3 + 1); /* and the honest one waits for a FIN */
+    holds_equal(counters_of(p).orphan_bytes, 3 * BUFFER);
+    holds(counters_of(p).orphan_bytes <= memory / 5);
+    sends(ACK, .ack = ISS + 1 + 10000 + 1);
+    expects_state(HF_FIN_WAIT_2);
 }
 
 /* TX-15: MUST-38; an octet, two, ten at a time: nothing goes but when the override timer says so,
@@ -321,6 +354,7 @@ int main(void)
         V4(closed_windows_leave_memory_for_what_is_received),
         V4(a_user_timeout_ends_what_waits_for_closed_windows),
         V4(connections_that_were_let_go_give_their_memory_back),
+        V4(released_connections_that_wait_hold_no_more_text_than_their_share),
         V4(a_window_that_dribbles_brings_one_small_segment_in_an_rto_at_most),
         V4(a_window_that_opens_by_octets_up_to_a_segment_brings_one_segment),
         V4(a_window_taken_back_below_what_is_in_flight_stops_new_text_and_no_more),

@@ -171,6 +171,53 @@ static void half_open_connections_end_and_are_small(void **state)
     siege_end(s);
 }
 
+/* From so many hosts of one network, near the honest clients or far from them. */
+static void network_asks(struct siege *s, bool near, uint32_t hosts)
+{
+    uint8_t ip[16] = {0x20, 1, 0xd, 0xb8};
+    if (near)
+        memcpy(ip, s->clients_ip, 16);
+    else if (!s->v6)
+        memcpy(ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x14\0\0", 15);
+    for (uint32_t i = 0; i < hosts; i++) {
+        struct segment syn = siege_syn(s);
+        ip[s->v6 ? 7 : 15] = (uint8_t)(i + 3); /* IPv6: of as many prefixes of 64 bits */
+        siege_hit(s, ip, &syn, 0);
+    }
+    siege_flush(s);
+}
+
+/* FL-02: one network takes no more than its share of a backlog, so that others get records; what it
+ * asks for beyond that gets cookies, and so its honest hosts are served, too. */
+static void one_network_takes_half_of_a_backlog(void **state)
+{
+    (void)state;
+    enum { HOSTS = 250 };
+    struct siege *s = &siege;
+    for (int i = 0; i < 8; i++) {
+        bool cookies = i & 1, near = i & 2;
+        siege_config(s, 256);
+        s->v6 = i & 4;
+        s->config.policy.syn_cookies = cookies ? HF_COOKIES_FULL : HF_COOKIES_OFF;
+        siege_begin(s);
+        network_asks(s, near, HOSTS);
+        struct hf_counters c = siege_counters(s);
+        assert_int_equal(c.half_open, s->backlog / 2);
+        uint64_t refused = HOSTS - s->backlog / 2;
+        assert_int_equal(c.verdict[cookies ? HF_V_COOKIE_SENT : HF_V_DROP_BACKLOG], refused);
+        for (int n = 0; n < 20; n++)
+            siege_open(s, 1);
+        siege_run(s, 500);
+        assert_int_equal(siege_sum(s).done, cookies || !near ? 20 : 0);
+        assert_int_equal(siege_counters(s).verdict[HF_V_COOKIE_SENT],
+                         (cookies ? refused : 0) + (cookies && near ? 20 : 0));
+        siege_rest(s, 64 * SECOND); /* what it had is free again */
+        network_asks(s, near, HOSTS);
+        assert_int_equal(siege_counters(s).half_open, s->backlog / 2);
+        siege_end(s);
+    }
+}
+
 /* FL-09: a forged SYN makes its victim get six packets of its size. */
 static void one_syn_is_answered_six_times_and_a_reset_ends_that(void **state)
 {
@@ -231,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_syn_flood_leaves_room_for_all_honest_clients),
         cmocka_unit_test(at_ten_times_the_honest_rate_all_honest_clients_are_served),
         cmocka_unit_test(half_open_connections_end_and_are_small),
+        cmocka_unit_test(one_network_takes_half_of_a_backlog),
         cmocka_unit_test(one_syn_is_answered_six_times_and_a_reset_ends_that),
         cmocka_unit_test(an_accept_queue_holds_its_backlog_and_loses_nothing),
     };

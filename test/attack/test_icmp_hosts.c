@@ -297,6 +297,20 @@ TEST(questions_about_groups_are_not_answered)
         expects_silence();
     }
     holds(state_is(p, before, bytes));
+    for (unsigned i = 0; i < 4; i++) { /* and in fragments, which are put together first */
+        uint32_t len = 44;
+        uint8_t proto = p->v6 ? WIRE_PROTO_ICMPV6 : IGMP;
+        memset(payload, i & 1 ? 0xff : 0, len);
+        payload[0] = p->v6 ? types6[i] : types4[i];
+        payload[1] = 0;
+        struct wire_ip ip = ip_in(p, proto);
+        wire_set_icmp_checksum(payload, len, &ip);
+        fragment_ident++;
+        sends_fragment(p, proto, payload, 0, 24, true);
+        sends_fragment(p, proto, payload, 24, len, false);
+        holds_equal(takes(p, p->v6 ? -1 : ICMP4_UNREACHABLE), !p->v6); /* no such protocol */
+        after(100);
+    }
 }
 
 /* What has left stays as it is until the device is done --------------------------------------- */

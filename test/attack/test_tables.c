@@ -24,6 +24,7 @@ TEST(endpoints_that_collide_without_the_key_are_spread_by_it)
     enum { WANTED = 5000, MOST_LINES = 5 }; /* no more than 32 entries of seven a line */
     uint8_t prefix[16];
     p->config.max_half_open = WANTED + 100;
+    p->config.policy.backlog_share = 100; /* all of one network */
     memcpy(prefix, p->stack_ip, 16);
     listens_with(WANTED + 100, false);
     judge_end(&p->judge);

@@ -240,6 +240,33 @@ TEST(a_duplicate_of_a_whole_wrap_ago_is_known_by_its_timestamp)
     reads(30);
 }
 
+/* WR-05: the same when all of 2^32 octets have come meanwhile. */
+TEST(a_segment_held_for_a_whole_wrap_of_text_is_known_by_its_timestamp)
+{
+    enum { PART = 60000 };
+    if (getenv("HF_LONG") == NULL)
+        skip();
+    p->with.tsval = 100000;
+    p->with.wscale = SHIFT(7);
+    establish_active();
+    for (uint64_t left = UINT64_C(1) << 32; left > 0;) {
+        uint32_t n = left < PART ? (uint32_t)left : PART;
+        sends(ACK, .len = n, .gso = 1400);
+        reads(n);
+        left -= n;
+        if (left / PART % 100 == 0)
+            after(1);
+        peer_forget(p);
+    }
+    holds_equal(status_of(rcv_nxt), p->c->irs + 1);
+    holds_equal((uint32_t)status_of(bytes_received), 0);
+    sends(ACK, .seq = IRS + 1, .len = 10, .tsval = 100000);
+    expects(ACK, .ack = IRS + 1);
+    holds_equal(status_of(unread_bytes), 0);
+    sends(ACK, .seq = IRS + 1, .len = 10);
+    reads(10);
+}
+
 /* WR-05: without timestamps nothing tells it from the text that is due: a limit of the protocol
  * (RFC 9293 3.4.2 and RFC 7323 5.1), and what came first is kept. */
 TEST(without_timestamps_a_duplicate_of_a_whole_wrap_ago_is_text)
@@ -373,6 +400,7 @@ int main(void)
         V4(losses_around_the_wrap_are_repaired_as_anywhere),
         V4(timers_run_alike_whenever_the_clock_begins),
         BOTH(a_duplicate_of_a_whole_wrap_ago_is_known_by_its_timestamp),
+        V4(a_segment_held_for_a_whole_wrap_of_text_is_known_by_its_timestamp),
         V4(without_timestamps_a_duplicate_of_a_whole_wrap_ago_is_text),
         V4(a_send_of_more_than_32_bits_can_count_takes_what_fits),
         BOTH(lengths_at_their_limits_overflow_nothing),
