@@ -246,7 +246,8 @@ static void memory_does_not_grow_with_the_connections_that_have_been(void **stat
     for (int i = 0; i < (getenv("HF_LONG") ? 1220 : 5); i++) /* a day, or six minutes */
         burst(s);
     used[1] = used_bytes(s, &reserved);
-    assert_int_equal(used[1], used[0]);
+    /* In a day chance may fill a line or two of the flow table more than in the first minutes. */
+    assert_in_range(used[1], used[0], used[0] + 2 * 64);
     for (unsigned i = 0; i < REFUSE_POOLS; i++)
         assert_int_equal(refuse_used(s->server, i), records[i]);
     siege_end(s);
