@@ -26,11 +26,13 @@ static bool was_harmed(const struct world *world, const struct conn *conn)
 bool judge_may_turn_away(const struct world *world, const struct program *p, bool taken)
 {
     const struct stack_plan *server = &world->plan.stack[p->server];
-    bool cookies = server->config.policy.syn_cookies != HF_COOKIES_OFF;
-    /* RFC 6191 2: what is sent may run ahead of the clock of ISNs, and the next SYN looks old. */
-    bool waits = p->kind == PROGRAM_AGAIN && !server->config.policy.tw_syn_ack;
+    const struct hf_policy *policy = &server->config.policy;
+    bool cookies = policy->syn_cookies != HF_COOKIES_OFF;
+    /* RFC 6191 2: what is sent may run ahead of the clock of ISNs, and the next SYN looks old.  The
+     * reset that answers its ACK then must end TIME-WAIT, or it waits as if there were none. */
+    bool waits = p->kind == PROGRAM_AGAIN && (!policy->tw_syn_ack || policy->tw_ignore_rst);
     return cookies || (!taken && (waits || p->conns > p->backlog || server->tight ||
-                                  server->config.policy.abort_on_overflow));
+                                  policy->abort_on_overflow));
 }
 
 /* Things went wrong that end no connection in order. */
