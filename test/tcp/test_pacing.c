@@ -59,6 +59,7 @@ TEST(at_1_mbit_a_second_a_segment_goes_each_12_ms)
 TEST(a_rate_is_kept_with_a_credit_of_one_tick_and_one_ahead)
 {
     establish_wide(p, 1000);
+    p->env.now_ns += 1000000 - p->env.now_ns % 1000000; /* a tick begins */
     sets(HF_MAX_PACING_RATE, 1460000);
     writes(20 * 1460);
     holds_equal(octets_out(p), 3 * 1460);
