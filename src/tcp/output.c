@@ -494,6 +494,11 @@ void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
         active->persist = 0;
         active->rto_at_ms = 0;
     }
+    if (active->ecn_waits) { /* a FIN alone: nothing waits any more (RFC 3168 6.1.2) */
+        active->ecn_waits = 0;
+        bool more_out = seq_len(tcb->snd.una, tcb->snd.nxt) > 1;
+        active->rto_at_ms = more_out ? active->rto_at_ms : 0; /* RFC 6298 5.1: none runs yet */
+    }
     if (text) {
         tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
     }

@@ -91,6 +91,24 @@ TEST(a_wait_goes_on_when_what_seemed_late_is_acknowledged)
     all_is_acknowledged_and_new_text_waits(p);
 }
 
+/* RFC 6298 5.1, RFC 9293 3.5: a FIN does not wait, and has the whole RTO for its acknowledgment:
+ * what ran was no retransmission timer.  RFC3168-18 */
+TEST(a_fin_that_goes_while_text_would_wait_is_not_repeated_when_the_wait_ends)
+{
+    p->config.policy.tlp = false;
+    agree(p);
+    writes(100);
+    expects(ACK | PSH, .seq = ISS + 1, .len = 100);
+    after(100);
+    sends(ACK | ECE, .ack = ISS + 101);
+    after(200); /* of 300: SRTT and the least RTO */
+    closes();
+    expects(FIN | ACK, .seq = ISS + 101);
+    expects_after(290, 420, FIN | ACK, .seq = ISS + 101);
+    sends(ACK, .ack = ISS + 102);
+    nothing_is_due(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +116,7 @@ int main(void)
         BOTH(a_wait_goes_on_when_what_a_probe_was_for_is_acknowledged),
         BOTH(a_wait_goes_on_when_what_seemed_late_is_acknowledged),
         BOTH(the_acknowledgment_of_the_fin_ends_the_wait_that_an_echo_began),
+        BOTH(a_fin_that_goes_while_text_would_wait_is_not_repeated_when_the_wait_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
