@@ -36,7 +36,8 @@ struct half_open {
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t flags; /* HALF_*                                                  */
     uint8_t retries : 3;
-    uint8_t classic : 1, no_ect : 1, accurate : 1, syn_mark : 2; /* M_CLASSIC ...     */
+    uint8_t classic : 1, no_ect : 1, accurate : 1; /* M_CLASSIC ...                   */
+    uint8_t syn_mark : 2; /* but with `classic`: F_ASKED_MORE                         */
     uint8_t zone;
 };
 _Static_assert(sizeof(struct half_open) == 48, "the byte table: SYN-RECEIVED");

@@ -139,8 +139,9 @@ static void syn_arrives(struct tcp *tcp, struct tcb *tcb, const struct segment *
     if (request == ASKS_ACCURATE && can_count(tcp, tcb)) {
         tcb->modes |= M_ACCURATE;
         tcp_ecn_of(tcp, tcb)->syn_mark = seg->ecn & 3;
-    } else if (request == ASKS_CLASSIC || (seg->ctl & (CWR | ECE)) == (CWR | ECE)) {
+    } else if ((seg->ctl & (CWR | ECE)) == (CWR | ECE)) {
         tcb->modes |= M_CLASSIC;
+        tcb->flags |= seg->ctl & AE ? F_ASKED_MORE : 0;
     }
 }
 
@@ -158,7 +159,8 @@ void tcp_ecn_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *se
 
 /* The mode stays what it was (RFC9768-9).  Without the bits, the peer has given it up, or may have:
  * no ECT (RFC3168-7, RFC 9768 3.1.5).  False: it has asked for two kinds, and cannot know which of
- * them it got; where there is no record to count with, either was answered as the classic one. */
+ * them it got.  What counts is what it asked for: that was answered as the classic kind where there
+ * was no record to count with, or it is not wanted. */
 bool tcp_ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     enum request request = request_of(tcb, seg);
@@ -166,8 +168,12 @@ bool tcp_ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *s
         tcp_ecn_of(tcp, tcb)->syn_mark = seg->ecn & 3;
     }
     tcb->modes |= request == ASKS_NOTHING ? M_NO_ECT : 0;
-    return !((tcb->modes & M_ACCURATE) && request == ASKS_CLASSIC) &&
-           !((tcb->modes & M_CLASSIC) && request == ASKS_ACCURATE && can_count(tcp, tcb));
+    if (!(tcb->modes & (M_ACCURATE | M_CLASSIC)) || request == ASKS_NOTHING) {
+        return true;
+    }
+    bool accurate = (tcb->modes & M_ACCURATE) || (tcb->flags & F_ASKED_MORE);
+    bool again = (seg->ctl & ECN_BITS) != (CWR | ECE);
+    return accurate == again || !(tcb->modes & (M_ACCECN | M_ACCURATE));
 }
 
 /* The receiver ---------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ static void put_ecn(const struct tcp *tcp, struct half_open *half, const struct 
     half->classic = (scratch->modes & M_CLASSIC) != 0;
     half->accurate = (scratch->modes & M_ACCURATE) != 0;
     half->no_ect = (scratch->modes & M_NO_ECT) != 0;
-    half->syn_mark = half->accurate ? tcp->no_ecn.syn_mark : 0;
+    bool asked_more = (scratch->flags & F_ASKED_MORE) != 0;
+    half->syn_mark = half->accurate ? tcp->no_ecn.syn_mark : asked_more;
 }
 
 static struct idlist *half_list(struct tcp *tcp, const struct half_open *half)
@@ -134,7 +135,8 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
         tcp->no_tally.max_segment = listener->max_segment;
     }
     tcp_set_state(scratch, HF_SYN_RECEIVED);
-    scratch->flags |= F_PASSIVE | (half->retries ? F_SYN_RESENT : 0);
+    scratch->flags |= F_PASSIVE | (half->retries ? F_SYN_RESENT : 0) |
+                      (half->classic && half->syn_mark ? F_ASKED_MORE : 0);
     scratch->modes |= half->retries > 1 ? M_SYN_LOST : 0;
     scratch->iss = half->iss;
     scratch->snd.una = half->iss;

@@ -80,6 +80,7 @@ enum {
     F_WSCALE_SENT = 1u << 27, /* ... window scaling                                   */
     F_BLOCKED = 1u << 28,     /* waits for a neighbour's link address                 */
     F_ORPHAN = 1u << 29,      /* released, not in TIME-WAIT: orphan.c                 */
+    F_ASKED_MORE = 1u << 30,  /* M_CLASSIC, though the SYN asked for accurate feedback */
     F_BOTH_FIRST = 1u << 31,  /* simultaneous close: has been in CLOSING              */
 };
 

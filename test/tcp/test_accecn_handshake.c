@@ -319,6 +319,41 @@ TEST(without_a_record_the_same_syn_again_is_answered_as_before)
     expects(SYN | ACK | ECE);
 }
 
+/* RFC 9768 3.1.5: nor has the peer changed its mind when there is room, or the listener willing, by
+ * the time that its SYN comes again; but a classic one is another kind.  RFC9768-9 */
+TEST(a_syn_that_was_answered_as_a_classic_one_has_asked_for_accurate_feedback_all_the_same)
+{
+    p->config.max_extras = 2;
+    p->config.policy.ecn = HF_ECN_ACCEPT;
+    p->config.policy.accecn = true;
+    listens();
+    for (int i = 0; i < 4; i++) { /* the last two find no room */
+        on(i);
+        sends(SYN | ASKS, .seq = IRS, .mss = 1460);
+        expects(SYN | ACK | (i < 2 ? ACE(2) : ECE));
+    }
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        sends(RST, .seq = IRS + 1);
+    }
+    on(3);
+    sends(SYN | CWR | ECE, .seq = IRS, .mss = 1460);
+    expects(RST | ACK, .ack = IRS + 1);
+    on(2);
+    sends(SYN | ASKS, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK | ECE);
+    sends(ACK);
+    accepts();
+    holds_equal(status_of(ecn), HF_ECN_CLASSIC);
+    on(4);
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_ACCECN, 0));
+    sends(SYN | ASKS, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK | ECE);
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_ACCECN, 1));
+    sends(SYN | ASKS, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK | ECE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +375,7 @@ int main(void)
         BOTH(the_first_ack_goes_by_itself_before_text),
         BOTH(a_server_learns_from_the_first_ack),
         V4(without_a_record_the_same_syn_again_is_answered_as_before),
+        BOTH(a_syn_that_was_answered_as_a_classic_one_has_asked_for_accurate_feedback_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
