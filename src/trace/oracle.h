@@ -29,6 +29,7 @@ enum {
     KNOWS_STAMP = 1u << 4,   /* ts_sent                                                   */
     KNOWS_EDGE = 1u << 5,    /* rcv_edge                                                  */
     KNOWS_ISS = 1u << 6,     /* iss alone, from a SYN,ACK                                 */
+    HOLDS_LESS = 1u << 7,    /* than has come ahead of RCV.NXT: memory was out            */
     PASSIVE = 1u << 8,       /* it began with the peer's SYN                              */
     RELEASED = 1u << 9,      /* no application holds it                                   */
     CLOSE_CALLED = 1u << 10, /* the application has said CLOSE                            */

@@ -114,6 +114,7 @@ static bool judge_rcv_nxt(struct judging *j, const struct arrival *a)
         oracle_broken(j, HF_RULE_RCV_NXT, "RCV.NXT %u -> %u, what has come ends at %u", m->rcv_nxt,
                       r->rcv_nxt, a->limit);
     }
+    m->facts |= ahead(a->limit, text) > 0 ? HOLDS_LESS : 0; /* which no record tells */
     bool in_order = a->left == m->rcv_nxt && a->right != a->left;
     if (in_order && !refused && !fin && text == m->rcv_nxt) {
         oracle_broken(j, HF_RULE_RCV_NXT, "%u octets at RCV.NXT, and it stays", a->right - a->left);
@@ -281,7 +282,7 @@ static void answer_taken(struct judging *j)
     bool refused = r->verdict == HF_V_DROP_NO_MEMORY;
     m->full = r->text_bytes > m->full ? r->text_bytes : m->full;
     m->unacked_text += advance;
-    bool fills = j->gap && !j->oracle->drops_held;
+    bool fills = j->gap && !j->oracle->drops_held && !(m->facts & HOLDS_LESS);
     bool at_once = ((r->ctl & HF_FIN) && behind_fin(r->state_after)) || advance == 0 || fills ||
                    m->unacked_text > 2 * m->full;
     if (!refused) {

@@ -73,6 +73,7 @@ static void trim_held(struct model *m)
     if (m->n_held && ahead(m->held[0][0], m->rcv_nxt) < 0) {
         m->held[0][0] = m->rcv_nxt;
     }
+    m->facts &= m->n_held ? ~0u : ~(uint32_t)HOLDS_LESS;
 }
 
 /* SYNs ------------------------------------------------------------------------------------------*/

@@ -133,6 +133,34 @@ TEST(where_memory_was_out_an_ack_of_what_would_have_filled_a_gap_may_be_a_delaye
     expects_after(10, 500, ACK, .ack = IRS + 201);
 }
 
+/* ... and of what came ahead of a gap, a part may have found memory: where RCV.NXT stops short of
+ * what has come, the rest is not held, and what comes there fills nothing. */
+TEST(behind_text_that_was_held_in_part_an_ack_may_be_a_delayed_one)
+{
+#ifndef HF_ASSERTIONS
+    skip();
+#endif
+    p->config.policy.quick_acks = 0;
+    establish_passive();
+    sends(ACK, .seq = IRS + 201, .len = 100);
+    expects(ACK, .ack = IRS + 1);
+    finds_no_payload_once(p);
+    sends(ACK, .seq = IRS + 301, .len = 4000);
+    refuse_end(p->stack);
+    expects(ACK, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .len = 200);
+    uint32_t end = p->last.rcv_nxt - p->c->irs; /* as far as the chunk of the first octets goes */
+    holds(end > 301 && end < 4301);
+    expects(ACK, .ack = IRS + end);
+    sends(ACK, .seq = IRS + end, .len = 100);
+    expects_after(10, 500, ACK, .ack = IRS + end + 100);
+    sends(ACK, .seq = IRS + end + 100, .len = 4301 - end - 100);
+    sends(ACK, .seq = IRS + 4401, .len = 100);
+    peer_forget(p);
+    sends(ACK, .seq = IRS + 4301, .len = 100); /* nothing more is missing: it fills */
+    expects(ACK, .ack = IRS + 4501);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +169,7 @@ int main(void)
         BOTH(the_cookie_of_a_repeated_syn_may_leave_behind_the_ack_that_brings_the_first_one_back),
         BOTH(a_cookie_may_come_back_where_a_half_open_record_stands_though_its_text_finds_no_room),
         BOTH(where_memory_was_out_an_ack_of_what_would_have_filled_a_gap_may_be_a_delayed_one),
+        BOTH(behind_text_that_was_held_in_part_an_ack_may_be_a_delayed_one),
     };
     return cmocka_run_group_tests_name("oracle_peace", tests, NULL, NULL);
 }
