@@ -1,5 +1,5 @@
 /* Half-open connections and SYN cookies, one by one. */
-/* ctest: timeout=120 */
+/* ctest: timeout=300 */
 #include "base/bytes.h"
 #include "common/packets.h"
 
