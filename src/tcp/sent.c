@@ -498,6 +498,15 @@ void tcp_sent_lose(struct tcp *tcp, const struct tcb *tcb, uint32_t idx)
     join_around(tcp, tcb, active, idx);
 }
 
+/* RFC 2018 8: what the peer has SACKed and then dropped is lost, and was counted when it came. */
+static void unsack(const struct tcb *tcb, struct active *active, struct sent *sent)
+{
+    uncount(tcb, active, sent);
+    sent->flags = SENT_LOST | SENT_TWICE | SENT_COUNTED;
+    count(tcb, active, sent);
+}
+
+/* RFC6675-18: the segment behind SND.UNA, even if it was SACKed. */
 void tcp_sent_lose_first(struct tcp *tcp, const struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
@@ -508,6 +517,10 @@ void tcp_sent_lose_first(struct tcp *tcp, const struct tcb *tcb)
     seq_t end = seq_add(sent_at(tcp, idx)->left, max_u32(tcb->snd_mss, 1));
     if (seq_gt(sent_at(tcp, idx)->right, end)) {
         cut(tcp, tcb, active, idx, end);
+    }
+    if (is_sacked(tcp, idx)) {
+        active->sacked_n -= is_sacked(tcp, sent_at(tcp, idx)->next) ? 0 : 1;
+        unsack(tcb, active, sent_at(tcp, idx));
     }
     set_lost(tcp, tcb, active, idx);
 }
@@ -528,10 +541,10 @@ void tcp_sent_go_back(struct tcp *tcp, const struct tcb *tcb, bool keep_sacked, 
         struct sent *sent = sent_at(tcp, idx);
         uncount(tcb, active, sent);
         sent->mss = (uint16_t)min_u32(sent->mss, max_u32(tcb->snd_mss, 1));
-        if (!keep_sacked && (sent->flags & SENT_SACKED)) {
-            sent->flags = SENT_LOST | SENT_TWICE | SENT_COUNTED;
-        }
         count(tcb, active, sent);
+        if (!keep_sacked && (sent->flags & SENT_SACKED)) {
+            unsack(tcb, active, sent);
+        }
         if (lost_by_time(tcp, tcb, sent, all)) {
             set_lost(tcp, tcb, active, idx);
         }

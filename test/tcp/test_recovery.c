@@ -261,7 +261,6 @@ TEST(two_segments_sacked_are_not_enough)
     holds(!status_of(in_recovery));
 }
 
-/* RFC2018-12, RFC2018-13, RFC2018-15 */
 /* RFC 8985 3.3.2, RFC 3708: the original arrives, then its repeat, which the peer reports.  Two
  * quarters of the least round trip: the DSACK has made the window larger. */
 TEST(once_a_recovery_was_a_mistake_what_is_overtaken_is_waited_for)
@@ -277,6 +276,7 @@ TEST(once_a_recovery_was_a_mistake_what_is_overtaken_is_waited_for)
     expects_after(45, 60, ACK, .seq = SEGMENT(5), .len = 1000);
 }
 
+/* RFC2018-12, RFC2018-13, RFC2018-15 */
 TEST(after_a_timeout_sack_marks_are_forgotten)
 {
     p->with.sackok = true;
@@ -289,6 +289,30 @@ TEST(after_a_timeout_sack_marks_are_forgotten)
     expects(ACK, .seq = SEGMENT(2), .len = 1000);
     expects(ACK, .seq = SEGMENT(3), .len = 1000);
     expects_silence();
+}
+
+/* RFC6675-18: what begins a recovery is the segment behind SND.UNA.  RFC 2018 8: the peer held it
+ * once. */
+TEST(what_the_peer_held_and_dropped_goes_again_when_a_recovery_begins_with_it)
+{
+    p->config.policy.rack = false;
+    p->with.sackok = true;
+    sends_ten(p, 10000);
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(3, 5)});
+    sends(ACK, .ack = SEGMENT(3)); /* 2 and 1 have come, 3 and 4 are there no more */
+    for (int i = 6; i <= 8; i++) {
+        expects_silence();
+        sends(ACK, .ack = SEGMENT(3), .sack = {SACKED(5, i)});
+    }
+    expects(ACK, .seq = SEGMENT(3), .len = 1000);
+    holds(status_of(in_recovery));
+    sends(ACK, .ack = SEGMENT(4), .sack = {SACKED(5, 8)});
+    uint32_t rto = status_of(rto_ms);
+    expects_after(rto - 5, rto + 20, ACK, .seq = SEGMENT(4), .len = 1000); /* RFC 2018 5.1 */
+    sends(ACK, .ack = SEGMENT(11));
+    expects_silence();
+    holds_equal(status_of(queued_bytes), 0);
+    holds(!status_of(in_recovery));
 }
 
 /* RFC2018-20 */
@@ -369,6 +393,7 @@ int main(void)
         V4(two_segments_sacked_are_not_enough),
         V4(once_a_recovery_was_a_mistake_what_is_overtaken_is_waited_for),
         V4(after_a_timeout_sack_marks_are_forgotten),
+        V4(what_the_peer_held_and_dropped_goes_again_when_a_recovery_begins_with_it),
         V4(sack_blocks_that_cannot_be_are_ignored),
         V4(a_fin_lost_behind_text_is_repeated_with_it),
         V4(a_partial_ack_of_a_segment_repeats_the_rest),

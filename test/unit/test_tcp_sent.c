@@ -387,6 +387,26 @@ static void one_octet_joins_its_moment_but_a_fin_alone_does_not(void **state)
     bench_end(&t);
 }
 
+/* RFC 2018 8, RFC6675-18: what is left of a stretch still is one. */
+static void of_what_the_peer_dropped_the_first_segment_is_lost(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    sends(&t, 5);
+    acks_block(&t, 1, 2, 3);
+    acks(&t, 2, 0, NULL); /* 1 has come, 2 is there no more */
+    tcp_sent_lose_first(&t.tcp, t.tcb);
+    assert_int_equal(consistent(&t), 3);
+    assert_int_equal(queue_of(&t)->sacked_n, 1);
+    acks(&t, 3, 0, NULL);
+    tcp_sent_lose_first(&t.tcp, t.tcb);
+    assert_int_equal(consistent(&t), 2);
+    assert_int_equal(queue_of(&t)->sacked_n, 0);
+    assert_int_equal(queue_of(&t)->sum[SUM_LOST].bytes, M);
+    bench_end(&t);
+}
+
 /* No transmission record is free but those promised to connections. */
 static void begin_with_few(struct bench *t)
 {
@@ -443,6 +463,7 @@ int main(void)
         cmocka_unit_test(there_are_no_more_than_1024_stretches),
         cmocka_unit_test(blocks_that_cannot_be_are_not_taken),
         cmocka_unit_test(one_octet_joins_its_moment_but_a_fin_alone_does_not),
+        cmocka_unit_test(of_what_the_peer_dropped_the_first_segment_is_lost),
         cmocka_unit_test(a_record_that_is_not_had_is_counted),
         cmocka_unit_test(what_is_acknowledged_of_a_coarse_repeat_leaves_the_rest_lost),
     };
