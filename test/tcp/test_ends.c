@@ -153,7 +153,7 @@ static void into_time_wait(struct peer *p)
 
 static void reopens(struct peer *p)
 {
-    new_incarnation(100000);
+    new_incarnation(p->c->irs + 100000);
     sends(SYN, .seq = IRS);
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     holds_equal(ends.n, 0); /* MAY-2: until the new one is open */
