@@ -47,6 +47,18 @@ static void put_end(const struct hf_endpoint *end)
     printf(cli_is_ipv4(end->ip) ? "%s:%u" : "[%s]:%u", hf_address_text(end->ip, ip), end->port);
 }
 
+#ifndef HF_WITH_JANSSON
+void judge_json_finding(const struct hf_finding *finding)
+{
+    (void)finding;
+}
+
+void judge_json_counts(const struct hf_capture_counts *counts)
+{
+    (void)counts;
+}
+#endif
+
 static void found(void *arg, const struct hf_finding *f)
 {
     const bool *json = arg;
@@ -122,6 +134,11 @@ int cli_judge(int argc, char **argv)
         json |= c == JSON;
         rules |= c == RULES;
     }
+#ifndef HF_WITH_JANSSON
+    if (json)
+        return cli_failure("--json: this program was built without libjansson "
+                           "(apt install libjansson-dev)");
+#endif
     if (rules && optind == argc) {
         list_rules(on_wire);
         return CLI_OK;
