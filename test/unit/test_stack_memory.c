@@ -240,6 +240,14 @@ static void a_policy_is_replaced_whole_or_refused(void **state)
     assert_int_equal(hf_set_policy(p.a.stack, &p.a.env, &policy), HF_ERR_INVALID);
     assert_int_equal(hf_set_policy(p.a.stack, &p.a.env, NULL), HF_ERR_INVALID);
     assert_int_equal(hf_policy(p.a.stack)->msl_ms, 5);
+    policy = *hf_policy(p.a.stack);
+    policy.orphan_share = policy.backlog_share = 100; /* per cent */
+    assert_int_equal(hf_set_policy(p.a.stack, &p.a.env, &policy), HF_OK);
+    policy.orphan_share = 101;
+    assert_int_equal(hf_set_policy(p.a.stack, &p.a.env, &policy), HF_ERR_INVALID);
+    policy.orphan_share = 100;
+    policy.backlog_share = 101;
+    assert_int_equal(hf_set_policy(p.a.stack, &p.a.env, &policy), HF_ERR_INVALID);
     pair_end(&p);
 }
 
