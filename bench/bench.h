@@ -52,7 +52,6 @@ struct bench_measured {
 
 /* Measures all contenders of a figure in turn.  false: no process could be started. */
 bool bench_run(const struct bench_figure *figure, unsigned rounds, struct bench_measured *measured);
-struct bench_reference bench_reference(void);
 
 /* For contenders --------------------------------------------------------------------------------
  * In the process of a contender alone. */

@@ -8,16 +8,6 @@
 
 enum { FRAME_MAX = 1 << 17 };
 
-static uint32_t simd_of_cpu(void)
-{
-    uint32_t simd = 0;
-#if defined(__x86_64__)
-    simd |= __builtin_cpu_supports("sse2") ? HF_SIMD_SSE2 : 0;
-    simd |= __builtin_cpu_supports("avx2") ? HF_SIMD_AVX2 : 0;
-#endif
-    return simd;
-}
-
 static void end_new(struct pair_end *end, const struct pair_setup *setup, uint8_t number)
 {
     struct hf_config *config = &end->config;
@@ -26,7 +16,7 @@ static void end_new(struct pair_end *end, const struct pair_setup *setup, uint8_
     config->policy.timestamps = config->policy.sack = !setup->plain;
     memset(config->seed, 7 + number, sizeof config->seed);
     uint64_t bytes = hf_size(config);
-    end->env = (struct hf_env){.struct_size = sizeof end->env, .simd = simd_of_cpu(), .now_ns = 1};
+    end->env = (struct hf_env){.struct_size = sizeof end->env, .now_ns = 1};
     end->stack = aligned_alloc(64, bytes);
     end->wire = malloc((size_t)PAIR_FRAMES * FRAME_MAX);
     bench_must(end->stack && end->wire ? 0 : -1, "memory for two stacks");

@@ -92,7 +92,7 @@ static double copy_ns(void)
     return (bench_seconds() - begin) * 1e9 / COPIES;
 }
 
-struct bench_reference bench_reference(void)
+static struct bench_reference reference(void)
 {
     return (struct bench_reference){syscall_ns(), load_ns(), copy_ns()};
 }
@@ -295,11 +295,11 @@ bool bench_run(const struct bench_figure *figure, unsigned rounds, struct bench_
     pin();
     bool started = all_start(&race, measured);
     unsigned wanted = figure->once ? 1 : rounds;
-    struct bench_reference before = bench_reference();
+    struct bench_reference before = reference();
     for (unsigned tries = 0; started && race.rounds < wanted && tries < wanted * ATTEMPTS;
          tries++) {
         one_round(&race, measured);
-        struct bench_reference after = bench_reference();
+        struct bench_reference after = reference();
         if (!figure->once && reference_moved(&before, &after)) {
             measured->discarded++;
         } else {
