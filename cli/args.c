@@ -45,6 +45,18 @@ int cli_failure(const char *format, ...)
     return CLI_FAILED;
 }
 
+int cli_json(bool asked)
+{
+#ifdef HF_WITH_JANSSON
+    (void)asked;
+#else
+    if (asked)
+        return cli_failure("--json: this program was built without libjansson "
+                           "(apt install libjansson-dev)");
+#endif
+    return CLI_OK;
+}
+
 void cli_note(const char *format, ...)
 {
     va_list args;

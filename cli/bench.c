@@ -137,12 +137,9 @@ int cli_bench(int argc, char **argv)
     if (status != CLI_OK) {
         return status < 0 ? CLI_OK : status;
     }
-#ifndef HF_WITH_JANSSON
-    if (asked.json) {
-        return cli_failure("--json: this program was built without libjansson "
-                           "(apt install libjansson-dev)");
+    if (cli_json(asked.json) != CLI_OK) {
+        return CLI_FAILED;
     }
-#endif
     if (optind == argc) {
         for (unsigned i = 0; i < bench_n_figures; i++) {
             int one = measure(&bench_figures[i], &asked);

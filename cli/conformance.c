@@ -76,11 +76,8 @@ int cli_conformance(int argc, char **argv)
             return CLI_USAGE;
         json = true;
     }
-#ifndef HF_WITH_JANSSON
-    if (json)
-        return cli_failure("--json: this program was built without libjansson "
-                           "(apt install libjansson-dev)");
-#endif
+    if (cli_json(json) != CLI_OK)
+        return CLI_FAILED;
     if (optind == argc)
         print_rows(NULL, json);
     for (int i = optind; i < argc; i++)

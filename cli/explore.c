@@ -182,10 +182,8 @@ int cli_explore(int argc, char **argv)
     int status = read_options(argc, argv, &config, &json);
     if (status != CLI_OK)
         return status < 0 ? CLI_OK : status;
-#ifndef HF_WITH_JANSSON
-    if (json)
-        return cli_failure("--json: this build is without libjansson");
-#endif
+    if (cli_json(json) != CLI_OK)
+        return CLI_FAILED;
     if (explore_run(&config, json ? stderr : stdout, &result, NULL) != 0)
         return cli_failure("no memory for the states; --memory N takes less");
 #ifdef HF_WITH_JANSSON

@@ -26,18 +26,12 @@ static void usage(void)
 
 static void list_rules(bool on_wire)
 {
-    static const struct {
-        const char *id, *sentence, *place;
-    } rules[] = {
-#define X(name, id, sentence, place) {id, sentence, place},
-        HF_RULES(X)
-#undef X
-    };
     for (int turn = 0; turn < 2; turn++) {
         puts(turn == 0 ? "looked at:" : "left out, they need inside knowledge:");
-        for (int i = 0; i < HF_RULE_COUNT; i++)
-            if (hf_capture_judges((enum hf_rule)i, on_wire) == (turn == 0))
-                printf("  %-14s  %s (%s)\n", rules[i].id, rules[i].sentence, rules[i].place);
+        for (enum hf_rule rule = 0; rule < HF_RULE_COUNT; rule++)
+            if (hf_capture_judges(rule, on_wire) == (turn == 0))
+                printf("  %-14s  %s (%s)\n", hf_rule_id(rule), hf_rule_sentence(rule),
+                       hf_rule_place(rule));
     }
 }
 
@@ -134,11 +128,8 @@ int cli_judge(int argc, char **argv)
         json |= c == JSON;
         rules |= c == RULES;
     }
-#ifndef HF_WITH_JANSSON
-    if (json)
-        return cli_failure("--json: this program was built without libjansson "
-                           "(apt install libjansson-dev)");
-#endif
+    if (cli_json(json) != CLI_OK)
+        return CLI_FAILED;
     if (rules && optind == argc) {
         list_rules(on_wire);
         return CLI_OK;

@@ -173,12 +173,9 @@ int cli_sim(int argc, char **argv)
     if (status != CLI_OK) {
         return status < 0 ? CLI_OK : status;
     }
-#ifndef HF_WITH_JANSSON
-    if (asked.json) {
-        return cli_failure("--json: this program was built without libjansson "
-                           "(apt install libjansson-dev)");
+    if (cli_json(asked.json) != CLI_OK) {
+        return CLI_FAILED;
     }
-#endif
     if (asked.run.go_on) {
         asked.run.broken = tell_broken;
         asked.run.arg = stderr;

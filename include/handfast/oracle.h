@@ -82,6 +82,11 @@ enum hf_rule {
         HF_RULE_COUNT
 };
 
+/* The id, the sentence and the place of a rule; never NULL. */
+const char *hf_rule_id(enum hf_rule rule);
+const char *hf_rule_sentence(enum hf_rule rule);
+const char *hf_rule_place(enum hf_rule rule);
+
 struct hf_oracle;
 
 struct hf_oracle_config {

@@ -9,14 +9,6 @@
 enum { CONNECTIONS = 65536, MOST = 1 << 24, WHOLE_FRAME = 65536 + 64 };
 enum { ETHERNET = 1, COOKED = 113, COOKED2 = 276, LOOPBACK = 0, LOOPBACK_BSD = 108 };
 
-static const struct {
-    const char *id, *sentence, *place;
-} rules[] = {
-#define X(name, id, sentence, place) {id, sentence, place},
-    HF_RULES(X)
-#undef X
-};
-
 bool hf_capture_judges(enum hf_rule rule, bool on_wire)
 {
     switch (rule) {
@@ -62,9 +54,9 @@ static struct hf_finding finding_of(const struct seen *s, enum hf_rule rule)
         .time_ns = s->time_ns,
         .src = s->f->at[reversed ? 1 : 0],
         .dst = s->f->at[reversed ? 0 : 1],
-        .violation = {.rule = rules[rule].id,
-                      .sentence = rules[rule].sentence,
-                      .place = rules[rule].place},
+        .violation = {.rule = hf_rule_id(rule),
+                      .sentence = hf_rule_sentence(rule),
+                      .place = hf_rule_place(rule)},
     };
 }
 

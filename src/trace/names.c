@@ -1,4 +1,5 @@
-/* The names of states, verdicts and causes, for people (RFC 9293 section 3.3.2). */
+/* The names of states, verdicts, causes and rules, for people (RFC 9293 section 3.3.2). */
+#include "handfast/oracle.h"
 #include "handfast/trace.h"
 
 #include "base/bytes.h"
@@ -17,6 +18,14 @@ static const struct {
 } verdicts[] = {
 #define X(name, sentence, place) {#name, sentence, place},
     HF_VERDICTS(X)
+#undef X
+};
+
+static const struct {
+    const char *id, *sentence, *place;
+} rules[HF_RULE_COUNT] = {
+#define X(name, id, sentence, place) {id, sentence, place},
+    HF_RULES(X)
 #undef X
 };
 
@@ -78,4 +87,19 @@ const char *hf_verdict_sentence(enum hf_verdict verdict)
 const char *hf_verdict_place(enum hf_verdict verdict)
 {
     return (unsigned)verdict < ARRAY_LEN(verdicts) ? verdicts[verdict].place : "nowhere";
+}
+
+const char *hf_rule_id(enum hf_rule rule)
+{
+    return (unsigned)rule < HF_RULE_COUNT ? rules[rule].id : "unknown";
+}
+
+const char *hf_rule_sentence(enum hf_rule rule)
+{
+    return (unsigned)rule < HF_RULE_COUNT ? rules[rule].sentence : "unknown";
+}
+
+const char *hf_rule_place(enum hf_rule rule)
+{
+    return (unsigned)rule < HF_RULE_COUNT ? rules[rule].place : "nowhere";
 }

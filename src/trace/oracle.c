@@ -11,14 +11,6 @@
 
 enum { MOST = 1 << 24 };
 
-static const struct {
-    const char *id, *sentence, *place;
-} rules[] = {
-#define X(name, id, sentence, place) {id, sentence, place},
-    HF_RULES(X)
-#undef X
-};
-
 void oracle_broken(struct judging *j, enum hf_rule rule, const char *format, ...)
 {
     if (j->broken) {
@@ -29,7 +21,7 @@ void oracle_broken(struct judging *j, enum hf_rule rule, const char *format, ...
         return;
     }
     *j->violation = (struct hf_violation){
-        .rule = rules[rule].id, .sentence = rules[rule].sentence, .place = rules[rule].place};
+        .rule = hf_rule_id(rule), .sentence = hf_rule_sentence(rule), .place = hf_rule_place(rule)};
     va_list args;
     va_start(args, format);
     vsnprintf(j->violation->detail, sizeof j->violation->detail, format, args);
