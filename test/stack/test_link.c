@@ -158,9 +158,7 @@ TEST(a_packet_that_waited_for_its_neighbour_is_as_any_other)
     holds(state_is(p, waited, bytes));
 }
 
-/* A known neighbour is asked again, directly, when what is known is old and used.  RFC1122-12
- * RFC4861-6 */
-TEST(an_old_entry_is_confirmed_by_a_question_to_its_owner)
+static void has_an_old_entry(struct peer *p)
 {
     asks_for_the_peer(p);
     answers(p, p->peer_mac);
@@ -168,6 +166,13 @@ TEST(an_old_entry_is_confirmed_by_a_question_to_its_owner)
     sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
     expects(ACK);
     after(31000);
+}
+
+/* A known neighbour is asked again, directly, when what is known is old and used.  RFC1122-12
+ * RFC4861-6 */
+TEST(an_old_entry_is_confirmed_by_a_question_to_its_owner)
+{
+    has_an_old_entry(p);
     expects_silence();
     sends(PSH | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
     expects_question(p, true);
@@ -278,12 +283,7 @@ TEST(an_answer_that_nobody_asked_for_changes_nothing)
 /* RFC 826: an answer that nobody asked for tells nothing of who is there now.  RFC1122-12 */
 TEST(an_old_entry_is_not_confirmed_by_an_answer_to_no_question)
 {
-    asks_for_the_peer(p);
-    answers(p, p->peer_mac);
-    expects(SYN, .seq = ISS);
-    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460);
-    expects(ACK);
-    after(31000);
+    has_an_old_entry(p);
     answers(p, p->peer_mac);
     expects_silence();
     sends(PSH | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);

@@ -87,8 +87,7 @@ TEST(an_ack_whose_window_is_not_taken_does_not_move_the_edge)
     expects(ACK, .seq = ISS + 8001, .len = 1000);
 }
 
-/* text is refused, its ACK counts. */
-TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
+static void fills_the_window_with_text_in_flight(struct peer *p)
 {
     p->config.policy.receive_window = 1000;
     establish_active();
@@ -96,6 +95,12 @@ TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
     expects(ACK, .len = 100);
     sends(ACK, .ack = ISS + 1, .len = 1000);
     expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+}
+
+/* text is refused, its ACK counts. */
+TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
+{
+    fills_the_window_with_text_in_flight(p);
     sends(ACK, .seq = IRS + 1001, .ack = ISS + 101, .len = 10);
     expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
     holds_equal(status_of(snd_una), status_of(snd_nxt));
@@ -105,12 +110,7 @@ TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
 /* RFC 5681 2: (b) a duplicate ACK carries no data, also none that is refused; (c) nor a FIN. */
 TEST(what_a_closed_window_refuses_makes_no_duplicate_ack)
 {
-    p->config.policy.receive_window = 1000;
-    establish_active();
-    writes(100);
-    expects(ACK, .len = 100);
-    sends(ACK, .ack = ISS + 1, .len = 1000);
-    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    fills_the_window_with_text_in_flight(p);
     for (int i = 0; i < 4; i++) {
         sends(ACK, .seq = IRS + 1001, .ack = ISS + 1, .len = 10);
         expects(ACK, .ack = IRS + 1001, .wnd = ZERO);

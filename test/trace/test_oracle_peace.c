@@ -112,17 +112,22 @@ static void finds_no_payload_once(struct peer *p)
     refuse_begin(p->stack, REFUSE_PAYLOAD, 1, 1);
 }
 
+static void holds_text_and_finds_no_payload_once(struct peer *p)
+{
+    p->config.policy.quick_acks = 0;
+    establish_passive();
+    sends(ACK, .seq = IRS + 201, .len = 100);
+    expects(ACK, .ack = IRS + 1);
+    finds_no_payload_once(p);
+}
+
 /* RFC 2018 8: what was held made room for text in order, so the text behind fills nothing. */
 TEST(where_memory_was_out_an_ack_of_what_would_have_filled_a_gap_may_be_a_delayed_one)
 {
 #ifndef HF_ASSERTIONS
     skip();
 #endif
-    p->config.policy.quick_acks = 0;
-    establish_passive();
-    sends(ACK, .seq = IRS + 201, .len = 100);
-    expects(ACK, .ack = IRS + 1);
-    finds_no_payload_once(p);
+    holds_text_and_finds_no_payload_once(p);
     sends(ACK, .seq = IRS + 401, .len = 100);
     holds_equal(p->last.verdict, HF_V_DROP_NO_MEMORY);
     finds_no_payload_once(p);
@@ -140,11 +145,7 @@ TEST(behind_text_that_was_held_in_part_an_ack_may_be_a_delayed_one)
 #ifndef HF_ASSERTIONS
     skip();
 #endif
-    p->config.policy.quick_acks = 0;
-    establish_passive();
-    sends(ACK, .seq = IRS + 201, .len = 100);
-    expects(ACK, .ack = IRS + 1);
-    finds_no_payload_once(p);
+    holds_text_and_finds_no_payload_once(p);
     sends(ACK, .seq = IRS + 301, .len = 4000);
     refuse_end(p->stack);
     expects(ACK, .ack = IRS + 1);
