@@ -28,8 +28,7 @@ void cli_name(const char *command); /* said before each message */
 /* Print "handfast COMMAND: ..." and return CLI_USAGE, CLI_FAILED. */
 int cli_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* CLI_OK, or where the build had no libjansson and --json was asked for: CLI_FAILED, and it is said.
- */
+/* CLI_OK; CLI_FAILED, and it is said: --json was asked for, and there is no libjansson. */
 int cli_json(bool asked);
 /* As cli_failure, but not an end: the program goes on. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
