@@ -44,6 +44,7 @@ static const struct pair_setup frames_64k_lent = {.connections = 64,
 static const struct pair_setup frames_1500 = {.connections = 64, .mtu = 1500, .msl_ms = 1};
 static const struct pair_setup frames_1500_plain = {
     .connections = 64, .mtu = 1500, .msl_ms = 1, .plain = true};
+static const struct pair_setup real_time = {.connections = 16384, .mtu = 1500, .msl_ms = 1};
 static const unsigned none = 0, thousand = 1000;
 
 #define TIME_WAIT_125 "2MSL 2 ms of virtual time: 125 in TIME-WAIT; one destination"
@@ -104,5 +105,16 @@ const struct bench_figure bench_figures[] = {
      .title = "The same from the kernel",
      .contender = {{"handfast", NULL, tun_open, tun_down_round, NULL},
                    {"kernel-loopback", "CUBIC", kernel_open, kernel_bulk_round, NULL}}},
+    {.name = "syn-flood",
+     .unit = "ns",
+     .title = "A SYN of a flood from ever new addresses, answered with a cookie",
+     .less_is_better = true,
+     .contender = {{"handfast", "a backlog of 64, full", flood_open, flood_round, &shipped}}},
+    {.name = "syn-flood-honest",
+     .unit = "connections/s",
+     .title = "Opened, one octet each way, closed, beside a million SYNs a second",
+     .contender = {{"handfast", "both ends and the flood on one core", flooded_lives_open,
+                    flooded_lives_round, &real_time},
+                   {"handfast-alone", NULL, lives_open, lives_round, &real_time}}},
 };
 const unsigned bench_n_figures = sizeof bench_figures / sizeof bench_figures[0];

@@ -13,6 +13,15 @@ double lives_round(const void *arg);
 bool bulk_open(const void *arg);
 double bulk_round(const void *arg);
 double roofline_round(const void *arg);
+/* One connection from opening to closing; of these two ends. */
+void lives_one(void *unused);
+struct pair *lives_pair(void);
+
+/* flood.c; arg: a struct pair_setup.  SYNs alone; lives beside a million of them a second. */
+bool flood_open(const void *arg);
+double flood_round(const void *arg);
+bool flooded_lives_open(const void *arg);
+double flooded_lives_round(const void *arg);
 
 /* lwip.c; arg: how many idle connections stand beside (unsigned), or NULL. */
 bool lwip_lives_open(const void *arg);
