@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 enum { BENCH_ROUNDS = 5, BENCH_ROUNDS_MAX = 99, BENCH_CONTENDERS = 8, BENCH_NOTE = 160 };
+enum { BENCH_SERIES = 8, BENCH_POINTS = 12, BENCH_SERIES_NAME = 32 };
 
 struct bench_contender {
     const char *name; /* "handfast" is the first of each figure */
@@ -31,12 +32,20 @@ struct bench_figure {
 extern const struct bench_figure bench_figures[];
 extern const unsigned bench_n_figures;
 
+/* What else a round has measured, against a size. */
+struct bench_series {
+    char name[BENCH_SERIES_NAME]; /* with its unit; empty: none */
+    unsigned n;
+    double x[BENCH_POINTS], y[BENCH_POINTS];
+};
+
 /* What was measured of one contender. */
 struct bench_result {
     bool absent;
     char note[BENCH_NOTE]; /* why it is absent */
     unsigned rounds;
     double median, min, max;
+    struct bench_series series[BENCH_SERIES]; /* of the last round */
 };
 
 /* The machine's own speed, beside each round. */
@@ -60,6 +69,10 @@ void bench_note(const char *what, const char *why);
 /* Ends the process where a result below 0 shows that the contender does not do what it should. */
 void bench_must(int64_t result, const char *what);
 double bench_seconds(void);
+/* One more point of a series of this round. */
+void bench_point(const char *series, double x, double y);
+/* Octets of memory that this process alone has touched. */
+double bench_private_bytes(void);
 
 /* Calls step(arg) until `seconds` have passed; the calls in a second. */
 double bench_rate(void (*step)(void *arg), void *arg, double seconds);

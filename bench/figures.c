@@ -14,6 +14,10 @@ static bool lwip_absent(const void *arg)
 #define lwip_bulk_open lwip_absent
 #define lwip_lives_round NULL
 #define lwip_bulk_round NULL
+#define lwip_memory_open lwip_absent
+#define lwip_established_round NULL
+#define lwip_syn_received_round NULL
+#define lwip_time_wait_round NULL
 #endif
 
 /* The settings of both ends of ours. */
@@ -45,6 +49,17 @@ static const struct pair_setup frames_1500 = {.connections = 64, .mtu = 1500, .m
 static const struct pair_setup frames_1500_plain = {
     .connections = 64, .mtu = 1500, .msl_ms = 1, .plain = true};
 static const struct pair_setup real_time = {.connections = 16384, .mtu = 1500, .msl_ms = 1};
+#define MEMORY_SETUP(six)                                                                          \
+    {                                                                                              \
+        .pair = {.connections = 1000000,                                                           \
+                 .mtu = 1500,                                                                      \
+                 .msl_ms = 30000,                                                                  \
+                 .step_ns = 1000,                                                                  \
+                 .ports = 256,                                                                     \
+                 .v6 = (six)},                                                                     \
+        .few = 100000, .many = 1000000                                                             \
+    }
+static const struct memory_setup memory_v4 = MEMORY_SETUP(false), memory_v6 = MEMORY_SETUP(true);
 static const unsigned none = 0, thousand = 1000;
 
 #define TIME_WAIT_125 "2MSL 2 ms of virtual time: 125 in TIME-WAIT; one destination"
@@ -90,6 +105,36 @@ const struct bench_figure bench_figures[] = {
      .title = "The same, borrowed when sent and lent when received",
      .contender = {{"handfast", NULL, bulk_open, bulk_round, &frames_64k_lent},
                    {"handfast-copying", NULL, bulk_open, bulk_round, &frames_64k}}},
+    {.name = "memory-established",
+     .unit = "octets",
+     .title = "Private memory for each end of an idle connection: its growth from 10^5 to 10^6",
+     .less_is_better = true,
+     .once = true,
+     .contender = {{"handfast", NULL, NULL, memory_established, &memory_v4},
+                   {"handfast-ipv6", NULL, NULL, memory_established, &memory_v6},
+                   {"lwip", "from 10^3 to 10^4", lwip_memory_open, lwip_established_round, NULL},
+                   {"kernel-loopback", "from 10^3 to 9,000; socket, inode, file",
+                    kernel_memory_open, kernel_established_round, NULL}}},
+    {.name = "memory-syn-received",
+     .unit = "octets",
+     .title = "The same for a half-open connection",
+     .less_is_better = true,
+     .once = true,
+     .contender = {{"handfast", NULL, NULL, memory_syn_received, &memory_v4},
+                   {"handfast-ipv6", NULL, NULL, memory_syn_received, &memory_v6},
+                   {"lwip", "from 10^3 to 10^4", lwip_memory_open, lwip_syn_received_round, NULL},
+                   {"kernel-loopback", "from 2,000 to 20,000; request_sock_TCP", kernel_memory_open,
+                    kernel_syn_received_round, NULL}}},
+    {.name = "memory-time-wait",
+     .unit = "octets",
+     .title = "The same for a connection in TIME-WAIT",
+     .less_is_better = true,
+     .once = true,
+     .contender = {{"handfast", NULL, NULL, memory_time_wait, &memory_v4},
+                   {"handfast-ipv6", NULL, NULL, memory_time_wait, &memory_v6},
+                   {"lwip", "from 10^3 to 10^4", lwip_memory_open, lwip_time_wait_round, NULL},
+                   {"kernel-loopback", "from 2,000 to 20,000; tw_sock_TCP", kernel_memory_open,
+                    kernel_time_wait_round, NULL}}},
     {.name = "tun-open-close",
      .unit = "connections/s",
      .title = "Opened to the kernel over a TUN, one octet each way, closed; one thread",

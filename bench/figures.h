@@ -23,16 +23,39 @@ double flood_round(const void *arg);
 bool flooded_lives_open(const void *arg);
 double flooded_lives_round(const void *arg);
 
+/* pair_memory.c: octets a record; arg: a struct memory_setup. */
+struct memory_setup {
+    struct pair_setup pair;
+    uint32_t few, many; /* records: how memory grows between the two */
+};
+double memory_established(const void *arg);
+double memory_syn_received(const void *arg);
+double memory_time_wait(const void *arg);
+
 /* lwip.c; arg: how many idle connections stand beside (unsigned), or NULL. */
 bool lwip_lives_open(const void *arg);
 double lwip_lives_round(const void *arg);
 bool lwip_bulk_open(const void *arg);
 double lwip_bulk_round(const void *arg);
 
+bool lwip_memory_open(const void *arg);
+double lwip_established_round(const void *arg);
+double lwip_syn_received_round(const void *arg);
+double lwip_time_wait_round(const void *arg);
+
 /* kernel.c */
 bool kernel_open(const void *arg);
 double kernel_lives_round(const void *arg);
 double kernel_bulk_round(const void *arg);
+/* Both ends of one more connection, and the life of one, as the rounds have them. */
+int kernel_connect(int *accepted);
+void kernel_life(void *unused);
+
+/* kernel_memory.c: what its slabs say. */
+bool kernel_memory_open(const void *arg);
+double kernel_established_round(const void *arg);
+double kernel_syn_received_round(const void *arg);
+double kernel_time_wait_round(const void *arg);
 
 /* tun.c */
 bool tun_open(const void *arg);

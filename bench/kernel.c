@@ -30,7 +30,7 @@ bool kernel_open(const void *arg)
     return true;
 }
 
-static int open_both(int *accepted)
+int kernel_connect(int *accepted)
 {
     int c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bench_must(c, "socket");
@@ -41,11 +41,11 @@ static int open_both(int *accepted)
     return c;
 }
 
-static void life(void *unused)
+void kernel_life(void *unused)
 {
     (void)unused;
     char octet = 1;
-    int s, c = open_both(&s);
+    int s, c = kernel_connect(&s);
     bench_must(write(c, &octet, 1) == 1 && read(s, &octet, 1) == 1 ? 0 : -1, "there");
     bench_must(write(s, &octet, 1) == 1 && read(c, &octet, 1) == 1 ? 0 : -1, "back");
     shutdown(c, SHUT_WR);
@@ -58,14 +58,14 @@ static void life(void *unused)
 double kernel_lives_round(const void *arg)
 {
     (void)arg;
-    return bench_rate(life, NULL, BENCH_ROUND_MS / 1000.0);
+    return bench_rate(kernel_life, NULL, BENCH_ROUND_MS / 1000.0);
 }
 
 double kernel_bulk_round(const void *arg)
 {
     (void)arg;
     if (sender < 0) {
-        sender = open_both(&receiver);
+        sender = kernel_connect(&receiver);
         bench_must(fcntl(sender, F_SETFL, O_NONBLOCK), "fcntl");
         bench_must(fcntl(receiver, F_SETFL, O_NONBLOCK), "fcntl");
     }

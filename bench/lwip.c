@@ -47,6 +47,7 @@ struct side {
 
 static struct side client, server;
 static unsigned ended, opened, idle; /* counts of the client's connections */
+static const struct side *mute;      /* what it sends is lost */
 static double received;
 static char chunk[CHUNK];
 
@@ -69,6 +70,9 @@ static err_t leaves(struct netif *out, struct pbuf *p, const ip4_addr_t *to)
 {
     struct side *side = out->state, *peer = side->peer;
     (void)to;
+    if (side == mute) {
+        return ERR_OK;
+    }
     struct pbuf *copy = peer->pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
     if (copy == NULL || peer->n == WAITING) {
         bench_must(-1, "lwIP's packets have no room");
@@ -293,4 +297,66 @@ double lwip_bulk_round(const void *arg)
         took = bench_seconds() - begin;
     } while (took < BENCH_ROUND_MS / 1000.0);
     return received / took / 1e9;
+}
+
+/* Memory --------------------------------------------------------------------------------------- */
+
+/* It searches them all for each segment: more would take minutes. */
+enum { FEW = 1000, MANY = 10000 };
+
+static double slope(void (*add)(void), unsigned records)
+{
+    unsigned n = 0;
+    for (; n < FEW; n++) {
+        add();
+    }
+    double few = bench_private_bytes();
+    for (; n < MANY; n++) {
+        add();
+    }
+    return (bench_private_bytes() - few) / (MANY - FEW) / records;
+}
+
+static void add_established(void)
+{
+    connect_to_server();
+}
+
+static void add_half_open(void)
+{
+    mute = &server;
+    struct tcp_pcb *pcb = connect_to_server();
+    mute = &client; /* the reset */
+    client.tcp_abort(pcb);
+}
+
+static void add_waiting(void)
+{
+    life(NULL);
+}
+
+bool lwip_memory_open(const void *arg)
+{
+    (void)arg;
+    idle = MANY;
+    return both_start(server_got);
+}
+
+double lwip_established_round(const void *arg)
+{
+    (void)arg;
+    return slope(add_established, 2);
+}
+
+double lwip_syn_received_round(const void *arg)
+{
+    (void)arg;
+    return slope(add_half_open, 1);
+}
+
+double lwip_time_wait_round(const void *arg)
+{
+    (void)arg;
+    idle = 0;
+    return slope(add_waiting, 1);
 }

@@ -3,10 +3,25 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bench.h"
 
 enum { FRAME_MAX = 1 << 17 };
+
+/* Address space: memory comes as it is touched, where wanted by 2 MiB. */
+static void *reserve(uint64_t bytes, bool huge)
+{
+    void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (block == MAP_FAILED) {
+        return NULL;
+    }
+    if (huge) {
+        (void)madvise(block, bytes, MADV_HUGEPAGE);
+    }
+    return block;
+}
 
 static void end_new(struct pair_end *end, const struct pair_setup *setup, uint8_t number)
 {
@@ -17,7 +32,7 @@ static void end_new(struct pair_end *end, const struct pair_setup *setup, uint8_
     memset(config->seed, 7 + number, sizeof config->seed);
     uint64_t bytes = hf_size(config);
     end->env = (struct hf_env){.struct_size = sizeof end->env, .now_ns = 1};
-    end->stack = aligned_alloc(64, bytes);
+    end->stack = reserve(bytes, setup->huge);
     end->wire = malloc((size_t)PAIR_FRAMES * FRAME_MAX);
     bench_must(end->stack && end->wire ? 0 : -1, "memory for two stacks");
     bench_must(hf_init(end->stack, bytes, config, &end->env), "hf_init");
@@ -25,7 +40,9 @@ static void end_new(struct pair_end *end, const struct pair_setup *setup, uint8_
                                 .link = HF_LINK_IP,
                                 .mtu = setup->mtu,
                                 .offload = setup->offload};
-    end->at = (struct hf_endpoint){.ip = {[10] = 0xff, 0xff, 10, 0, 0, number}, .port = PAIR_PORT};
+    end->at = setup->v6 ? (struct hf_endpoint){.ip = {0xfd, [15] = number}, .port = PAIR_PORT}
+                        : (struct hf_endpoint){.ip = {[10] = 0xff, 0xff, 10, 0, 0, number},
+                                               .port = PAIR_PORT};
     bench_must(hf_interface_add(end->stack, &end->env, &wire), "hf_interface_add");
     bench_must(hf_address_add(end->stack, &end->env, 1, end->at.ip, 24), "hf_address_add");
 }
@@ -127,6 +144,16 @@ void pair_returned(struct pair *pair)
     uint32_t n = hf_returned(pair->b.stack, &pair->b.env, tokens, PAIR_FRAMES);
     for (uint32_t i = 0; i < n; i++) {
         pair->slot[pair->slots++] = (uint32_t)tokens[i];
+    }
+}
+
+void pair_lose(struct pair *pair, struct pair_end *from)
+{
+    uint32_t n;
+    while ((n = hf_output(from->stack, &from->env, pair->out, PAIR_FRAMES)) > 0) {
+        for (uint32_t i = 0; i < n; i++) {
+            bench_must(hf_output_done(from->stack, &from->env, pair->out[i].token), "output done");
+        }
     }
 }
 

@@ -13,6 +13,8 @@ struct pair_setup {
     uint16_t ports;         /* that listen, PAIR_PORT and up; 0 as 1 */
     bool plain;             /* without timestamps and SACK */
     bool lent;              /* text is borrowed when sent, frames are lent when received */
+    bool v6;                /* addresses of IPv6 */
+    bool huge;              /* huge pages, where the system has them */
     int64_t step_ns;        /* the clock goes on by this with each life; 0: it is the real one */
     uint32_t idle, waiting; /* connections that stand beside: ESTABLISHED, TIME-WAIT */
 };
@@ -40,6 +42,8 @@ struct pair *pair_new(const struct pair_setup *setup);
 uint32_t pair_carry(struct pair *pair, struct pair_end *from, struct pair_end *to);
 /* Frames, events left alone, until nobody owes any; then timers. */
 void pair_settle(struct pair *pair);
+/* What `from` owes is lost. */
+void pair_lose(struct pair *pair, struct pair_end *from);
 /* An open connection: its two handles. */
 void pair_connect(struct pair *pair, uint16_t port, hf_handle *a, hf_handle *b);
 /* Frees what b has done with of the frames lent to it. */

@@ -2,6 +2,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -116,6 +117,13 @@ struct opened {
 };
 static struct opened opened;
 
+struct answer {
+    double value;
+    struct bench_series series[BENCH_SERIES];
+};
+static struct answer told;
+_Static_assert(sizeof told <= PIPE_BUF, "an answer comes in one piece");
+
 void bench_note(const char *what, const char *why)
 {
     snprintf(opened.note, sizeof opened.note, "%s: %s", what, why);
@@ -129,19 +137,52 @@ void bench_must(int64_t result, const char *what)
     }
 }
 
+void bench_point(const char *series, double x, double y)
+{
+    for (unsigned i = 0; i < BENCH_SERIES; i++) {
+        struct bench_series *one = &told.series[i];
+        if (one->name[0] == '\0') {
+            snprintf(one->name, sizeof one->name, "%s", series);
+        }
+        if (!strcmp(one->name, series) && one->n < BENCH_POINTS) {
+            one->x[one->n] = x;
+            one->y[one->n++] = y;
+            return;
+        }
+    }
+    bench_must(-1, "room for one more series, or point");
+}
+
+double bench_private_bytes(void)
+{
+    char line[BENCH_NOTE];
+    unsigned long long kib, all = 0;
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    bench_must(file ? 0 : -errno, "/proc/self/smaps_rollup");
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "Private_Clean: %llu", &kib) == 1 ||
+            sscanf(line, "Private_Dirty: %llu", &kib) == 1) {
+            all += kib;
+        }
+    }
+    fclose(file);
+    return (double)all * 1024;
+}
+
 struct child {
     pid_t pid;
-    int ask, answer; /* one octet asks for a round; a double answers */
+    int ask, answer; /* one octet asks for a round; a struct answer answers */
 };
 
 static void work(const struct bench_contender *contender, int asked, int answer)
 {
     opened.ok = contender->open == NULL || contender->open(contender->arg);
-    bool told = write(answer, &opened, sizeof opened) == sizeof opened;
+    bool heard = write(answer, &opened, sizeof opened) == sizeof opened;
     char octet;
-    while (told && opened.ok && read(asked, &octet, 1) == 1) {
-        double value = contender->round(contender->arg);
-        told = write(answer, &value, sizeof value) == sizeof value;
+    while (heard && opened.ok && read(asked, &octet, 1) == 1) {
+        told = (struct answer){0};
+        told.value = contender->round(contender->arg);
+        heard = write(answer, &told, sizeof told) == sizeof told;
     }
     _exit(0);
 }
@@ -217,12 +258,18 @@ static void one_round(struct race *race, struct bench_measured *measured)
 {
     for (unsigned i = 0; i < race->contenders; i++) {
         struct child *child = &race->child[i];
-        double *value = &race->value[i][race->rounds];
-        if (!measured->result[i].absent &&
-            (write(child->ask, "r", 1) != 1 ||
-             read(child->answer, value, sizeof *value) != sizeof *value)) {
-            give_up(&measured->result[i], "it ended by itself");
+        struct bench_result *result = &measured->result[i];
+        struct answer answer;
+        if (result->absent) {
+            continue;
         }
+        if (write(child->ask, "r", 1) != 1 ||
+            read(child->answer, &answer, sizeof answer) != sizeof answer) {
+            give_up(result, "it ended by itself");
+            continue;
+        }
+        race->value[i][race->rounds] = answer.value;
+        memcpy(result->series, answer.series, sizeof result->series);
     }
 }
 

@@ -41,7 +41,7 @@ static void print_result(const struct bench_figure *figure, const struct bench_m
         printf("  %-18s absent: %s\n", contender->name, result->note);
         return;
     }
-    int digits = result->median < 100 ? 3 : 0;
+    int digits = result->median < 100 ? 3 : result->median < 1000 ? 1 : 0;
     printf("  %-18s %12.*f %12.*f %12.*f", contender->name, digits, result->median, digits,
            result->min, digits, result->max);
     double ratio = i == 0 ? 0 : bench_ratio(figure, measured, i);
