@@ -390,7 +390,7 @@ static void put_half_open(struct canon *c, const struct half_open *half)
     bool listened = half->listener != 0 && half->listener <= c->st->tcp.b->listeners.top;
     canon_listener_name(c, listened ? half->listener : 0);
     uint32_t limit_ms = c->st->tcp.b->policy.challenge_ack_ms;
-    uint32_t ticks = (uint8_t)((c->st->tcp.now_ms >> 6) - half->challenged);
+    uint32_t ticks = tcp_challenge_ago(c->st->tcp.now_ms >> 6, half->challenged, UINT8_MAX);
     bool limited = half->challenged && ticks << 6 < limit_ms;
     canon_32(c, limited ? ticks : UINT32_MAX);
     canon_number(c, (unsigned)half->snd_wscale << 4 | half->rcv_wscale, 1);
@@ -408,7 +408,7 @@ static void put_time_wait(struct canon *c, const struct time_wait *wait)
     put_timestamp(c, wait->flags & HALF_TS, wait->ts_recent);
     canon_number(c, wait->rcv_wnd, 2);
     uint32_t limit_ms = c->st->tcp.b->policy.challenge_ack_ms;
-    uint32_t ticks = (uint16_t)((c->st->tcp.now_ms >> 3) - wait->challenged);
+    uint32_t ticks = tcp_challenge_ago(c->st->tcp.now_ms >> 3, wait->challenged, UINT16_MAX);
     bool limited = wait->challenged && ticks << 3 < limit_ms;
     canon_32(c, limited ? ticks : UINT32_MAX);
     canon_number(c, wait->flags, 1);

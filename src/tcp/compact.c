@@ -15,7 +15,13 @@ static uint32_t from_flags(uint8_t flags)
 
 uint32_t tcp_challenge_tick(uint32_t ticks, uint32_t mask)
 {
-    return ticks & mask ? ticks & mask : mask;
+    return ticks & mask ? ticks & mask : 1;
+}
+
+uint32_t tcp_challenge_ago(uint32_t ticks, uint32_t then, uint32_t mask)
+{
+    uint32_t ago = (ticks - then) & mask;
+    return ago == mask ? 0 : ago;
 }
 
 void tcp_inflate(struct tcp *tcp, const struct tuple *tuple, uint8_t zone, uint8_t flags,

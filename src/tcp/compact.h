@@ -108,7 +108,9 @@ void tcp_inflate(struct tcp *tcp, const struct tuple *tuple, uint8_t zone, uint8
 void tcp_compact_ended(struct tcp *tcp, uint32_t value, int error, enum hf_cause cause,
                        enum hf_verdict verdict);
 /* When a challenge ACK left, in ticks of which `mask` are told apart; 0 is for none, and the tick
- * before it stands for it. */
+ * behind it stands for it. */
 uint32_t tcp_challenge_tick(uint32_t ticks, uint32_t mask);
+/* ... and how many ticks ago that was: never more than there were. */
+uint32_t tcp_challenge_ago(uint32_t ticks, uint32_t then, uint32_t mask);
 
 #endif

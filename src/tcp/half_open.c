@@ -157,7 +157,7 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
     scratch->retries = half->retries;
     scratch->last_snd_ms = ms_after(half->at_ms, 0); /* a SYN,ACK has left */
     if (half->challenged) {
-        uint32_t ago = (uint8_t)((tcp->now_ms >> 6) - half->challenged);
+        uint32_t ago = tcp_challenge_ago(tcp->now_ms >> 6, half->challenged, UINT8_MAX);
         scratch->flags |= F_CHALLENGED;
         scratch->challenge_ms = tcp->now_ms - (ago << 6);
     }

@@ -49,7 +49,7 @@ void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct
     tcp->no_ecn.r.cep = bits;
     tcp->no_tally.una_wraps = 1; /* ACKs of any text it sent may still come */
     if (wait->challenged) {
-        uint32_t ago = (uint16_t)((tcp->now_ms >> 3) - wait->challenged);
+        uint32_t ago = tcp_challenge_ago(tcp->now_ms >> 3, wait->challenged, UINT16_MAX);
         scratch->flags |= F_CHALLENGED;
         scratch->challenge_ms = tcp->now_ms - (ago << 3);
     }

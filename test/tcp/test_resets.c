@@ -162,6 +162,34 @@ TEST(the_challenge_limit_of_a_half_open_connection_holds_at_any_time)
     }
 }
 
+/* ... at whose end the SYN is repeated, and once more later. */
+static void repeats_the_syn(struct peer *p, uint32_t limit_ms, uint32_t later_ms)
+{
+    p->config.policy.challenge_ack_ms = limit_ms;
+    p->env.now_ns = 62000000;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    after(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    after(later_ms);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects_silence();
+}
+
+/* RFC5961-12: a tick shorter than it says, and no more. */
+TEST(the_challenge_limit_of_a_half_open_connection_lasts_as_long_at_any_time)
+{
+    repeats_the_syn(p, 500, 400);
+}
+
+/* RFC5961-12 */
+TEST(a_challenge_limit_of_less_than_a_tick_holds_for_segments_of_one_time)
+{
+    repeats_the_syn(p, 3, 0);
+}
+
 /* RFC5961-7: text and FIN of the SYN are not looked at. */
 TEST(nothing_of_a_challenged_syn_is_processed)
 {
@@ -515,6 +543,8 @@ int main(void)
         V4(the_limit_does_not_hold_back_answers_to_old_text),
         V4(challenge_acks_do_not_answer_each_other_for_ever),
         V4(the_challenge_limit_of_a_half_open_connection_holds_at_any_time),
+        V4(the_challenge_limit_of_a_half_open_connection_lasts_as_long_at_any_time),
+        V4(a_challenge_limit_of_less_than_a_tick_holds_for_segments_of_one_time),
         V4(nothing_of_a_challenged_syn_is_processed),
         V4(the_reset_that_answers_a_challenge_ack_ends_the_connection),
         V4(an_ack_may_lag_by_the_largest_window_and_no_further),
