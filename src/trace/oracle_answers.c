@@ -96,7 +96,7 @@ static bool moves_window(const struct model *m, const struct hf_trace *r)
 }
 
 /* RFC 5961 7: what has neither text nor FIN earns one ACK in a time. */
-static void judge_challenge(struct judging *j)
+void oracle_judge_challenge(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
@@ -146,7 +146,7 @@ void oracle_judge_bare_ack(struct judging *j)
         return;
     }
     if (m->may_challenge != 0) {
-        judge_challenge(j);
+        oracle_judge_challenge(j);
     } else if (m->facts & KNOWS_START) {
         oracle_broken(j, HF_RULE_ACK_CAUSE, "an ACK that nothing asks for");
     }

@@ -174,8 +174,11 @@ static void judge_syn(struct judging *j)
                       r->ctl, hf_state_name(r->state_before), r->seq, m->iss, r->ack,
                       r->text_bytes);
     }
-    if (m->may_syn == 0 && m->may_challenge != 0) {
-        m->may_challenge = 0; /* the SYN,ACK again: as a challenge ACK */
+    if (m->may_syn == 0 && m->may_challenge != 0) { /* the SYN,ACK again: as a challenge ACK */
+        if (!j->late) {
+            oracle_judge_challenge(j);
+        }
+        m->may_challenge = has_numbers(r) ? 0 : m->may_challenge - 1; /* small: one for each SYN */
     } else if (m->may_syn == 0 && (j->w->begun_ns || j->w->syn.seen) &&
                !((m->facts & SYN_TEXT) && j->oracle->icmp_taken)) { /* too large for the path */
         oracle_broken(j, HF_RULE_SYN_CAUSE, "nothing asks for it");

@@ -247,6 +247,27 @@ TEST(an_end_that_is_not_told_leaves_two_incarnations)
     holds(wrong != NULL && strcmp(wrong, "transition") == 0);
 }
 
+/* RFC 5961 7: the SYN comes again and again. */
+TEST(a_repeated_syn_ack_is_a_challenge_ack_and_must_be_as_rare)
+{
+    static struct film film;
+    film.n = 0;
+    listens();
+    p->env.trace = roll_film;
+    p->env.trace_arg = &film;
+    for (int i = 0; i < 3; i++) {
+        after(i * 300);
+        says(SYN, .seq = IRS, .mss = 1460);
+    }
+    holds(first_broken(&film, NULL) == NULL);
+    struct hf_trace *last = &film.record[film.n - 1];
+    while (last->kind != HF_TRACE_OUT || last->cause != HF_CAUSE_NONE)
+        last--;
+    last->time_ns -= 200000000;
+    const char *rule = first_broken(&film, NULL);
+    holds(rule != NULL && strcmp(rule, "challenge") == 0);
+}
+
 TEST(an_oracle_is_a_value_and_says_what_its_block_must_be)
 {
     static struct film film;
@@ -282,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(each_flaw_of_a_record_breaks_its_rule_and_without_one_there_is_peace),
         V4(an_end_that_is_not_told_leaves_two_incarnations),
+        V4(a_repeated_syn_ack_is_a_challenge_ack_and_must_be_as_rare),
         V4(an_oracle_is_a_value_and_says_what_its_block_must_be),
     };
     return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);

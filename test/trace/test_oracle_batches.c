@@ -95,6 +95,21 @@ TEST(each_segment_at_a_half_open_connection_has_an_ack_of_its_own)
     expects_silence();
 }
 
+TEST(each_copy_of_a_syn_has_a_syn_ack_of_its_own_where_there_is_no_limit)
+{
+    p->config.policy.challenge_ack_ms = 0;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    batch_begins();
+    for (int i = 0; i < 3; i++)
+        sends(SYN, .seq = IRS, .mss = 1460);
+    batch_ends();
+    for (int i = 0; i < 3; i++)
+        expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    expects_silence();
+}
+
 TEST(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left)
 {
     p->wild = true;
@@ -200,6 +215,7 @@ int main(void)
         V4(an_ack_may_leave_after_the_half_open_connection_that_it_belongs_to),
         V4(the_ack_of_a_half_open_connection_may_leave_when_it_is_open),
         V4(each_segment_at_a_half_open_connection_has_an_ack_of_its_own),
+        V4(each_copy_of_a_syn_has_a_syn_ack_of_its_own_where_there_is_no_limit),
         V4(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left),
         V4(what_its_listener_had_not_given_out_ends_with_it_and_the_same_sockets_may_open),
         V4(a_half_open_connection_ends_with_its_listener_and_the_same_syn_gets_another_iss),
