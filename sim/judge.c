@@ -80,6 +80,21 @@ void judge_gone(struct world *world, struct conn *conn, uint32_t side, int error
     }
 }
 
+/* RFC 1337 3: a reset has ended TIME-WAIT too early (RFC 9293 has it so, hf_policy.tw_ignore_rst
+ * not), and the next connection of these sockets began while segments of the one before could still
+ * be under way, with numbers that those have, too, and without timestamps to tell them apart. */
+bool judge_is_exposed(struct world *world, struct conn *conn, uint32_t side)
+{
+    const struct host *h = &world->host[programs_host(world, conn, side)];
+    struct hf_status status = {.struct_size = sizeof status};
+    if (hf_status(h->stack, &h->env, conn->side[side].handle, &status) != HF_OK ||
+        !watch_is_exposed(world, conn, side, &status)) {
+        return false;
+    }
+    conn->because |= BECAUSE_EXPOSED;
+    return true;
+}
+
 static bool whole(const struct conn *conn)
 {
     for (uint32_t side = 0; side < 2; side++) {

@@ -90,6 +90,7 @@ enum {
     BECAUSE_NOT_TAKEN = 1u << 3, /* the server never took it */
     BECAUSE_CROSSED = 1u << 4,   /* both sides open, one too early */
     BECAUSE_ORPHAN = 1u << 5,    /* a released handle's stack gave up */
+    BECAUSE_EXPOSED = 1u << 6,   /* segments of the one before have come into it */
 };
 
 struct side {
@@ -182,6 +183,8 @@ void judge_accepted(struct world *world, uint32_t host, uint32_t program, hf_han
                     const struct hf_status *status);
 void judge_conn(struct world *world, struct conn *conn);
 bool judge_may_turn_away(const struct world *world, const struct program *p, bool taken);
+/* The side reads what was not sent there: is that RFC 1337's hazard? */
+bool judge_is_exposed(struct world *world, struct conn *conn, uint32_t side);
 
 /* watch.c */
 struct watch *watch_new(void);
@@ -189,6 +192,9 @@ void watch_free(struct watch *watch);
 void watch_begin(struct world *world, uint32_t host);
 /* n frames are about to be taken in. */
 void watch_input(struct world *world, uint32_t host, uint32_t n);
+/* Could what this side reads be of the connection before it? */
+bool watch_is_exposed(struct world *world, const struct conn *conn, uint32_t side,
+                      const struct hf_status *status);
 hf_trace_fn watch_trace;
 
 #endif
