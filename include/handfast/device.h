@@ -34,6 +34,9 @@ enum { HF_ERROR_TEXT = 256 }; /* octets of an `error`, its 0 included */
 
 enum {
     HF_DEVICE_NO_OFFLOAD = 1u << 0, /* no virtio-net offloads: one wire segment per frame */
+    HF_DEVICE_QUEUE = 1u << 1, /* TUN, TAP: one queue of several, each opened by a call of its own
+                                  with the same name, for stacks that share an address on cores of
+                                  their own: the kernel keeps a flow at the queue that answers it */
 };
 
 /* Attaches to the TUN device `name`, or creates it (root, or CAP_NET_ADMIN in the network's user

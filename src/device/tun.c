@@ -132,18 +132,19 @@ static int explain_open(char error[HF_ERROR_TEXT], int err)
 
 static int explain_attach(char error[HF_ERROR_TEXT], int err, const char *name, int kind)
 {
-    const char *what = kind == IFF_TUN ? "TUN" : "TAP";
+    const char *what = (kind & IFF_TUN) != 0 ? "TUN" : "TAP";
+    const char *several = (kind & IFF_MULTI_QUEUE) != 0 ? " of several queues" : "";
     switch (err) {
     case EPERM:
         return dev_fail(error, -err,
                         "%s: not allowed to create or use this device: run as root, or make it "
                         "once with `ip tuntap add %s mode %s user $USER`, or use --private",
-                        name, name, kind == IFF_TUN ? "tun" : "tap");
+                        name, name, (kind & IFF_TUN) != 0 ? "tun" : "tap");
     case EBUSY:
         return dev_fail(error, -err, "%s: in use by another program: choose another name", name);
     case EINVAL:
-        return dev_fail(error, -err, "%s: exists and is not a %s device: choose another name", name,
-                        what);
+        return dev_fail(error, -err, "%s: exists and is not a %s device%s: choose another name",
+                        name, what, several);
     default:
         return dev_fail(error, -err, "%s: cannot attach to this %s device: %s", name, what,
                         strerror(err));
@@ -271,6 +272,7 @@ static int open_kind(struct hf_device **device, const char *name, const uint8_t 
     char full_name[DEV_NAME_BYTES];
     *device = NULL;
     dev_copy_name(full_name, sizeof full_name, name);
+    kind |= (flags & HF_DEVICE_QUEUE) != 0 ? IFF_MULTI_QUEUE : 0;
     int fd = dev_tun_open(full_name, kind, error);
     if (fd < 0) {
         return fd;

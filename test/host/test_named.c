@@ -128,6 +128,65 @@ static void the_mtu_is_the_kernels(void **state)
     hf_device_close(device);
 }
 
+enum { FLOWS = 32 };
+
+/* Answers each connection that has come; how many. */
+static int answer_all(struct hf_host *host, hf_handle listener)
+{
+    hf_handle c;
+    int n = 0;
+    while (hf_host_accept(host, listener, 0, &c, NULL) == 0) {
+        assert_int_equal(hf_host_send(host, c, "hello", 5, LONG_MS), 0);
+        n++;
+    }
+    return n;
+}
+
+static void each_queue_of_a_tun_device_has_flows_of_its_own(void **state)
+{
+    (void)state;
+    struct hf_device *queue[2], *other;
+    struct hf_host *host[2];
+    hf_handle listener[2];
+    int client[FLOWS], served[2] = {0};
+    char text[6] = "";
+    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+    (void)inet_pton(AF_INET, "10.10.0.2", &there.sin_addr);
+    need_tun();
+    for (int i = 0; i < 2; i++) {
+        must(hf_device_tun(&queue[i], "hft4", HF_DEVICE_QUEUE, error));
+        assert_int_equal(hf_host_new(&host[i], NULL), 0);
+        assert_int_equal(hf_host_attach(host[i], queue[i]), 1);
+        assert_int_equal(hf_host_address(host[i], 1, "10.10.0.2/24"), 0);
+        assert_int_equal(hf_host_listen(host[i], NULL, "80", FLOWS, &listener[i]), 0);
+    }
+    assert_int_equal(hf_device_tun(&other, "hft4", 0, error), 0); /* takes one queue more ... */
+    hf_device_close(other);                                       /* ... and gives it back */
+    must(hf_kernel_address("hft4", "10.10.0.1/24", error));
+    hf_host_join(host[0], host[1]);
+    for (int i = 0; i < FLOWS; i++) {
+        client[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_int_equal(connect(client[i], (struct sockaddr *)&there, sizeof there), -1);
+        assert_int_equal(errno, EINPROGRESS);
+    }
+    while (served[0] + served[1] < FLOWS) {
+        assert_int_equal(hf_host_run_once(host[0], (int64_t)LONG_MS * 1000000), 0);
+        served[0] += answer_all(host[0], listener[0]);
+        served[1] += answer_all(host[1], listener[1]);
+    }
+    assert_true(served[0] > 0 && served[1] > 0);
+    for (int i = 0; i < FLOWS; i++) { /* a segment at the wrong queue would have been reset */
+        while (recv(client[i], text, 5, 0) != 5) {
+            assert_int_equal(errno, EAGAIN);
+            assert_int_equal(hf_host_run_once(host[0], (int64_t)LONG_MS * 1000000), 0);
+        }
+        assert_string_equal(text, "hello");
+        close(client[i]);
+    }
+    hf_host_free(host[0]);
+    hf_host_free(host[1]);
+}
+
 static void expect_failure(int result, int expected, const char *words)
 {
     assert_int_equal(result, expected);
@@ -150,6 +209,7 @@ static void what_cannot_be_opened_says_why_and_what_to_do(void **state)
     must(hf_device_tun(&device, "hft2", 0, error));
     expect_failure(hf_device_tun(&again, "hft2", 0, error), -EBUSY, "in use");
     expect_failure(hf_device_tap(&again, "hft2", NULL, 0, error), -EINVAL, "not a TAP");
+    expect_failure(hf_device_tun(&again, "hft2", HF_DEVICE_QUEUE, error), -EINVAL, "queues");
     hf_device_close(device);
 }
 
@@ -201,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_tap_device_speaks_ethernet),
         cmocka_unit_test(an_ethernet_interface_is_shared_with_its_mac_or_another),
         cmocka_unit_test(the_mtu_is_the_kernels),
+        cmocka_unit_test(each_queue_of_a_tun_device_has_flows_of_its_own),
         cmocka_unit_test(what_cannot_be_opened_says_why_and_what_to_do),
         cmocka_unit_test(an_interface_that_goes_away_is_told_once),
         cmocka_unit_test(a_tun_device_that_goes_away_is_told_once),
