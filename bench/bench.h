@@ -10,7 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BENCH_ROUNDS = 5, BENCH_ROUNDS_MAX = 99, BENCH_CONTENDERS = 8, BENCH_NOTE = 160 };
+enum {
+    BENCH_ROUNDS = 5,
+    BENCH_ROUNDS_MAX = 99,
+    BENCH_CONTENDERS = 8,
+    BENCH_ALSO = 3,
+    BENCH_NOTE = 160
+};
 enum { BENCH_SERIES = 8, BENCH_POINTS = 12, BENCH_SERIES_NAME = 32 };
 
 struct bench_contender {
@@ -26,6 +32,8 @@ struct bench_figure {
     const char *name, *unit, *title;
     bool less_is_better;
     bool once; /* measures no time: one round is enough */
+    /* What else a round measures (bench_also), or NULL; of all of this less is better. */
+    const char *also[BENCH_ALSO];
     struct bench_contender contender[BENCH_CONTENDERS];
 };
 
@@ -39,12 +47,17 @@ struct bench_series {
     double x[BENCH_POINTS], y[BENCH_POINTS];
 };
 
+struct bench_spread {
+    double median, min, max;
+};
+
 /* What was measured of one contender. */
 struct bench_result {
     bool absent;
     char note[BENCH_NOTE]; /* why it is absent */
     unsigned rounds;
     double median, min, max;
+    struct bench_spread also[BENCH_ALSO];
     struct bench_series series[BENCH_SERIES]; /* of the last round */
 };
 
@@ -73,6 +86,10 @@ double bench_seconds(void);
 void bench_point(const char *series, double x, double y);
 /* Octets of memory that this process alone has touched. */
 double bench_private_bytes(void);
+/* Beside what a round returns. */
+void bench_also(unsigned which, double value);
+/* Moves this process from the contenders' core to another one; false: there is none. */
+bool bench_leave_core(void);
 
 /* Calls step(arg) until `seconds` have passed; the calls in a second. */
 double bench_rate(void (*step)(void *arg), void *arg, double seconds);

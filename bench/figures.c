@@ -1,5 +1,6 @@
 /* figures.c - what `handfast bench` measures, and who contends. */
 #include "figures.h"
+#include "net.h"
 
 #include <stddef.h>
 
@@ -18,6 +19,8 @@ static bool lwip_absent(const void *arg)
 #define lwip_established_round NULL
 #define lwip_syn_received_round NULL
 #define lwip_time_wait_round NULL
+#define net_lwip_open lwip_absent
+#define net_lwip_round NULL
 #endif
 
 /* The settings of both ends of ours. */
@@ -61,7 +64,9 @@ static const struct pair_setup real_time = {.connections = 16384, .mtu = 1500, .
     }
 static const struct memory_setup memory_v4 = MEMORY_SETUP(false), memory_v6 = MEMORY_SETUP(true);
 static const unsigned none = 0, thousand = 1000;
+static const enum net_job crr = NET_CRR, rr = NET_RR, up = NET_UP, down = NET_DOWN;
 
+#define LWIP_TUN "no offloads, as it has none; no timestamps, no SACK"
 #define TIME_WAIT_125 "2MSL 2 ms of virtual time: 125 in TIME-WAIT; one destination"
 
 const struct bench_figure bench_figures[] = {
@@ -135,21 +140,34 @@ const struct bench_figure bench_figures[] = {
                    {"lwip", "from 10^3 to 10^4", lwip_memory_open, lwip_time_wait_round, NULL},
                    {"kernel-loopback", "from 2,000 to 20,000; tw_sock_TCP", kernel_memory_open,
                     kernel_time_wait_round, NULL}}},
-    {.name = "tun-open-close",
+    {.name = "tun-crr",
      .unit = "connections/s",
-     .title = "Opened to the kernel over a TUN, one octet each way, closed; one thread",
-     .contender = {{"handfast", "2MSL 2 ms", tun_open, tun_lives_round, NULL},
-                   {"kernel-loopback", "CUBIC", kernel_open, kernel_lives_round, NULL}}},
-    {.name = "tun-up",
+     .title = "A kernel's client beyond a TUN: connect, ask, get the answer, close; 64 at a time",
+     .also = {"CPU us", "p50 us", "p99 us"},
+     .contender = {{"handfast", NULL, tun_open, tun_round, &crr},
+                   {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &crr},
+                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &crr}}},
+    {.name = "tun-rr",
+     .unit = "questions/s",
+     .title = "The same client asks on 64 kept connections",
+     .also = {"CPU us", "p50 us", "p99 us"},
+     .contender = {{"handfast", NULL, tun_open, tun_round, &rr},
+                   {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &rr},
+                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &rr}}},
+    {.name = "tun-bulk-up",
      .unit = "GB/s",
-     .title = "One connection to the kernel over a TUN with segmentation offload; one thread",
-     .contender = {{"handfast", NULL, tun_open, tun_up_round, NULL},
-                   {"kernel-loopback", "CUBIC", kernel_open, kernel_bulk_round, NULL}}},
-    {.name = "tun-down",
+     .title = "The same client writes to one connection, MTU 1500",
+     .also = {"CPU ms/GB"},
+     .contender = {{"handfast", NULL, tun_open, tun_round, &up},
+                   {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &up},
+                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &up}}},
+    {.name = "tun-bulk-down",
      .unit = "GB/s",
-     .title = "The same from the kernel",
-     .contender = {{"handfast", NULL, tun_open, tun_down_round, NULL},
-                   {"kernel-loopback", "CUBIC", kernel_open, kernel_bulk_round, NULL}}},
+     .title = "The same client reads from one connection, MTU 1500",
+     .also = {"CPU ms/GB"},
+     .contender = {{"handfast", NULL, tun_open, tun_round, &down},
+                   {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &down},
+                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &down}}},
     {.name = "syn-flood",
      .unit = "ns",
      .title = "A SYN of a flood from ever new addresses, answered with a cookie",

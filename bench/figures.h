@@ -57,10 +57,12 @@ double kernel_established_round(const void *arg);
 double kernel_syn_received_round(const void *arg);
 double kernel_time_wait_round(const void *arg);
 
-/* tun.c */
+/* tun.c, net_kernel.c, net_lwip.c; arg: an enum net_job */
 bool tun_open(const void *arg);
-double tun_lives_round(const void *arg);
-double tun_up_round(const void *arg);
-double tun_down_round(const void *arg);
+double tun_round(const void *arg);
+bool net_kernel_open(const void *arg);
+double net_kernel_round(const void *arg);
+bool net_lwip_open(const void *arg);
+double net_lwip_round(const void *arg);
 
 #endif

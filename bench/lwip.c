@@ -1,64 +1,32 @@
 /* lwip.c - the same lives and bulk with lwIP: its raw interface, two private copies of the library
  * (it has global state), packets handed over by call, timeouts by hand, no thread. */
-#include "figures.h"
+#include "lwip.h"
 
 #include <dlfcn.h>
-#include <lwip/init.h>
-#include <lwip/ip4.h>
-#include <lwip/netif.h>
-#include <lwip/priv/tcp_priv.h>
-#include <lwip/tcp.h>
-#include <string.h>
-
-#define FUNCTIONS(X)                                                                               \
-    X(lwip_init)                                                                                   \
-    X(netif_add)                                                                                   \
-    X(netif_set_default)                                                                           \
-    X(netif_set_up)                                                                                \
-    X(ip4_input)                                                                                   \
-    X(pbuf_alloc)                                                                                  \
-    X(pbuf_free)                                                                                   \
-    X(pbuf_copy_partial)                                                                           \
-    X(tcp_new)                                                                                     \
-    X(tcp_bind)                                                                                    \
-    X(tcp_listen_with_backlog)                                                                     \
-    X(tcp_accept)                                                                                  \
-    X(tcp_connect)                                                                                 \
-    X(tcp_recv)                                                                                    \
-    X(tcp_recved)                                                                                  \
-    X(tcp_close)                                                                                   \
-    X(tcp_abort)                                                                                   \
-    X(tcp_tmr)                                                                                     \
-    X(tcp_write)                                                                                   \
-    X(tcp_output)
 
 enum { WAITING = 256, WAITING_MAX = 32, PORT = 80, CHUNK = 16384, TICK_MS = TCP_TMR_INTERVAL };
 
-struct side {
-#define X(name) __typeof__(&name) name;
-    FUNCTIONS(X)
-#undef X
-    struct tcp_pcb **waiting; /* its TIME-WAIT list */
-    struct netif netif;
-    struct side *peer;
-    struct pbuf *queue[WAITING]; /* packets on their way to it */
+/* Packets on their way. */
+struct wire {
+    struct pbuf *queue[WAITING];
     unsigned first, n;
 };
 
-static struct side client, server;
+static struct lwip client, server;
+static struct wire to_client, to_server;
 static unsigned ended, opened, idle; /* counts of the client's connections */
-static const struct side *mute;      /* what it sends is lost */
+static const struct lwip *mute;      /* what it sends is lost */
 static double received;
 static char chunk[CHUNK];
 
-static bool load(struct side *side)
+bool lwip_load(struct lwip *lwip)
 {
     void *library = dlmopen(LM_ID_NEWLM, "liblwip.so.0", RTLD_NOW | RTLD_LOCAL);
     bool all = library != NULL;
-#define X(name) all = all && (*(void **)&side->name = dlsym(library, #name)) != NULL;
-    FUNCTIONS(X)
+#define X(name) all = all && (*(void **)&lwip->name = dlsym(library, #name)) != NULL;
+    LWIP_FUNCTIONS(X)
 #undef X
-    side->waiting = all ? dlsym(library, "tcp_tw_pcbs") : NULL;
+    lwip->waiting = all ? dlsym(library, "tcp_tw_pcbs") : NULL;
     if (!all) {
         bench_note("no liblwip.so.0", "apt install liblwip0");
     }
@@ -68,51 +36,53 @@ static bool load(struct side *side)
 /* The wire: one copy into a buffer of the other side. */
 static err_t leaves(struct netif *out, struct pbuf *p, const ip4_addr_t *to)
 {
-    struct side *side = out->state, *peer = side->peer;
+    bool asks = out->state == &client;
+    struct lwip *from = asks ? &client : &server, *peer = asks ? &server : &client;
+    struct wire *wire = asks ? &to_server : &to_client;
     (void)to;
-    if (side == mute) {
+    if (from == mute) {
         return ERR_OK;
     }
     struct pbuf *copy = peer->pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
-    if (copy == NULL || peer->n == WAITING) {
+    if (copy == NULL || wire->n == WAITING) {
         bench_must(-1, "lwIP's packets have no room");
         return ERR_MEM;
     }
-    side->pbuf_copy_partial(p, copy->payload, p->tot_len, 0);
-    peer->queue[(peer->first + peer->n++) % WAITING] = copy;
+    from->pbuf_copy_partial(p, copy->payload, p->tot_len, 0);
+    wire->queue[(wire->first + wire->n++) % WAITING] = copy;
     return ERR_OK;
 }
 
 static err_t set_up(struct netif *netif)
 {
-    netif->output = leaves;
     netif->mtu = 1500;
     netif->flags = NETIF_FLAG_LINK_UP | NETIF_FLAG_UP;
     return ERR_OK;
 }
 
-static void start(struct side *side, struct side *peer, uint8_t number)
+void lwip_start(struct lwip *lwip, const uint8_t ip[4], netif_output_fn output, void *state)
 {
     ip4_addr_t own, mask, none = {0};
-    IP4_ADDR(&own, 10, 0, 0, number);
+    IP4_ADDR(&own, ip[0], ip[1], ip[2], ip[3]);
     IP4_ADDR(&mask, 255, 255, 255, 0);
-    side->peer = peer;
-    side->lwip_init();
-    side->netif_add(&side->netif, &own, &mask, &none, side, set_up, side->ip4_input);
-    side->netif_set_default(&side->netif);
-    side->netif_set_up(&side->netif);
+    lwip->lwip_init();
+    lwip->netif_add(&lwip->netif, &own, &mask, &none, state, set_up, lwip->ip4_input);
+    lwip->netif.output = output;
+    lwip->netif_set_default(&lwip->netif);
+    lwip->netif_set_up(&lwip->netif);
 }
 
 /* All packets, until none is left. */
 static void settle(void)
 {
-    while (client.n + server.n > 0) {
-        struct side *side = server.n ? &server : &client;
-        struct pbuf *p = side->queue[side->first];
-        side->first = (side->first + 1) % WAITING;
-        side->n--;
-        if (side->ip4_input(p, &side->netif) != ERR_OK) {
-            side->pbuf_free(p);
+    while (to_client.n + to_server.n > 0) {
+        struct wire *wire = to_server.n ? &to_server : &to_client;
+        struct lwip *at = to_server.n ? &server : &client;
+        struct pbuf *p = wire->queue[wire->first];
+        wire->first = (wire->first + 1) % WAITING;
+        wire->n--;
+        if (at->ip4_input(p, &at->netif) != ERR_OK) {
+            at->pbuf_free(p);
         }
     }
 }
@@ -219,11 +189,12 @@ static void many_lives(void *unused)
 
 static bool both_start(tcp_recv_fn receiver)
 {
-    if (!load(&client) || !load(&server)) {
+    static const uint8_t ip[2][4] = {{10, 0, 0, 1}, {10, 0, 0, 2}};
+    if (!lwip_load(&client) || !lwip_load(&server)) {
         return false;
     }
-    start(&client, &server, 1);
-    start(&server, &client, 2);
+    lwip_start(&client, ip[0], leaves, &client);
+    lwip_start(&server, ip[1], leaves, &server);
     struct tcp_pcb *pcb = server.tcp_new();
     server.tcp_bind(pcb, NULL, PORT);
     pcb = server.tcp_listen_with_backlog(pcb, UINT8_MAX);

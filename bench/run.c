@@ -109,6 +109,29 @@ static bool reference_moved(const struct bench_reference *a, const struct bench_
            moved(a->copy_ns, b->copy_ns);
 }
 
+/* Cores ---------------------------------------------------------------------------------------- */
+
+static cpu_set_t allowed;
+
+/* The n-th from the last on: interrupts tend to be on the first. */
+static bool pin(unsigned n)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int cpu = CPU_SETSIZE; cpu-- > 0;) {
+        if (CPU_ISSET(cpu, &allowed) && n-- == 0) {
+            CPU_SET(cpu, &one);
+            return sched_setaffinity(0, sizeof one, &one) == 0;
+        }
+    }
+    return false;
+}
+
+bool bench_leave_core(void)
+{
+    return pin(1);
+}
+
 /* A contender's process ------------------------------------------------------------------------ */
 
 struct opened {
@@ -117,8 +140,9 @@ struct opened {
 };
 static struct opened opened;
 
+/* What a round has measured. */
 struct answer {
-    double value;
+    double value, also[BENCH_ALSO];
     struct bench_series series[BENCH_SERIES];
 };
 static struct answer told;
@@ -169,6 +193,11 @@ double bench_private_bytes(void)
     return (double)all * 1024;
 }
 
+void bench_also(unsigned which, double value)
+{
+    told.also[which] = value;
+}
+
 struct child {
     pid_t pid;
     int ask, answer; /* one octet asks for a round; a struct answer answers */
@@ -185,22 +214,6 @@ static void work(const struct bench_contender *contender, int asked, int answer)
         heard = write(answer, &told, sizeof told) == sizeof told;
     }
     _exit(0);
-}
-
-static void pin(void)
-{
-    cpu_set_t allowed, one;
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-        return;
-    }
-    for (int cpu = CPU_SETSIZE; cpu-- > 0;) { /* the last: interrupts tend to be on the first */
-        if (CPU_ISSET(cpu, &allowed)) {
-            CPU_SET(cpu, &one);
-            sched_setaffinity(0, sizeof one, &one);
-            return;
-        }
-    }
 }
 
 static bool start(const struct bench_contender *contender, struct child *child)
@@ -241,7 +254,7 @@ static void stop(const struct child *children, unsigned n)
 struct race {
     const struct bench_figure *figure;
     struct child child[BENCH_CONTENDERS];
-    double value[BENCH_CONTENDERS][BENCH_ROUNDS_MAX];
+    struct answer answer[BENCH_CONTENDERS][BENCH_ROUNDS_MAX];
     struct bench_reference reference[BENCH_ROUNDS_MAX];
     unsigned contenders, rounds;
 };
@@ -259,17 +272,16 @@ static void one_round(struct race *race, struct bench_measured *measured)
     for (unsigned i = 0; i < race->contenders; i++) {
         struct child *child = &race->child[i];
         struct bench_result *result = &measured->result[i];
-        struct answer answer;
+        struct answer *answer = &race->answer[i][race->rounds];
         if (result->absent) {
             continue;
         }
         if (write(child->ask, "r", 1) != 1 ||
-            read(child->answer, &answer, sizeof answer) != sizeof answer) {
+            read(child->answer, answer, sizeof *answer) != sizeof *answer) {
             give_up(result, "it ended by itself");
             continue;
         }
-        race->value[i][race->rounds] = answer.value;
-        memcpy(result->series, answer.series, sizeof result->series);
+        memcpy(result->series, answer->series, sizeof result->series);
     }
 }
 
@@ -285,13 +297,27 @@ static double middle(double *values, unsigned n)
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-static double middle_reference(const struct race *race, size_t offset)
+/* Of the double that lies at `at` and again every `stride` octets. */
+static struct bench_spread spread(const void *at, size_t stride, unsigned n)
 {
     double values[BENCH_ROUNDS_MAX];
-    for (unsigned i = 0; i < race->rounds; i++) {
-        memcpy(&values[i], (const char *)&race->reference[i] + offset, sizeof values[i]);
+    for (unsigned i = 0; i < n; i++) {
+        memcpy(&values[i], (const char *)at + i * stride, sizeof values[i]);
     }
-    return middle(values, race->rounds);
+    double median = middle(values, n);
+    return (struct bench_spread){median, values[0], values[n - 1]};
+}
+
+static void sum_up_result(const struct answer *rounds, unsigned n, struct bench_result *result)
+{
+    struct bench_spread value = spread(&rounds->value, sizeof *rounds, n);
+    result->rounds = n;
+    result->median = value.median;
+    result->min = value.min;
+    result->max = value.max;
+    for (unsigned k = 0; k < BENCH_ALSO; k++) {
+        result->also[k] = spread(&rounds->also[k], sizeof *rounds, n);
+    }
 }
 
 static void sum_up(struct race *race, struct bench_measured *measured)
@@ -302,17 +328,15 @@ static void sum_up(struct race *race, struct bench_measured *measured)
             give_up(result, "each round was disturbed");
         }
         if (!result->absent) {
-            result->rounds = race->rounds;
-            result->median = middle(race->value[i], race->rounds);
-            result->min = race->value[i][0];
-            result->max = race->value[i][race->rounds - 1];
+            sum_up_result(race->answer[i], race->rounds, result);
         }
     }
     if (race->rounds > 0) {
+        const struct bench_reference *at = race->reference;
         measured->reference = (struct bench_reference){
-            middle_reference(race, offsetof(struct bench_reference, syscall_ns)),
-            middle_reference(race, offsetof(struct bench_reference, load_ns)),
-            middle_reference(race, offsetof(struct bench_reference, copy_ns)),
+            spread(&at->syscall_ns, sizeof *at, race->rounds).median,
+            spread(&at->load_ns, sizeof *at, race->rounds).median,
+            spread(&at->copy_ns, sizeof *at, race->rounds).median,
         };
     }
 }
@@ -339,7 +363,10 @@ bool bench_run(const struct bench_figure *figure, unsigned rounds, struct bench_
     static struct race race;
     memset(measured, 0, sizeof *measured);
     race = (struct race){.figure = figure};
-    pin();
+    if (CPU_COUNT(&allowed) == 0) {
+        sched_getaffinity(0, sizeof allowed, &allowed);
+    }
+    pin(0);
     bool started = all_start(&race, measured);
     unsigned wanted = figure->once ? 1 : rounds;
     struct bench_reference before = reference();

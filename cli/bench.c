@@ -11,9 +11,9 @@ static void usage(void)
 {
     puts("usage: handfast bench [OPTION]... [FIGURE]...\n\n"
          "Measures figures (all of them when none is named), Handfast and its peers in turn, each\n"
-         "in a process of its own on one core. A round in which the machine's own speed moved by\n"
-         "more than 15 % is measured again. The last column is Handfast's median divided by the\n"
-         "peer's.\n\n"
+         "in a process of its own on one core; over a TUN the client, the kernel's, has another.\n"
+         "A round in which the machine's own speed moved by more than 15 % is measured again. The\n"
+         "ratio is Handfast's median divided by the peer's.\n\n"
          "  --rounds N    rounds of each figure (5)\n"
          "  --json        one object for each figure, on a line of its own\n\n"
          "Figures:");
@@ -50,13 +50,21 @@ static void print_result(const struct bench_figure *figure, const struct bench_m
     } else {
         printf("  %8s", "");
     }
+    for (unsigned k = 0; k < BENCH_ALSO && figure->also[k]; k++) {
+        printf("  %*.*f", (int)strlen(figure->also[k]), result->also[k].median < 100 ? 2 : 0,
+               result->also[k].median);
+    }
     printf("  %s\n", contender->with ? contender->with : "");
 }
 
 static void print_figure(const struct bench_figure *figure, const struct bench_measured *measured)
 {
-    printf("%s: %s\n  %-18s %12s %12s %12s  %8s\n", figure->name, figure->title, figure->unit,
+    printf("%s: %s\n  %-18s %12s %12s %12s  %8s", figure->name, figure->title, figure->unit,
            "median", "min", "max", "ratio");
+    for (unsigned k = 0; k < BENCH_ALSO && figure->also[k]; k++) {
+        printf("  %s", figure->also[k]);
+    }
+    putchar('\n');
     for (unsigned i = 0; i < BENCH_CONTENDERS && figure->contender[i].name; i++) {
         print_result(figure, measured, i);
     }

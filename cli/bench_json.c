@@ -4,7 +4,14 @@
 #include <jansson.h>
 #include <stdio.h>
 
-static json_t *result_json(const struct bench_contender *contender,
+static json_t *spread_json(const struct bench_spread *spread)
+{
+    return json_pack("{s:f, s:f, s:f}", "median", spread->median, "min", spread->min, "max",
+                     spread->max);
+}
+
+static json_t *result_json(const struct bench_figure *figure,
+                           const struct bench_contender *contender,
                            const struct bench_result *result)
 {
     json_t *object =
@@ -13,6 +20,9 @@ static json_t *result_json(const struct bench_contender *contender,
                                    result->min, "max", result->max, "rounds", (int)result->rounds);
     if (contender->with) {
         json_object_set_new(object, "with", json_string(contender->with));
+    }
+    for (unsigned k = 0; k < BENCH_ALSO && figure->also[k] && !result->absent; k++) {
+        json_object_set_new(object, figure->also[k], spread_json(&result->also[k]));
     }
     return object;
 }
@@ -25,7 +35,7 @@ void bench_json(const struct bench_figure *figure, const struct bench_measured *
     for (unsigned i = 1; i < BENCH_CONTENDERS && contender[i].name; i++) {
         double ratio = bench_ratio(figure, measured, i);
         json_object_set_new(peers, contender[i].name,
-                            result_json(&contender[i], &measured->result[i]));
+                            result_json(figure, &contender[i], &measured->result[i]));
         if (ratio > 0) {
             json_object_set_new(ratios, contender[i].name, json_real(ratio));
         }
@@ -34,10 +44,10 @@ void bench_json(const struct bench_figure *figure, const struct bench_measured *
     json_t *all = json_pack(
         "{s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:s, s:{s:f, s:f, s:f}, s:i}", "figure", figure->name,
         "unit", figure->unit, "title", figure->title, "less_is_better", figure->less_is_better,
-        "handfast", result_json(&contender[0], &measured->result[0]), "peers", peers, "ratio",
-        ratios, "command", command, "reference", "syscall_ns", measured->reference.syscall_ns,
-        "load_ns", measured->reference.load_ns, "copy_64k_ns", measured->reference.copy_ns,
-        "discarded", (int)measured->discarded);
+        "handfast", result_json(figure, &contender[0], &measured->result[0]), "peers", peers,
+        "ratio", ratios, "command", command, "reference", "syscall_ns",
+        measured->reference.syscall_ns, "load_ns", measured->reference.load_ns, "copy_64k_ns",
+        measured->reference.copy_ns, "discarded", (int)measured->discarded);
     json_dumpf(all, stdout, JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(all);

@@ -33,7 +33,7 @@ def one_object_for_each_figure():
 
 def help_names_each_figure():
     told = bench("--help")
-    for name in ("open-close", "open-close-1k-idle", "bulk-1500", "bulk-64k", "tun-up"):
+    for name in ("open-close", "open-close-1k-idle", "bulk-1500", "bulk-64k", "tun-crr"):
         assert f"  {name} " in told, name
 
 
