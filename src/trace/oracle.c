@@ -142,6 +142,9 @@ static bool same_pair(const struct watched *w, const struct hf_trace *r)
 /* How well an entry of the same pair fits a record, 0: not at all. */
 static int fits(const struct watched *w, const struct hf_trace *r)
 {
+    if (oracle_owes_reset(w, r)) {
+        return 5; /* though it is closed, and one in TIME-WAIT is there still */
+    }
     if (r->handle != 0 && w->handle != 0) {
         if (w->handle != r->handle) {
             return w->state == HF_CLOSED ? 1 : 0; /* its place is taken by another one */

@@ -246,6 +246,8 @@ void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool wit
 /* The reset that answers the record's segment (3.10.7.1). */
 void oracle_expect_answer(struct judging *j);
 void oracle_judge_reset(struct judging *j);
+/* Is the record a reset that is due there? */
+bool oracle_owes_reset(const struct watched *w, const struct hf_trace *r);
 void oracle_judge_challenge(struct judging *j);
 /* A segment without text, and the ACK of any. */
 void oracle_judge_bare_ack(struct judging *j);

@@ -46,19 +46,35 @@ void oracle_expect_answer(struct judging *j)
     }
 }
 
-static bool take_reset(struct watched *w, const struct hf_trace *r)
+/* Which of those that are due the record is; n_resets: none. */
+static uint32_t which_reset(const struct watched *w, const struct hf_trace *r)
 {
     bool with_ack = r->ctl & HF_ACK;
-    for (uint32_t i = 0; i < w->n_resets; i++) {
+    uint32_t i = 0;
+    for (; i < w->n_resets; i++) {
         const struct reset *due = &w->resets[i];
         if (due->with_ack == with_ack && due->seq == r->seq && (!with_ack || due->ack == r->ack)) {
-            w->n_resets--;
-            memmove(&w->resets[i], &w->resets[i + 1], (w->n_resets - i) * sizeof w->resets[0]);
-            w->reset_due_ns = w->n_resets ? w->reset_due_ns : 0;
-            return true;
+            break;
         }
     }
-    return false;
+    return i;
+}
+
+bool oracle_owes_reset(const struct watched *w, const struct hf_trace *r)
+{
+    return r->kind == HF_TRACE_OUT && (r->ctl & HF_RST) && which_reset(w, r) < w->n_resets;
+}
+
+static bool take_reset(struct watched *w, const struct hf_trace *r)
+{
+    uint32_t i = which_reset(w, r);
+    if (i == w->n_resets) {
+        return false;
+    }
+    w->n_resets--;
+    memmove(&w->resets[i], &w->resets[i + 1], (w->n_resets - i) * sizeof w->resets[0]);
+    w->reset_due_ns = w->n_resets ? w->reset_due_ns : 0;
+    return true;
 }
 
 /* A timer ended it. */

@@ -190,6 +190,34 @@ TEST(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it)
     holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 2);
 }
 
+/* MAY-2, listen(2): what was to take the place of one in TIME-WAIT finds no room, and is reset. */
+TEST(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait)
+{
+    p->config.policy.abort_on_overflow = true;
+    listens_with(1, false);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK, .seq = ISS + 2, .ack = IRS + 2);
+    new_incarnation(7000);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    for (int i = 1; i <= 2; i++) {
+        on(i);
+        sends(SYN, .seq = IRS, .mss = 1460);
+        expects(SYN | ACK, .seq = ISS);
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    }
+    on(0);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(RST, .seq = ISS + 1);
+    after(100);
+}
+
 TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
 {
     listens_with(4, true);
@@ -219,6 +247,7 @@ int main(void)
         V4(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left),
         V4(what_its_listener_had_not_given_out_ends_with_it_and_the_same_sockets_may_open),
         V4(a_half_open_connection_ends_with_its_listener_and_the_same_syn_gets_another_iss),
+        V4(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait),
         V4(a_held_syn_that_is_answered_has_variables_of_its_own),
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
     };
