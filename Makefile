@@ -58,7 +58,7 @@ seeded: ## the bugs of test/seeded/, one at a time, each of which a test must fi
 	@tools/seeded --table doc/seeded.md
 
 bench: ## the speed beside the kernel and lwIP, into doc/performance.md; FIGURES="..." some alone
-	@$(DEPS) build fuzz test
+	@$(DEPS) build fuzz test bench
 	@$(BUILD) ship handfast
 	@tools/bench $(FIGURES)
 

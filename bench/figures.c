@@ -21,6 +21,7 @@ static bool lwip_absent(const void *arg)
 #define lwip_time_wait_round NULL
 #define net_lwip_open lwip_absent
 #define net_lwip_round NULL
+#define lwip_scale_round NULL
 #endif
 
 /* The settings of both ends of ours. */
@@ -63,6 +64,12 @@ static const struct pair_setup real_time = {.connections = 16384, .mtu = 1500, .
         .few = 100000, .many = 1000000                                                             \
     }
 static const struct memory_setup memory_v4 = MEMORY_SETUP(false), memory_v6 = MEMORY_SETUP(true);
+static const struct pair_setup millions = {.connections = 10000000,
+                                           .mtu = 1500,
+                                           .msl_ms = 500,
+                                           .step_ns = 2000,
+                                           .ports = 1024,
+                                           .huge = true};
 static const unsigned none = 0, thousand = 1000;
 static const enum net_job crr = NET_CRR, rr = NET_RR, up = NET_UP, down = NET_DOWN;
 
@@ -140,6 +147,16 @@ const struct bench_figure bench_figures[] = {
                    {"lwip", "from 10^3 to 10^4", lwip_memory_open, lwip_time_wait_round, NULL},
                    {"kernel-loopback", "from 2,000 to 20,000; tw_sock_TCP", kernel_memory_open,
                     kernel_time_wait_round, NULL}}},
+    {.name = "ten-million",
+     .unit = "us",
+     .title =
+         "10^7 connections, both ends here: the 99th percentile of an octet's echo on a random one",
+     .less_is_better = true,
+     .once = true,
+     .contender = {{"handfast", "1,024 destinations; huge pages", NULL, scale_round, &millions},
+                   {"lwip", "10^4 connections", lwip_memory_open, lwip_scale_round, NULL},
+                   {"kernel-loopback", "9,000 connections", kernel_memory_open, kernel_scale_round,
+                    NULL}}},
     {.name = "tun-crr",
      .unit = "connections/s",
      .title = "A kernel's client beyond a TUN: connect, ask, get the answer, close; 64 at a time",

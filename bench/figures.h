@@ -32,6 +32,9 @@ double memory_established(const void *arg);
 double memory_syn_received(const void *arg);
 double memory_time_wait(const void *arg);
 
+/* pair_scale.c; arg: a struct pair_setup; connections: a power of ten. */
+double scale_round(const void *arg);
+
 /* lwip.c; arg: how many idle connections stand beside (unsigned), or NULL. */
 bool lwip_lives_open(const void *arg);
 double lwip_lives_round(const void *arg);
@@ -42,6 +45,7 @@ bool lwip_memory_open(const void *arg);
 double lwip_established_round(const void *arg);
 double lwip_syn_received_round(const void *arg);
 double lwip_time_wait_round(const void *arg);
+double lwip_scale_round(const void *arg);
 
 /* kernel.c */
 bool kernel_open(const void *arg);
@@ -56,6 +60,7 @@ bool kernel_memory_open(const void *arg);
 double kernel_established_round(const void *arg);
 double kernel_syn_received_round(const void *arg);
 double kernel_time_wait_round(const void *arg);
+double kernel_scale_round(const void *arg);
 
 /* tun.c, net_kernel.c, net_lwip.c; arg: an enum net_job */
 bool tun_open(const void *arg);

@@ -1,5 +1,6 @@
 /* kernel_memory.c - octets a record of this machine's kernel takes, as its slabs say. */
 #include "figures.h"
+#include "scale.h"
 
 #include <errno.h>
 #include <handfast/host.h>
@@ -109,6 +110,33 @@ double kernel_time_wait_round(const void *arg)
         kernel_life(NULL);
     }
     return octets_each(few, slabs_of("tw_sock_TCP"));
+}
+
+/* Scale ---------------------------------------------------------------------------------------- */
+
+static int standing[MANY_OPEN][2];
+
+static uint32_t echo(uint32_t i)
+{
+    char octet = 1;
+    const int *ends = standing[i];
+    bench_must(write(ends[0], &octet, 1) == 1 && read(ends[1], &octet, 1) == 1 ? 0 : -1, "there");
+    bench_must(write(ends[1], &octet, 1) == 1 && read(ends[0], &octet, 1) == 1 ? 0 : -1, "back");
+    return 0;
+}
+
+double kernel_scale_round(const void *arg)
+{
+    static const unsigned sizes[] = {100, 1000, MANY_OPEN};
+    double p99 = 0;
+    (void)arg;
+    for (unsigned s = 0, i = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        for (; i < sizes[s]; i++) {
+            standing[i][0] = kernel_connect(&standing[i][1]);
+        }
+        p99 = scale_echoes(echo, sizes[s]);
+    }
+    return p99;
 }
 
 /* SYN-RECEIVED: SYNs of ours into a private network, and nothing after them. */

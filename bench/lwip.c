@@ -1,6 +1,7 @@
 /* lwip.c - the same lives and bulk with lwIP: its raw interface, two private copies of the library
  * (it has global state), packets handed over by call, timeouts by hand, no thread. */
 #include "lwip.h"
+#include "scale.h"
 
 #include <dlfcn.h>
 
@@ -16,6 +17,7 @@ static struct lwip client, server;
 static struct wire to_client, to_server;
 static unsigned ended, opened, idle; /* counts of the client's connections */
 static const struct lwip *mute;      /* what it sends is lost */
+static unsigned answers;             /* octets that came back to it */
 static double received;
 static char chunk[CHUNK];
 
@@ -135,7 +137,10 @@ static err_t client_got(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
     client.pbuf_copy_partial(p, &octet, 1, 0);
     client.tcp_recved(pcb, p->tot_len);
     client.pbuf_free(p);
-    client.tcp_close(pcb);
+    answers++;
+    if (opened > idle) {
+        client.tcp_close(pcb);
+    }
     return ERR_OK;
 }
 
@@ -330,4 +335,32 @@ double lwip_time_wait_round(const void *arg)
     (void)arg;
     idle = 0;
     return slope(add_waiting, 1);
+}
+
+/* Scale ---------------------------------------------------------------------------------------- */
+
+static struct tcp_pcb *standing[MANY];
+
+static uint32_t echo(uint32_t i)
+{
+    char octet = 1;
+    unsigned before = answers;
+    client.tcp_write(standing[i], &octet, 1, TCP_WRITE_FLAG_COPY);
+    client.tcp_output(standing[i]);
+    settle();
+    bench_must(answers == before + 1 ? 0 : -1, "an echo of lwIP's");
+    return 0;
+}
+
+double lwip_scale_round(const void *arg)
+{
+    double p99 = 0;
+    (void)arg;
+    for (unsigned n = 100, i = 0; n <= MANY; n *= 10) {
+        while (i < n) {
+            standing[i++] = connect_to_server();
+        }
+        p99 = scale_echoes(echo, n);
+    }
+    return p99;
 }

@@ -32,6 +32,17 @@ double bench_ratio(const struct bench_figure *figure, const struct bench_measure
     return figure->less_is_better ? theirs->median / ours->median : ours->median / theirs->median;
 }
 
+static void print_series(const struct bench_series *series)
+{
+    for (unsigned i = 0; i < BENCH_SERIES && series[i].name[0] != '\0'; i++) {
+        printf("    %-18s", series[i].name);
+        for (unsigned p = 0; p < series[i].n; p++) {
+            printf("  %g: %.5g", series[i].x[p], series[i].y[p]);
+        }
+        putchar('\n');
+    }
+}
+
 static void print_result(const struct bench_figure *figure, const struct bench_measured *measured,
                          unsigned i)
 {
@@ -55,6 +66,7 @@ static void print_result(const struct bench_figure *figure, const struct bench_m
                result->also[k].median);
     }
     printf("  %s\n", contender->with ? contender->with : "");
+    print_series(result->series);
 }
 
 static void print_figure(const struct bench_figure *figure, const struct bench_measured *measured)

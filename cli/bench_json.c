@@ -10,6 +10,19 @@ static json_t *spread_json(const struct bench_spread *spread)
                      spread->max);
 }
 
+static json_t *series_json(const struct bench_series *series)
+{
+    json_t *object = json_object();
+    for (unsigned i = 0; i < BENCH_SERIES && series[i].name[0] != '\0'; i++) {
+        json_t *points = json_array();
+        for (unsigned p = 0; p < series[i].n; p++) {
+            json_array_append_new(points, json_pack("[f, f]", series[i].x[p], series[i].y[p]));
+        }
+        json_object_set_new(object, series[i].name, points);
+    }
+    return object;
+}
+
 static json_t *result_json(const struct bench_figure *figure,
                            const struct bench_contender *contender,
                            const struct bench_result *result)
@@ -23,6 +36,9 @@ static json_t *result_json(const struct bench_figure *figure,
     }
     for (unsigned k = 0; k < BENCH_ALSO && figure->also[k] && !result->absent; k++) {
         json_object_set_new(object, figure->also[k], spread_json(&result->also[k]));
+    }
+    if (result->series[0].name[0] != '\0') {
+        json_object_set_new(object, "series", series_json(result->series));
     }
     return object;
 }

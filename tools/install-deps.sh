@@ -13,13 +13,15 @@ group_check="binutils clang-format clang-tidy git python3 universal-ctags"
 group_cross="gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-i386-cross libc6-dev-s390x-cross"
 group_cross="$group_cross qemu-user"
 group_fuzz="liblwip-dev"
+group_bench="gnuplot-nox"
 group_package="dpkg-dev file"
 
 missing=()
 for group in "$@"; do
     list="group_$group"
     if [ -z "${!list:-}" ]; then
-        echo "install-deps: no group '$group' (build clang test demo check cross fuzz package)" >&2
+        echo "install-deps: no group '$group'" \
+            "(build clang test demo check cross fuzz bench package)" >&2
         exit 2
     fi
     for package in ${!list}; do

@@ -101,7 +101,9 @@ static void over_release(struct flowtab *t, void *block, uint32_t idx)
 /* Appends to the chain; there is always a line left (flowtab.h). */
 static void put(struct flowtab *t, void *block, struct line *line, uint32_t hash, uint32_t value)
 {
+    HF_COUNT(t->probed, 1);
     while (line->n == SLOTS) {
+        HF_COUNT(t->probed, 1);
         if (line->over == 0) {
             line->over = over_alloc(t, block);
         }
@@ -117,6 +119,7 @@ static void put(struct flowtab *t, void *block, struct line *line, uint32_t hash
 static void put_chain(struct flowtab *t, void *block, struct line line)
 {
     for (;;) {
+        HF_COUNT(t->probed, 1);
         for (uint32_t i = 0; i < line.n; i++) {
             struct line *to = bucket_at(t, block, bucket_of(t, line.hash[i]));
             put(t, block, to, line.hash[i], line.value[i]);
@@ -265,6 +268,7 @@ bool flowtab_remove(struct flowtab *t, void *block, uint32_t hash, uint32_t valu
         last = bucket_at(t, block, bucket_of(t, hash));
     }
     while (last->over != 0) {
+        HF_COUNT(t->probed, 1);
         before = last;
         last = over_at(t, block, last->over);
     }

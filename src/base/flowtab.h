@@ -29,7 +29,7 @@ struct flowtab {
     uint32_t max_buckets, max_over;
     uint32_t max_entries;
 #ifdef HF_ASSERTIONS
-    uint64_t probed; /* lines looked at                  */
+    uint64_t probed; /* lines looked at, or written      */
 #endif
 };
 

@@ -9,7 +9,7 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; where it is missing pages come when touched */
 #endif
 
-enum { AHEAD_BYTES = 1 << 18, GROW_INTERVAL_NS = 1000000 };
+enum { AHEAD_BYTES = 1 << 18, AHEAD_MOST = 1 << 19, GROW_INTERVAL_NS = 1000000 };
 
 struct hf_stack *host_reserve(uint64_t bytes)
 {
@@ -23,10 +23,18 @@ void host_release(struct hf_stack *block, uint64_t bytes)
     munmap(block, bytes);
 }
 
+/* An eighth of what is used.  Payload comes in bursts; of records it is no more than are opened
+ * within milliseconds, so that each takes the memory that it is said to take. */
+static uint64_t share_ahead(const struct hf_extent *extent)
+{
+    uint64_t share = extent->used / 8;
+    return extent->kind != HF_RANGE_SECRET && share > AHEAD_MOST ? AHEAD_MOST : share;
+}
+
 static void grow_extent(struct hf_host *host, const struct hf_extent *extent, uint64_t *touched)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t wanted = extent->used + extent->used / 8 + AHEAD_BYTES / 2;
+    uint64_t wanted = extent->used + share_ahead(extent) + AHEAD_BYTES / 2;
     if (extent->used == 0 || wanted <= *touched) {
         return;
     }

@@ -1,9 +1,11 @@
 /* The flow table against a plain array, with many equal hashes, up and down again; its vector and
  * its scalar compare side by side. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +44,7 @@
 #define __SSE2__ 1
 #endif
 
-enum { MAX = 3000, OPERATIONS = 100000 };
+enum { MAX = 3000, OPERATIONS = 100000, LINES_EACH = 4 };
 
 struct pair {
     uint32_t hash, value; /* value 0: free */
@@ -209,12 +211,49 @@ static void a_table_of_four_takes_two_lines_at_most(void **state)
     }
 }
 
+/* Up and back: a call reads or writes no more lines than a long chain's pairs, put in again, need;
+ * the longest of n grows with the logarithm of n.  HF_LONG: to 10^7. */
+static void no_call_pauses_while_the_table_grows_or_shrinks(void **state)
+{
+    (void)state;
+    const uint32_t many = getenv("HF_LONG") ? 10000000 : 1000000;
+    uint8_t key[16] = {7};
+    struct flowtab t;
+    struct rng rng;
+    void *block = malloc((size_t)flowtab_bytes(many));
+    assert_non_null(block);
+    flowtab_init(&t, block, 0, many);
+    rng_seed(&rng, key);
+    uint64_t before = 0, worst = 0, worst_back = 0;
+    for (uint32_t value = 1, decade = 100; value <= many; value++) {
+        assert_true(flowtab_insert(&t, block, (uint32_t)rng_u64(&rng), value));
+        worst = t.probed - before > worst ? t.probed - before : worst;
+        before = t.probed;
+        if (value == decade) {
+            printf("    n = %8u: %u lines at most, %.1f on the average\n", value, (unsigned)worst,
+                   (double)t.probed / value);
+            assert_true((double)worst <= LINES_EACH * log2(value));
+            decade *= 10;
+        }
+    }
+    rng_seed(&rng, key);
+    for (uint32_t value = 1; value <= many; value++) {
+        assert_true(flowtab_remove(&t, block, (uint32_t)rng_u64(&rng), value));
+        worst_back = t.probed - before > worst_back ? t.probed - before : worst_back;
+        before = t.probed;
+    }
+    printf("    and back: %u lines at most\n", (unsigned)worst_back);
+    assert_true((double)worst_back <= LINES_EACH * log2(many));
+    free(block);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_holds_what_a_plain_array_holds),
         cmocka_unit_test(equal_hashes_never_make_an_insert_fail),
         cmocka_unit_test(random_hashes_fill_five_and_a_half_to_the_bucket),
+        cmocka_unit_test(no_call_pauses_while_the_table_grows_or_shrinks),
         cmocka_unit_test(a_table_of_four_takes_two_lines_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
