@@ -86,6 +86,19 @@ static uint16_t mtu_back(const struct stack *st, const struct conn_id *id, uint8
     return (uint16_t)stack_interface_at(st, iface)->mtu;
 }
 
+/* Can a full record begin with it?  Not with a plain SYN, but one that is held or opens fast; nor
+ * with what no listener takes. */
+static bool mtu_matters(const struct stack *st, uint32_t value, uint32_t listener,
+                        const struct segment *seg)
+{
+    if (value != 0) {
+        return FLOW_KIND(value) != KIND_TCB ||
+               tcb_at(&st->tcp, FLOW_IDX(value))->state == HF_TIME_WAIT;
+    }
+    return listener != 0 && ((seg->ctl & ACK) || (seg->opt.present & OPT_FASTOPEN) ||
+                             seg->text_len != 0 || listener_at(&st->tcp, listener)->hold);
+}
+
 void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
                    uint8_t iface, struct segment *seg)
 {
@@ -106,9 +119,8 @@ void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remo
     if (value == 0 || waits) {
         listener = stack_find_listener(st, &id);
     }
-    if (value == 0 || waits || FLOW_KIND(value) != KIND_TCB) {
-        id.mtu = mtu_back(st, &id, iface);
-    }
+    id.mtu = mtu_matters(st, value, listener, seg) ? mtu_back(st, &id, iface)
+                                                   : (uint16_t)stack_interface_at(st, iface)->mtu;
     st->tcp.iface = iface;
     tcp_input(&st->tcp, &id, value, listener, seg);
 }

@@ -30,20 +30,27 @@ static uint32_t score(const struct listener *l, const struct conn_id *id)
            (l->version != 0 ? 2 : 0) + (l->zone != 0 ? 1 : 0);
 }
 
-uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id)
+/* The best of a list, if it is better than `best`, whose score is *best_score. */
+static uint32_t better_of(const struct stack *st, uint32_t idx, const struct conn_id *id,
+                          uint32_t best, uint32_t *best_score)
 {
-    const uint32_t lists[] = {*bucket_of(st, id->lport), st->s->listen_ranges};
-    uint32_t best = 0, best_score = 0;
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        for (uint32_t idx = lists[i]; idx != 0; idx = listener_at(&st->tcp, idx)->next) {
-            uint32_t found = score(listener_at(&st->tcp, idx), id);
-            if (found > best_score) {
-                best = idx;
-                best_score = found;
-            }
+    while (idx != 0) {
+        const struct listener *listener = listener_at(&st->tcp, idx);
+        uint32_t found = score(listener, id);
+        if (found > *best_score) {
+            best = idx;
+            *best_score = found;
         }
+        idx = listener->next;
     }
     return best;
+}
+
+uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id)
+{
+    uint32_t best_score = 0;
+    uint32_t best = better_of(st, *bucket_of(st, id->lport), id, 0, &best_score);
+    return better_of(st, st->s->listen_ranges, id, best, &best_score);
 }
 
 /* Could both be the most exact one for the same SYN? */

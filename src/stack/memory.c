@@ -215,9 +215,9 @@ static void make_keys(struct tcp_secret *secret, const uint8_t seed[16])
 {
     memset(secret, 0, sizeof *secret);
     rng_seed(&secret->rng, seed);
-    struct sip_key *const keys[] = {&secret->table,       &secret->isn,    &secret->port,
-                                    &secret->ts,          &secret->cookie, &secret->cookie_mac,
-                                    &secret->fast.key[0], &secret->reset};
+    struct sip_key *const keys[] = {&secret->table, &secret->isn,        &secret->port,
+                                    &secret->ts,    &secret->cookie_mac, &secret->fast.key[0],
+                                    &secret->reset};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         keys[i]->k0 = rng_u64(&secret->rng);
         keys[i]->k1 = rng_u64(&secret->rng);
@@ -244,7 +244,6 @@ int hf_reseed(struct hf_stack *stack, const struct hf_env *env, const uint8_t *s
     make_keys(&fresh, seed);
     secret->rng = fresh.rng;
     secret->isn = fresh.isn;
-    secret->cookie = fresh.cookie;
     secret->cookie_mac = fresh.cookie_mac;
     secret->reset = fresh.reset;
     stack_leave(&st);

@@ -29,10 +29,10 @@ enum hf_verdict tcp_arrives_closed(struct tcp *tcp, const struct conn_id *id,
 
 /* RFC 9293 3.7.1: SendMSS is what the peer announced, 536 or 1220 without (MUST-15, SHLD-5); an
  * absurdly small one is not followed down to one octet a segment. */
-static uint16_t peer_mss(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+uint16_t tcp_peer_mss(const struct tcp *tcp, const struct segment *seg, bool v6)
 {
     if (!(seg->opt.present & OPT_MSS) || seg->opt.mss == 0) {
-        return tcb->flags & F_V6 ? 1220 : 536;
+        return v6 ? 1220 : 536;
     }
     return (uint16_t)max_u32(seg->opt.mss, tcp->b->policy.min_mss);
 }
@@ -65,24 +65,25 @@ uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb)
     return (uint16_t)(mss > stamps ? mss - stamps : 1); /* min_mss may be less than these */
 }
 
-/* RFC 7323 2.2, 2.3 (a shift over 14 counts as 14), 3.2; RFC 2018 2: agreed when both SYNs say so.
- * offered: what ours says, or on a passive open will say.  RFC7323-3, RFC7323-9, RFC7323-12,
- * RFC7323-24, RFC7323-28, RFC7323-51, RFC2018-2 */
+/* RFC 7323 2.2, 3.2; RFC 2018 2: agreed when both SYNs say so.  RFC7323-3, RFC7323-9, RFC7323-12,
+ * RFC7323-24, RFC7323-28, RFC2018-2 */
+uint32_t tcp_agreed(const struct segment *seg, uint32_t offered)
+{
+    return ((offered & F_WSCALE_SENT) && (seg->opt.present & OPT_WSCALE) ? F_WSCALE : 0) |
+           ((offered & F_TS_SENT) && (seg->opt.present & OPT_TS) ? F_TS : 0) |
+           ((offered & F_SACK_SENT) && (seg->opt.present & OPT_SACK_OK) ? F_SACK : 0);
+}
+
+/* RFC 7323 2.3: a shift over 14 counts as 14.  RFC7323-51 */
 static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                           uint32_t offered)
 {
-    tcb->snd_wscale = tcb->rcv_wscale = 0;
-    if ((offered & F_WSCALE_SENT) && (seg->opt.present & OPT_WSCALE)) {
-        tcb->flags |= F_WSCALE;
-        tcb->snd_wscale = (uint8_t)min_u32(seg->opt.wscale, 14) & 15;
-        tcb->rcv_wscale = tcp_receive_wscale(tcp) & 15;
-    }
-    if ((offered & F_TS_SENT) && (seg->opt.present & OPT_TS)) {
-        tcb->flags |= F_TS;
+    uint32_t agreed = tcp_agreed(seg, offered);
+    tcb->flags |= agreed;
+    tcb->snd_wscale = agreed & F_WSCALE ? (uint8_t)min_u32(seg->opt.wscale, 14) & 15 : 0;
+    tcb->rcv_wscale = agreed & F_WSCALE ? tcp_receive_wscale(tcp) & 15 : 0;
+    if (agreed & F_TS) {
         tcb->ts_recent = seg->opt.ts_val;
-    }
-    if ((offered & F_SACK_SENT) && (seg->opt.present & OPT_SACK_OK)) {
-        tcb->flags |= F_SACK;
     }
 }
 
@@ -97,11 +98,8 @@ uint32_t tcp_offered_options(const struct tcp *tcp)
 /* The shift that lets the largest receive window be announced, RFC 7323 2.3.  RFC7323-8 */
 uint8_t tcp_receive_wscale(const struct tcp *tcp)
 {
-    uint8_t shift = 0;
-    while (shift < 14 && tcp->b->policy.max_receive_window >> shift > 65535) {
-        shift++;
-    }
-    return shift;
+    uint32_t above = tcp->b->policy.max_receive_window >> 16;
+    return above ? (uint8_t)min_u32(32 - (uint32_t)__builtin_clz(above), 14) : 0;
 }
 
 /* X-26, RFC4987-5: text on it is left to be sent again */
@@ -116,7 +114,7 @@ void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
     tcb->snd.wl1 = seg->seq;
     tcb->snd.wl2 = seg->ctl & ACK ? seg->ack : tcb->iss;
     tcb->max_snd_wnd = seg->wnd;
-    tcb->peer_mss = peer_mss(tcp, tcb, seg);
+    tcb->peer_mss = tcp_peer_mss(tcp, seg, tcb->flags & F_V6);
     agree_options(tcp, tcb, seg, tcb->flags & F_PASSIVE ? tcp_offered_options(tcp) : tcb->flags);
     tcb->snd_mss = tcp_effective_mss(tcp, tcb);
     tcb->rcv_mss = tcb->snd_mss;
@@ -344,6 +342,9 @@ static enum hf_verdict syn_arrives(struct tcp *tcp, uint32_t listener_idx, const
     }
     if (listener->hold) {
         return hold_syn(tcp, listener_idx, id, seg);
+    }
+    if (cookie && tcp_cookie_answer(tcp, listener_idx, id, seg)) {
+        return HF_V_COOKIE_SENT;
     }
     struct tcb scratch;
     tcp_scratch(tcp, id, &scratch);

@@ -39,15 +39,11 @@ seq_t tcp_iss_above(seq_t iss, seq_t nxt)
     return seq_gt(iss, nxt) ? iss : seq_add(nxt, 1 + 64000);
 }
 
-uint64_t tcp_cookie_base(const struct tcp *tcp, const struct conn_id *id)
-{
-    return hash_id(tcp, &secret_of(tcp)->cookie, id, id->lport);
-}
-
 /* RFC6191-8, RFC7323-49 */
-uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id)
+struct tcp_offsets tcp_offsets(const struct tcp *tcp, const struct conn_id *id)
 {
-    return (uint32_t)hash_id(tcp, &secret_of(tcp)->ts, id, id->lport);
+    uint64_t hash = hash_id(tcp, &secret_of(tcp)->ts, id, id->lport);
+    return (struct tcp_offsets){.ts = (uint32_t)hash, .cookie = (uint32_t)(hash >> 32)};
 }
 
 /* RFC 6056 3.3.2: each port is drawn by lot.  A counter, whatever it is hashed with, is shared by

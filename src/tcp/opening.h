@@ -9,16 +9,28 @@
 /* isn.c: RFC 6528, RFC 7323 5.4, RFC 6056 */
 seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id);
 seq_t tcp_iss_above(seq_t iss, seq_t nxt); /* iss, or one above SND.NXT of the one it replaces */
-uint32_t tcp_ts_offset(const struct tcp *tcp, const struct conn_id *id);
-uint64_t tcp_cookie_base(const struct tcp *tcp, const struct conn_id *id); /* F() of syn_cookie.c */
+/* The two halves of one hash: of its timestamps, and of its SYN cookies. */
+struct tcp_offsets {
+    uint32_t ts, cookie;
+};
+struct tcp_offsets tcp_offsets(const struct tcp *tcp, const struct conn_id *id);
 /* A free local port for id (whose lport is set); 0: none in a bounded number of tries. */
 uint16_t tcp_choose_port(struct tcp *tcp, struct conn_id *id);
+
+/* handshake.c: F_TS, F_SACK, F_WSCALE that both SYNs say; the MSS that the peer's says */
+uint32_t tcp_agreed(const struct segment *seg, uint32_t offered);
+uint16_t tcp_peer_mss(const struct tcp *tcp, const struct segment *seg, bool v6);
+/* reply.c: one to fill in, but for addresses, ports and TTL; NULL: no room, which is counted. */
+struct tcp_reply *tcp_new_reply(struct tcp *tcp, const struct conn_id *id);
 
 /* syn_cookie.c: RFC 4987 3.6 */
 /* Is this SYN to be answered with a cookie?  full: there is no room for a record. */
 bool tcp_cookie_wanted(const struct tcp *tcp, const struct listener *listener, bool full);
 void tcp_cookie_send(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
                      struct tcb *scratch);
+/* The same for a SYN of a flood, without a scratch copy; false: it asks for more than that does. */
+bool tcp_cookie_answer(struct tcp *tcp, uint32_t listener, const struct conn_id *id,
+                       const struct segment *seg);
 /* Could this segment bring one back?  And does it?  Then scratch is in SYN-RECEIVED. */
 bool tcp_cookie_awaited(const struct tcp *tcp, struct listener *listener,
                         const struct segment *seg);

@@ -16,11 +16,11 @@ enum { RESET_UNIT = 1000, RESET_COST = 2 };
 static struct tcp_reply *reply_at(const struct tcp *tcp, uint32_t n)
 {
     struct tcp_reply *ring = (struct tcp_reply *)((uint8_t *)tcp->block + tcp->b->reply_offset);
-    return &ring[(tcp->b->reply_head + n) % tcp->b->max_replies];
+    uint32_t place = tcp->b->reply_head + n, size = tcp->b->max_replies;
+    return &ring[place < size ? place : place - size];
 }
 
-/* Room for one more, filled in for id; NULL: the ring is full. */
-static struct tcp_reply *new_reply(struct tcp *tcp, const struct conn_id *id)
+struct tcp_reply *tcp_new_reply(struct tcp *tcp, const struct conn_id *id)
 {
     struct tcp_block *b = tcp->b;
     if (b->reply_n == b->max_replies) {
@@ -70,7 +70,7 @@ static bool may_reset(struct tcp *tcp, const struct conn_id *id)
 static void put_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
 {
     HF_ASSERT(!(seg->ctl & RST));
-    struct tcp_reply *reply = new_reply(tcp, id);
+    struct tcp_reply *reply = tcp_new_reply(tcp, id);
     if (reply == NULL) {
         return;
     }
@@ -119,7 +119,7 @@ void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb)
     struct conn_id id;
     tcp_id(tcp, tcb, &id);
     tcb->flags |= F_RST_SENT;
-    struct tcp_reply *reply = new_reply(tcp, &id);
+    struct tcp_reply *reply = tcp_new_reply(tcp, &id);
     if (reply == NULL) {
         return;
     }
@@ -167,7 +167,7 @@ void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *
         return;
     }
     scratch->owes = 0;
-    struct tcp_reply *reply = new_reply(tcp, id);
+    struct tcp_reply *reply = tcp_new_reply(tcp, id);
     if (reply == NULL) {
         return;
     }
@@ -196,27 +196,15 @@ const struct tcp_reply *tcp_peek_reply(const struct tcp *tcp)
 void tcp_drop_reply(struct tcp *tcp)
 {
     HF_ASSERT(tcp->b->reply_n);
-    tcp->b->reply_head = (tcp->b->reply_head + 1) % tcp->b->max_replies;
+    uint32_t next = tcp->b->reply_head + 1;
+    tcp->b->reply_head = next < tcp->b->max_replies ? next : 0;
     tcp->b->reply_n--;
 }
 
-bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
+/* What is sent of it over a path of this MTU. */
+static void put_segment(const struct tcp_reply *reply, uint32_t mtu, struct segment *seg)
 {
-    const struct tcp_reply *reply = tcp_peek_reply(tcp);
-    if (reply == NULL) {
-        return false;
-    }
-    memset(out, 0, offsetof(struct tcp_out, slice));
-    memcpy(out->id.local, reply->local, 16);
-    memcpy(out->id.remote, reply->remote, 16);
-    out->id.lport = reply->lport;
-    out->id.rport = reply->rport;
-    out->id.zone = reply->zone;
-    out->id.v4 = wire_is_v4(reply->remote);
-    out->ttl = reply->ttl;
-    out->tos = reply->tos;
-    out->may_fragment = false;
-    out->seg = (struct segment){
+    *seg = (struct segment){
         .seq = reply->seq,
         .ack = reply->ack,
         .len = reply->ctl & SYN ? 1 : 0,
@@ -225,25 +213,51 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
         .sport = reply->lport,
         .dport = reply->rport,
         .opt = {.present = reply->options,
-                .mss = (uint16_t)min_u32(reply->mss, mtu - (out->id.v4 ? 40 : 60)),
+                .mss = (uint16_t)min_u32(reply->mss, mtu),
                 .wscale = reply->wscale,
                 .uto = reply->uto,
                 .ts_val = reply->ts_val,
                 .ts_ecr = reply->ts_ecr,
                 .fo_len = sizeof reply->fo_cookie},
     };
-    memcpy(out->seg.opt.fo_cookie, reply->fo_cookie, sizeof reply->fo_cookie);
+    memcpy(seg->opt.fo_cookie, reply->fo_cookie, sizeof reply->fo_cookie);
     if (reply->accecn) {
-        tcp_accecn_fill_initial(&out->seg.opt);
+        tcp_accecn_fill_initial(&seg->opt);
     }
-    uint8_t state = reply->state;
-    tcp_drop_reply(tcp);
+}
+
+/* It leaves: no history has a segment without a record. */
+static void tell(struct tcp *tcp, const struct tcp_out *out, uint8_t state)
+{
     tcp_trace_begin(tcp, NULL, HF_TRACE_OUT, HF_CAUSE_NONE);
     tcp->before.state_before = state;
     struct segment told = out->seg;
     told.wnd <<= told.ctl & SYN ? 0 : told.opt.wscale; /* in octets */
     tcp_trace_segment(tcp, &out->id, &told);
     tcp_trace_end(tcp, NULL, HF_V_ACCEPTED);
+}
+
+bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
+{
+    const struct tcp_reply *reply = tcp_peek_reply(tcp);
+    if (reply == NULL) {
+        return false;
+    }
+    bool v4 = wire_is_v4(reply->remote);
+    out->id = (struct conn_id){
+        .lport = reply->lport, .rport = reply->rport, .zone = reply->zone, .v4 = v4};
+    memcpy(out->id.local, reply->local, 16);
+    memcpy(out->id.remote, reply->remote, 16);
+    out->ttl = reply->ttl;
+    out->tos = reply->tos;
+    out->may_fragment = false;
+    out->gso_size = 0;
+    out->text_len = out->n_slices = 0;
+    put_segment(reply, mtu - (v4 ? 40 : 60), &out->seg);
+    tcp_drop_reply(tcp);
+    if (tcp->env->trace) {
+        tell(tcp, out, reply->state);
+    }
     tcp->b->segs_out++;
     return true;
 }

@@ -6,6 +6,8 @@
  *     ISS = F(addresses, ports) + IRS + (slot << 24) + low
  *     low = MAC(F, IRS, slot, data), 24 bits, the lowest of which are replaced by data
  *
+ * F is one half of a hash whose other half is the offset of timestamps, and the MAC is of both.
+ *
  * The slot, of cookie_slot_ms, grows with time, and so does ISS (Bernstein's rule, RFC4987-14).
  * Data is three bits, the MSS in a table.  With timestamps the lower six bits of our TSval say the
  * rest: window scale, SACK, ECN; without them four more bits of data do, the scale rounded down, so
@@ -21,6 +23,7 @@ enum {
     DATA_BITS = 7, /* without timestamps: and SACK, and a scale of the table */
     DATA_SACK = 1 << 3,
     DATA_SCALE_SHIFT = 4,
+    SLOT_SHIFT = DATA_BITS + 1, /* in what the MAC is of: 24 bits of the slot, 31 years */
     LOW_BITS = 24,
     LOW_MASK = (1 << LOW_BITS) - 1,
     STAMP_MASK = 63, /* the lower bits of TSval: */
@@ -48,16 +51,15 @@ static uint32_t slot_now(const struct tcp *tcp)
 
 /* What an attacker cannot compute, with data in its lowest bits.  stamped: of a cookie that goes
  * with timestamps. */
-static uint32_t low_of(const struct tcp *tcp, uint64_t base, seq_t irs, uint32_t slot, bool stamped,
-                       uint32_t data)
+static uint32_t low_of(const struct tcp *tcp, struct tcp_offsets f, seq_t irs, uint32_t slot,
+                       bool stamped, uint32_t data)
 {
     HF_COUNT(tcp->b->work.hashed, 1);
     HF_COUNT(tcp->b->work.macs, 1);
     const struct sip_key *key = &secret_of(tcp)->cookie_mac;
     struct sip_state s = sip_start(key->k0, key->k1);
-    sip_word(&s, base, 2);
-    sip_word(&s, (uint64_t)irs.v << 32 | slot, 2);
-    sip_word(&s, data << 1 | stamped, 2);
+    sip_word(&s, (uint64_t)f.cookie << 32 | f.ts, 2);
+    sip_word(&s, (uint64_t)irs.v << 32 | slot << SLOT_SHIFT | data << 1 | stamped, 2);
     uint32_t mac = (uint32_t)sip_end(&s, 4) & LOW_MASK;
     return (mac & ~data_mask(stamped)) | data;
 }
@@ -71,34 +73,42 @@ static uint32_t mss_index(uint32_t mss)
     return i;
 }
 
-static uint32_t scale_index(const struct tcb *scratch)
+/* What a cookie says. */
+struct terms {
+    uint32_t flags; /* F_TS, F_SACK, F_WSCALE */
+    uint32_t mss;   /* the peer's */
+    uint32_t scale; /* of its window */
+    bool ecn;
+};
+
+static uint32_t scale_index(const struct terms *terms)
 {
     uint32_t i = 0;
-    if (scratch->flags & F_WSCALE) {
+    if (terms->flags & F_WSCALE) {
         i = ARRAY_LEN(scale_table) - 1;
-        while (i > 1 && scale_table[i] > scratch->snd_wscale) {
+        while (i > 1 && scale_table[i] > terms->scale) {
             i--;
         }
     }
     return i;
 }
 
-static uint32_t data_of(const struct tcb *scratch)
+static uint32_t data_of(const struct terms *terms)
 {
-    uint32_t data = mss_index(scratch->peer_mss);
-    if (!(scratch->flags & F_TS)) {
-        data |= scratch->flags & F_SACK ? DATA_SACK : 0;
-        data |= scale_index(scratch) << DATA_SCALE_SHIFT;
+    uint32_t data = mss_index(terms->mss);
+    if (!(terms->flags & F_TS)) {
+        data |= terms->flags & F_SACK ? DATA_SACK : 0;
+        data |= scale_index(terms) << DATA_SCALE_SHIFT;
     }
     return data;
 }
 
 /* The clock with lower bits that speak, never ahead of itself. */
-static uint32_t stamp_of(const struct tcp *tcp, const struct tcb *scratch)
+static uint32_t stamp_of(const struct tcp *tcp, const struct terms *terms)
 {
-    uint32_t bits = scratch->flags & F_WSCALE ? scratch->snd_wscale : STAMP_NO_SCALE;
-    bits |= scratch->flags & F_SACK ? STAMP_SACK : 0;
-    bits |= scratch->modes & M_CLASSIC ? STAMP_ECN : 0;
+    uint32_t bits = terms->flags & F_WSCALE ? terms->scale : STAMP_NO_SCALE;
+    bits |= terms->flags & F_SACK ? STAMP_SACK : 0;
+    bits |= terms->ecn ? STAMP_ECN : 0;
     uint32_t stamp = (tcp->now_ms & ~(uint32_t)STAMP_MASK) | bits;
     return (int32_t)(stamp - tcp->now_ms) > 0 ? stamp - (STAMP_MASK + 1) : stamp;
 }
@@ -111,25 +121,70 @@ bool tcp_cookie_wanted(const struct tcp *tcp, const struct listener *listener, b
     return !listener->hold && (when == HF_COOKIES_ALWAYS || (full && when == HF_COOKIES_FULL));
 }
 
+/* The ISS; from now on ACKs may bring it back. */
+static seq_t cookie_of(struct tcp *tcp, struct listener *listener, struct tcp_offsets f, seq_t irs,
+                       const struct terms *terms)
+{
+    uint32_t slot = slot_now(tcp);
+    uint32_t low = low_of(tcp, f, irs, slot, terms->flags & F_TS, data_of(terms));
+    tcp_listener_promises(listener);
+    listener->cookies_out = true;
+    listener->cookie_ms = tcp->now_ms;
+    return seq(f.cookie + irs.v + (slot << LOW_BITS) + low);
+}
+
 /* RFC4987-6: the SYN that scratch has taken is answered; nothing else of it stays. */
 void tcp_cookie_send(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
                      struct tcb *scratch)
 {
-    struct listener *listener = listener_at(tcp, listener_idx);
-    uint64_t base = tcp_cookie_base(tcp, id);
-    uint32_t slot = slot_now(tcp);
-    uint32_t low = low_of(tcp, base, scratch->irs, slot, scratch->flags & F_TS, data_of(scratch));
-    scratch->iss = seq((uint32_t)base + scratch->irs.v + (slot << LOW_BITS) + low);
+    struct tcp_offsets f = tcp_offsets(tcp, id);
+    struct terms terms = {scratch->flags, scratch->peer_mss, scratch->snd_wscale,
+                          scratch->modes & M_CLASSIC};
+    scratch->iss = cookie_of(tcp, listener_at(tcp, listener_idx), f, scratch->irs, &terms);
     if (!(scratch->flags & F_TS)) {
         scratch->modes &= ~(uint32_t)M_CLASSIC; /* nothing would remember it */
     }
-    scratch->ts_offset += stamp_of(tcp, scratch) - tcp->now_ms;
-    tcp_listener_promises(listener);
-    listener->cookies_out = true;
-    listener->cookie_ms = tcp->now_ms;
+    scratch->ts_offset += stamp_of(tcp, &terms) - tcp->now_ms;
     tcp_set_state(scratch, HF_LISTEN);
     scratch->owes = HF_OWES_SYN;
     tcp_reply_owed(tcp, scratch, id);
+}
+
+bool tcp_cookie_answer(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
+                       const struct segment *seg)
+{
+    struct listener *listener = listener_at(tcp, listener_idx);
+    if ((seg->ctl & ECN_BITS) || listener->extra) {
+        return false;
+    }
+    struct tcp_reply *reply = tcp_new_reply(tcp, id);
+    if (reply == NULL) {
+        return true;
+    }
+    struct tcp_offsets f = tcp_offsets(tcp, id);
+    uint32_t agreed = tcp_agreed(seg, tcp_offered_options(tcp));
+    struct terms terms = {agreed, tcp_peer_mss(tcp, seg, !id->v4), min_u32(seg->opt.wscale, 14),
+                          false};
+    reply->seq = cookie_of(tcp, listener, f, seg->seq, &terms);
+    reply->ack = seq_add(seg->seq, 1);
+    reply->ctl = SYN | ACK;
+    reply->state = HF_LISTEN;
+    reply->wnd = (uint16_t)min_u32(listener->rcv_buf, 65535);
+    reply->ttl = listener->ttl;
+    reply->tos = listener->tos;
+    reply->options = OPT_MSS;
+    reply->mss = listener->max_segment ? listener->max_segment : UINT16_MAX;
+    if (agreed & F_WSCALE) {
+        reply->options |= OPT_WSCALE;
+        reply->wscale = tcp_receive_wscale(tcp) & 15;
+    }
+    reply->options |= agreed & F_SACK ? OPT_SACK_OK : 0;
+    if (agreed & F_TS) {
+        reply->options |= OPT_TS;
+        reply->ts_val = f.ts + stamp_of(tcp, &terms);
+        reply->ts_ecr = seg->opt.ts_val;
+    }
+    return true;
 }
 
 /* RFC4987-7: ruling 14.  Only then is it worth a hash. */
@@ -149,13 +204,13 @@ bool tcp_cookie_awaited(const struct tcp *tcp, struct listener *listener, const 
 static bool open_cookie(const struct tcp *tcp, const struct conn_id *id, seq_t irs, seq_t iss,
                         bool stamped, uint32_t *data)
 {
-    uint64_t base = tcp_cookie_base(tcp, id);
-    uint32_t rest = iss.v - (uint32_t)base - irs.v;
+    struct tcp_offsets f = tcp_offsets(tcp, id);
+    uint32_t rest = iss.v - f.cookie - irs.v;
     uint32_t slot = slot_now(tcp);
     uint32_t age = (slot - (rest >> LOW_BITS)) & 0xff;
     uint32_t low = rest & LOW_MASK;
     *data = low & data_mask(stamped);
-    return age <= 1 && low == low_of(tcp, base, irs, slot - age, stamped, *data);
+    return age <= 1 && low == low_of(tcp, f, irs, slot - age, stamped, *data);
 }
 
 /* RFC4987-9: what both SYNs have agreed upon, as the cookie's timestamp has it.  False: it is no

@@ -152,7 +152,7 @@ static void set_defaults(struct tcp *tcp, struct tcb *tcb, const struct conn_id 
     tcb->rcv_buf = policy->receive_window;
     tcb->snd_buf = policy->send_buffer;
     tcb->quick_acks = (uint8_t)min_u32(policy->quick_acks, UINT8_MAX);
-    tcb->ts_offset = tcp_ts_offset(tcp, id);
+    tcb->ts_offset = tcp_offsets(tcp, id).ts;
     tcb->ssthresh = UINT32_MAX; /* RFC5681-8: arbitrarily high */
     tcb->modes = MODE_CONGESTION(policy->congestion);
 }

@@ -120,7 +120,7 @@ struct fast_keys {
 };
 
 struct tcp_secret {
-    struct sip_key table, isn, port, ts, cookie, cookie_mac, reset;
+    struct sip_key table, isn, port, ts, cookie_mac, reset;
     uint32_t port_next; /* of a small range */
     struct rng rng;
     struct fast_keys fast;
@@ -318,7 +318,7 @@ void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb);
 uint16_t tcp_announced_mss(const struct tcb *tcb, uint16_t max_segment);
 uint8_t tcp_receive_wscale(const struct tcp *tcp);
-/* F_TS_SENT, F_SACK_SENT, F_WSCALE_SENT: what our SYN offers. */
+/* F_TS_SENT, F_SACK_SENT, F_WSCALE_SENT: what our SYN offers, or on a passive open will. */
 uint32_t tcp_offered_options(const struct tcp *tcp);
 void tcp_enter_established(struct tcp *tcp, struct tcb *tcb);
 void tcp_offer(struct tcp *tcp, struct tcb *tcb); /* into its listener's accept queue */

@@ -136,10 +136,27 @@ static bool take_aligned_timestamps(const uint8_t *p, size_t len, struct tcp_opt
     return true;
 }
 
+/* What nearly every SYN carries: mss, sackOK, timestamps, nop, wscale. */
+static bool take_usual_syn(const uint8_t *p, size_t len, struct tcp_options *opt)
+{
+    const uint32_t middle = KIND_SACK_OK << 24 | BYTES_SACK_OK << 16 | KIND_TS << 8 | BYTES_TS;
+    const uint32_t last = KIND_NOP << 16 | KIND_WSCALE << 8 | BYTES_WSCALE;
+    if (len != 20 || get_be16(p) != (KIND_MSS << 8 | BYTES_MSS) || get_be32(p + 4) != middle ||
+        get_be32(p + 16) >> 8 != last) {
+        return false;
+    }
+    opt->present = OPT_MSS | OPT_SACK_OK | OPT_TS | OPT_WSCALE;
+    opt->mss = get_be16(p + 2);
+    opt->ts_val = get_be32(p + 8);
+    opt->ts_ecr = get_be32(p + 12);
+    opt->wscale = p[19];
+    return true;
+}
+
 void wire_parse_tcp_options(const uint8_t *p, size_t len, struct tcp_options *opt)
 {
     *opt = (struct tcp_options){0};
-    if (take_aligned_timestamps(p, len, opt)) {
+    if (take_aligned_timestamps(p, len, opt) || take_usual_syn(p, len, opt)) {
         return;
     }
     size_t at = 0;

@@ -171,11 +171,13 @@ static void the_iss_of_a_connection_advances_every_four_microseconds(void **stat
         uint32_t offset = one - tcp_choose_iss(&t.tcp, &other).v;
         assert_int_not_equal(offset, 0);
         assert_int_not_equal(offset, 1);
-        uint32_t ts = tcp_ts_offset(&t.tcp, &id);
+        struct tcp_offsets offsets = tcp_offsets(&t.tcp, &id), others = tcp_offsets(&t.tcp, &other);
         t.env.now_ns += 4000 * 1000;
         assert_int_equal(tcp_choose_iss(&t.tcp, &id).v, one + 1000);
-        assert_int_equal(tcp_ts_offset(&t.tcp, &id), ts); /* RFC 7323 5.4: no clock in it */
-        assert_int_not_equal(tcp_ts_offset(&t.tcp, &other), ts);
+        assert_int_equal(tcp_offsets(&t.tcp, &id).ts, offsets.ts); /* RFC 7323 5.4: no clock */
+        assert_int_not_equal(others.ts, offsets.ts);
+        assert_int_not_equal(others.cookie, offsets.cookie);
+        assert_int_not_equal(offsets.cookie, offsets.ts);
         secret_of(&t.tcp)->isn.k0++;
         assert_int_not_equal(tcp_choose_iss(&t.tcp, &id).v, one + 1000);
     }

@@ -159,6 +159,27 @@ static void a_header_that_cannot_be_is_refused_at_every_length(void **state)
     }
 }
 
+/* MUST-5: where they begin, and in which order they are looked for, is of no matter.  */
+static void the_usual_syn_with_any_octet_changed_is_read_as_any_other(void **state)
+{
+    (void)state;
+    const struct segment syn = some_segment(OPT_MSS | OPT_SACK_OK | OPT_TS | OPT_WSCALE);
+    uint8_t header[WIRE_MAX_TCP];
+    assert_int_equal(wire_put_tcp(header, &syn), 40);
+    for (size_t i = 0; i < 20; i++) {
+        for (unsigned value = 0; value < 256; value++) {
+            uint8_t octets[24] = {1, 1, 1, 1};
+            struct tcp_options here, behind;
+            memcpy(octets + 4, header + 20, 20);
+            octets[4 + i] = (uint8_t)value;
+            parse_options(octets + 4, 20, &here);
+            parse_options(octets, 24, &behind);
+            assert_int_equal(here.present, behind.present);
+            expect_equal_options(&here, &behind, here.present);
+        }
+    }
+}
+
 /* MUST-7, MUST-69 */
 static void a_bad_length_ends_the_parsing_and_what_stood_before_counts(void **state)
 {
@@ -332,6 +353,7 @@ int main(void)
         cmocka_unit_test(every_set_of_options_comes_back),
         cmocka_unit_test(every_control_bit_comes_back_and_counts),
         cmocka_unit_test(a_header_that_cannot_be_is_refused_at_every_length),
+        cmocka_unit_test(the_usual_syn_with_any_octet_changed_is_read_as_any_other),
         cmocka_unit_test(a_bad_length_ends_the_parsing_and_what_stood_before_counts),
         cmocka_unit_test(a_known_kind_with_a_wrong_length_is_skipped_alone),
         cmocka_unit_test(the_last_of_a_repeated_option_counts),
