@@ -29,8 +29,11 @@ bool judge_may_turn_away(const struct world *world, const struct program *p, boo
     const struct hf_policy *policy = &server->config.policy;
     bool cookies = policy->syn_cookies != HF_COOKIES_OFF;
     /* RFC 6191 2: what is sent may run ahead of the clock of ISNs, and the next SYN looks old.  The
-     * reset that answers its ACK then must end TIME-WAIT, or it waits as if there were none. */
-    bool waits = p->kind == PROGRAM_AGAIN && (!policy->tw_syn_ack || policy->tw_ignore_rst);
+     * reset that answers its ACK then must end TIME-WAIT, or it waits as if there were none.  Where
+     * Fast Open has sent text with the SYN, that ACK may be one of it, which no reset answers (RFC
+     * 9293 3.10.7.3 first). */
+    bool reset = policy->tw_syn_ack && !policy->tw_ignore_rst && !p->fast_open;
+    bool waits = p->kind == PROGRAM_AGAIN && !reset;
     return cookies || (!taken && (waits || p->conns > p->backlog || server->tight ||
                                   policy->abort_on_overflow));
 }
