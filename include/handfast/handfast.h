@@ -103,10 +103,12 @@ struct hf_config {
     uint32_t max_replies;     /* segments without a record of their own waiting to be sent      */
     uint32_t max_reassembly;  /* IP datagrams being reassembled                                 */
     uint32_t max_ranges;      /* out-of-order ranges of all connections together                */
-    uint32_t max_sent;        /* records of what was sent when; not below max_active            */
+    uint32_t max_sent;        /* records of what was sent when; not below max_active.  Default: 64
+                                 for each of n, 2^14 to 2^20                                     */
     uint32_t small_chunks;    /* payload memory: chunks of small_chunk_bytes                    */
     uint32_t small_chunk_bytes; /* 64 .. 4096, a multiple of 64                                 */
-    uint32_t large_chunks;      /* payload memory: chunks of 16 KiB                               */
+    uint32_t large_chunks;      /* payload memory: chunks of 16 KiB.  Default: 40 for each of up to
+                                   1024 connections that are busy at one time, 640 at least       */
     uint32_t lent_chunks;       /* pieces of regions held at one time                             */
     uint32_t max_regions;       /* registered regions                                             */
     uint32_t history_events;    /* the history ring; 0: no history                                */
@@ -473,6 +475,10 @@ struct hf_counters {
     uint64_t undone;       /* reductions of a congestion window that proved wrong       */
     uint32_t orphans;      /* released connections that are not in TIME-WAIT, now       */
     uint64_t orphan_bytes; /* ... octets of theirs that are not acknowledged            */
+    /* Text that came again and was other text than the first time, of which the first copy counts
+     * (RFC 9293 3.10.7.4): somebody else writes into the stream.  Compared is what is not yet read,
+     * or held ahead of a gap, in its first 64 chunks. */
+    uint64_t copies_differ;
 };
 void hf_counters(const struct hf_stack *stack, struct hf_counters *counters);
 

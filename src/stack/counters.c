@@ -35,6 +35,7 @@ void hf_counters(const struct hf_stack *stack, struct hf_counters *counters)
         .stats_missed = b->stats_missed,
         .orphans = b->orphans,
         .orphan_bytes = b->orphan_bytes,
+        .copies_differ = b->copies_differ,
     };
     memcpy(all.verdict, b->verdicts, sizeof b->verdicts);
     struct stack st;

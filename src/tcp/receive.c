@@ -9,8 +9,8 @@
  * promised; its right edge never moves left.  ACKs: RFC 5681 4.2, RFC 9293 3.8.6.3; SACK: RFC 2018,
  * DSACK: RFC 2883.
  */
+#include "tcp/copies.h"
 #include "tcp/stats.h"
-#include "tcp/tcp.h"
 
 enum {
     HELD_RANGES_MAX = 1024, /* slow start into a full queue loses every second segment, hundreds of
@@ -103,8 +103,9 @@ static void advance_nxt(struct tcp *tcp, struct tcb *tcb, uint32_t n)
     tcb->rcv.wnd -= min_u32(n, tcb->rcv.wnd);
 }
 
-/* The first held range, when the gap before it is closed. */
-static bool splice(struct tcp *tcp, struct tcb *tcb, struct active *active)
+/* The first held range, when the gap before it is closed.  The piece may reach into it. */
+static bool splice(struct tcp *tcp, struct tcb *tcb, struct active *active,
+                   const struct piece *piece)
 {
     uint32_t idx = active->ooo;
     if (idx == 0 || !seq_eq(range_at(tcp, idx)->left, tcb->rcv.nxt)) {
@@ -112,6 +113,7 @@ static bool splice(struct tcp *tcp, struct tcb *tcb, struct active *active)
     }
     const struct range *range = range_at(tcp, idx);
     uint32_t len = seq_len(range->left, range->right);
+    tcp_compare_copy(tcp, range->head, 0, piece->text, min_u32(piece->len, len));
     active->ooo_cost -= range->cost;
     join_chains(tcp, &active->rq_head, &active->rq_tail, range);
     active->ooo = range->next;
@@ -161,7 +163,7 @@ static uint32_t append_in_order(struct tcp *tcp, struct tcb *tcb, struct active 
     for (;;) {
         seq_t nxt = tcb->rcv.nxt;
         skip_octets(&piece, min_u32(seq_len(piece.at, nxt), piece.len));
-        if (splice(tcp, tcb, active)) {
+        if (splice(tcp, tcb, active, &piece)) {
             if (piece.len) {
                 seq_t end = seq_add(piece.at, piece.len);
                 tcp_note_dsack(tcp, tcb, nxt, seq_min(tcb->rcv.nxt, end));
@@ -343,6 +345,8 @@ static bool hold(struct tcp *tcp, struct tcb *tcb, struct active *active, struct
         if (prev && seq_lt(piece.at, range_at(tcp, prev)->right)) {
             uint32_t again = min_u32(seq_len(piece.at, range_at(tcp, prev)->right), piece.len);
             tcp_note_dsack(tcp, tcb, piece.at, seq_add(piece.at, again));
+            const struct range *range = range_at(tcp, prev);
+            tcp_compare_copy(tcp, range->head, seq_len(range->left, piece.at), piece.text, again);
             skip_octets(&piece, again);
             continue;
         }

@@ -15,6 +15,7 @@
  * A step returns HF_V_CONTINUE or the verdict that ends the segment.  Nothing is sent here: steps
  * record what is owed, output sends it.
  */
+#include "tcp/copies.h"
 #include "tcp/ecn.h"
 
 /* RFC 7323 3.2 and 5.3 R1, before the first step.  A reset needs no timestamp, nor does a SYN on an
@@ -128,6 +129,7 @@ static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct 
     bool received = seg->len && seq_leq(seq_add(seg->seq, seg->len), tcb->rcv.nxt);
     if (received && seg->text_len) {
         tcp_note_dsack(tcp, tcb, seg->seq, seq_add(seg->seq, seg->text_len));
+        tcp_compare_unread(tcp, tcb, seg);
     }
     return received ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_OUT_OF_WINDOW;
 }
@@ -427,6 +429,7 @@ enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segme
     check_urg(tcp, tcb, seg); /* SEG.UP counts from SEG.SEQ, before it is trimmed */
     if (seg->text_len && seq_lt(seg->seq, tcb->rcv.nxt)) { /* RFC 2883 4.2: old in part */
         tcp_note_dsack(tcp, tcb, seg->seq, seq_min(seq_add(seg->seq, seg->text_len), tcb->rcv.nxt));
+        tcp_compare_unread(tcp, tcb, seg);
     }
     tcp_trim(tcb, seg);
     trim_to_fin(tcp, tcb, seg);

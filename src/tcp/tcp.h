@@ -107,7 +107,7 @@ struct tcp_block {
     uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped,
         initial_windows_lost;
     uint64_t stats_missed;
-    uint64_t sents_short, undone; /* records of sent.c not had; reductions taken back        */
+    uint64_t sents_short, undone, copies_differ; /* hf_counters */
 #ifdef HF_ASSERTIONS
     struct work work;
 #endif

@@ -12,11 +12,19 @@ static const struct {
     int octet;
 } pieces[PIECES] = {{100, 200, 'A'}, {150, 250, 'B'}, {50, 160, 'C'}};
 
+static uint64_t copies_differ(struct peer *p)
+{
+    struct hf_counters now = {.struct_size = sizeof now};
+    hf_counters(p->stack, &now);
+    return now.copies_differ;
+}
+
 /* The three pieces in this order, then (or first) what lies before them; each octet must be that of
  * the piece that brought it first. */
 static void overlap(struct peer *p, const int order[PIECES], bool gap_first)
 {
     char want[250], got[251];
+    uint64_t before = copies_differ(p);
     memset(want, '.', 50);
     memset(want + 50, 0, 200);
     if (gap_first)
@@ -30,11 +38,14 @@ static void overlap(struct peer *p, const int order[PIECES], bool gap_first)
     if (!gap_first)
         sends(ACK, .seq = IRS + 1, .len = 50, .octet = '.');
     holds_equal(status_of(unread_bytes), 250);
+    holds_equal(copies_differ(p) - before, 2);
     sends(ACK, .seq = IRS + 1, .len = 250, .octet = 'X'); /* what was delivered never changes */
+    holds_equal(copies_differ(p) - before, 3);
     holds_equal(hf_recv(p->stack, &p->env, p->c->handle, got, sizeof got), 250);
     holds(memcmp(want, got, sizeof want) == 0);
     sends(ACK, .seq = IRS + 1, .len = 250, .octet = 'X');
     holds_equal(status_of(unread_bytes), 0);
+    holds_equal(copies_differ(p) - before, 3); /* nothing is here to compare it with */
     peer_forget(p);
     aborts();
     releases();
@@ -53,6 +64,31 @@ TEST(of_octets_that_come_twice_with_different_content_the_first_copy_is_delivere
         establish_active();
         overlap(p, orders[i / 2], i % 2);
     }
+}
+
+/* RX-04: an honest sender's copies are alike, whatever they overlap. */
+TEST(copies_that_are_alike_are_not_counted)
+{
+    establish_active();
+    sends(ACK, .seq = IRS + 1001, .len = 1000);
+    sends(ACK, .seq = IRS + 3001, .len = 500);
+    sends(ACK, .seq = IRS + 501, .len = 1400);
+    sends(ACK, .seq = IRS + 1501, .len = 1460);
+    sends(ACK, .seq = IRS + 1, .len = 1460);
+    sends(ACK, .seq = IRS + 2901, .len = 1200);
+    holds_equal(status_of(unread_bytes), 4100);
+    sends(ACK, .seq = IRS + 1, .len = 1460);
+    reads(700);
+    sends(ACK, .seq = IRS + 1, .len = 1460);
+    sends(FIN | ACK, .seq = IRS + 4001, .len = 200);
+    sends(FIN | ACK, .seq = IRS + 4001, .len = 200);
+    sends(ACK, .seq = IRS + 2001, .len = 1460);
+    peer_forget(p);
+    holds_equal(copies_differ(p), 0);
+    sends(ACK, .seq = IRS + 701, .len = 1000, .octet = '?');
+    holds_equal(copies_differ(p), 1);
+    reads(3500);
+    reads_result(0);
 }
 
 /* RX-05: what is held never reaches beyond the window, whatever a longer copy says. */
@@ -325,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         V4(of_octets_that_come_twice_with_different_content_the_first_copy_is_delivered),
+        BOTH(copies_that_are_alike_are_not_counted),
         V4(a_longer_copy_of_what_was_trimmed_at_the_edge_is_trimmed_as_well),
         BOTH(of_a_segment_across_both_edges_of_the_window_the_middle_is_taken),
         V4(of_a_segment_across_both_edges_of_a_closed_window_nothing_is_taken),
