@@ -64,7 +64,8 @@ struct hf_policy {
                                 memory; 100: any                                              */
     uint32_t backlog_share;  /* 50: per cent of a backlog that half-open connections from one
                                 network (24 bits, IPv6 56) take at most, and 8 in any case; what
-                                is more gets a SYN cookie, as where it is full.  100: any     */
+                                is more gets a SYN cookie, as where it is full.  100: any, and
+                                so where the listener holds SYNs for hf_answer                */
     uint32_t user_timeout_least_ms; /* 100,000: L_LIMIT for what peers ask for (RFC 5482 3.1)     */
     uint32_t user_timeout_most_ms;  /* 3,600,000: U_LIMIT                                         */
     uint32_t initial_cwnd;       /* 10 segments (RFC 6928)                                        */

@@ -1,7 +1,8 @@
 /* pacing.c - segments of a window spread over the round trip instead of sent in bursts (RFC
  * 7661 4.4.2, RFC 9406 4.3, RFC 9438 have a use for it, none says how).
  *
- *     rate = cwnd / SRTT, twice that in slow start, 1.2 times it later; at most HF_MAX_PACING_RATE
+ *     rate = cwnd / SRTT, twice that in slow start, 1.2 times it later; an octet a second at least,
+ *     HF_MAX_PACING_RATE at most
  *
  * What has been sent moves pace_ns, the time that belongs to the next octet, on by its length over
  * the rate.  Something may go as long as pace_ns is no more than a tick (1 ms, the wheel's) ahead

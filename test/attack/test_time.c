@@ -103,6 +103,77 @@ static void timers_cost_the_same_however_many_are_due(void **state)
     work_is_flat("64 rounds of a flow", cost_of_a_segment, NULL);
 }
 
+/* The small records have timers of their own. */
+enum { MANY = BUDGET + 1000 };
+
+static void begin_for_many(struct siege *s)
+{
+    siege_config(s, 2 * MANY);
+    s->config.max_half_open = s->config.max_time_wait = MANY;
+    s->config.max_replies = MANY;
+    s->config.policy.backlog_share = 100;
+    s->backlog = UINT16_MAX;
+    siege_begin(s);
+}
+
+/* One call; hf_deadline says whether it has left some of what is due. */
+static struct hf_counters serves_some(struct siege *s, bool more)
+{
+    assert_true(hf_deadline(s->server, &s->server_env) <= s->server_env.now_ns);
+    hf_timeouts(s->server, &s->server_env);
+    siege_flush(s);
+    assert_int_equal(hf_deadline(s->server, &s->server_env) <= s->server_env.now_ns, more);
+    return siege_counters(s);
+}
+
+/* TM-01 */
+static void half_open_connections_are_served_so_many_a_call(void **state)
+{
+    (void)state;
+    struct siege *s = &siege;
+    begin_for_many(s);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct segment syn = siege_syn(s);
+        syn.sport = (uint16_t)(1024 + i);
+        siege_hit(s, (const uint8_t[16]){[10] = 0xff, [11] = 0xff, [12] = 20}, &syn, 0);
+    }
+    siege_flush(s);
+    assert_int_equal(siege_counters(s).half_open, MANY);
+    uint64_t answers = s->others;
+    s->server_env.now_ns += SECOND * (int64_t)SIEGE_MS;
+    serves_some(s, true);
+    assert_int_equal(s->others - answers, BUDGET);
+    serves_some(s, false);
+    assert_int_equal(s->others - answers, MANY);
+    siege_end(s);
+}
+
+/* TM-01 */
+static void time_waits_end_so_many_a_call(void **state)
+{
+    (void)state;
+    struct siege *s = &siege;
+    begin_for_many(s);
+    for (uint32_t i = 0; i < MANY; i++) {
+        hf_handle handle;
+        struct segment fin = {.ctl = FIN | ACK, .wnd = 64240, .dport = SIEGE_PORT};
+        assert_true(siege_stranger_connects(s, i));
+        assert_int_equal(hf_accept(s->server, &s->server_env, s->listener, &handle, NULL), HF_OK);
+        assert_int_equal(hf_release(s->server, &s->server_env, handle), HF_OK);
+        siege_flush(s);
+        fin.sport = (uint16_t)(1024 + i);
+        fin.seq = seq(i * 7919 + 1);
+        fin.ack = seq_add(s->last_iss, 2);
+        siege_hit(s, (const uint8_t[16]){[10] = 0xff, [11] = 0xff, [12] = 20}, &fin, 0);
+        siege_flush(s);
+    }
+    assert_int_equal(siege_counters(s).time_wait, MANY);
+    s->server_env.now_ns += 2 * s->config.policy.msl_ms * (int64_t)SIEGE_MS;
+    assert_int_equal(serves_some(s, true).time_wait, MANY - BUDGET);
+    assert_int_equal(serves_some(s, false).time_wait, 0);
+    siege_end(s);
+}
+
 /* Clocks ----------------------------------------------------------------------------------------
  */
 
@@ -282,6 +353,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_cost_the_same_however_many_are_due),
+        cmocka_unit_test(half_open_connections_are_served_so_many_a_call),
+        cmocka_unit_test(time_waits_end_so_many_a_call),
         BOTH(after_a_long_pause_each_connection_gets_one_more_try),
         BOTH(after_a_long_pause_an_open_and_a_keep_alive_try_again),
         BOTH(a_clock_that_goes_back_or_stands_still_disturbs_nothing),

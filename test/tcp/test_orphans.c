@@ -86,6 +86,42 @@ TEST(a_closed_window_does_not_hold_a_released_connection_for_ever)
     holds_equal(counters.connections, 0);
 }
 
+/* Seven closed windows hold up so many octets each of what is half a payload memory of 876,544:
+ * how many connections go when they are released and the first probes are due? */
+static uint64_t reset_with(struct peer *p, uint32_t octets)
+{
+    p->config.max_connections = p->config.max_active = 8;
+    p->config.small_chunks = 300;
+    p->config.small_chunk_bytes = 2048;
+    p->config.large_chunks = 16;
+    p->config.policy.max_orphans = 8; /* no other limit */
+    for (int i = 0; i < 7; i++) {
+        on(i);
+        establish_active();
+        sends(ACK, .ack = ISS + 1, .wnd = ZERO);
+        writes(octets);
+        expects_silence();
+        releases();
+    }
+    after(2000);
+    peer_forget(p);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.orphans + counters.verdict[HF_V_ORPHAN_RESET], 7);
+    return counters.verdict[HF_V_ORPHAN_RESET];
+}
+
+/* hf_policy.orphan_share: 50 per cent, counted in hundredths. */
+TEST(text_of_released_connections_up_to_their_share_stays)
+{
+    holds_equal(reset_with(p, 62600), 0); /* 438,200 of 438,250 octets */
+}
+
+TEST(of_text_beyond_the_share_of_released_connections_as_much_as_is_too_much_goes)
+{
+    holds_equal(reset_with(p, 62650), 1);
+}
+
 TEST(a_linger_time_of_zero_makes_releasing_a_reset)
 {
     establish_active();
@@ -156,6 +192,8 @@ int main(void)
         V4(a_peer_that_keeps_its_window_closed_and_answers_keeps_the_connection),
         V4(an_application_may_end_a_connection_whose_window_stays_closed),
         BOTH(a_closed_window_does_not_hold_a_released_connection_for_ever),
+        V4(text_of_released_connections_up_to_their_share_stays),
+        V4(of_text_beyond_the_share_of_released_connections_as_much_as_is_too_much_goes),
         BOTH(a_linger_time_of_zero_makes_releasing_a_reset),
         V4(with_a_linger_time_all_that_is_acknowledged_within_it_closes_in_order),
         V4(what_is_not_acknowledged_in_the_linger_time_is_reset),

@@ -259,6 +259,33 @@ TEST(a_third_segment_that_finds_the_accept_queue_full_is_ignored_until_there_is_
     expects_state(HF_ESTABLISHED);
 }
 
+/* listen(2): what is gone takes no place in the queue. */
+TEST(who_is_reset_before_it_is_accepted_leaves_its_place_in_the_queue)
+{
+    struct hf_status queue = {.struct_size = sizeof queue};
+    listens_with(2, false);
+    for (int i = 0; i < 6; i++) {
+        begins(p, i);
+        expects(SYN | ACK);
+        completes(p, i);
+        calls(hf_status(p->stack, &p->env, p->listener, &queue));
+        holds_equal(queue.waiting, i < 3 ? i + 1 : i - 2);
+        if (i == 2) { /* full */
+            for (int gone = 0; gone < 3; gone++) {
+                on(gone);
+                sends(RST, .seq = IRS + 1);
+            }
+        }
+    }
+    for (int i = 3; i < 6; i++) {
+        on(i);
+        accepts();
+        expects_state(HF_ESTABLISHED);
+    }
+    calls(hf_status(p->stack, &p->env, p->listener, &queue));
+    holds_equal(queue.waiting, 0);
+}
+
 TEST(abort_on_overflow_resets_what_the_accept_queue_cannot_take)
 {
     p->config.max_connections = 8;
@@ -415,6 +442,38 @@ TEST(a_held_syn_is_answered_once)
     expects_silence();
 }
 
+/* Networks are counted where a hash of sixteen values leads: some of a hundred meet the one that
+ * has its whole share.  Where the application decides about each SYN, that is nothing to them. */
+TEST(a_held_syn_is_not_counted_against_the_share_of_a_network)
+{
+    enum { NETWORKS = 100 };
+    uint8_t prefix[16];
+    p->config.max_connections = p->config.max_active = NETWORKS;
+    p->config.max_half_open = 16;
+    p->config.policy.syn_cookies = HF_COOKIES_OFF;
+    listens();
+    for (uint16_t i = 0; i < 8; i++) {
+        new_incarnation(100);
+        p->c->peer_port = (uint16_t)(5000 + i);
+        sends(SYN, .seq = IRS, .mss = 1460);
+        expects(SYN | ACK);
+    }
+    memcpy(prefix, p->stack_ip, 16);
+    calls(hf_route_add(p->stack, &p->env, 1, prefix, 8, NULL));
+    struct hf_listen listen = {
+        .struct_size = sizeof listen, .local = {.port = 81}, .backlog = NETWORKS, .hold = true};
+    calls(hf_listen(p->stack, &p->env, &listen, &p->listener));
+    on(1);
+    p->c->stack_port = 81;
+    for (int i = 0; i < NETWORKS; i++) {
+        new_incarnation(100);
+        p->peer_ip[14] = (uint8_t)i;
+        sends(SYN, .seq = IRS, .mss = 1460);
+        expects_silence();
+        calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    }
+}
+
 TEST(two_listeners_cannot_have_the_same_port)
 {
     listens();
@@ -490,6 +549,7 @@ int main(void)
         V4(a_listener_ignores_resets_and_segments_with_neither_syn_nor_ack),
         BOTH(without_syn_cookies_a_full_backlog_drops_syns_silently_and_recovers),
         V4(a_third_segment_that_finds_the_accept_queue_full_is_ignored_until_there_is_room),
+        V4(who_is_reset_before_it_is_accepted_leaves_its_place_in_the_queue),
         V4(abort_on_overflow_resets_what_the_accept_queue_cannot_take),
         V4(a_half_open_connection_goes_to_no_other_port_s_listener),
         BOTH(a_closed_listener_resets_its_unaccepted_connections_and_answers_no_more),
@@ -499,6 +559,7 @@ int main(void)
         V4(a_held_syn_that_its_peer_withdraws_is_gone),
         V4(a_held_syn_is_forgotten_after_130_seconds),
         V4(a_held_syn_is_answered_once),
+        V4(a_held_syn_is_not_counted_against_the_share_of_a_network),
         BOTH(two_listeners_cannot_have_the_same_port),
         BOTH(a_listener_on_one_address_goes_before_one_on_any_and_a_range_of_ports_works),
     };

@@ -219,6 +219,11 @@ static void the_policy_begins_as_the_header_says(void **state)
         {p->port_last, 60999},
         {p->ttl, 64},
         {p->dupthresh, 3},
+        {p->orphan_retries, 8},
+        {p->orphan_probes, 15},
+        {p->max_orphans, 0},
+        {p->orphan_share, 50},
+        {p->backlog_share, 50},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         assert_int_equal(numbers[i][0], numbers[i][1]);
@@ -246,6 +251,16 @@ static void defaults_are_for_as_many_connections_as_asked_for(void **state)
         assert_true(payload >= busy * (c.policy.receive_window + c.policy.send_buffer));
     }
     struct hf_config c;
+    static const uint32_t sizes[][3] = {/* n, and as the header says: max_sent, large_chunks */
+                                        {2, 16384, 640},         {16, 16384, 640},
+                                        {17, 16384, 680},        {256, 16384, 10240},
+                                        {257, 16448, 10280},     {5000, 320000, 40960},
+                                        {16384, 1 << 20, 40960}, {100000, 1 << 20, 40960}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        hf_config_default(&c, sizes[i][0]);
+        assert_int_equal(c.max_sent, sizes[i][1]);
+        assert_int_equal(c.large_chunks, sizes[i][2]);
+    }
     hf_config_default(&c, 0);
     assert_int_equal(c.max_connections, 2);
     hf_config_default(&c, UINT32_MAX);

@@ -216,6 +216,29 @@ static void a_window_of_which_a_little_less_than_half_is_used_is_halved_too(void
     bench_end(&t);
 }
 
+/* pacing.c: a window in a round trip, twice that in slow start, 1.2 times it later, and at least an
+ * octet a second. */
+static void the_pace_is_a_window_in_a_round_trip_and_something_more(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t cwnd, ssthresh, srtt_ms;
+        uint64_t rate;
+    } rows[] = {
+        {14600, UINT32_MAX, 100, 292000}, {14600, 29202, 100, 292000}, {14600, 29200, 100, 175200},
+        {14600, 14600, 1, 17520000},      {1460, 1460, 1460000, 1},    {216, 216, 2000000, 1},
+    };
+    struct bench t;
+    begin(&t, F_SACK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        t.tcb->cwnd = rows[i].cwnd;
+        t.tcb->ssthresh = rows[i].ssthresh;
+        t.tcb->srtt_us = rows[i].srtt_ms * 1000;
+        assert_int_equal(tcp_pacing_rate(&t.tcp, t.tcb), rows[i].rate);
+    }
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_window_of_which_less_than_half_is_used_is_halved_after_five_minutes),
         cmocka_unit_test(a_window_used_in_between_is_valid_again),
         cmocka_unit_test(a_window_of_which_a_little_less_than_half_is_used_is_halved_too),
+        cmocka_unit_test(the_pace_is_a_window_in_a_round_trip_and_something_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
