@@ -62,6 +62,19 @@ TEST(a_neighbour_that_never_answers_is_unreachable_after_three_seconds)
     expects_silence();
 }
 
+/* hf_check: who no longer owes anything waits for nobody. */
+TEST(an_open_that_is_aborted_while_it_waits_for_its_neighbour_waits_no_more)
+{
+    asks_for_the_peer(p);
+    aborts();
+    expects_state(HF_CLOSED);
+    answers(p, p->peer_mac);
+    expects_silence();
+    on(1);
+    opens();
+    expects(SYN, .seq = ISS);
+}
+
 /* RFC 9293 3.8.3 (a), RFC 4861 7.3.1.  MUST-20 */
 TEST(after_three_retransmissions_the_next_hop_is_asked_whether_it_is_still_there)
 {
@@ -459,6 +472,7 @@ int main(void)
         BOTH(a_syn_waits_until_the_neighbour_has_answered),
         BOTH(a_syn_that_had_to_wait_is_not_sent_again_before_its_time),
         BOTH(a_neighbour_that_never_answers_is_unreachable_after_three_seconds),
+        BOTH(an_open_that_is_aborted_while_it_waits_for_its_neighbour_waits_no_more),
         BOTH(after_three_retransmissions_the_next_hop_is_asked_whether_it_is_still_there),
         BOTH(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket),
         BOTH(the_newest_datagrams_wait_for_the_neighbour),
