@@ -17,7 +17,7 @@ enum {
     BENCH_ALSO = 3,
     BENCH_NOTE = 160
 };
-enum { BENCH_SERIES = 8, BENCH_POINTS = 12, BENCH_SERIES_NAME = 32 };
+enum { BENCH_SERIES = 10, BENCH_POINTS = 12, BENCH_SERIES_NAME = 32 };
 
 struct bench_contender {
     const char *name; /* "handfast" is the first of each figure */
@@ -82,6 +82,9 @@ void bench_note(const char *what, const char *why);
 /* Ends the process where a result below 0 shows that the contender does not do what it should. */
 void bench_must(int64_t result, const char *what);
 double bench_seconds(void);
+double bench_cpu_seconds(void); /* of this process: what else runs on the machine is left out */
+/* Sorts them. */
+double bench_median(double *values, unsigned n);
 /* One more point of a series of this round. */
 void bench_point(const char *series, double x, double y);
 /* Octets of memory that this process alone has touched. */

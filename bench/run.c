@@ -29,6 +29,13 @@ double bench_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+double bench_cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 double bench_rate(void (*step)(void *arg), void *arg, double seconds)
 {
     double begin = bench_seconds(), took;
@@ -291,7 +298,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double middle(double *values, unsigned n)
+double bench_median(double *values, unsigned n)
 {
     qsort(values, n, sizeof values[0], by_value);
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
@@ -304,7 +311,7 @@ static struct bench_spread spread(const void *at, size_t stride, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         memcpy(&values[i], (const char *)at + i * stride, sizeof values[i]);
     }
-    double median = middle(values, n);
+    double median = bench_median(values, n);
     return (struct bench_spread){median, values[0], values[n - 1]};
 }
 

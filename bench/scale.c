@@ -1,8 +1,6 @@
 /* scale.c - see scale.h. */
 #include "scale.h"
 
-#include <stdlib.h>
-
 #include "bench.h"
 
 enum { ECHOES = 100000, ECHOES_FEW = 20000, MANY = 1000000 };
@@ -16,31 +14,22 @@ static uint32_t random_below(uint32_t n)
     return (uint32_t)((state >> 32) * n >> 32);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double scale_echoes(scale_echo_fn *echo, uint32_t n)
 {
     static double took[ECHOES];
     uint32_t echoes = n >= MANY ? ECHOES : ECHOES_FEW, segments = 0;
-    double all = 0;
     for (uint32_t i = 0; i < echoes; i++) {
         uint32_t which = random_below(n);
         double begin = bench_seconds();
         segments += echo(which);
         took[i] = (bench_seconds() - begin) * 1e6;
-        all += took[i];
     }
-    qsort(took, echoes, sizeof took[0], by_value);
-    bench_point("echo-p50-us", n, took[echoes / 2]);
+    double median = bench_median(took, echoes);
+    bench_point("echo-p50-us", n, median);
     bench_point("echo-p99-us", n, took[echoes / 100 * 99]);
     bench_point("echo-max-us", n, took[echoes - 1]);
-    bench_point("echo-ns", n, all / echoes * 1e3);
     if (segments > 0) {
-        bench_point("echo-segment-ns", n, all / segments * 1e3);
+        bench_point("echo-segment-ns", n, median * echoes / segments * 1e3);
     }
     return took[echoes / 100 * 99];
 }

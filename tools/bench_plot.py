@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Figure, file under doc/, title, ordinate, lines: whose series, which, name.
 PLOTS = [
     ("ten-million", "performance-segment.svg", "Cost of a segment beside n connections",
-     "nanoseconds a segment, both ends",
+     "ns of the processor a segment, both ends",
      [("handfast", "open-segment-ns", "opening"),
       ("handfast", "echo-segment-ns", "echo on a random one"),
       ("handfast", "close-segment-ns", "closing")]),
