@@ -26,6 +26,8 @@ add_compile_options(
 if(HF_WERROR)
     add_compile_options(-Werror)
 endif()
+# The library's functions call each other, not whatever a program has put in their place.
+add_compile_options(-fno-semantic-interposition)
 # A path of the building machine must not reach the shipped files.
 add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 

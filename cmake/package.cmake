@@ -8,6 +8,12 @@ install(FILES ${PROJECT_BINARY_DIR}/handfast.pc DESTINATION ${CMAKE_INSTALL_LIBD
 install(DIRECTORY include/handfast DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")
 install(TARGETS handfast_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(HF_LTO) # what only this very compiler can read stays here
+    install(CODE "execute_process(COMMAND ${CMAKE_OBJCOPY} --wildcard --remove-section=.gnu.lto_*
+        --remove-section=.gnu.debuglto_* --strip-symbol=__gnu_lto_*
+        \$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libhandfast.a
+        COMMAND_ERROR_IS_FATAL ANY)")
+endif()
 if(TARGET handfast_shared)
     install(TARGETS handfast_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
