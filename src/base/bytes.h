@@ -30,6 +30,9 @@
 #define HF_COUNT(counter, n) ((void)0)
 #endif
 
+/* Of a function that hardly ever runs: its code is kept out of those that call it. */
+#define HF_RARELY __attribute__((noinline, cold))
+
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define BYTES_BIG_ENDIAN 1
 #else

@@ -57,8 +57,15 @@ static csum_t add_word(csum_t sum, const uint8_t *p)
 /* The last 0..31 octets, as if zeros followed. */
 static csum_t add_tail(csum_t sum, const uint8_t *p, size_t n)
 {
-    for (; n >= 4; n -= 4, p += 4) {
+    for (; n >= 8; n -= 8, p += 8) {
+        uint64_t w;
+        memcpy(&w, p, sizeof w);
+        sum += (w & 0xffffffff) + (w >> 32);
+    }
+    if (n >= 4) {
         sum = add_word(sum, p);
+        n -= 4;
+        p += 4;
     }
     if (n > 0) {
         uint8_t last[4] = {p[0], n > 1 ? p[1] : 0, n > 2 ? p[2] : 0};

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/links.h"
 
 struct ififo {
@@ -44,19 +45,56 @@ static inline bool idlist_empty(const struct idlist *list)
     return list->head == 0;
 }
 
+static inline struct idlist_link *idlist_link_at(const struct links *links, uint32_t idx)
+{
+    return links_at(links, idx);
+}
+
 /* The record behind idx, 0 when it is the last. */
 static inline uint32_t idlist_next(const struct links *links, uint32_t idx)
 {
-    return ((const struct idlist_link *)links_at(links, idx))->next;
+    return idlist_link_at(links, idx)->next;
 }
 
-void idlist_push_tail(struct idlist *list, const struct links *links, uint32_t idx);
+static inline void idlist_push_tail(struct idlist *list, const struct links *links, uint32_t idx)
+{
+    *idlist_link_at(links, idx) = (struct idlist_link){.next = 0, .prev = list->tail};
+    if (list->tail != 0) {
+        idlist_link_at(links, list->tail)->next = idx;
+    } else {
+        list->head = idx;
+    }
+    list->tail = idx;
+}
 
 /* idx must be in the list. Its link is 0 afterwards. */
-void idlist_remove(struct idlist *list, const struct links *links, uint32_t idx);
+static inline void idlist_remove(struct idlist *list, const struct links *links, uint32_t idx)
+{
+    struct idlist_link *link = idlist_link_at(links, idx);
+    HF_ASSERT(link->prev != 0 || list->head == idx);
+    HF_ASSERT(link->next != 0 || list->tail == idx);
+    if (link->prev != 0) {
+        idlist_link_at(links, link->prev)->next = link->next;
+    } else {
+        list->head = link->next;
+    }
+    if (link->next != 0) {
+        idlist_link_at(links, link->next)->prev = link->prev;
+    } else {
+        list->tail = link->prev;
+    }
+    *link = (struct idlist_link){0, 0};
+}
 
 /* Takes the oldest out; 0 when the list is empty. */
-uint32_t idlist_pop_head(struct idlist *list, const struct links *links);
+static inline uint32_t idlist_pop_head(struct idlist *list, const struct links *links)
+{
+    uint32_t idx = list->head;
+    if (idx != 0) {
+        idlist_remove(list, links, idx);
+    }
+    return idx;
+}
 
 /* For who checks the block: the list leads from head to tail, none of its records is numbered above
  * `top`, and (idlist) each link leads back.  *n: how many there are. */

@@ -81,11 +81,18 @@ static bool next_of(struct stack *st, uint32_t turn, struct hf_event *event)
     }
 }
 
+static bool nothing_to_tell(const struct hf_stack *s)
+{
+    const struct tcp_block *b = &s->tcp;
+    return idlist_empty(&b->ready) && idlist_empty(&b->starved) &&
+           idlist_empty(&b->ready_listeners) && idlist_empty(&s->ready_udp);
+}
+
 uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_event *events,
                    uint32_t n)
 {
     struct stack st;
-    if (stack_enter(&st, stack, env) != HF_OK) {
+    if (stack == NULL || nothing_to_tell(stack) || stack_enter(&st, stack, env) != HF_OK) {
         return 0;
     }
     uint32_t count = 0;
@@ -97,6 +104,9 @@ uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_e
             idle++;
         }
         stack->event_turn = (stack->event_turn + 1) % TURNS;
+        if (nothing_to_tell(stack)) {
+            break;
+        }
     }
     stack_leave(&st);
     return count;

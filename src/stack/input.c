@@ -260,6 +260,43 @@ static bool destination_is_ours(const struct stack *st, struct arrival *a, bool 
     return a->to_group;
 }
 
+static bool as_before(const struct stack *st, const struct arrival *a)
+{
+    const struct stack_memo *memo = &st->s->memo;
+    return memo->address != 0 && memo->iface == a->iface && memo->version == a->ip.version &&
+           memcmp(memo->peer, a->ip.src, 16) == 0 &&
+           memcmp(stack_address_at(st, memo->address)->ip, a->ip.dst, 16) == 0;
+}
+
+static void note_peer(struct stack *st, const struct arrival *a)
+{
+    uint8_t zone = stack_is_link_local(a->ip.dst) ? a->iface : 0;
+    const struct stack_address *own = stack_find_address(st, a->ip.dst, zone);
+    ptrdiff_t number = own - stack_address_at(st, 1) + 1;
+    struct stack_memo *memo = &st->s->memo;
+    *memo = (struct stack_memo){.iface = a->iface, .version = a->ip.version};
+    memo->address = number <= UINT8_MAX ? (uint8_t)number : 0;
+    memcpy(memo->peer, a->ip.src, 16);
+}
+
+/* Where it comes from and goes to: what the packet before it has shown is not looked at again. */
+static enum hf_verdict address_verdict(struct stack *st, struct arrival *a, bool link_group)
+{
+    if (!link_group && as_before(st, a)) {
+        return HF_V_CONTINUE;
+    }
+    if (!source_can_be(st, a)) {
+        return HF_V_DROP_IP_SOURCE;
+    }
+    if (!destination_is_ours(st, a, link_group)) {
+        return HF_V_DROP_IP_NOT_OURS;
+    }
+    if (!a->to_group && !stack_is_any(a->ip.src)) {
+        note_peer(st, a);
+    }
+    return HF_V_CONTINUE;
+}
+
 static enum hf_verdict header_verdict(const struct arrival *a)
 {
     switch (a->ip.status) {
@@ -287,10 +324,9 @@ static void ip_input(struct stack *st, struct arrival *a, uint32_t len, bool lin
     }
     a->payload = a->packet + a->ip.header_len;
     a->len = a->ip.total_len - a->ip.header_len;
-    if (!source_can_be(st, a)) {
-        stack_verdict(st, a, HF_V_DROP_IP_SOURCE);
-    } else if (!destination_is_ours(st, a, link_group)) {
-        stack_verdict(st, a, HF_V_DROP_IP_NOT_OURS);
+    verdict = address_verdict(st, a, link_group);
+    if (verdict != HF_V_CONTINUE) {
+        stack_verdict(st, a, verdict);
     } else if (a->ip.status == WIRE_PARAM_PROBLEM) {
         stack_verdict(st, a, HF_V_DROP_IP_HEADER);
         stack_icmp_error(st, a, ICMP6_PARAM_PROBLEM, a->ip.param_code, a->ip.unknown_at);

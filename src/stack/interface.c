@@ -69,8 +69,8 @@ bool stack_is_unicast(const struct stack *st, const uint8_t ip[16])
     return !wire_is_v4(ip) || (ip[12] != 0 && ip[12] < 240 && !stack_is_broadcast(st, ip, 0));
 }
 
-static struct stack_address *find_address(const struct stack *st, const uint8_t ip[16],
-                                          uint32_t iface)
+struct stack_address *stack_find_address(const struct stack *st, const uint8_t ip[16],
+                                         uint32_t iface)
 {
     for (uint32_t n = 1; n <= st->s->addresses; n++) {
         struct stack_address *addr = stack_address_at(st, n);
@@ -84,7 +84,7 @@ static struct stack_address *find_address(const struct stack *st, const uint8_t 
 
 bool stack_is_own(const struct stack *st, const uint8_t ip[16], uint8_t zone)
 {
-    return find_address(st, ip, zone) != NULL;
+    return stack_find_address(st, ip, zone) != NULL;
 }
 
 int hf_interface_add(struct hf_stack *stack, const struct hf_env *env,
@@ -102,6 +102,7 @@ int hf_interface_add(struct hf_stack *stack, const struct hf_env *env,
     }
     int result = HF_ERR_NO_RESOURCES;
     if (stack->interfaces < stack->max_interfaces) {
+        stack_forget(&st);
         result = (int)++stack->interfaces;
         struct stack_interface *added = stack_interface_at(&st, (uint32_t)result);
         *added = (struct stack_interface){
@@ -118,8 +119,8 @@ int hf_interface_add(struct hf_stack *stack, const struct hf_env *env,
 static int add_address(struct stack *st, const struct stack_address *wanted)
 {
     struct hf_stack *s = st->s;
-    if (find_address(st, wanted->ip, wanted->iface) != NULL ||
-        (!stack_is_link_local(wanted->ip) && find_address(st, wanted->ip, 0) != NULL)) {
+    if (stack_find_address(st, wanted->ip, wanted->iface) != NULL ||
+        (!stack_is_link_local(wanted->ip) && stack_find_address(st, wanted->ip, 0) != NULL)) {
         return HF_ERR_EXISTS;
     }
     uint32_t n = 1;
@@ -135,6 +136,7 @@ static int add_address(struct stack *st, const struct stack_address *wanted)
             return error;
         }
     }
+    stack_forget(st);
     *stack_address_at(st, n) = *wanted;
     s->addresses = max_u32(s->addresses, n);
     return HF_OK;
@@ -168,6 +170,7 @@ int hf_address_add(struct hf_stack *stack, const struct hf_env *env, uint32_t if
 static void remove_address(struct stack *st, struct stack_address *addr)
 {
     struct stack_address old = *addr;
+    stack_forget(st);
     *addr = (struct stack_address){0};
     while (st->s->addresses > 0 && stack_address_at(st, st->s->addresses)->iface == 0) {
         st->s->addresses--;
@@ -190,7 +193,7 @@ int hf_address_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t
     if (error != HF_OK) {
         return error;
     }
-    struct stack_address *addr = iface ? find_address(&st, ip, iface) : NULL;
+    struct stack_address *addr = iface ? stack_find_address(&st, ip, iface) : NULL;
     if (addr == NULL) {
         error = HF_ERR_NO_ADDRESS;
     } else {

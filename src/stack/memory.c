@@ -377,7 +377,7 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
 
 /* Milliseconds are compared modulo 2^32 (tcb.h).  After a pause of weeks - the machine slept - time
  * is carried forward in steps that can be compared, and what was due meanwhile comes due. */
-static void catch_up(struct stack *st, const struct hf_env *env)
+HF_RARELY static void catch_up(struct stack *st, const struct hf_env *env)
 {
     struct hf_env then = *env;
     while (env->now_ns - st->s->now_ns > STACK_LEAP_NS) {
@@ -401,10 +401,10 @@ int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *e
     if (env->now_ns - stack->now_ns > STACK_LEAP_NS) {
         catch_up(st, env);
     }
-    stack_look(st, stack, env);
     if (env->now_ns > stack->now_ns) {
         stack->now_ns = env->now_ns;
     }
+    stack_look(st, stack, env);
     /* An empty wheel's own time may jump: nothing can come due. */
     if (stack->tcp.wheel.armed == 0) {
         stack->tcp.wheel.now_ms = st->tcp.now_ms;

@@ -210,7 +210,9 @@ static void advise(struct stack *st, struct tcb *tcb, const struct stack_path *p
         tcb->modes &= ~(uint32_t)M_DOUBT;
         uint32_t n = st->s->max_neighbours ? stack_find_neighbour(st, path->next, path->iface) : 0;
         if (n != 0) {
+            uint8_t mac[6];
             stack_neighbour_doubt(st, n);
+            (void)stack_resolve(st, path, mac); /* asks */
         }
     }
 }
@@ -254,15 +256,21 @@ static bool send_owed(struct output *o)
     return true;
 }
 
+static bool nothing_owed(const struct hf_stack *s)
+{
+    return ififo_empty(&s->packet_queue) && s->tcp.reply_n == 0 && idlist_empty(&s->tcp.owes);
+}
+
 uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_frame_out *frames,
                    uint32_t n)
 {
     struct stack st;
-    if (frames == NULL || stack_enter(&st, stack, env) != HF_OK) {
+    if (frames == NULL || stack == NULL || nothing_owed(stack) ||
+        stack_enter(&st, stack, env) != HF_OK) {
         return 0;
     }
     struct output o = {.st = &st, .frames = frames, .room = n, .turns = LOOP_TURNS + n};
-    while (o.n < n && o.turns > 0) {
+    while (o.n < n && o.turns > 0 && !nothing_owed(stack)) {
         if (o.token == 0) {
             o.token = tcp_take_token(&st.tcp);
         }
@@ -315,8 +323,7 @@ int64_t hf_deadline(const struct hf_stack *stack, const struct hf_env *env)
         return env->now_ns; /* whatever was due */
     }
     int64_t now_ns = env->now_ns > stack->now_ns ? env->now_ns : stack->now_ns;
-    bool owed = !ififo_empty(&stack->packet_queue) || b->reply_n != 0 || !idlist_empty(&b->owes);
-    if (owed && b->next_token - b->done_token < b->max_tokens) {
+    if (!nothing_owed(stack) && b->next_token - b->done_token < b->max_tokens) {
         return env->now_ns;
     }
     int32_t in_ms = INT32_MAX;

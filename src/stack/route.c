@@ -32,6 +32,7 @@ int stack_route_put(struct stack *st, uint32_t iface, const uint8_t prefix[16], 
         return HF_ERR_NO_RESOURCES;
     }
     struct stack_route *route = stack_route_at(st, n);
+    stack_forget(st);
     *route = (struct stack_route){.iface = (uint8_t)iface, .prefix_len = bits};
     memcpy(route->prefix, prefix, bits / 8);
     if (bits % 8 != 0) {
@@ -50,6 +51,7 @@ int stack_route_drop(struct stack *st, uint32_t iface, const uint8_t prefix[16],
     if (route == NULL) {
         return HF_ERR_INVALID;
     }
+    stack_forget(st);
     *route = (struct stack_route){0};
     while (st->s->routes > 0 && stack_route_at(st, st->s->routes)->iface == 0) {
         st->s->routes--;
@@ -109,15 +111,17 @@ static bool route_matches(const struct stack_route *route, const uint8_t dst[16]
            stack_same_prefix(route->prefix, dst, route->prefix_len);
 }
 
-static const struct stack_route *best_route(const struct stack *st, const uint8_t dst[16],
-                                            uint8_t zone)
+/* The number of the longest that matches, 0: none does. */
+static uint32_t best_route(const struct stack *st, const uint8_t dst[16], uint8_t zone)
 {
-    const struct stack_route *best = NULL;
+    uint32_t best = 0;
+    uint8_t bits = 0;
     for (uint32_t n = 1; n <= st->s->routes; n++) {
         const struct stack_route *route = stack_route_at(st, n);
         if (route->iface != 0 && (zone == 0 || route->iface == zone) &&
-            (best == NULL || route->prefix_len > best->prefix_len) && route_matches(route, dst)) {
-            best = route;
+            (best == 0 || route->prefix_len > bits) && route_matches(route, dst)) {
+            best = n;
+            bits = route->prefix_len;
         }
     }
     return best;
@@ -150,34 +154,56 @@ static int scope_of(const uint8_t ip[16])
     return stack_is_link_local(ip) ? SCOPE_LINK : SCOPE_GLOBAL;
 }
 
+static bool find_own(const struct stack *st, const uint8_t dst[16], uint8_t zone,
+                     struct stack_path *path)
+{
+    const struct stack_address *addr = stack_find_address(st, dst, zone);
+    if (addr == NULL) {
+        return false;
+    }
+    memcpy(path->next, dst, 16);
+    path->own = true;
+    path->iface = addr->iface;
+    path->mtu = stack_interface_at(st, addr->iface)->mtu;
+    return true;
+}
+
+/* The way by this route, which leads there. */
+static void by_route(const struct stack *st, const struct stack_route *route, const uint8_t dst[16],
+                     struct stack_path *path)
+{
+    bool direct = stack_is_any(route->gateway) || stack_is_multicast(dst);
+    memcpy(path->next, direct ? dst : route->gateway, 16);
+    path->own = false;
+    path->iface = route->iface;
+    path->mtu = stack_interface_at(st, route->iface)->mtu;
+}
+
 /* RFC1122-17 */
 int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                    struct stack_path *path)
 {
-    path->own = false;
-    memcpy(path->next, dst, 16);
-    for (uint32_t n = 1; n <= st->s->addresses; n++) {
-        const struct stack_address *addr = stack_address_at(st, n);
-        if (addr->iface != 0 && (zone == 0 || addr->iface == zone) &&
-            memcmp(addr->ip, dst, 16) == 0) {
-            path->own = true;
-            path->iface = addr->iface;
-            path->mtu = stack_interface_at(st, addr->iface)->mtu;
-            return HF_OK;
-        }
+    struct stack_memo *memo = &st->s->memo;
+    bool peer = zone == 0 && memo->address != 0 && memcmp(memo->peer, dst, 16) == 0;
+    if (peer && memo->route != 0) {
+        by_route(st, stack_route_at(st, memo->route), dst, path);
+        return HF_OK;
+    }
+    if (find_own(st, dst, zone, path)) {
+        return HF_OK;
     }
     if (scope_of(dst) == SCOPE_LOOPBACK) {
         return HF_ERR_NET_UNREACHABLE; /* RFC1122-4: never on a link */
     }
-    const struct stack_route *route = best_route(st, dst, zone);
-    if (route != NULL) {
-        path->iface = route->iface;
-        if (!stack_is_any(route->gateway) && !stack_is_multicast(dst)) {
-            memcpy(path->next, route->gateway, 16);
-        }
-    } else {
-        path->iface = group_interface(st, dst, zone);
+    uint32_t route = best_route(st, dst, zone);
+    if (route != 0) {
+        by_route(st, stack_route_at(st, route), dst, path);
+        memo->route = peer && route <= UINT8_MAX ? (uint8_t)route : memo->route;
+        return HF_OK;
     }
+    memcpy(path->next, dst, 16);
+    path->own = false;
+    path->iface = group_interface(st, dst, zone);
     if (path->iface == 0) {
         return HF_ERR_NET_UNREACHABLE;
     }

@@ -139,6 +139,15 @@ struct stack_note {
 
 enum { ICMP_GROUPS = 16 };
 
+/* What the last packet has shown; it is forgotten when addresses, routes or interfaces change. */
+struct stack_memo {
+    uint8_t peer[16]; /* one from there is taken ...                                   */
+    uint8_t address;  /* ... to this address of ours, 0: none was ...                  */
+    uint8_t iface;    /* ... on this interface ...                                     */
+    uint8_t version;  /* ... of IP                                                     */
+    uint8_t route;    /* the way there, 0: not known                                   */
+};
+
 struct hf_stack {
     uint8_t magic[8];
     uint32_t layout_version;
@@ -172,6 +181,7 @@ struct hf_stack {
     uint32_t icmp_credit[2];                  /* errors, echo replies allowed now   */
     uint32_t icmp_at_ms;                      /* credited then                      */
     uint8_t icmp_spent[ICMP_GROUPS];          /* on errors, by groups of addresses  */
+    struct stack_memo memo;
 
     struct tcp_block tcp; /* its bookkeeping is its end, and goes on here           */
     uint64_t frames_in, frames_out, packets_dropped;
@@ -183,6 +193,11 @@ struct stack {
     struct hf_stack *s;
     const struct hf_env *env;
 };
+
+static inline void stack_forget(struct stack *st)
+{
+    st->s->memo = (struct stack_memo){0};
+}
 
 static inline struct tcp_block *block_of(const struct stack *st)
 {
@@ -287,7 +302,10 @@ uint32_t stack_listener_new(struct stack *st, const struct listener *wanted); /*
 void stack_listener_close(struct stack *st, uint32_t listener);
 /* api_listener.c: the same, told to whoever traces. */
 void stack_close_listening(struct stack *st, uint32_t listener, enum hf_cause cause);
-/* Is it an address of this stack (of interface zone, unless that is 0)? */
+/* interface.c: this address of the stack (of interface zone, unless that is 0), NULL: there is none
+ */
+struct stack_address *stack_find_address(const struct stack *st, const uint8_t ip[16],
+                                         uint32_t zone);
 bool stack_is_own(const struct stack *st, const uint8_t ip[16], uint8_t zone);
 /* regions.c: may len octets from offset on in this region be used in this call?  Their address, or
  * NULL. */

@@ -413,6 +413,11 @@ bool tcp_token_done(struct tcp *tcp, uint64_t token)
     if (token < b->done_token || token >= b->next_token) {
         return false;
     }
+    if (token == b->done_token && token + 1 == b->next_token) { /* the only one that is out */
+        b->done_token++;
+        leave_limbo(tcp);
+        return true;
+    }
     uint8_t bit;
     uint8_t *octet = done_octet(tcp, token, &bit);
     if (*octet & bit) {

@@ -29,10 +29,6 @@ static uint32_t unsent(const struct tcp *tcp, const struct tcb *tcb, const struc
 
 static enum limit limited_by(const struct tcp *tcp, const struct tcb *tcb, uint32_t waits)
 {
-    const struct active *active = active_of(tcp, tcb);
-    if (active == NULL || (active->sq_bytes == 0 && flight_of(tcb) == 0)) {
-        return LIMIT_IDLE;
-    }
     bool cwnd_has_room = tcp_recovery_allows(tcp, tcb) >= smss(tcb);
     if (waits) {
         uint32_t used = flight_of(tcb);
@@ -50,14 +46,15 @@ void tcp_count_time(struct tcp *tcp, struct tcb *tcb)
         return; /* it has not begun */
     }
     struct stats *stats = tcp_stats(tcp, tcb);
-    uint32_t waits = active ? unsent(tcp, tcb, active) : 0;
-    enum limit limit = limited_by(tcp, tcb, waits);
+    bool idle = active == NULL || (active->sq_bytes == 0 && flight_of(tcb) == 0);
+    uint32_t waits = idle ? 0 : unsent(tcp, tcb, active);
+    enum limit limit = idle ? LIMIT_IDLE : limited_by(tcp, tcb, waits);
     if (stats->limit != limit) {
         stats->limited_ms[stats->limit] += tcp->now_ms - stats->limit_ms;
         stats->limit_ms = tcp->now_ms;
         stats->limit = (uint8_t)limit;
     }
-    if (waits == 0 && (active == NULL || tcp_recovery_allows(tcp, tcb) >= smss(tcb))) {
+    if (idle || (waits == 0 && tcp_recovery_allows(tcp, tcb) >= smss(tcb))) {
         stats->rate_idle = 1;
     }
 }

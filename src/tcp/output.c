@@ -149,6 +149,11 @@ void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
     if (active == NULL || !may_speak(tcb)) {
         return;
     }
+    bool fin_waits = (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE;
+    bool repairs = active->recovery >= RECOVERY_FAST || active->probe == PROBE_REPEAT;
+    if (!repairs && !fin_waits && unsent_text(tcp, tcb, active) == 0) {
+        return; /* nothing is left to be sent */
+    }
     if (tcp_recovery_next(tcp, tcb)) {
         tcp_owe(tcp, tcb, HF_OWES_REPEAT);
     }
@@ -574,8 +579,11 @@ static bool put_next(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
 bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out)
 {
     HF_ASSERT(tcb->owes & OWES_LISTED);
-    if (put_next(tcp, tcb, gso_bytes, out)) {
+    bool sent = put_next(tcp, tcb, gso_bytes, out);
+    if (sent) {
         tcp_consider_sending(tcp, tcb);
+    }
+    if (sent && tcb->owes != OWES_LISTED) {
         tcp_rearm(tcp, tcb);
         return true;
     }
@@ -586,5 +594,5 @@ bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp
         tcp_count_time(tcp, tcb);
     }
     tcp_settle(tcp, tcb);
-    return false;
+    return sent;
 }

@@ -28,13 +28,10 @@ static struct stats *make(struct tcp *tcp, struct tcb *tcb, uint32_t *idx)
     return stats;
 }
 
-struct stats *tcp_stats(struct tcp *tcp, struct tcb *tcb)
+struct stats *tcp_stats_begin(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t *idx = &tally_of(tcp, tcb)->stats;
     struct stats *stats = NULL;
-    if (*idx) {
-        return pool_at(&tcp->b->stats, tcp->block, *idx);
-    }
     if (!(tcb->flags & F_COMPACT)) {
         stats = make(tcp, tcb, idx);
     }
@@ -45,12 +42,7 @@ struct stats *tcp_stats(struct tcp *tcp, struct tcb *tcb)
     return stats;
 }
 
-const struct stats *tcp_stats_seen(const struct tcp *tcp, const struct tcb *tcb)
-{
-    static const struct stats none;
-    uint32_t idx = tcb->flags & F_COMPACT ? 0 : tally_at(tcp, tcb_index(tcp, tcb))->stats;
-    return idx ? pool_at_const(&tcp->b->stats, tcp->block, idx) : &none;
-}
+const struct stats tcp_stats_none;
 
 void tcp_drop_stats(struct tcp *tcp, const struct tcb *tcb)
 {

@@ -7,10 +7,27 @@
 #include "tcp/tcp.h"
 
 /* stats.c: what is measured */
+extern const struct stats tcp_stats_none;
+struct stats *tcp_stats_begin(struct tcp *tcp, struct tcb *tcb);
+static inline struct stats *stats_at(const struct tcp *tcp, uint32_t idx)
+{
+    return (struct stats *)pool_first(&tcp->b->stats, tcp->block, idx) + (idx - 1);
+}
+
 /* To write to: made at first need.  Where there can be none: zeroes, thrown away. */
-struct stats *tcp_stats(struct tcp *tcp, struct tcb *tcb);
+static inline struct stats *tcp_stats(struct tcp *tcp, struct tcb *tcb)
+{
+    uint32_t idx = tally_of(tcp, tcb)->stats;
+    return idx ? stats_at(tcp, idx) : tcp_stats_begin(tcp, tcb);
+}
+
 /* To read; all zero when there is none. */
-const struct stats *tcp_stats_seen(const struct tcp *tcp, const struct tcb *tcb);
+static inline const struct stats *tcp_stats_seen(const struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t idx = tcb->flags & F_COMPACT ? 0 : tally_at(tcp, tcb_index(tcp, tcb))->stats;
+    return idx ? stats_at(tcp, idx) : &tcp_stats_none;
+}
+
 void tcp_drop_stats(struct tcp *tcp, const struct tcb *tcb);
 
 /* info.c: counters, hf_info */

@@ -14,7 +14,7 @@ enum { FIRE_MOST = 4096 };
 static uint32_t user_timeout_at(const struct tcp *tcp, const struct tcb *tcb,
                                 const struct active *active)
 {
-    uint32_t timeout_ms = tcp_extra(tcp, tcb->extra)->user_timeout_ms;
+    uint32_t timeout_ms = tcb->extra ? tcp_extra(tcp, tcb->extra)->user_timeout_ms : 0;
     if (timeout_ms == 0 || active == NULL || active->unacked_since_ms == 0 ||
         tcb->state == HF_TIME_WAIT) {
         return 0;
@@ -40,13 +40,16 @@ void tcp_rearm(struct tcp *tcp, struct tcb *tcb)
     if (tcb->flags & F_COMPACT) {
         return;
     }
+    uint32_t at_ms = earliest(tcp, tcb);
+    bool filed = tcb->wheel.prev != 0;
+    if (at_ms == 0 ? !filed : filed && (int32_t)(at_ms - tcb->wheel.at_ms) >= 0) {
+        return; /* as it should be, or it will fire early */
+    }
     uint32_t idx = tcb_index(tcp, tcb);
     struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
-    uint32_t at_ms = earliest(tcp, tcb);
-    bool filed = wheel_is_set(&links, idx);
     if (at_ms == 0) {
         wheel_clear(&tcp->b->wheel, &links, idx);
-    } else if (!filed || (int32_t)(at_ms - tcb->wheel.at_ms) < 0) {
+    } else {
         wheel_set(&tcp->b->wheel, &links, idx, at_ms);
     }
 }

@@ -5,7 +5,8 @@
  *     tcp_trace_end       what has become of it; counted, told, kept in the history
  *     tcp_trace_ended     a connection ends, and none of these says so
  *
- * When nobody looks and no history is kept, only the verdict's counter is touched.
+ * When nobody looks, a record has what the history keeps of it, and no more; without a history,
+ * only the verdict's counter is touched.
  */
 #include "tcp/tcp.h"
 
@@ -23,9 +24,25 @@ static void put_id(struct hf_trace *record, const struct conn_id *id)
     record->marks |= id->v4 ? 0 : HF_MARK_IPV6;
 }
 
+/* What tcp_history_add reads. */
+static void begin_kept(const struct tcb *tcb, enum hf_trace_kind kind, enum hf_cause cause,
+                       struct hf_trace *record)
+{
+    record->kind = (uint8_t)kind;
+    record->cause = (uint8_t)cause;
+    record->state_before = tcb ? tcb->state : 0;
+    record->marks = 0;
+    record->ctl = 0;
+    record->seq = record->ack = record->text_bytes = record->wnd = 0;
+}
+
 static void begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kind,
                   enum hf_cause cause, struct hf_trace *record)
 {
+    if (tcp->env->trace == NULL) {
+        begin_kept(tcb, kind, cause, record);
+        return;
+    }
     *record = (struct hf_trace){
         .version = HF_TRACE_VERSION,
         .kind = (uint8_t)kind,
@@ -48,11 +65,7 @@ static void begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kin
 void tcp_trace_begin(struct tcp *tcp, const struct tcb *tcb, enum hf_trace_kind kind,
                      enum hf_cause cause)
 {
-    if (tcp_is_watched(tcp)) {
-        begin(tcp, tcb, kind, cause, &tcp->before);
-    } else {
-        tcp->before.kind = (uint8_t)kind;
-    }
+    begin(tcp, tcb, kind, cause, &tcp->before);
 }
 
 static void put_accecn(struct hf_trace *record, const struct tcp_options *opt)
@@ -75,16 +88,16 @@ static void put_fast_open(struct hf_trace *record, const struct tcp_options *opt
 void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
 {
     struct hf_trace *record = &tcp->before;
-    if (!tcp_is_watched(tcp)) {
-        return;
-    }
-    put_id(record, id);
     record->ctl = seg->ctl;
     record->seq = seg->seq.v;
     record->ack = seg->ack.v;
     record->text_bytes = seg->text_len;
-    record->len = seg->text_len + (seg->ctl & SYN ? 1 : 0) + (seg->ctl & FIN ? 1 : 0);
     record->wnd = seg->wnd;
+    if (tcp->env->trace == NULL) {
+        return;
+    }
+    put_id(record, id);
+    record->len = seg->text_len + (seg->ctl & SYN ? 1 : 0) + (seg->ctl & FIN ? 1 : 0);
     record->up = seg->up;
     record->ecn = seg->ecn;
     put_accecn(record, &seg->opt);
@@ -152,6 +165,20 @@ static uint8_t state_with_tcb(const struct tcb *tcb, enum hf_verdict verdict)
     return verdict == HF_V_TIME_WAIT_REUSED ? HF_SYN_RECEIVED : tcb->state;
 }
 
+static void tell(struct tcp *tcp, const struct tcb *tcb, struct hf_trace *record)
+{
+    if (tcb) {
+        if (record->handle == 0) {
+            record->handle = tcp_handle(tcp, tcb);
+        }
+        put_variables(tcp, tcb, record);
+    } else {
+        record->state_after = state_without_tcb(record);
+        record->marks |= record->state_before == HF_CLOSED ? HF_MARK_NO_CONNECTION : 0;
+    }
+    tcp->env->trace(tcp->env->trace_arg, record);
+}
+
 void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
 {
     struct hf_trace *record = &tcp->before;
@@ -165,17 +192,10 @@ void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
     record->verdict = (uint16_t)verdict;
     if (tcb) {
         record->state_after = state_with_tcb(tcb, verdict);
-        if (record->handle == 0) {
-            record->handle = tcp_handle(tcp, tcb);
-        }
-        put_variables(tcp, tcb, record);
         tcp_history_add(tcp, tcb, record);
-    } else {
-        record->state_after = state_without_tcb(record);
-        record->marks |= record->state_before == HF_CLOSED ? HF_MARK_NO_CONNECTION : 0;
     }
     if (tcp->env->trace) {
-        tcp->env->trace(tcp->env->trace_arg, record);
+        tell(tcp, tcb, record);
     }
 }
 
@@ -191,10 +211,9 @@ void tcp_trace_ended(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause 
     record.state_after = HF_CLOSED;
     record.verdict = (uint16_t)verdict;
     record.error = error;
-    put_variables(tcp, tcb, &record);
     tcp_history_add(tcp, tcb, &record);
     if (tcp->env->trace) {
-        tcp->env->trace(tcp->env->trace_arg, &record);
+        tell(tcp, tcb, &record);
     }
 }
 

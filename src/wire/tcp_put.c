@@ -129,6 +129,10 @@ static void put_accecn(struct writer *w, const struct tcp_options *opt)
 static size_t put_options(uint8_t *out, const struct tcp_options *opt)
 {
     struct writer w = {out, 0};
+    if (opt->present == OPT_TS) { /* nearly always */
+        put_sack_ok_and_ts(&w, opt);
+        return w.at;
+    }
     if ((opt->present & OPT_MSS) != 0) {
         put16(&w, KIND_MSS << 8 | BYTES_MSS);
         put16(&w, opt->mss);
@@ -155,7 +159,7 @@ static size_t put_options(uint8_t *out, const struct tcp_options *opt)
 
 size_t wire_tcp_header_len(const struct tcp_options *opt)
 {
-    return 20 + put_options(NULL, opt);
+    return 20 + (opt->present == 0 ? 0 : put_options(NULL, opt));
 }
 
 /* no reserved bit is ever set */

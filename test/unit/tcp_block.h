@@ -1,6 +1,6 @@
 /* tcp_block.h - what the tests of src/tcp share: a block of a few records, one open connection. */
-#ifndef TCP_BLOCK_H
-#define TCP_BLOCK_H
+#ifndef UNIT_TCP_BLOCK_H
+#define UNIT_TCP_BLOCK_H
 
 #include <setjmp.h>
 #include <stdarg.h>
