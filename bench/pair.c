@@ -90,6 +90,20 @@ struct pair *pair_new(const struct pair_setup *setup)
     return pair;
 }
 
+static void end_free(struct pair_end *end)
+{
+    munmap(end->stack, hf_size(&end->config));
+    free(end->wire);
+}
+
+void pair_free(struct pair *pair)
+{
+    end_free(&pair->a);
+    end_free(&pair->b);
+    free(pair->a.region.base); /* text, where it is lent */
+    free(pair);
+}
+
 void pair_tick(struct pair *pair)
 {
     int64_t now = pair->setup.step_ns ? pair->a.env.now_ns + pair->setup.step_ns

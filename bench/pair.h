@@ -36,8 +36,9 @@ struct pair {
     uint32_t slot[PAIR_FRAMES], slots; /* of a's wire that are free, when frames are lent */
 };
 
-/* Never freed: it ends with its process. */
+/* A contender's is never freed: it ends with its process. */
 struct pair *pair_new(const struct pair_setup *setup);
+void pair_free(struct pair *pair);
 /* What `from` owes is copied once, as over a wire, and given to `to`: how many frames. */
 uint32_t pair_carry(struct pair *pair, struct pair_end *from, struct pair_end *to);
 /* Frames, events left alone, until nobody owes any; then timers. */

@@ -49,6 +49,7 @@ double memory_established(const void *arg)
     struct hf_counters counters = {.struct_size = sizeof counters};
     hf_counters(pair->b.stack, &counters);
     bench_must(counters.connections == setup->many ? 0 : -1, "connections that stand");
+    pair_free(pair);
     return octets;
 }
 
@@ -90,6 +91,7 @@ double memory_syn_received(const void *arg)
     struct hf_counters counters = {.struct_size = sizeof counters};
     hf_counters(b->stack, &counters);
     bench_must(counters.half_open == setup->many ? 0 : -1, "half-open connections that stand");
+    pair_free(pair);
     return octets;
 }
 
@@ -110,5 +112,6 @@ double memory_time_wait(const void *arg)
     struct hf_counters counters = {.struct_size = sizeof counters};
     hf_counters(pair->a.stack, &counters);
     bench_must(counters.time_wait == setup->many ? 0 : -1, "connections in TIME-WAIT");
+    pair_free(pair);
     return octets;
 }

@@ -208,5 +208,7 @@ double scale_round(const void *arg)
     }
     each(close_one, 0, 10);
     bench_must(connections(&pair->a) + connections(&pair->b) == 0 ? 0 : -1, "all are closed");
+    pair_free(pair);
+    free(clients);
     return p99;
 }
