@@ -131,16 +131,9 @@ struct flight {
     struct sent_sum sum[SENT_SUMS];
     seq_t right; /* of the last one */
     uint32_t last;
-    uint32_t n, timed, stretches;
-    bool sacked;      /* the last one is */
-    bool lost_seen;   /* active->sent_lost is among them */
-    bool lost_before; /* something to be sent again lies before sent_lost */
+    uint32_t n, timed, lost, stretches;
+    bool sacked; /* the last one is */
 };
-
-static bool is_timed(const struct sent *sent)
-{
-    return !(sent->flags & SENT_SACKED) && (sent->flags & (SENT_LOST | SENT_AGAIN)) != SENT_LOST;
-}
 
 static void sum_up(const struct tcb *tcb, const struct sent *sent, struct flight *flight)
 {
@@ -154,8 +147,8 @@ static void sum_up(const struct tcb *tcb, const struct sent *sent, struct flight
     }
 }
 
-static bool check_transmission(struct check *c, const struct tcb *tcb, const struct active *active,
-                               uint32_t idx, struct flight *flight)
+static bool check_transmission(struct check *c, const struct tcb *tcb, uint32_t idx,
+                               struct flight *flight)
 {
     if (!check_claim(c, CHECK_SENTS, idx)) {
         return false;
@@ -169,30 +162,31 @@ static bool check_transmission(struct check *c, const struct tcb *tcb, const str
         return false;
     }
     sum_up(tcb, sent, flight);
-    flight->lost_seen |= active->sent_lost == idx;
-    flight->lost_before |=
-        (sent->flags & (SENT_LOST | SENT_AGAIN)) == SENT_LOST && !flight->lost_seen;
+    flight->lost += tcp_sent_waits(sent);
     flight->stretches += sacked && !flight->sacked;
     flight->sacked = sacked;
-    flight->timed += is_timed(sent);
+    flight->timed += tcp_sent_flies(sent);
     flight->n++;
     flight->right = sent->right;
     flight->last = idx;
     return true;
 }
 
-/* The tree of the records leads to each of them, in no more steps than there are. */
-static bool check_tree(const struct check *c, const struct active *active, uint32_t n)
+/* The tree of the records, or of those to be sent again, leads to each of them, in no more steps
+ * than it has. */
+static bool check_tree(const struct check *c, const struct active *active, uint32_t n, bool lost)
 {
     for (uint32_t idx = active->sent_first; idx != 0;) {
         const struct sent *sent = check_at(c, CHECK_SENTS, idx);
-        uint32_t at = active->sent_root;
+        uint32_t at = lost ? active->sent_lost : active->sent_root;
         for (uint32_t steps = 1; at != idx && steps < n && check_known(c, CHECK_SENTS, at);
              steps++) {
             const struct sent *node = check_at(c, CHECK_SENTS, at);
-            at = seq_lt(sent->left, node->left) ? node->lower : node->higher;
+            const struct sent_branches *both = lost ? &node->lost : &node->all;
+            at = seq_lt(sent->left, node->left) ? both->lower : both->higher;
         }
-        if (!check_that(c, at == idx, HF_INVARIANT_SENT, CHECK_SENTS, idx)) {
+        bool led = at == idx || (lost && !tcp_sent_waits(sent));
+        if (!check_that(c, led, HF_INVARIANT_SENT, CHECK_SENTS, idx)) {
             return false;
         }
         idx = sent->next;
@@ -210,7 +204,7 @@ static bool check_times(const struct check *c, uint32_t owner, const struct acti
             return check_flaw(c, HF_INVARIANT_SENT_TIME, CHECK_ACTIVES, owner, idx, 0);
         }
         const struct sent *sent = check_at(c, CHECK_SENTS, idx);
-        if (!check_that(c, sent->older == before && is_timed(sent), HF_INVARIANT_SENT_TIME,
+        if (!check_that(c, sent->older == before && tcp_sent_flies(sent), HF_INVARIANT_SENT_TIME,
                         CHECK_SENTS, idx)) {
             return false;
         }
@@ -243,7 +237,7 @@ static bool check_sent(struct check *c, uint32_t idx, const struct tcb *tcb,
 {
     struct flight flight = {.right = text_start(c, tcb)};
     for (uint32_t at = active->sent_first; at != 0;) {
-        if (!check_transmission(c, tcb, active, at, &flight)) {
+        if (!check_transmission(c, tcb, at, &flight)) {
             return false;
         }
         at = ((const struct sent *)check_at(c, CHECK_SENTS, at))->next;
@@ -251,11 +245,10 @@ static bool check_sent(struct check *c, uint32_t idx, const struct tcb *tcb,
     c->senders += flight.n != 0;
     c->singles += flight.n == 1;
     bool whole = tcb->state <= HF_LISTEN || seq_eq(flight.right, tcb->snd.nxt);
-    bool marks = (active->sent_lost == 0 || flight.lost_seen) && !flight.lost_before &&
-                 active->sent_last == flight.last;
+    bool marks = (active->sent_lost == 0) == (flight.lost == 0) && active->sent_last == flight.last;
     return check_that(c, whole && marks, HF_INVARIANT_SENT, CHECK_ACTIVES, idx) &&
-           check_tree(c, active, flight.n) && check_times(c, idx, active, flight.timed) &&
-           check_sums(c, idx, active, &flight);
+           check_tree(c, active, flight.n, false) && check_tree(c, active, flight.lost, true) &&
+           check_times(c, idx, active, flight.timed) && check_sums(c, idx, active, &flight);
 }
 
 bool check_active(struct check *c, uint32_t idx, const struct tcb *tcb)

@@ -145,8 +145,7 @@ struct active {
     uint32_t sent_first, sent_last;
     uint32_t sent_oldest, sent_newest; /* those in flight, by time of transmission           */
     uint32_t sent_root;                /* all of them as a tree (sent_tree.c)                */
-    uint32_t sent_lost;                /* nothing that is lost and still to be sent again lies
-                                        * before it, 0: nor anywhere                         */
+    uint32_t sent_lost;                /* those lost and still to be sent again, as a tree   */
     struct sent_sum sum[SENT_SUMS];
     uint16_t sacked_n; /* separate stretches that are SACKed                       */
     uint8_t recovery;  /* enum recovery                                            */
@@ -180,9 +179,19 @@ _Static_assert(sizeof(struct active) <= 448, "the byte table: data in flight");
 
 /* Octets that went out at one time, as segments of mss octets of which the last may be smaller, and
  * share one fate: not SACKed and not lost, or one of the flags.  A FIN counts as an octet. */
+struct sent_branches {
+    uint32_t lower, higher;
+};
+
 struct sent {
-    uint32_t next, prev, lower, higher; /* by sequence number: a list, a tree             */
-    uint32_t newer, older;              /* by time, of those in flight                    */
+    uint32_t next, prev;      /* by sequence number: a list, ...                          */
+    struct sent_branches all; /* ... a tree                                               */
+    union {
+        struct {
+            uint32_t newer, older; /* by time, of those in flight                             */
+        };
+        struct sent_branches lost; /* a tree of those lost and still to be sent again         */
+    };
     seq_t left, right;
     uint32_t sent_us; /* the last time                                            */
     uint16_t mss;

@@ -481,17 +481,6 @@ uint32_t tcp_recovery_allows(const struct tcp *tcp, const struct tcb *tcb)
     return room(window, flight);
 }
 
-/* RFC2018-11 */
-uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active)
-{
-    uint32_t idx = active->sent_lost;
-    while (idx && (sent_at(tcp, idx)->flags & (SENT_LOST | SENT_AGAIN)) != SENT_LOST) {
-        idx = sent_at(tcp, idx)->next;
-    }
-    active->sent_lost = idx;
-    return idx;
-}
-
 /* RFC6675-4, RFC6675-21 */
 uint32_t tcp_sent_pipe(const struct active *active)
 {

@@ -23,10 +23,25 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb); /* nothing is lost
 uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent);
 void tcp_sent_clear(struct tcp *tcp, struct active *active);
 
-/* sent_tree.c: the same records, to be found by number */
+/* Each is held by the peer, waits to be sent again, or is in flight. */
+static inline bool tcp_sent_waits(const struct sent *sent)
+{
+    return (sent->flags & (SENT_SACKED | SENT_LOST | SENT_AGAIN)) == SENT_LOST;
+}
+
+static inline bool tcp_sent_flies(const struct sent *sent)
+{
+    return !(sent->flags & SENT_SACKED) && !tcp_sent_waits(sent);
+}
+
+/* sent_tree.c: the same records, to be found by number; `left` as it was when they were added, or
+ * between the same neighbours */
 void tcp_sent_tree_add(struct tcp *tcp, struct active *active, uint32_t idx);
-void tcp_sent_tree_remove(struct tcp *tcp, struct active *active,
-                          uint32_t idx); /* left: as added */
+void tcp_sent_tree_remove(struct tcp *tcp, struct active *active, uint32_t idx);
+/* Those that are lost and not sent again, and the first of them; 0: none. */
+void tcp_sent_lost_add(struct tcp *tcp, struct active *active, uint32_t idx);
+void tcp_sent_lost_remove(struct tcp *tcp, struct active *active, uint32_t idx);
+uint32_t tcp_sent_next_lost(const struct tcp *tcp, const struct active *active);
 /* The record that holds `at`; 0: it lies before SND.UNA. */
 uint32_t tcp_sent_find(const struct tcp *tcp, const struct active *active, seq_t at);
 
@@ -85,8 +100,6 @@ void tcp_frto_begin(const struct tcp *tcp, const struct tcb *tcb, struct active 
 bool tcp_frto_on_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate); /* true: spurious */
 
 /* recovery.c: RFC 5681 3.2, 6582 */
-/* The first record that is lost and not sent again, 0: none. */
-uint32_t tcp_sent_next_lost(const struct tcp *tcp, struct active *active);
 uint32_t tcp_sent_pipe(const struct active *active); /* octets thought to be in the network */
 /* An ACK arrived, tcp->news says with what; duplicate: RFC 5681 2. */
 void tcp_recovery_on_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,

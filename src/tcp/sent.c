@@ -39,11 +39,6 @@ static bool is_sacked(const struct tcp *tcp, uint32_t idx)
     return idx != 0 && (sent_at(tcp, idx)->flags & SENT_SACKED);
 }
 
-static bool in_flight(const struct sent *sent)
-{
-    return !(sent->flags & SENT_SACKED) && (sent->flags & (SENT_LOST | SENT_AGAIN)) != SENT_LOST;
-}
-
 static void add(struct sent_sum *sum, uint32_t bytes, uint32_t segs)
 {
     sum->bytes += bytes;
@@ -101,6 +96,26 @@ static void time_remove(struct tcp *tcp, struct active *active, uint32_t idx)
     *(sent->newer ? &sent_at(tcp, sent->newer)->older : &active->sent_newest) = sent->older;
 }
 
+/* Where its flags say that it belongs; among those in flight behind `older`. */
+static void enter(struct tcp *tcp, struct active *active, uint32_t idx, uint32_t older)
+{
+    if (tcp_sent_flies(sent_at(tcp, idx))) {
+        time_insert(tcp, active, idx, older);
+    } else if (tcp_sent_waits(sent_at(tcp, idx))) {
+        tcp_sent_lost_add(tcp, active, idx);
+    }
+}
+
+/* Before they change. */
+static void leave(struct tcp *tcp, struct active *active, uint32_t idx)
+{
+    if (tcp_sent_flies(sent_at(tcp, idx))) {
+        time_remove(tcp, active, idx);
+    } else if (tcp_sent_waits(sent_at(tcp, idx))) {
+        tcp_sent_lost_remove(tcp, active, idx);
+    }
+}
+
 static void seq_insert(struct tcp *tcp, struct active *active, uint32_t idx, uint32_t prev)
 {
     struct sent *sent = sent_at(tcp, idx);
@@ -137,18 +152,13 @@ static uint32_t take(struct tcp *tcp, const struct active *active)
     return idx;
 }
 
-/* Out of both lists, and freed; it is counted no more. */
-static void forget(struct tcp *tcp, struct active *active, uint32_t idx, bool timed)
+/* Out of all lists, and freed; it is counted no more. */
+static void forget(struct tcp *tcp, struct active *active, uint32_t idx)
 {
     const struct sent *sent = sent_at(tcp, idx);
     bool last = active->sent_first == active->sent_last;
-    if (timed) {
-        time_remove(tcp, active, idx);
-    }
+    leave(tcp, active, idx);
     tcp_sent_tree_remove(tcp, active, idx);
-    if (active->sent_lost == idx) {
-        active->sent_lost = sent->next;
-    }
     *(sent->prev ? &sent_at(tcp, sent->prev)->next : &active->sent_first) = sent->next;
     *(sent->next ? &sent_at(tcp, sent->next)->prev : &active->sent_last) = sent->prev;
     pool_free(&tcp->b->sents, tcp->block, idx);
@@ -172,16 +182,14 @@ static uint32_t cut(struct tcp *tcp, const struct tcb *tcb, struct active *activ
     count(tcb, active, sent);
     count(tcb, active, rest);
     seq_insert(tcp, active, behind, idx);
-    if (in_flight(sent)) {
-        time_insert(tcp, active, behind, idx);
-    }
+    enter(tcp, active, behind, idx);
     return behind;
 }
 
 static bool alike(const struct sent *a, const struct sent *b)
 {
     return a->flags == b->flags && a->mss == b->mss && bytes_of(a) % a->mss == 0 &&
-           (!in_flight(a) || a->sent_us == b->sent_us);
+           (!tcp_sent_flies(a) || a->sent_us == b->sent_us);
 }
 
 /* Makes one record of idx and the next when nothing tells them apart. */
@@ -199,7 +207,7 @@ static void join_next(struct tcp *tcp, const struct tcb *tcb, struct active *act
     sent->right = next->right;
     sent->sent_us = next->sent_us;
     sent->times = (uint8_t)max_u32(sent->times, next->times);
-    forget(tcp, active, gone, in_flight(sent));
+    forget(tcp, active, gone);
     count(tcb, active, sent);
 }
 
@@ -219,7 +227,7 @@ static void join_around(struct tcp *tcp, const struct tcb *tcb, struct active *a
 static bool near_in_time(struct tcp *tcp, const struct tcb *tcb, const struct sent *last)
 {
     const struct pool *pool = &tcp->b->sents;
-    return pool->used > pool->max / 4 * 3 && in_flight(last) &&
+    return pool->used > pool->max / 4 * 3 && tcp_sent_flies(last) &&
            tcp->now_us - last->sent_us <= tally_of(tcp, tcb)->min_rtt_us / 16;
 }
 
@@ -229,9 +237,7 @@ static void stretch_last(struct tcp *tcp, const struct tcb *tcb, struct active *
     uint32_t idx = active->sent_last;
     struct sent *last = sent_at(tcp, idx);
     uncount(tcb, active, last);
-    if (in_flight(last)) {
-        time_remove(tcp, active, idx);
-    }
+    leave(tcp, active, idx);
     bool ends = !is_sacked(tcp, last->prev);
     active->sacked_n -= (last->flags & SENT_SACKED) && ends ? 1 : 0;
     last->flags = SENT_TWICE | SENT_COUNTED;
@@ -276,9 +282,7 @@ void tcp_sent_new(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t m
 static void again(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
 {
     struct sent *sent = sent_at(tcp, idx);
-    if (in_flight(sent)) {
-        time_remove(tcp, active, idx);
-    }
+    leave(tcp, active, idx);
     uncount(tcb, active, sent);
     sent->flags |= SENT_AGAIN | SENT_TWICE;
     sent->sent_us = tcp->now_us;
@@ -398,7 +402,7 @@ void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb)
         if (whole) {
             bool ends = !is_sacked(tcp, sent->next);
             active->sacked_n -= (sent->flags & SENT_SACKED) && ends ? 1 : 0;
-            forget(tcp, active, idx, in_flight(sent));
+            forget(tcp, active, idx);
         } else {
             shorten(tcp, tcb, active, idx);
         }
@@ -453,9 +457,7 @@ static uint32_t sack_part(struct tcp *tcp, struct tcb *tcb, struct active *activ
     delivered(tcp, tcb, sent, sent->right);
     tcp->news.sacked += bytes_of(sent);
     uncount(tcb, active, sent);
-    if (in_flight(sent)) {
-        time_remove(tcp, active, idx);
-    }
+    leave(tcp, active, idx);
     sent->flags = SENT_SACKED;
     count(tcb, active, sent);
     active->sacked_n = (uint16_t)(active->sacked_n + (before ? 0 : 1) - (behind ? 1 : 0));
@@ -479,16 +481,12 @@ void tcp_sent_sacked(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right)
 static void set_lost(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
 {
     struct sent *sent = sent_at(tcp, idx);
-    if (in_flight(sent)) {
-        time_remove(tcp, active, idx);
-    }
+    leave(tcp, active, idx);
     uncount(tcb, active, sent);
     sent->flags = (uint8_t)((sent->flags & ~(SENT_AGAIN | SENT_COARSE)) | SENT_LOST);
     count(tcb, active, sent);
+    enter(tcp, active, idx, 0);
     tcp->news.lost += bytes_of(sent);
-    if (active->sent_lost == 0 || seq_lt(sent->left, sent_at(tcp, active->sent_lost)->left)) {
-        active->sent_lost = idx;
-    }
 }
 
 void tcp_sent_lose(struct tcp *tcp, const struct tcb *tcb, uint32_t idx)
@@ -499,11 +497,13 @@ void tcp_sent_lose(struct tcp *tcp, const struct tcb *tcb, uint32_t idx)
 }
 
 /* RFC 2018 8: what the peer has SACKed and then dropped is lost, and was counted when it came. */
-static void unsack(const struct tcb *tcb, struct active *active, struct sent *sent)
+static void unsack(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx)
 {
+    struct sent *sent = sent_at(tcp, idx);
     uncount(tcb, active, sent);
     sent->flags = SENT_LOST | SENT_TWICE | SENT_COUNTED;
     count(tcb, active, sent);
+    enter(tcp, active, idx, 0);
 }
 
 /* RFC6675-18: the segment behind SND.UNA, even if it was SACKed. */
@@ -520,7 +520,7 @@ void tcp_sent_lose_first(struct tcp *tcp, const struct tcb *tcb)
     }
     if (is_sacked(tcp, idx)) {
         active->sacked_n -= is_sacked(tcp, sent_at(tcp, idx)->next) ? 0 : 1;
-        unsack(tcb, active, sent_at(tcp, idx));
+        unsack(tcp, tcb, active, idx);
     }
     set_lost(tcp, tcb, active, idx);
 }
@@ -531,7 +531,7 @@ static bool lost_by_time(const struct tcp *tcp, const struct tcb *tcb, const str
 {
     bool first = seq_eq(sent->left, tcb->snd.una);
     return !(sent->flags & SENT_SACKED) &&
-           (!in_flight(sent) || first || all || tcp_rack_due(tcp, tcb, sent));
+           (!tcp_sent_flies(sent) || first || all || tcp_rack_due(tcp, tcb, sent));
 }
 
 void tcp_sent_go_back(struct tcp *tcp, const struct tcb *tcb, bool keep_sacked, bool all)
@@ -543,7 +543,7 @@ void tcp_sent_go_back(struct tcp *tcp, const struct tcb *tcb, bool keep_sacked, 
         sent->mss = (uint16_t)min_u32(sent->mss, max_u32(tcb->snd_mss, 1));
         count(tcb, active, sent);
         if (!keep_sacked && (sent->flags & SENT_SACKED)) {
-            unsack(tcb, active, sent);
+            unsack(tcp, tcb, active, idx);
         }
         if (lost_by_time(tcp, tcb, sent, all)) {
             set_lost(tcp, tcb, active, idx);
@@ -563,25 +563,26 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb)
     for (uint32_t idx = active->sent_last; idx != 0; idx = sent_at(tcp, idx)->prev) {
         struct sent *sent = sent_at(tcp, idx);
         if (sent->flags & SENT_LOST) {
-            bool timed = in_flight(sent);
+            bool waited = tcp_sent_waits(sent);
+            if (waited) {
+                leave(tcp, active, idx);
+            }
             uncount(tcb, active, sent);
             sent->flags = (uint8_t)(sent->flags & ~SENT_LOST);
             count(tcb, active, sent);
-            if (!timed) {
-                time_insert(tcp, active, idx, 0); /* older than what is in flight */
+            if (waited) {
+                enter(tcp, active, idx, 0); /* older than what is in flight */
             }
         }
     }
-    active->sent_lost = 0;
     active->lost_to = tcb->snd.una;
 }
 
 void tcp_sent_clear(struct tcp *tcp, struct active *active)
 {
     while (active->sent_first) {
-        forget(tcp, active, active->sent_first, false);
+        forget(tcp, active, active->sent_first);
     }
-    active->sent_oldest = active->sent_newest = active->sent_lost = 0;
     memset(active->sum, 0, sizeof active->sum);
     active->sacked_n = 0;
 }

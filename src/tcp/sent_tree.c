@@ -13,52 +13,91 @@ static uint32_t priority(const struct tcp *tcp, uint32_t idx)
     return (uint32_t)(x >> 32);
 }
 
+/* The tree of all, or that of those lost and still to be sent again, in which the first of these is
+ * found as fast, also when what was sent again is lost once more. */
+enum tree { ALL, LOST };
+
+static inline uint32_t *branch(struct sent *node, enum tree tree, bool lower)
+{
+    struct sent_branches *both = tree == ALL ? &node->all : &node->lost;
+    return lower ? &both->lower : &both->higher;
+}
+
 /* Below the nodes that come before it as a heap; what it displaces is parted into what lies below
  * and above it. */
-void tcp_sent_tree_add(struct tcp *tcp, struct active *active, uint32_t idx)
+static inline void add(const struct tcp *tcp, uint32_t *root, uint32_t idx, enum tree tree)
 {
     struct sent *sent = sent_at(tcp, idx);
     uint32_t rank = priority(tcp, idx);
-    uint32_t *link = &active->sent_root;
+    uint32_t *link = root;
     while (*link && priority(tcp, *link) >= rank) {
         struct sent *node = sent_at(tcp, *link);
-        link = seq_lt(sent->left, node->left) ? &node->lower : &node->higher;
+        link = branch(node, tree, seq_lt(sent->left, node->left));
     }
     uint32_t rest = *link;
-    uint32_t *lower = &sent->lower;
-    uint32_t *higher = &sent->higher;
+    uint32_t *lower = branch(sent, tree, true);
+    uint32_t *higher = branch(sent, tree, false);
     *link = idx;
     while (rest) {
         struct sent *node = sent_at(tcp, rest);
         bool below = seq_lt(node->left, sent->left);
         uint32_t **end = below ? &lower : &higher;
         **end = rest;
-        *end = below ? &node->higher : &node->lower;
+        *end = branch(node, tree, !below);
         rest = **end;
     }
     *lower = *higher = 0;
 }
 
 /* Its two subtrees become one in its place. */
-void tcp_sent_tree_remove(struct tcp *tcp, struct active *active, uint32_t idx)
+static inline void take_out(const struct tcp *tcp, uint32_t *root, uint32_t idx, enum tree tree)
 {
-    const struct sent *sent = sent_at(tcp, idx);
-    uint32_t low = sent->lower;
-    uint32_t high = sent->higher;
-    uint32_t *link = &active->sent_root;
+    struct sent *sent = sent_at(tcp, idx);
+    uint32_t low = *branch(sent, tree, true);
+    uint32_t high = *branch(sent, tree, false);
+    uint32_t *link = root;
     while (*link != idx) {
         struct sent *node = sent_at(tcp, *link);
-        link = seq_lt(sent->left, node->left) ? &node->lower : &node->higher;
+        link = branch(node, tree, seq_lt(sent->left, node->left));
     }
     while (low && high) {
         bool low_first = priority(tcp, low) >= priority(tcp, high);
         uint32_t *next = low_first ? &low : &high;
         *link = *next;
-        struct sent *node = sent_at(tcp, *next);
-        link = low_first ? &node->higher : &node->lower;
+        link = branch(sent_at(tcp, *next), tree, !low_first);
         *next = *link;
     }
     *link = low ? low : high;
+}
+
+void tcp_sent_tree_add(struct tcp *tcp, struct active *active, uint32_t idx)
+{
+    add(tcp, &active->sent_root, idx, ALL);
+}
+
+void tcp_sent_tree_remove(struct tcp *tcp, struct active *active, uint32_t idx)
+{
+    take_out(tcp, &active->sent_root, idx, ALL);
+}
+
+void tcp_sent_lost_add(struct tcp *tcp, struct active *active, uint32_t idx)
+{
+    add(tcp, &active->sent_lost, idx, LOST);
+}
+
+void tcp_sent_lost_remove(struct tcp *tcp, struct active *active, uint32_t idx)
+{
+    take_out(tcp, &active->sent_lost, idx, LOST);
+}
+
+/* RFC2018-11 */
+uint32_t tcp_sent_next_lost(const struct tcp *tcp, const struct active *active)
+{
+    uint32_t idx = active->sent_lost;
+    while (idx && sent_at(tcp, idx)->lost.lower) {
+        idx = sent_at(tcp, idx)->lost.lower;
+    }
+    return idx;
 }
 
 uint32_t tcp_sent_find(const struct tcp *tcp, const struct active *active, seq_t at)
@@ -69,7 +108,7 @@ uint32_t tcp_sent_find(const struct tcp *tcp, const struct active *active, seq_t
         const struct sent *node = sent_at(tcp, idx);
         bool beyond = seq_gt(node->left, at);
         found = beyond ? found : idx;
-        idx = beyond ? node->lower : node->higher;
+        idx = beyond ? node->all.lower : node->all.higher;
     }
     return found;
 }

@@ -1,6 +1,8 @@
 /* The records of transmissions, against a model that knows every octet. */
 #include "tcp_loss.h"
 
+#include "common/work.h"
+
 enum { OCTETS = 1200, DUPTHRESH_BYTES = 2 * 100 };
 
 struct model {
@@ -451,6 +453,54 @@ static void what_is_acknowledged_of_a_coarse_repeat_leaves_the_rest_lost(void **
     bench_end(&t);
 }
 
+/* Records looked at when one of n segments, which were sent again one by one, is lost once more and
+ * goes again: on average of a hundred. */
+static double lost_once_more(uint32_t n, void *arg)
+{
+    struct bench t;
+    struct block_size many = usual;
+    uint32_t seed = n;
+    (void)arg;
+    many.sents = n + 20; /* others are promised some */
+    bench_begin(&t, &many);
+    bench_connection(&t, F_SACK, 1, 60000);
+    tcp_attach(&t.tcp, t.tcb);
+    t.tcb->snd.nxt = seq(segment(n + 1));
+    tcp_sent_new(&t.tcp, t.tcb, seq(FIRST), M);
+    tcp_sent_lose(&t.tcp, t.tcb, queue_of(&t)->sent_first);
+    for (uint32_t i = 1; i <= n; i++) {
+        t.tcp.now_us++;
+        tcp_sent_again(&t.tcp, t.tcb, seq(segment(i)), M);
+    }
+    assert_int_equal(t.b->sents.used, n);
+    double steps = 0;
+#ifdef HF_ASSERTIONS
+    uint64_t before = t.b->sents.touched;
+    for (int i = 0; i < 100; i++) {
+        seq_t left = seq(segment(1 + bench_random(&seed, n)));
+        tcp_sent_lose(&t.tcp, t.tcb, tcp_sent_find(&t.tcp, queue_of(&t), left));
+        uint32_t next = tcp_sent_next_lost(&t.tcp, queue_of(&t));
+        assert_int_equal(sent_at(&t.tcp, next)->left.v, left.v);
+        t.tcp.now_us++;
+        tcp_sent_again(&t.tcp, t.tcb, left, M);
+        assert_int_equal(tcp_sent_next_lost(&t.tcp, queue_of(&t)), 0);
+    }
+    steps = (double)(t.b->sents.touched - before) / 100;
+#else
+    (void)seed;
+    skip();
+#endif
+    bench_end(&t);
+    return steps;
+}
+
+/* TX-02, TX-04: RFC 8985 finds repeats that are lost; a peer may let each ACK show one. */
+static void a_segment_lost_once_more_costs_the_logarithm_of_what_was_sent_again(void **state)
+{
+    (void)state;
+    work_is_logarithmic("a segment lost once more", lost_once_more, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +515,7 @@ int main(void)
         cmocka_unit_test(one_octet_joins_its_moment_but_a_fin_alone_does_not),
         cmocka_unit_test(of_what_the_peer_dropped_the_first_segment_is_lost),
         cmocka_unit_test(a_record_that_is_not_had_is_counted),
+        cmocka_unit_test(a_segment_lost_once_more_costs_the_logarithm_of_what_was_sent_again),
         cmocka_unit_test(what_is_acknowledged_of_a_coarse_repeat_leaves_the_rest_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
