@@ -42,19 +42,24 @@ static inline void pool_count(const struct pool *pool)
     (void)pool;
 }
 
-/* Record 1, for who knows the type: record idx, which is to be looked at, is idx - 1 behind it. */
-static inline void *pool_first(const struct pool *pool, void *block, uint32_t idx)
+/* Who knows where the records lie looks at this one. */
+static inline void pool_looks(const struct pool *pool, uint32_t idx)
 {
     HF_ASSERT(idx >= 1 && idx <= pool->top);
     pool_count(pool);
     (void)idx;
+}
+
+/* Record 1, for who knows the type: record idx, which is to be looked at, is idx - 1 behind it. */
+static inline void *pool_first(const struct pool *pool, void *block, uint32_t idx)
+{
+    pool_looks(pool, idx);
     return (uint8_t *)block + pool->offset;
 }
 
 static inline void *pool_at(const struct pool *pool, void *block, uint32_t idx)
 {
-    HF_ASSERT(idx >= 1 && idx <= pool->top);
-    pool_count(pool);
+    pool_looks(pool, idx);
     return (uint8_t *)block + pool->offset + (uint64_t)(idx - 1) * pool->size;
 }
 

@@ -361,8 +361,7 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
     if (env != NULL && env->now_ns > now_ns) {
         now_ns = env->now_ns;
     }
-    st->tcp.b = &s->tcp;
-    st->tcp.block = s;
+    tcp_look_at(&st->tcp, &s->tcp, s);
     st->tcp.env = env;
     st->tcp.now_ms = ms_of(now_ns);
     st->tcp.now_us = us_of(now_ns);

@@ -125,6 +125,10 @@ struct tcp {
     struct tcp_block *b;
     void *block; /* the stack's first octet: what pools count from           */
     const struct hf_env *env;
+    /* Where record 0 would lie, and record i is i on: what each segment looks for. */
+    struct tcb *tcbs;
+    struct active *actives;
+    struct tally *tallies;
     uint32_t now_ms, now_us;
     uint32_t now_wraps;     /* times now_ms has come round                              */
     struct lent_text lent;  /* of the segment under way                                 */
@@ -173,14 +177,25 @@ static inline uint32_t ms_after(uint32_t now_ms, uint32_t ms)
     return at_ms ? at_ms : 1;
 }
 
+static inline void tcp_look_at(struct tcp *tcp, struct tcp_block *b, void *block)
+{
+    uint8_t *first = block;
+    tcp->b = b;
+    tcp->block = block;
+    tcp->tcbs = (struct tcb *)(first + b->tcbs.offset) - 1;
+    tcp->actives = (struct active *)(first + b->actives.offset) - 1;
+    tcp->tallies = (struct tally *)(first + b->tally_offset) - 1;
+}
+
 static inline struct tcb *tcb_at(const struct tcp *tcp, uint32_t idx)
 {
-    return (struct tcb *)pool_first(&tcp->b->tcbs, tcp->block, idx) + (idx - 1);
+    pool_looks(&tcp->b->tcbs, idx);
+    return tcp->tcbs + idx;
 }
 
 static inline struct tally *tally_at(const struct tcp *tcp, uint32_t idx)
 {
-    return (struct tally *)((uint8_t *)tcp->block + tcp->b->tally_offset) + (idx - 1);
+    return tcp->tallies + idx;
 }
 
 static inline struct listener *listener_at(const struct tcp *tcp, uint32_t idx)
@@ -191,8 +206,12 @@ static inline struct listener *listener_at(const struct tcp *tcp, uint32_t idx)
 /* The attached active record, or NULL. */
 static inline struct active *active_of(const struct tcp *tcp, const struct tcb *tcb)
 {
-    uint32_t i = tcb->active;
-    return i ? (struct active *)pool_first(&tcp->b->actives, tcp->block, i) + (i - 1) : NULL;
+    uint32_t idx = tcb->active;
+    if (idx == 0) {
+        return NULL;
+    }
+    pool_looks(&tcp->b->actives, idx);
+    return tcp->actives + idx;
 }
 
 static inline struct range *range_at(const struct tcp *tcp, uint32_t idx)
@@ -213,10 +232,7 @@ static inline struct tcp_secret *secret_of(const struct tcp *tcp)
 /* The number of a tcb in its pool; 0 for a scratch copy (F_COMPACT). */
 static inline uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb)
 {
-    const uint8_t *first = (const uint8_t *)tcp->block + tcp->b->tcbs.offset;
-    return tcb->flags & F_COMPACT
-               ? 0
-               : (uint32_t)((uint64_t)((const uint8_t *)tcb - first) / sizeof *tcb) + 1;
+    return tcb->flags & F_COMPACT ? 0 : (uint32_t)(tcb - tcp->tcbs);
 }
 
 /* Its tally; a scratch copy has a throw-away one. */

@@ -112,7 +112,9 @@ static void append(struct tcp *tcp, struct tcb *tcb, struct history_event *event
     if (fold(tcp, event->before, event)) {
         return;
     }
-    b->history_serial = b->history_serial == last_serial(b) ? 1 : b->history_serial + 1;
+    bool last =
+        b->history_serial > UINT32_MAX - b->history_size && b->history_serial == last_serial(b);
+    b->history_serial = last ? 1 : b->history_serial + 1;
     *event_at(tcp, b->history_serial) = *event;
     tcb->history = b->history_serial;
 }

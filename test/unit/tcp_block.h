@@ -128,8 +128,7 @@ static inline void bench_begin(struct bench *t, const struct block_size *size)
     *t->b = sketch;
     t->b->policy = bench_policy();
     t->b->next_token = t->b->done_token = 1;
-    t->tcp.b = t->b;
-    t->tcp.block = t->b;
+    tcp_look_at(&t->tcp, t->b, t->b);
     t->tcp.env = &t->env;
     t->env.struct_size = sizeof t->env;
     t->env.regions = &t->region;
