@@ -449,8 +449,9 @@ struct hf_close_reason {
 };
 int hf_close_reason(const struct hf_stack *stack, hf_handle handle, struct hf_close_reason *reason);
 
-/* The newest ICMP error noted for this handle; reading it takes it away.  HF_ERR_WOULD_BLOCK: none.
- */
+/* The newest ICMP error noted for this handle; reading it takes it away.  Half as many are kept as
+ * there may be connections and UDP sockets, 64 at most: the oldest gives way.  HF_ERR_WOULD_BLOCK:
+ * none. */
 struct hf_icmp_report {
     uint8_t version, type, code, hard;
     int32_t error; /* as an enum hf_error */

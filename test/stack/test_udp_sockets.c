@@ -222,6 +222,24 @@ TEST(a_socket_that_closes_takes_what_waits_in_it_and_around_it_along)
     peer_taken(p, seen);
 }
 
+/* hf_error_report: half as many as connections and sockets, the oldest gives way. */
+TEST(four_errors_are_kept_for_three_connections_and_five_sockets)
+{
+    hf_handle handle[5];
+    struct hf_icmp_report report;
+    p->config.max_connections = p->config.max_active = 3;
+    p->config.max_udp = 5;
+    for (int i = 0; i < 5; i++) {
+        handle[i] = socket_on(p, (uint16_t)(HERE + i));
+        struct hf_endpoint nobody = peer_here(p, HERE + 10);
+        calls(sends_to(p, handle[i], &nobody, 1));
+        peer_pump(p);
+    }
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, handle[0], &report));
+    for (int i = 1; i < 5; i++)
+        calls(hf_error_report(p->stack, handle[i], &report));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,7 +249,8 @@ int main(void)
         ON_BOTH(a_datagram_is_cut_to_the_room_and_tells_its_length_and_both_ends),
         ON_BOTH(a_socket_with_an_address_gets_its_datagrams_before_one_without),
         ON_BOTH(a_port_that_is_left_to_the_stack_is_in_the_policy_s_range_until_there_is_none),
-        ON_BOTH(a_datagram_to_ourselves_arrives_or_is_told_to_be_unreachable),
+        ON_BOTH(four_errors_are_kept_for_three_connections_and_five_sockets),
+        BOTH(a_datagram_to_ourselves_arrives_or_is_told_to_be_unreachable),
         ON_BOTH(a_datagram_that_payload_memory_has_no_room_for_is_refused_and_nothing_is_kept),
         ON_BOTH(a_datagram_without_a_checksum_is_ipv4_s_alone_and_none_is_for_port_0),
         ON_BOTH(a_socket_that_closes_takes_what_waits_in_it_and_around_it_along),
