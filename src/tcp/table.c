@@ -160,6 +160,7 @@ static void set_defaults(struct tcp *tcp, struct tcb *tcb, const struct conn_id 
 void tcp_scratch(struct tcp *tcp, const struct conn_id *id, struct tcb *scratch)
 {
     memset(scratch, 0, sizeof *scratch);
+    tcp->no_fast = 0; /* what another SYN has asked for */
     scratch->flags = F_COMPACT;
     set_defaults(tcp, scratch, id);
 }

@@ -218,6 +218,32 @@ TEST(cookies_of_the_backup_key_are_taken_until_it_goes)
     refuses(HF_ERR_STALE_HANDLE, hf_fast_open_keys(p->stack, &p->env, 77, new_key, NULL));
 }
 
+/* RFC 7413 4.1.2: in one batch, a SYN that gets its connection and a new cookie, and the SYN of
+ * another one, which asks for none. */
+TEST(a_cookie_goes_to_who_has_asked_for_one_and_to_no_other)
+{
+    static const uint8_t old_key[16] = "an old key......", new_key[16] = "a new key.......";
+    listens_fast(p);
+    calls(hf_fast_open_keys(p->stack, &p->env, 0, old_key, NULL));
+    const char *cookie = cookie_of(p);
+    calls(hf_fast_open_keys(p->stack, &p->env, 0, new_key, old_key));
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1, .options = "mss 1460");
+    batch_begins();
+    on(0);
+    sends(SYN, .seq = IRS, .mss = 1460, .len = 100, .fo = cookie);
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    batch_ends();
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1, .options = "mss 1460");
+    on(0);
+    struct seen *seen = peer_take(p, WIRE_PROTO_TCP);
+    holds_equal(seen->seg.ack.v, p->c->irs + 101);
+    holds_equal(seen->seg.opt.fo_len, 8);
+    peer_taken(p, seen);
+}
+
 TEST(a_listener_may_have_a_key_of_its_own)
 {
     static const uint8_t all[16] = "for all........", own[16] = "of its own.....";
@@ -341,6 +367,7 @@ int main(void)
         BOTH(a_pending_request_that_is_reset_counts_for_a_minute_longer),
         BOTH(a_pending_request_that_times_out_counts_no_more),
         BOTH(cookies_of_the_backup_key_are_taken_until_it_goes),
+        BOTH(a_cookie_goes_to_who_has_asked_for_one_and_to_no_other),
         BOTH(a_listener_may_have_a_key_of_its_own),
         V4(a_cookie_of_ipv4_is_what_linux_makes_with_the_same_key),
         V4(a_cookie_of_ipv4_under_another_key_is_what_linux_makes),
