@@ -47,6 +47,8 @@ struct hf_host_options {
                              config.  Copied.  NULL: what the environment has as HANDFAST_SET, but
                              not in a setuid program                                           */
 };
+/* HF_SIMD_* of this processor, for hf_env.simd; a host's env has it already. */
+uint32_t hf_host_simd(void);
 /* options NULL: defaults. -ENOMEM, -EINVAL (hf_settings_policy says why).  Memory is reserved, and
  * touched as it is used. */
 int hf_host_new(struct hf_host **host, const struct hf_host_options *options);

@@ -109,6 +109,9 @@ struct hf_policy {
                                    buffers grow as a round trip needs, unless HF_RECEIVE_WINDOW,
                                    HF_SEND_BUFFER were set; while half of the payload memory that
                                    is free would hold them                                       */
+    bool predict;               /* true: where nobody traces, segments of one connection that follow
+                                   each other in a call are worked on together (prediction.c); what
+                                   is sent is the same either way                              */
     bool syn_soft_abort;        /* false: a soft ICMP error ends SYN-SENT (RFC 5461 4)           */
     bool icmp_hard_abort;       /* false: hard ICMP errors end open connections too              */
     bool drop_synfin;           /* false: SYN with FIN is dropped                                */

@@ -6,46 +6,7 @@
 #include "base/checksum.h"
 
 #include "base/bytes.h"
-
-/* Two 64-bit lanes: the compiler makes vector code of it where there is any, and plain code where
- * not.  Four times as fast as a loop over 64-bit words at -O2. */
-typedef uint64_t lanes_t __attribute__((vector_size(16)));
-
-enum { BLOCK_OCTETS = 2 * sizeof(lanes_t) };
-
-/* Adds the two 32-bit halves of each lane; a macro, since to pass vectors is no part of every ABI.
- */
-#define ADD_HALVES(sum, v) ((sum) += ((v)&low_halves) + ((v) >> 32))
-
-static csum_t add_blocks(csum_t sum, const uint8_t *p, size_t n)
-{
-    const lanes_t low_halves = {0xffffffff, 0xffffffff};
-    lanes_t even = {0}, odd = {0}, a, b;
-    for (size_t i = 0; i + BLOCK_OCTETS <= n; i += BLOCK_OCTETS) {
-        memcpy(&a, p + i, sizeof a);
-        memcpy(&b, p + i + sizeof a, sizeof b);
-        ADD_HALVES(even, a);
-        ADD_HALVES(odd, b);
-    }
-    even += odd;
-    return sum + even[0] + even[1];
-}
-
-static csum_t copy_blocks(uint8_t *restrict to, const uint8_t *restrict from, size_t n)
-{
-    const lanes_t low_halves = {0xffffffff, 0xffffffff};
-    lanes_t even = {0}, odd = {0}, a, b;
-    for (size_t i = 0; i + BLOCK_OCTETS <= n; i += BLOCK_OCTETS) {
-        memcpy(&a, from + i, sizeof a);
-        memcpy(&b, from + i + sizeof a, sizeof b);
-        memcpy(to + i, &a, sizeof a);
-        memcpy(to + i + sizeof a, &b, sizeof b);
-        ADD_HALVES(even, a);
-        ADD_HALVES(odd, b);
-    }
-    even += odd;
-    return even[0] + even[1];
-}
+#include "base/checksum_blocks.h"
 
 static csum_t add_word(csum_t sum, const uint8_t *p)
 {
@@ -100,13 +61,15 @@ static uint16_t fold_native(csum_t sum)
     return (uint16_t)sum;
 }
 
+/* RFC 1071 section 2 (B): a part one octet off has the same sum with its octets swapped. */
+csum_t csum_join(csum_t sum, csum_t part, unsigned odd)
+{
+    return tame(sum) + (odd ? __builtin_bswap16(fold_native(part)) : tame(part));
+}
+
 csum_t csum_add_at(csum_t sum, const void *p, size_t n, unsigned odd)
 {
-    if (odd == 0) {
-        return csum_add(sum, p, n);
-    }
-    /* RFC 1071 section 2 (B): a part one octet off has the same sum with its octets swapped. */
-    return tame(sum) + __builtin_bswap16(fold_native(csum_add(0, p, n)));
+    return odd ? csum_join(sum, csum_add(0, p, n), odd) : csum_add(sum, p, n);
 }
 
 csum_t csum_copy(void *restrict dst, const void *restrict src, size_t n, csum_t sum)
@@ -117,6 +80,27 @@ csum_t csum_copy(void *restrict dst, const void *restrict src, size_t n, csum_t 
     sum = tame(sum) + copy_blocks(to, from, whole);
     memcpy(to + whole, from + whole, n - whole);
     return add_tail(sum, from + whole, n - whole);
+}
+
+csum_t csum_add_wide(uint32_t simd, csum_t sum, const void *p, size_t n)
+{
+    if (n < CSUM_WIDE_LEAST || !(simd & CSUM_AVX2)) {
+        return csum_add(sum, p, n);
+    }
+    size_t whole = n / CSUM_WIDE_LEAST * CSUM_WIDE_LEAST;
+    sum = csum_avx2_blocks(tame(sum), p, whole);
+    return csum_add(sum, (const uint8_t *)p + whole, n - whole);
+}
+
+csum_t csum_copy_wide(uint32_t simd, void *restrict dst, const void *restrict src, size_t n,
+                      csum_t sum)
+{
+    if (n < CSUM_WIDE_LEAST || !(simd & CSUM_AVX2)) {
+        return csum_copy(dst, src, n, sum);
+    }
+    size_t whole = n / CSUM_WIDE_LEAST * CSUM_WIDE_LEAST;
+    sum = tame(sum) + csum_avx2_copy_blocks(dst, src, whole);
+    return csum_copy((uint8_t *)dst + whole, (const uint8_t *)src + whole, n - whole, sum);
 }
 
 /* RFC1071-1 */

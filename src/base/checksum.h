@@ -19,8 +19,20 @@ csum_t csum_add(csum_t sum, const void *p, size_t n);
 /* The same for a part that begins at an even (odd = 0) or odd (odd = 1) offset. */
 csum_t csum_add_at(csum_t sum, const void *p, size_t n, unsigned odd);
 
+/* The sum of both, `part` being of what begins at an even (odd = 0) or odd (odd = 1) offset. */
+csum_t csum_join(csum_t sum, csum_t part, unsigned odd);
+
 /* Copies n octets and adds them in the same pass; offset as for csum_add; no overlap. */
 csum_t csum_copy(void *restrict dst, const void *restrict src, size_t n, csum_t sum);
+
+/* The same two by wider registers where the processor has them; simd: CSUM_*, 0 is always right. */
+enum { CSUM_AVX2 = 1u << 1, CSUM_WIDE_LEAST = 64 }; /* as HF_SIMD_AVX2; octets a turn */
+csum_t csum_add_wide(uint32_t simd, csum_t sum, const void *p, size_t n);
+csum_t csum_copy_wide(uint32_t simd, void *restrict dst, const void *restrict src, size_t n,
+                      csum_t sum);
+/* checksum_avx2.c: n is a multiple of CSUM_WIDE_LEAST */
+csum_t csum_avx2_blocks(csum_t sum, const uint8_t *p, size_t n);
+csum_t csum_avx2_copy_blocks(uint8_t *restrict to, const uint8_t *restrict from, size_t n);
 
 /* The one's complement sum, not complemented: what a "needs checksum" field holds. */
 uint16_t csum_fold(csum_t sum);

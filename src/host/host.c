@@ -41,7 +41,7 @@ int64_t host_now(struct hf_host *host)
     return host->env.now_ns;
 }
 
-static uint32_t simd_of_cpu(void)
+uint32_t hf_host_simd(void)
 {
     uint32_t simd = 0;
 #if defined(__x86_64__) || defined(__i386__)
@@ -115,7 +115,7 @@ int hf_host_new(struct hf_host **result, const struct hf_host_options *options)
     if (host == NULL) {
         return -ENOMEM;
     }
-    host->env = (struct hf_env){.struct_size = sizeof host->env, .simd = simd_of_cpu()};
+    host->env = (struct hf_env){.struct_size = sizeof host->env, .simd = hf_host_simd()};
     host->next = host;
     host->last_post = &host->posts;
     host->grown_at = INT64_MIN / 2;

@@ -61,6 +61,7 @@ static const struct hf_policy default_policy = {
     .frto = true,
     .undo = true,
     .slow_start_after_idle = true,
+    .predict = true,
     .fast_convergence = true,
     .abe = true,
     .tune_buffers = true,

@@ -43,12 +43,13 @@ static uint32_t flow_label(const struct tcp *tcp, const struct conn_id *id)
     return (uint32_t)sip13_36(&secret_of(tcp)->port, words, ports) & 0xfffff;
 }
 
-static csum_t sum_slices(const struct hf_slice *slice, uint32_t n)
+static csum_t sum_slices(const struct output *o, const struct hf_slice *slice, uint32_t n)
 {
+    uint32_t simd = o->st->env->simd;
     csum_t sum = 0;
     unsigned odd = 0;
     for (uint32_t i = 0; i < n; i++) {
-        sum = csum_add_at(sum, slice[i].data, slice[i].len, odd);
+        sum = csum_join(sum, csum_add_wide(simd, 0, slice[i].data, slice[i].len), odd);
         odd ^= slice[i].len & 1;
     }
     return sum;
@@ -64,7 +65,7 @@ static void put_checksum(struct output *o, struct hf_frame_out *frame, uint8_t *
         frame->csum_start = (uint16_t)(header - frame->header);
         frame->csum_offset = TCP_CSUM_AT;
     } else {
-        csum_t sum = sum_slices(frame->slice, frame->n_slices);
+        csum_t sum = sum_slices(o, frame->slice, frame->n_slices);
         HF_COUNT(o->st->tcp.b->work.summed, text_len);
         wire_set_tcp_checksum(header, header_len, ip, sum, text_len);
     }
@@ -106,6 +107,106 @@ void frame_segment(struct output *o, const struct stack_path *path, const uint8_
         frame->gso_size = out->gso_size;
         frame->flags |= id->v4 ? HF_FRAME_GSO4 : HF_FRAME_GSO6;
     }
+}
+
+/* Where in the slices of a segment a part of its text begins. */
+struct place {
+    uint32_t slice, skip;
+};
+
+/* The next len octets of out's text; returns the number of slices. */
+static uint16_t part_slices(const struct tcp_out *out, struct place *at, uint32_t len,
+                            struct hf_slice *slices)
+{
+    uint16_t n = 0;
+    while (len != 0) {
+        const struct hf_slice *from = &out->slice[at->slice];
+        uint32_t part = min_u32(from->len - at->skip, len);
+        slices[n++] = (struct hf_slice){from->data + at->skip, part};
+        len -= part;
+        at->skip += part;
+        if (at->skip == from->len) {
+            *at = (struct place){at->slice + 1, 0};
+        }
+    }
+    return n;
+}
+
+/* A part that is made as any other segment: the first, and the last, which alone may be shorter, be
+ * pushed or have the FIN. */
+static void frame_part(struct output *o, const struct stack_path *path, const uint8_t mac[6],
+                       const struct tcp_out *out, struct place *at, uint32_t done)
+{
+    struct tcp_out part;
+    memcpy(&part, out, offsetof(struct tcp_out, slice));
+    bool last = out->text_len - done <= out->gso_size;
+    part.text_len = last ? out->text_len - done : out->gso_size;
+    part.gso_size = 0;
+    part.seg.seq = seq_add(out->seg.seq, done);
+    part.seg.ctl &= (uint16_t) ~(last ? 0 : PSH | FIN);
+    part.n_slices = part_slices(out, at, part.text_len, part.slice);
+    frame_segment(o, path, mac, &part);
+}
+
+/* The header that the parts between share, and its sum with the pseudo header's. */
+struct shared {
+    uint8_t header[HF_HEADER_MAX];
+    uint32_t tcp_at;
+    csum_t sum; /* but for SEG.SEQ and the text */
+};
+
+static void share_header(const struct hf_frame_out *first, const struct tcp_out *out,
+                         struct shared *shared)
+{
+    uint32_t tcp_len = (uint32_t)wire_tcp_header_len(&out->seg.opt);
+    struct wire_ip ip = {.version = out->id.v4 ? 4 : 6};
+    memcpy(ip.src, out->id.local, 16);
+    memcpy(ip.dst, out->id.remote, 16);
+    memcpy(shared->header, first->header, first->header_len);
+    shared->tcp_at = first->header_len - tcp_len;
+    uint8_t *tcp = shared->header + shared->tcp_at;
+    put_be32(tcp + 4, 0);
+    if (!(first->flags & HF_FRAME_CSUM_NEEDED)) {
+        put_be16(tcp + TCP_CSUM_AT, 0);
+    }
+    shared->sum = csum_add(wire_pseudo(&ip, WIRE_PROTO_TCP, tcp_len + out->gso_size), tcp, tcp_len);
+}
+
+static void share_frame(struct output *o, const struct hf_frame_out *first,
+                        const struct shared *shared, const struct tcp_out *out, struct place *at,
+                        uint32_t done)
+{
+    struct hf_frame_out *frame = &o->frames[o->n++];
+    memcpy(frame, first, offsetof(struct hf_frame_out, slice));
+    frame->token = tcp_take_token(&o->st->tcp);
+    HF_ASSERT(frame->token != 0);
+    frame->n_slices = part_slices(out, at, out->gso_size, frame->slice);
+    memcpy(frame->header, shared->header, frame->header_len);
+    uint8_t *tcp = frame->header + shared->tcp_at;
+    put_be32(tcp + 4, seq_add(out->seg.seq, done).v);
+    if (!(frame->flags & HF_FRAME_CSUM_NEEDED)) {
+        HF_COUNT(o->st->tcp.b->work.summed, out->gso_size);
+        csum_t sum = csum_add(shared->sum, tcp + 4, 4);
+        sum += sum_slices(o, frame->slice, frame->n_slices);
+        put_be16(tcp + TCP_CSUM_AT, csum_finish(sum));
+    }
+    o->st->s->frames_out++;
+}
+
+void frame_parts(struct output *o, const struct stack_path *path, const uint8_t mac[6],
+                 const struct tcp_out *out)
+{
+    struct place at = {0, 0};
+    uint32_t done = out->gso_size;
+    frame_part(o, path, mac, out, &at, 0);
+    const struct hf_frame_out *first = &o->frames[o->n - 1];
+    struct shared shared;
+    share_header(first, out, &shared);
+    for (; out->text_len - done > out->gso_size; done += out->gso_size) {
+        share_frame(o, first, &shared, out, &at, done);
+    }
+    o->token = tcp_take_token(&o->st->tcp);
+    frame_part(o, path, mac, out, &at, done);
 }
 
 /* The IP header, and in IPv6 the fragment header, of `octets` of the packet from `sent` on. */

@@ -17,6 +17,9 @@ struct output {
 /* A segment of ours, with the link address it goes to. */
 void frame_segment(struct output *o, const struct stack_path *path, const uint8_t mac[6],
                    const struct tcp_out *out);
+/* Several (out->cut), a frame each. */
+void frame_parts(struct output *o, const struct stack_path *path, const uint8_t mac[6],
+                 const struct tcp_out *out);
 /* A packet, or the next fragment of it; true: it has left whole. */
 bool frame_packet(struct output *o, const struct stack_path *path, const uint8_t mac[6],
                   struct stack_packet *packet);

@@ -170,6 +170,7 @@ void stack_tcp_input(struct stack *st, const struct arrival *a)
     }
     stack_segment(st, a->ip.dst, a->ip.src, a->iface, &seg);
     st->tcp.lent = (struct lent_text){0, 0};
+    stack_train_lead(st, a, &seg);
 }
 
 void stack_deliver(struct stack *st, struct arrival *a)
@@ -418,9 +419,14 @@ int hf_input(struct hf_stack *stack, const struct hf_env *env, const struct hf_f
         return error;
     }
     error = frames == NULL && n != 0 ? HF_ERR_INVALID : check_lent(&st, frames, n);
+    st.train.last = NULL;
     for (uint32_t i = 0; error == HF_OK && i < n; i++) {
-        frame_input(&st, &frames[i]);
+        if (!stack_train_takes(&st, &frames[i])) {
+            stack_train_ends(&st);
+            frame_input(&st, &frames[i]);
+        }
     }
+    stack_train_ends(&st);
     stack_leave(&st);
     return error;
 }

@@ -367,6 +367,7 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
     st->tcp.now_us = us_of(now_ns);
     st->tcp.now_wraps = (uint32_t)((uint64_t)now_ns / 1000000 >> 32);
     st->tcp.lent = (struct lent_text){0, 0};
+    st->tcp.placed = st->tcp.parts = 0;
     st->tcp.no_fast = 0;
     st->tcp.iface = 0;
     st->tcp.before.kind = HF_TRACE_IN; /* none is under way */

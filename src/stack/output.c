@@ -18,6 +18,18 @@ static uint32_t gso_bytes(const struct stack *st, const struct stack_path *path,
     return IP_MOST - (v4 ? TCP_HEADERS4 : TCP_HEADERS6);
 }
 
+/* Segments that one connection may send at once, if they differ in little: each is a frame.  One,
+ * where others are waiting for their turn. */
+static uint32_t parts(const struct output *o, const struct stack_path *path)
+{
+    const struct tcp_block *b = block_of(o->st);
+    if (path->own || b->owes.head != b->owes.tail || !b->policy.predict || o->st->env->trace) {
+        return 1;
+    }
+    uint64_t tokens = b->max_tokens - (b->next_token - b->done_token) + (o->token != 0);
+    return (uint32_t)min_u64(o->room - o->n, tokens);
+}
+
 /* A segment to ourselves: header and options as a peer would read them; the text slice by slice,
  * each as a segment of its own.  The token held keeps freed chunks from being used again. */
 static void loop_segment(struct stack *st, const struct stack_path *path, const struct tcp_out *out)
@@ -55,6 +67,8 @@ static void emit_segment(struct output *o, const struct stack_path *path, const 
     if (path->own) {
         o->turns--;
         loop_segment(o->st, path, out);
+    } else if (out->cut) {
+        frame_parts(o, path, mac, out);
     } else {
         frame_segment(o, path, mac, out);
     }
@@ -244,6 +258,7 @@ static bool send_owed(struct output *o)
     }
     advise(st, tcb, &path);
     st->tcp.iface = (uint8_t)path.iface;
+    st->tcp.parts = parts(o, &path);
     if (!tcp_output(&st->tcp, tcb, gso_bytes(st, &path, id.v4), &out)) {
         return true;
     }

@@ -15,7 +15,7 @@
  *     interface.c  interfaces, addresses
  *     route.c      longest prefix
  *     neighbour.c  who is on the link, with arp.c and nd.c: RFC 826, RFC 4861
- *     input.c      frames -> IP -> TCP, UDP, ICMP
+ *     input.c      frames -> IP -> TCP, UDP, ICMP; train.c: frames that differ in little
  *     fragment.c   reassembly
  *     icmp_in.c    errors about what we sent, RFC 5927; icmp_out.c: echo, errors, notes
  *     packet.c     the queue of packets that are not TCP connections'
@@ -25,6 +25,7 @@
 #ifndef STACK_STACK_H
 #define STACK_STACK_H
 
+#include "tcp/prediction.h"
 #include "tcp/tcp.h"
 
 enum {
@@ -188,10 +189,21 @@ struct hf_stack {
 };
 
 /* One call's view. Begins with what tcp/ needs. */
+/* Frames of one hf_input that follow each other as segments of one connection (train.c). */
+struct stack_train {
+    const struct hf_frame_in *last; /* the one before, NULL: none that another may follow   */
+    uint32_t len;                   /* of each frame but the last                           */
+    uint32_t ip_at, tcp_at, text_at;
+    bool begun;       /* run is valid                                          */
+    csum_t addresses; /* of the pseudo header, but for its length              */
+    struct tcp_run run;
+};
+
 struct stack {
     struct tcp tcp;
     struct hf_stack *s;
     const struct hf_env *env;
+    struct stack_train train; /* hf_input's                                            */
 };
 
 static inline void stack_forget(struct stack *st)
@@ -388,6 +400,13 @@ void stack_tcp_input(struct stack *st, const struct arrival *a);
 /* The segment of a packet that has passed all checks; zone and addresses as in ip. */
 void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
                    uint8_t iface, struct segment *seg);
+
+/* train.c */
+/* The segment has been taken, and came in a frame of its own: others may follow it. */
+void stack_train_lead(struct stack *st, const struct arrival *a, const struct segment *seg);
+/* False: the frame is no part of the train under way, which is to be ended. */
+bool stack_train_takes(struct stack *st, const struct hf_frame_in *frame);
+void stack_train_ends(struct stack *st);
 
 /* fragment.c */
 void stack_fragment_input(struct stack *st, struct arrival *a);

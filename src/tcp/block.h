@@ -132,6 +132,8 @@ struct tcp {
     uint32_t now_ms, now_us;
     uint32_t now_wraps;     /* times now_ms has come round                              */
     struct lent_text lent;  /* of the segment under way                                 */
+    uint32_t placed;        /* octets of its text that lie in the receive queue already */
+    uint32_t parts;         /* segments that tcp_output may make at once, for the stack to cut */
     struct hf_trace before; /* the record under way (trace.c)                           */
     struct ack_news news;   /* valid while an ACK or a timer is under way               */
     struct tally no_tally;  /* of scratch copies: thrown away */
@@ -147,6 +149,7 @@ struct tcp_out {
     struct segment seg; /* header fields; wnd as it goes into the header            */
     uint8_t ttl, tos;
     bool may_fragment; /* IPv4: no DF                                               */
+    bool cut;          /* ... by the stack: each segment is a frame of its own            */
     uint16_t gso_size; /* text is to be cut into segments of this many octets, 0: no */
     uint32_t text_len;
     uint32_t n_slices;

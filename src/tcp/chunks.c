@@ -10,8 +10,6 @@
  */
 #include "tcp/tcp.h"
 
-enum { LARGE_BYTES = 16384 };
-
 /* The pool of a chunk; its number there in *local. */
 static struct pool *pool_of(const struct tcp *tcp, uint32_t idx, uint32_t *local)
 {
@@ -52,7 +50,7 @@ uint8_t *tcp_chunk_data(const struct tcp *tcp, uint32_t idx)
         return block + b->small_offset + (uint64_t)(local - 1) * b->small_bytes + chunk->start;
     }
     if (pool == &b->large) {
-        return block + b->large_offset + (uint64_t)(local - 1) * LARGE_BYTES + chunk->start;
+        return block + b->large_offset + (uint64_t)(local - 1) * CHUNK_LARGE_BYTES + chunk->start;
     }
     uint16_t region = lent_at(tcp, chunk->lent)->region;
     HF_ASSERT(region >= 1 && region <= tcp->env->n_regions);
@@ -62,7 +60,7 @@ uint8_t *tcp_chunk_data(const struct tcp *tcp, uint32_t idx)
 static uint32_t capacity(const struct tcp *tcp, const struct pool *pool)
 {
     const struct tcp_block *b = tcp->b;
-    return pool == &b->small ? b->small_bytes : pool == &b->large ? LARGE_BYTES : 0;
+    return pool == &b->small ? b->small_bytes : pool == &b->large ? CHUNK_LARGE_BYTES : 0;
 }
 
 uint32_t tcp_chunks_cost(const struct tcp *tcp, uint32_t head)
@@ -107,20 +105,20 @@ bool tcp_chunk_free(const struct tcp *tcp)
 uint64_t tcp_payload_most(const struct tcp *tcp)
 {
     const struct tcp_block *b = tcp->b;
-    return (uint64_t)b->small.max * b->small_bytes + (uint64_t)b->large.max * LARGE_BYTES;
+    return (uint64_t)b->small.max * b->small_bytes + (uint64_t)b->large.max * CHUNK_LARGE_BYTES;
 }
 
 uint64_t tcp_payload_free(const struct tcp *tcp)
 {
     const struct tcp_block *b = tcp->b;
     return (uint64_t)(b->small.max - b->small.used) * b->small_bytes +
-           (uint64_t)(b->large.max - b->large.used) * LARGE_BYTES;
+           (uint64_t)(b->large.max - b->large.used) * CHUNK_LARGE_BYTES;
 }
 
 uint32_t tcp_chunk_new(struct tcp *tcp, uint32_t bytes, enum chunk_use use)
 {
     struct tcp_block *b = tcp->b;
-    bool small_first = bytes <= (use == CHUNK_AHEAD ? LARGE_BYTES / 2 : b->small_bytes);
+    bool small_first = bytes <= (use == CHUNK_AHEAD ? CHUNK_LARGE_BYTES / 2 : b->small_bytes);
     for (unsigned turn = 0; turn < 2; turn++) {
         bool small = (turn == 0) == small_first;
         struct pool *pool = small ? &b->small : &b->large;
@@ -216,8 +214,8 @@ uint64_t tcp_chunk_append(struct tcp *tcp, uint32_t *head, uint32_t *tail, const
         uint32_t room = *tail ? tcp_chunk_room(tcp, *tail) : 0;
         if (room == 0) {
             bool large = *tail && use != CHUNK_AHEAD;
-            uint32_t left = (uint32_t)min_u64(len - done, LARGE_BYTES);
-            uint32_t idx = tcp_chunk_new(tcp, large ? LARGE_BYTES : left, use);
+            uint32_t left = (uint32_t)min_u64(len - done, CHUNK_LARGE_BYTES);
+            uint32_t idx = tcp_chunk_new(tcp, large ? CHUNK_LARGE_BYTES : left, use);
             if (idx == 0) {
                 break;
             }

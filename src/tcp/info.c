@@ -70,13 +70,14 @@ static void begin_round(const struct tcp *tcp, const struct tcb *tcb, struct sta
     stats->rate_idle = 0;
 }
 
-void tcp_count_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text, uint32_t segments, bool again)
+void tcp_count_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text, uint32_t part, bool again)
 {
     struct stats *stats = tcp_stats(tcp, tcb);
-    stats->data_segs_out += segments;
+    stats->data_segs_out += part ? (text + part - 1) / part : 1;
     stats->bytes_retrans += again ? text : 0;
     if (!stats->rate_timed) {
         begin_round(tcp, tcb, stats);
+        stats->rate_end = seq_sub(stats->rate_end, part ? text - part : 0);
     }
 }
 

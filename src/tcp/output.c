@@ -5,6 +5,7 @@
  * new text and FIN, window probe, and an ACK only if none of these carried it.
  */
 #include "tcp/ecn.h"
+#include "tcp/prediction.h"
 #include "tcp/recovery.h"
 #include "tcp/stats.h"
 
@@ -178,19 +179,6 @@ uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn)
     return (uint16_t)min_u32(wnd, 65535);
 }
 
-/* RFC 5482 3: with SYN or SYN,ACK, and with what goes out once there is news. */
-static void fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
-{
-    const struct extra *extra = tcp_extra(tcp, tcb->extra);
-    bool syn = seg->ctl & SYN;
-    if (extra->adv_timeout_ms && (syn || (tcb->modes & M_TELL_TIMEOUT))) {
-        uint32_t own = extra->user_timeout_ms;
-        seg->opt.present |= OPT_UTO;
-        seg->opt.uto = tcp_user_timeout_option(own ? own : extra->adv_timeout_ms);
-        tcb->modes &= syn ? tcb->modes : ~(uint32_t)M_TELL_TIMEOUT;
-    }
-}
-
 static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
                          enum segment_kind what)
 {
@@ -218,7 +206,7 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
     if (first) {
         tcp_fast_open_ask(tcp, tcb, &seg->opt);
     }
-    fill_user_timeout(tcp, tcb, seg);
+    tcp_fill_user_timeout(tcp, tcb, seg);
     /* RFC7323-23 */
     if (tcb->flags & (first ? F_TS_SENT : F_TS)) {
         seg->opt.present |= OPT_TS;
@@ -248,6 +236,7 @@ static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out,
     out->ttl = tcb->ttl;
     out->tos = tcb->tos;
     out->may_fragment = (tcb->modes & M_MAY_FRAGMENT) != 0;
+    out->cut = false;
     out->gso_size = 0;
     out->text_len = out->n_slices = 0;
     out->seg.sport = out->id.lport;
@@ -307,7 +296,7 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     tcp->b->segs_out += segments;
     tally_of(tcp, tcb)->segs_out += segments;
     if (out->text_len) {
-        tcp_count_sent(tcp, tcb, out->text_len, segments, marks & HF_MARK_REPEAT);
+        tcp_count_sent(tcp, tcb, out->text_len, out->gso_size, marks & HF_MARK_REPEAT);
     }
     if (marks & HF_MARK_REPEAT) {
         tally_of(tcp, tcb)->retransmitted++;
@@ -448,6 +437,9 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
         tcp_begin_burst(tcp, tcb, active, mss, sendable(tcp, tcb, active, mss, UINT32_MAX));
     }
     gso_bytes = tcp_pace_chunk(tcp, tcb, mss, gso_bytes);
+    uint32_t parts = gso_bytes ? 1 : tcp_parts(tcp, tcb, active, &out->seg);
+    bool cut = parts > 1;
+    gso_bytes = cut ? parts * mss : gso_bytes;
     bool wait;
     uint32_t unsent = mss == tcb->snd_mss ? unsent_text(tcp, tcb, active) : 0;
     uint32_t probe = tcp_pmtu_probe(tcp, tcb, unsent, usable_window(tcp, tcb), &wait);
@@ -457,16 +449,21 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     if ((text == 0 && !fin) || wait) {
         return false;
     }
-    out->n_slices = HF_SLICES_MAX;
-    uint32_t got = tcp_chunk_slices(tcp, &active->send, text, out->slice, &out->n_slices);
+    if (cut && fin && text > mss) { /* the last one is like no other */
+        text -= (text - 1) % mss + 1;
+        fin = false;
+    }
+    uint32_t got = tcp_parts_slices(tcp, active, text, mss, cut, out);
     fin = fin && got == text;
     out->text_len = got;
     out->gso_size = got > mss ? (uint16_t)mss : 0;
+    out->cut = cut && got > mss;
     seq_t behind = seq_add(tcb->snd.nxt, got);
     bool last = seq_eq(behind, text_end(tcp, tcb, active));
     bool marked = tcp_chunk_pushes(tcp, &active->send, got);
     /* MUST-61 */
-    bool push = tcp_push_here(active, marked, last) || got > mss;
+    uint32_t n = out->cut ? (got + mss - 1) / mss : 1;
+    bool push = tcp_push_here(active, n, marked, last) || (got > mss && !cut);
     out->seg.ctl |= (fin ? FIN : 0) | (got && push ? PSH : 0);
     mark_urgent(active, &out->seg);
     mark_ecn(tcb, out);

@@ -37,9 +37,9 @@ void tcp_begin_burst(const struct tcp *tcp, const struct tcb *tcb, struct active
     active->burst_push = active->burst > 1;
 }
 
-bool tcp_push_here(struct active *active, bool marked, bool last)
+bool tcp_push_here(struct active *active, uint32_t n, bool marked, bool last)
 {
-    active->burst -= active->burst ? 1 : 0;
+    active->burst -= (uint8_t)min_u32(active->burst, n);
     bool chunk = active->burst == 0 && active->burst_push;
     return marked || chunk || (last && !active->no_push);
 }

@@ -32,10 +32,15 @@ static void skip_octets(struct piece *piece, uint32_t n)
     piece->len -= n;
 }
 
-/* Appends to a chain; returns octets taken. */
+/* Appends to a chain, unless it lies there already; returns octets taken. */
 static uint32_t keep_text(struct tcp *tcp, uint32_t *head, uint32_t *tail, const uint8_t *text,
                           uint32_t len, enum chunk_use use)
 {
+    if (tcp->placed) {
+        HF_ASSERT(tcp->placed == len);
+        tcp->placed = 0;
+        return len;
+    }
     uint32_t idx = len >= KEEP_MIN ? tcp_chunk_keep(tcp, text, len) : 0;
     if (idx == 0) {
         return (uint32_t)tcp_chunk_append(tcp, head, tail, text, len, use);
@@ -222,6 +227,7 @@ static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *activ
                           const struct piece *piece)
 {
     bool gap = active->ooo != 0;
+    bool one = tcp->placed == 0; /* several are no larger than what was seen before */
     uint32_t advanced = append_in_order(tcp, tcb, active, *piece);
     while (advanced == 0 && active->ooo) {
         drop_last_range(tcp, active);
@@ -231,7 +237,7 @@ static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *activ
         return false;
     }
     active->unacked_bytes += advanced;
-    learn_mss(tcp, tcb, piece->len);
+    learn_mss(tcp, tcb, one ? piece->len : 0);
     tcp_event(tcp, tcb, HF_READABLE);
     /* RFC5681-18, RFC6582-11 */
     if (gap) {

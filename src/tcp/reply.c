@@ -250,7 +250,7 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
     memcpy(out->id.remote, reply->remote, 16);
     out->ttl = reply->ttl;
     out->tos = reply->tos;
-    out->may_fragment = false;
+    out->may_fragment = out->cut = false;
     out->gso_size = 0;
     out->text_len = out->n_slices = 0;
     put_segment(reply, mtu - (v4 ? 40 : 60), &out->seg);

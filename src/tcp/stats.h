@@ -34,7 +34,8 @@ void tcp_drop_stats(struct tcp *tcp, const struct tcb *tcb);
 void tcp_info(struct tcp *tcp, const struct tcb *tcb, struct hf_info *info);
 /* Text has been queued, sent, or acknowledged: what limits the sender now? */
 void tcp_count_time(struct tcp *tcp, struct tcb *tcb);
-void tcp_count_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text, uint32_t segments, bool again);
+/* part: octets of each of the segments that the text makes but the last, 0: it is one. */
+void tcp_count_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text, uint32_t part, bool again);
 void tcp_count_received(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, bool ahead);
 /* An ACK has been taken, tcp->news is of it; before it, tcp_arrived was arrived_before. */
 void tcp_count_ack(struct tcp *tcp, struct tcb *tcb, uint32_t arrived_before);

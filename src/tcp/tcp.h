@@ -7,8 +7,8 @@
  *     closing.c  timeouts.c  output.c
  *
  * then what these stand on: table.c half_open.c time_wait.c chunks.c ack.c sack.c recovery.c cwnd.c
- * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c ecn.h ecn.c accecn.c pmtu.c tune.c
- * stats.c info.c rto.c isn.c events.c history.c.
+ * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c prediction.c ecn.h ecn.c accecn.c pmtu.c
+ * tune.c stats.c info.c rto.c isn.c events.c history.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -183,6 +183,7 @@ void tcp_keepalive_timeout(struct tcp *tcp, struct tcb *tcb);
 /* user_timeout.c: RFC 5482 */
 uint16_t tcp_user_timeout_option(uint32_t ms); /* the option's sixteen bits */
 void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+void tcp_fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
 
 /* timeouts.c: 3.10.8 */
 /* Files the tcb in the wheel under its earliest deadline. */
@@ -209,9 +210,9 @@ bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb);
 /* A transmit chunk begins: `octets` of text may go now. */
 void tcp_begin_burst(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
                      uint32_t mss, uint32_t octets);
-/* PSH on the segment that goes now?  marked: some of it was to be pushed; last: all text has gone.
- */
-bool tcp_push_here(struct active *active, bool marked, bool last);
+/* PSH on the last of the n segments that go now?  marked: some of it was to be pushed; last: all
+ * text has gone. */
+bool tcp_push_here(struct active *active, uint32_t n, bool marked, bool last);
 /* So many octets more are queued: where, of a long text sent with HF_SEND_MORE, it is pushed. */
 void tcp_push_mark(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t len);
 /* Timers and measurements after new text or a FIN has gone out. */
@@ -270,6 +271,7 @@ uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free beh
 /* Octets of memory that a chain takes, whatever it holds. */
 uint32_t tcp_chunks_cost(const struct tcp *tcp, uint32_t head);
 /* What for, which says how much must be left for others. */
+enum { CHUNK_LARGE_BYTES = 16384 };
 enum chunk_use {
     CHUNK_TO_READ, /* text in order, of who has read all before it: even the last one       */
     CHUNK_TO_KEEP, /* what is to be sent, datagrams: leaves an eighth of each size          */

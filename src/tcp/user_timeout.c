@@ -53,3 +53,16 @@ void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segmen
         tcp_keepalive_start(tcp, tcb);
     }
 }
+
+/* RFC 5482 3: with SYN or SYN,ACK, and with what goes out once there is news. */
+void tcp_fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+    const struct extra *extra = tcp_extra(tcp, tcb->extra);
+    bool syn = seg->ctl & SYN;
+    if (extra->adv_timeout_ms && (syn || (tcb->modes & M_TELL_TIMEOUT))) {
+        uint32_t own = extra->user_timeout_ms;
+        seg->opt.present |= OPT_UTO;
+        seg->opt.uto = tcp_user_timeout_option(own ? own : extra->adv_timeout_ms);
+        tcb->modes &= syn ? tcb->modes : ~(uint32_t)M_TELL_TIMEOUT;
+    }
+}
