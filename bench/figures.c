@@ -105,6 +105,7 @@ const struct bench_figure bench_figures[] = {
                     &frames_1500_plain},
                    {"lwip", "its own checksum; window 64 KiB", lwip_bulk_open, lwip_bulk_round,
                     NULL},
+                   {"kernel-veth", "CUBIC, no offload", kernel_veth_open, kernel_bulk_round, NULL},
                    {"copy-and-sum", "memcpy and checksum of the same octets alone", NULL,
                     roofline_round, NULL}}},
     {.name = "bulk-64k",

@@ -48,9 +48,13 @@ double lwip_time_wait_round(const void *arg);
 double lwip_scale_round(const void *arg);
 
 /* kernel.c */
+bool kernel_listen(uint32_t ip); /* in the namespace of now, for kernel_connect */
 bool kernel_open(const void *arg);
 double kernel_lives_round(const void *arg);
 double kernel_bulk_round(const void *arg);
+
+/* kernel_veth.c: to open before kernel_bulk_round */
+bool kernel_veth_open(const void *arg);
 /* Both ends of one more connection, and the life of one, as the rounds have them. */
 int kernel_connect(int *accepted);
 void kernel_life(void *unused);

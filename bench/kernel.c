@@ -15,11 +15,10 @@ static int listener, sender = -1, receiver;
 static struct sockaddr_in at;
 static char chunk[CHUNK];
 
-bool kernel_open(const void *arg)
+bool kernel_listen(uint32_t ip)
 {
-    (void)arg;
     socklen_t len = sizeof at;
-    at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(ip)};
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&at, len) != 0 ||
         setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0 ||
@@ -28,6 +27,12 @@ bool kernel_open(const void *arg)
         return false;
     }
     return true;
+}
+
+bool kernel_open(const void *arg)
+{
+    (void)arg;
+    return kernel_listen(INADDR_LOOPBACK);
 }
 
 int kernel_connect(int *accepted)

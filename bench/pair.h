@@ -26,7 +26,8 @@ struct pair_end {
     struct hf_endpoint at;
     hf_handle listener;
     struct hf_region region; /* a: text to borrow; b: frames lent to it */
-    uint8_t *wire;           /* copies of what it sent */
+    uint8_t *wire;           /* copies of what it sent, frame_max octets each */
+    uint32_t frame_max;
 };
 
 struct pair {
