@@ -90,7 +90,8 @@ int hf_host_route(struct hf_host *host, int iface, const char *prefix, const cha
 
 /* Waits for frames, deadlines, posts and watched descriptors, at most timeout_ns (negative: without
  * end; 0: not at all), and works off what came.  0; -EINTR: a signal; another errno: a device is
- * gone, hf_host_error says which. */
+ * gone, hf_host_error says which.  After frames it asks devices for more before it asks poll(2):
+ * watched descriptors may wait for eight such turns. */
 int hf_host_run_once(struct hf_host *host, int64_t timeout_ns);
 /* Sends what is owed now; to be called after core calls made outside a hf_host_run_once. */
 void hf_host_flush(struct hf_host *host);
@@ -110,7 +111,8 @@ int hf_host_unwatch(struct hf_host *host, int fd);
 /* Receives every trace record from now on; NULL: none. */
 void hf_host_set_trace(struct hf_host *host, hf_trace_fn *trace, void *arg);
 /* For calls of the core (handfast.h): the stack, and the environment with the time of now.  Valid
- * until freed; ask for the environment anew for each call. */
+ * until freed; ask for the environment anew for each call.  Regions and hf_returned are the host's:
+ * it lends the stack long frames where a device has them. */
 struct hf_stack *hf_host_stack(struct hf_host *host);
 const struct hf_env *hf_host_env(struct hf_host *host);
 /* The interface's device; NULL: no such interface. */

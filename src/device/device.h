@@ -25,8 +25,19 @@ enum {
     DEV_FRAME_BYTES = 18 + 65575 /* the longest frame: Ethernet, VLAN tag, IPv6 and 65,535 */
 };
 
+/* A device that can do without its frames for a while: they lie in memory of its own, and may be
+ * lent to the stack (hf_frame_in.region) instead of copied. */
+struct dev_lender {
+    struct hf_region memory;
+    /* The i-th frame of the last receive stays where it is, as its token says; false: too many do.
+     */
+    bool (*lend)(void *self, uint32_t i);
+    void (*returned)(void *self, uint64_t token);
+};
+
 struct hf_device {
     const struct hf_device_calls *calls;
+    const struct dev_lender *lender; /* NULL: none */
     void *self;
     struct hf_interface iface;
     int fd;

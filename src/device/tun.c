@@ -17,7 +17,7 @@
 
 #define TUN_PATH "/dev/net/tun"
 
-enum { SLOT_BYTES = 1u << 17, DEFAULT_MTU = 1500 };
+enum { SLOT_BYTES = 1u << 17, SLOTS = 2 * DEV_BATCH, DEFAULT_MTU = 1500 };
 _Static_assert(SLOT_BYTES >= DEV_FRAME_BYTES + sizeof(struct virtio_net_hdr_mrg_rxbuf),
                "a slot holds the longest frame");
 
@@ -26,8 +26,14 @@ struct tun {
     bool full;       /* the kernel took less than it was given */
     size_t vnet_len; /* 10 or 12                               */
     uint64_t dropped;
-    uint8_t *slots; /* DEV_BATCH of them, touched as far as frames reach */
+    uint8_t *slots; /* SLOTS of them, touched as far as frames reach */
+    struct dev_lender lender;
+    uint32_t n_free, n_given, n_lent;
+    uint8_t free[SLOTS];      /* the last one first: it is warm */
+    uint8_t given[DEV_BATCH]; /* by the last receive; NOT_GIVEN: lent */
 };
+enum { NOT_GIVEN = UINT8_MAX };
+_Static_assert((int)SLOTS < (int)NOT_GIVEN, "a slot's number fits");
 
 /* One frame; 1, 0: nothing there or of no use (then *again), negative errno. */
 static int read_one(struct tun *tun, uint8_t *slot, struct hf_frame_in *frame, bool *again)
@@ -52,23 +58,59 @@ static int read_one(struct tun *tun, uint8_t *slot, struct hf_frame_in *frame, b
     return dev_vnet_in(&vnet, frame) ? 1 : 0;
 }
 
+/* What the last receive gave, and was not lent. */
+static void take_back(struct tun *tun)
+{
+    while (tun->n_given > 0) {
+        uint8_t slot = tun->given[--tun->n_given];
+        if (slot != NOT_GIVEN) {
+            tun->free[tun->n_free++] = slot;
+        }
+    }
+}
+
 static int receive(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n)
 {
     (void)now_ns;
     struct tun *tun = self;
-    uint32_t got = 0;
-    while (got < n && got < DEV_BATCH) {
+    take_back(tun);
+    while (tun->n_given < n && tun->n_given < DEV_BATCH) {
         bool again;
-        int done = read_one(tun, tun->slots + (size_t)got * SLOT_BYTES, &frames[got], &again);
-        if (done < 0 && got == 0) {
+        uint8_t slot = tun->free[tun->n_free - 1];
+        struct hf_frame_in *frame = &frames[tun->n_given];
+        int done = read_one(tun, tun->slots + (size_t)slot * SLOT_BYTES, frame, &again);
+        if (done < 0 && tun->n_given == 0) {
             return done;
         }
         if (done <= 0 && !again) {
             break;
         }
-        got += (uint32_t)done;
+        if (done > 0) {
+            frame->token = slot;
+            tun->given[tun->n_given++] = slot;
+            tun->n_free--;
+        }
     }
-    return (int)got;
+    return (int)tun->n_given;
+}
+
+/* There is always a slot for each frame of a batch. */
+static bool lend(void *self, uint32_t i)
+{
+    struct tun *tun = self;
+    if (tun->n_lent == SLOTS - DEV_BATCH) {
+        return false;
+    }
+    tun->given[i] = NOT_GIVEN;
+    tun->n_lent++;
+    return true;
+}
+
+static void returned(void *self, uint64_t token)
+{
+    struct tun *tun = self;
+    tun->free[tun->n_free++] = (uint8_t)token;
+    tun->n_lent--;
 }
 
 static int send_frames(void *self, int64_t now_ns, const struct hf_frame_out *frames, uint32_t n)
@@ -99,7 +141,7 @@ static void close_tun(void *self)
 {
     struct tun *tun = self;
     close(tun->fd);
-    munmap(tun->slots, (size_t)DEV_BATCH * SLOT_BYTES);
+    munmap(tun->slots, (size_t)SLOTS * SLOT_BYTES);
     free(tun);
 }
 
@@ -219,11 +261,15 @@ static struct tun *new_tun(int fd)
         return NULL;
     }
     tun->fd = fd;
-    tun->slots = mmap(NULL, (size_t)DEV_BATCH * SLOT_BYTES, PROT_READ | PROT_WRITE,
+    tun->slots = mmap(NULL, (size_t)SLOTS * SLOT_BYTES, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (tun->slots == MAP_FAILED) {
         free(tun);
         return NULL;
+    }
+    tun->lender = (struct dev_lender){{tun->slots, (uint64_t)SLOTS * SLOT_BYTES}, lend, returned};
+    for (uint32_t slot = SLOTS; slot > 0; slot--) {
+        tun->free[tun->n_free++] = (uint8_t)(slot - 1);
     }
     int vnet_len = 0;
     bool told = ioctl(fd, TUNGETVNETHDRSZ, &vnet_len) == 0 && vnet_len == 12;
@@ -263,6 +309,7 @@ int dev_tun_wrap(struct hf_device **device, int fd, const char *name, const uint
         close_tun(tun);
         return dev_fail(error, err, "%s: no memory for the device", name);
     }
+    (*device)->lender = &tun->lender;
     return 0;
 }
 

@@ -132,7 +132,9 @@ int hf_host_new(struct hf_host **result, const struct hf_host_options *options)
     if (err == 0) {
         uint32_t n = config.max_interfaces;
         host->ifaces = calloc(n == 0 ? 1 : n, sizeof *host->ifaces);
-        err = host->ifaces == NULL ? -ENOMEM : 0;
+        host->regions = calloc(n == 0 ? 1 : n, sizeof *host->regions);
+        host->env.regions = host->regions;
+        err = host->ifaces == NULL || host->regions == NULL ? -ENOMEM : 0;
     }
     if (err < 0) {
         hf_host_free(host);
@@ -173,6 +175,7 @@ void hf_host_free(struct hf_host *host)
     pthread_mutex_destroy(&host->lock);
     free(host->watches);
     free(host->settings);
+    free(host->regions);
     free(host->ifaces);
     free(host);
 }
@@ -231,6 +234,22 @@ static int add_link_local(struct hf_host *host, int iface, const uint8_t mac[6])
     return hf_address_add(host->stack, &host->env, (uint32_t)iface, ip, 64);
 }
 
+/* The number of the device's memory; 0: it lends none, or there is no number left. */
+static uint16_t add_region(struct hf_host *host, const struct hf_device *device)
+{
+    uint32_t number = host->env.n_regions + 1;
+    if (device->lender == NULL) {
+        return 0;
+    }
+    host->regions[number - 1] = device->lender->memory;
+    host->env.n_regions = number;
+    if (hf_region_add(host->stack, &host->env, number) != HF_OK) {
+        host->env.n_regions--;
+        return 0;
+    }
+    return (uint16_t)number;
+}
+
 int hf_host_attach(struct hf_host *host, struct hf_device *device)
 {
     const struct hf_interface *iface = hf_device_interface(device);
@@ -243,7 +262,8 @@ int hf_host_attach(struct hf_host *host, struct hf_device *device)
         return err;
     }
     HF_ASSERT((uint32_t)number == host->n_ifaces + 1);
-    host->ifaces[host->n_ifaces++] = (struct host_iface){.device = device};
+    host->ifaces[host->n_ifaces++] =
+        (struct host_iface){.device = device, .region = add_region(host, device)};
     if (iface->link == HF_LINK_ETHERNET && iface->mtu >= 1280) {
         int error = add_link_local(host, number, iface->mac);
         if (error < 0) {

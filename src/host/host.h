@@ -18,7 +18,9 @@
 #define HOST_HOST_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "device/device.h"
 #include "handfast/host.h"
 
 enum { HOST_BATCH = 64, HOST_EXTENTS = 64 };
@@ -28,7 +30,8 @@ struct host_iface {
     struct hf_device *device;
     struct hf_frame_out *pending; /* what the device did not take yet, in order */
     uint32_t n_pending, room;
-    bool gone; /* the device is: what would go out is lost */
+    uint16_t region; /* of the device's memory; 0: it lends none */
+    bool gone;       /* the device is: what would go out is lost */
 };
 
 struct host_post {
@@ -52,7 +55,9 @@ struct hf_host {
     struct hf_host *next; /* a ring of hosts that run together */
 
     struct host_iface *ifaces;
+    struct hf_region *regions; /* of devices that lend frames */
     uint32_t n_ifaces;
+    uint32_t n_lent;    /* frames that the stack has */
     uint32_t n_pending; /* of all interfaces */
 
     struct host_watch *watches;
@@ -61,6 +66,10 @@ struct hf_host {
     pthread_mutex_t lock; /* of the posts, the only thing another thread may touch */
     struct host_post *posts, **last_post;
     int post_fd;
+    atomic_bool rung; /* there are posts: no need to ask post_fd */
+
+    uint32_t did;      /* frames, timers and posts of this turn */
+    uint32_t unpolled; /* turns in a row that did without poll */
 
     char *settings; /* NAME=VALUE ..., looked at; NULL: none */
     char error[HF_ERROR_TEXT];
@@ -85,7 +94,8 @@ void host_grow(struct hf_host *host);
 int host_apply_settings(struct hf_host *host, hf_handle handle);
 
 /* watch.c */
-void host_run_posts(struct hf_host *host);
+/* woken: post_fd was found readable. */
+void host_run_posts(struct hf_host *host, bool woken);
 void host_drop_posts(struct hf_host *host);
 
 /* names.c: "10.0.0.2/24"; prefix_len -1: there was none.  0 or -EINVAL. */

@@ -8,7 +8,13 @@
 
 #include "host/host.h"
 
-enum { PENDING_MAX = 256, BATCHES_PER_TURN = 4, LINGER_NS = 1000000 };
+enum {
+    PENDING_MAX = 256,
+    BATCHES_PER_TURN = 4,
+    UNPOLLED_MAX = 8, /* turns in a row without a look at other descriptors */
+    LINGER_NS = 1000000,
+    LEND_MIN = 8192, /* octets */
+};
 
 /* Output -------------------------------------------------------------------------------------- */
 
@@ -110,6 +116,54 @@ static int device_gone(struct hf_host *host, struct host_iface *iface, int err)
                      strerror(-err));
 }
 
+/* Slots of devices that the stack has done with. */
+static void take_returned(struct hf_host *host)
+{
+    uint64_t tokens[HOST_BATCH];
+    uint32_t n = 1;
+    while (host->n_lent > 0 && n > 0) {
+        n = hf_returned(host->stack, &host->env, tokens, HOST_BATCH);
+        for (uint32_t i = 0; i < n; i++) {
+            const struct hf_device *device = host->ifaces[tokens[i] >> 32].device;
+            device->lender->returned(device->self, (uint32_t)tokens[i]);
+        }
+        host->n_lent -= n;
+    }
+}
+
+/* Long frames stay where the device has them: copying costs more than a record. */
+static void lend_long(struct hf_host *host, uint32_t index, uint32_t n)
+{
+    const struct host_iface *iface = &host->ifaces[index];
+    const struct hf_device *device = iface->device;
+    for (uint32_t k = 0; iface->region != 0 && k < n; k++) {
+        struct hf_frame_in *frame = &host->in[k];
+        if (frame->len >= LEND_MIN && device->lender->lend(device->self, k)) {
+            frame->region = iface->region;
+            frame->token |= (uint64_t)index << 32;
+            host->n_lent++;
+        }
+    }
+}
+
+/* Without a record for each lent frame the stack refuses them all: then it copies. */
+static void take_in(struct hf_host *host, uint32_t index, uint32_t n)
+{
+    const struct hf_device *device = host->ifaces[index].device;
+    lend_long(host, index, n);
+    if (hf_input(host->stack, &host->env, host->in, n) == HF_OK) {
+        return;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        if (host->in[k].region != 0) {
+            host->in[k].region = 0;
+            device->lender->returned(device->self, (uint32_t)host->in[k].token);
+            host->n_lent--;
+        }
+    }
+    (void)hf_input(host->stack, &host->env, host->in, n);
+}
+
 /* All that a device has, within reason; each batch is answered before the next is taken. */
 static int receive(struct hf_host *host, uint32_t index)
 {
@@ -123,10 +177,12 @@ static int receive(struct hf_host *host, uint32_t index)
             host->in[k].iface = (uint16_t)(index + 1);
         }
         if (n > 0) {
-            (void)hf_input(host->stack, &host->env, host->in, (uint32_t)n);
+            take_in(host, index, (uint32_t)n);
+            host->did += (uint32_t)n;
         }
         hf_device_flush(iface->device, host->env.now_ns);
-        if (n == 0) {
+        bool drained = n < HOST_BATCH && hf_device_fd(iface->device) >= 0; /* poll tells of more */
+        if (n == 0 || drained) {
             break;
         }
         send_owed(host);
@@ -134,11 +190,13 @@ static int receive(struct hf_host *host, uint32_t index)
     return 0;
 }
 
-/* Everything of one host that is due; ready: its devices' descriptors, or have none. */
-static int work(struct hf_host *host)
+/* Everything of one host that is due. */
+static int work(struct hf_host *host, bool posted)
 {
     int err = 0;
-    host_run_posts(host);
+    host->did = 0;
+    take_returned(host);
+    host_run_posts(host, posted);
     for (uint32_t i = 0; i < host->n_ifaces; i++) {
         struct hf_device *device = host->ifaces[i].device;
         if (host->ifaces[i].gone) {
@@ -151,6 +209,7 @@ static int work(struct hf_host *host)
     host_now(host);
     if (hf_deadline(host->stack, &host->env) <= host->env.now_ns) {
         hf_timeouts(host->stack, &host->env);
+        host->did++;
     }
     host_grow(host);
     send_owed(host);
@@ -230,29 +289,33 @@ static int64_t time_to_wait(struct hf_host *first, int64_t timeout_ns)
     return timeout_ns;
 }
 
-static int work_all(struct hf_host *first, struct pollfd *fds, bool polled)
+/* fds: what poll found, or NULL.  *did: frames, timers and posts. */
+static int work_all(struct hf_host *first, struct pollfd *fds, uint32_t *did)
 {
     int err = 0;
     struct hf_host *host = first;
+    *did = 0;
     do {
         uint32_t devices = 1 + host->n_ifaces;
         uint32_t watches = host->n_watches;
-        int failed = work(host);
+        int failed = work(host, fds != NULL && fds->revents != 0);
+        *did += host->did;
         if (failed < 0) {
             err = host == first ? failed : host_fail(first, failed, "%s", host->error);
         }
-        if (polled && watches > 0) {
+        if (fds != NULL && watches > 0) {
             call_watches(host, fds + devices, watches);
             host_now(host);
             send_owed(host);
         }
-        fds += devices + watches;
+        fds = fds == NULL ? NULL : fds + devices + watches;
         host = host->next;
     } while (host != first);
     return err;
 }
 
-int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
+/* Sleeps, at most timeout_ns, until something is to be done, and does it. */
+static int wait_and_work(struct hf_host *host, int64_t timeout_ns, uint32_t *did)
 {
     enum { FEW = 32 };
     struct pollfd few[FEW];
@@ -264,7 +327,6 @@ int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
     struct pollfd *at = fds;
     struct hf_host *each = host;
     do {
-        hf_host_flush(each);
         at = list_fds(each, at);
         each = each->next;
     } while (each != host);
@@ -272,7 +334,7 @@ int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
     struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
     int ready = ppoll(fds, n, wait_ns < 0 ? NULL : &wait, NULL);
     int err = ready < 0 ? -errno : 0;
-    int failed = work_all(host, fds, ready > 0);
+    int failed = work_all(host, ready > 0 ? fds : NULL, did);
     if (fds != few) {
         free(fds);
     }
@@ -280,4 +342,25 @@ int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
         return failed;
     }
     return err < 0 ? host_fail(host, err, "%s", strerror(-err)) : 0;
+}
+
+int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
+{
+    uint32_t did = 0;
+    struct hf_host *each = host;
+    do {
+        hf_host_flush(each);
+        each = each->next;
+    } while (each != host);
+    /* After frames more are likely: the device is asked without asking poll first. */
+    if (host->unpolled > 0 && host->unpolled <= UNPOLLED_MAX) {
+        int err = work_all(host, NULL, &did);
+        host->unpolled++;
+        if (err < 0 || did > 0) {
+            return err;
+        }
+    }
+    int err = wait_and_work(host, timeout_ns, &did);
+    host->unpolled = did > 0 ? 1 : 0;
+    return err;
 }

@@ -18,6 +18,7 @@ int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg)
     *host->last_post = post;
     host->last_post = &post->next;
     pthread_mutex_unlock(&host->lock);
+    atomic_store(&host->rung, true);
     ssize_t done = write(host->post_fd, &one, sizeof one); /* fails only when it is awake already */
     (void)done;
     return 0;
@@ -25,9 +26,9 @@ int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg)
 
 static struct host_post *take_posts(struct hf_host *host)
 {
-    uint64_t rung;
-    ssize_t done = read(host->post_fd, &rung, sizeof rung);
-    (void)done; /* none: nobody rang */
+    uint64_t times;
+    ssize_t done = read(host->post_fd, &times, sizeof times);
+    (void)done; /* none: it is about to be written, and wakes us once more */
     pthread_mutex_lock(&host->lock);
     struct host_post *posts = host->posts;
     host->posts = NULL;
@@ -36,12 +37,14 @@ static struct host_post *take_posts(struct hf_host *host)
     return posts;
 }
 
-void host_run_posts(struct hf_host *host)
+void host_run_posts(struct hf_host *host, bool woken)
 {
-    struct host_post *post = take_posts(host);
+    bool rung = atomic_exchange(&host->rung, false);
+    struct host_post *post = rung || woken ? take_posts(host) : NULL;
     while (post != NULL) {
         struct host_post *next = post->next;
         post->fn(host, post->arg);
+        host->did++;
         free(post);
         post = next;
     }

@@ -1,0 +1,212 @@
+/* The host's loop: other descriptors have their turn however many frames come, and frames of a TUN
+ * are lent to the stack, as many as the device can do without. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/host.h"
+
+enum { PORT = 4000, CONNECTIONS = 64, EACH = 1 << 17, LONG_MS = 20000, MS_NS = 1000000 };
+
+/* A device that always has one more frame, of no use to anybody. */
+static int give_one(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n)
+{
+    static const uint8_t rubbish[20];
+    (void)self;
+    (void)now_ns;
+    (void)n;
+    frames[0] = (struct hf_frame_in){.data = rubbish, .len = sizeof rubbish};
+    return 1;
+}
+
+static int take_all(void *self, int64_t now_ns, const struct hf_frame_out *frames, uint32_t n)
+{
+    (void)self;
+    (void)now_ns;
+    (void)frames;
+    return (int)n;
+}
+
+static void close_nothing(void *self)
+{
+    (void)self;
+}
+
+static void note(struct hf_host *host, void *arg, int fd, int revents)
+{
+    (void)host;
+    (void)fd;
+    (void)revents;
+    ++*(int *)arg;
+}
+
+static void frames_without_end_leave_other_descriptors_their_turn(void **state)
+{
+    static const struct hf_device_calls calls = {
+        .struct_size = sizeof calls, .receive = give_one, .send = take_all, .close = close_nothing};
+    static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
+    struct hf_device *device;
+    struct hf_host *host;
+    int seen = 0, turns = 100, fd = eventfd(1, EFD_CLOEXEC);
+    (void)state;
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_device_new(&device, &calls, NULL, &iface, fd, "rubbish"), 0);
+    assert_int_equal(hf_host_attach(host, device), 1);
+    assert_int_equal(hf_host_watch(host, fd, POLLIN, note, &seen), 0);
+    for (int i = 0; i < turns; i++) {
+        assert_int_equal(hf_host_run_once(host, 0), 0);
+    }
+    assert_in_range(seen, turns / 10, turns);
+    hf_host_free(host);
+    close(fd);
+}
+
+/* Many connections from the kernel whose text nobody reads yet. */
+struct crowd {
+    struct hf_private *net;
+    struct hf_host *host;
+    hf_handle at[CONNECTIONS];
+    int fd[CONNECTIONS];
+    size_t sent[CONNECTIONS];
+};
+
+static uint8_t octet(size_t connection, size_t i)
+{
+    return (uint8_t)(connection + i * 7 + (i >> 8));
+}
+
+static void gather(struct crowd *crowd, uint32_t lent_chunks)
+{
+    struct hf_private_options tun = {.struct_size = sizeof tun, .flags = HF_PRIVATE_TUN};
+    struct hf_config config;
+    struct hf_host_options options = {.struct_size = sizeof options, .config = &config};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+    hf_handle listener;
+    (void)inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
+    memset(crowd, 0, sizeof *crowd);
+    if (hf_private_open(&crowd->net, &tun, NULL) < 0) {
+        skip();
+    }
+    hf_config_default(&config, 1024);
+    config.lent_chunks = lent_chunks;
+    assert_int_equal(hf_host_new(&crowd->host, &options), 0);
+    assert_int_equal(hf_private_attach(crowd->net, crowd->host), 1);
+    assert_int_equal(hf_host_listen(crowd->host, NULL, "4000", CONNECTIONS, &listener), 0);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        crowd->fd[i] = hf_private_socket(crowd->net, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        assert_int_equal(connect(crowd->fd[i], (struct sockaddr *)&to, sizeof to), -1);
+        assert_int_equal(errno, EINPROGRESS);
+        assert_int_equal(hf_host_accept(crowd->host, listener, LONG_MS, &crowd->at[i], NULL), 0);
+    }
+}
+
+static size_t unread(const struct crowd *crowd)
+{
+    size_t all = 0;
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct hf_status status = {.struct_size = sizeof status};
+        assert_int_equal(
+            hf_status(hf_host_stack(crowd->host), hf_host_env(crowd->host), crowd->at[i], &status),
+            0);
+        all += status.unread_bytes;
+    }
+    return all;
+}
+
+static void send_some(struct crowd *crowd, int i)
+{
+    static uint8_t text[EACH];
+    size_t from = crowd->sent[i];
+    for (size_t k = from; k < EACH; k++) {
+        text[k] = octet((size_t)i, k);
+    }
+    ssize_t n = send(crowd->fd[i], text + from, EACH - from, MSG_NOSIGNAL);
+    assert_true(n > 0 || errno == EAGAIN);
+    crowd->sent[i] += n > 0 ? (size_t)n : 0;
+}
+
+static void talk(struct crowd *crowd)
+{
+    while (unread(crowd) < (size_t)CONNECTIONS * EACH) {
+        for (int i = 0; i < CONNECTIONS; i++) {
+            if (crowd->sent[i] < EACH) {
+                send_some(crowd, i);
+            }
+        }
+        assert_int_equal(hf_host_run_once(crowd->host, MS_NS), 0);
+    }
+}
+
+/* Reads all, which is what was sent. */
+static void listen_to(struct crowd *crowd)
+{
+    static uint8_t text[EACH];
+    for (int i = 0; i < CONNECTIONS; i++) {
+        size_t got = 0;
+        while (got < EACH) {
+            ssize_t n = hf_host_recv(crowd->host, crowd->at[i], text + got, EACH - got, LONG_MS);
+            assert_true(n > 0);
+            got += (size_t)n;
+        }
+        for (size_t k = 0; k < EACH; k++) {
+            if (text[k] != octet((size_t)i, k)) {
+                fail_msg("connection %d, octet %zu", i, k);
+            }
+        }
+    }
+}
+
+static void part(struct crowd *crowd)
+{
+    for (int i = 0; i < CONNECTIONS; i++) {
+        close(crowd->fd[i]);
+    }
+    hf_host_free(crowd->host);
+    hf_private_close(crowd->net);
+}
+
+static void long_frames_are_lent_until_they_are_read(void **state)
+{
+    static struct crowd crowd;
+    (void)state;
+    gather(&crowd, 4096);
+    talk(&crowd);
+    assert_int_equal(crowd.host->n_lent, DEV_BATCH); /* and the device has as many for itself */
+    listen_to(&crowd);
+    assert_int_equal(hf_host_run_once(crowd.host, 0), 0);
+    assert_int_equal(crowd.host->n_lent, 0);
+    part(&crowd);
+}
+
+static void without_records_for_lent_frames_they_are_copied(void **state)
+{
+    static struct crowd crowd;
+    (void)state;
+    gather(&crowd, 0);
+    talk(&crowd);
+    assert_int_equal(crowd.host->n_lent, 0);
+    listen_to(&crowd);
+    part(&crowd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_without_end_leave_other_descriptors_their_turn),
+        cmocka_unit_test(long_frames_are_lent_until_they_are_read),
+        cmocka_unit_test(without_records_for_lent_frames_they_are_copied),
+    };
+    return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+}
