@@ -74,6 +74,7 @@ static const unsigned none = 0, thousand = 1000;
 static const enum net_job crr = NET_CRR, rr = NET_RR, up = NET_UP, down = NET_DOWN;
 
 #define LWIP_TUN "no offloads, as it has none; no timestamps, no SACK"
+#define GVISOR_TUN "of 2022-12; no offloads"
 #define TIME_WAIT_125 "2MSL 2 ms of virtual time: 125 in TIME-WAIT; one destination"
 
 const struct bench_figure bench_figures[] = {
@@ -165,28 +166,32 @@ const struct bench_figure bench_figures[] = {
      .also = {"CPU us", "p50 us", "p99 us"},
      .contender = {{"handfast", NULL, tun_open, tun_round, &crr},
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &crr},
-                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &crr}}},
+                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &crr},
+                   {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &crr}}},
     {.name = "tun-rr",
      .unit = "questions/s",
      .title = "The same client asks on 64 kept connections",
      .also = {"CPU us", "p50 us", "p99 us"},
      .contender = {{"handfast", NULL, tun_open, tun_round, &rr},
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &rr},
-                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &rr}}},
+                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &rr},
+                   {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &rr}}},
     {.name = "tun-bulk-up",
      .unit = "GB/s",
      .title = "The same client writes to one connection, MTU 1500",
      .also = {"CPU ms/GB"},
      .contender = {{"handfast", NULL, tun_open, tun_round, &up},
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &up},
-                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &up}}},
+                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &up},
+                   {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &up}}},
     {.name = "tun-bulk-down",
      .unit = "GB/s",
      .title = "The same client reads from one connection, MTU 1500",
      .also = {"CPU ms/GB"},
      .contender = {{"handfast", NULL, tun_open, tun_round, &down},
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &down},
-                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &down}}},
+                   {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &down},
+                   {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &down}}},
     {.name = "syn-flood",
      .unit = "ns",
      .title = "A SYN of a flood from ever new addresses, answered with a cookie",

@@ -66,12 +66,14 @@ double kernel_syn_received_round(const void *arg);
 double kernel_time_wait_round(const void *arg);
 double kernel_scale_round(const void *arg);
 
-/* tun.c, net_kernel.c, net_lwip.c; arg: an enum net_job */
+/* tun.c, net_kernel.c, net_lwip.c, net_gvisor.c; arg: an enum net_job */
 bool tun_open(const void *arg);
 double tun_round(const void *arg);
 bool net_kernel_open(const void *arg);
 double net_kernel_round(const void *arg);
 bool net_lwip_open(const void *arg);
 double net_lwip_round(const void *arg);
+bool net_gvisor_open(const void *arg);
+double net_gvisor_round(const void *arg);
 
 #endif

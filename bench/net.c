@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <handfast/host.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,6 +58,18 @@ bool net_own(void)
         return false;
     }
     return true;
+}
+
+int net_tun(void)
+{
+    struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI, .ifr_name = "hf0"};
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) != 0 ||
+        hf_kernel_address("hf0", NET_CLIENT_IP "/24", NULL) < 0) {
+        bench_note("a TUN", strerror(errno));
+        return -1;
+    }
+    return fd;
 }
 
 /* In the client's process ---------------------------------------------------------------------- */

@@ -39,6 +39,8 @@ struct net_result {
 
 /* net.c: a network namespace of this process's own; false: bench_note says why. */
 bool net_own(void);
+/* A TUN without offloads, its other side in this namespace; below 0: bench_note says why. */
+int net_tun(void);
 /* A child that is the client: in this namespace, or with `apart` in another one behind a veth pair
  * whose address on our side is NET_SERVER_IP. */
 bool net_client(enum net_job job, bool apart);

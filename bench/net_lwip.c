@@ -3,14 +3,8 @@
 #include "lwip.h"
 #include "net.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <handfast/host.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { PACKET = 2048, BATCH = 64 };
@@ -27,17 +21,6 @@ static err_t leaves(struct netif *out, struct pbuf *p, const ip4_addr_t *to)
     (void)to;
     uint16_t n = lwip.pbuf_copy_partial(p, packet, PACKET, 0);
     return write(tun, packet, n) == n ? ERR_OK : ERR_IF;
-}
-
-static bool open_tun(void)
-{
-    struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI, .ifr_name = "hf0"};
-    tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (tun < 0 || ioctl(tun, TUNSETIFF, &ifr) != 0) {
-        bench_note("a TUN", strerror(errno));
-        return false;
-    }
-    return hf_kernel_address("hf0", NET_CLIENT_IP "/24", NULL) == 0;
 }
 
 /* As much as its send buffer takes. */
@@ -92,7 +75,7 @@ bool net_lwip_open(const void *arg)
 {
     static const uint8_t ip[4] = {10, 77, 0, 2};
     job = *(const enum net_job *)arg;
-    if (!net_own() || !open_tun() || !lwip_load(&lwip)) {
+    if (!net_own() || (tun = net_tun()) < 0 || !lwip_load(&lwip)) {
         return false;
     }
     lwip_start(&lwip, ip, leaves, NULL);
