@@ -229,9 +229,28 @@ TEST(a_window_that_opens_by_two_segments_is_told_without_text)
     expects(ACK, .ack = IRS + 4001, .wnd = 3000);
 }
 
+/* Header prediction takes several segments of a batch at once, where nothing traces them. */
+TEST(of_segments_in_a_row_no_more_is_taken_than_the_window_has)
+{
+    p->config.policy.receive_window = 6000;
+    p->config.policy.quick_acks = 0;
+    p->wild = true;
+    establish_passive();
+    p->env.trace = NULL;
+    sends(ACK, .seq = IRS + 1, .len = 1460);
+    batch_begins();
+    for (int i = 1; i < 7; i++)
+        sends(ACK, .seq = IRS + 1 + 1460 * i, .len = 1460);
+    batch_ends();
+    holds_equal(status_of(unread_bytes), 6000);
+    holds_equal(status_of(rcv_nxt), peer_number(p, IRS + 6001));
+    reads(6000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOTH(of_segments_in_a_row_no_more_is_taken_than_the_window_has),
         V4(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated),
         V4(an_older_segment_does_not_bring_its_window_back),
         V4(a_segment_ahead_of_a_gap_does_not_move_the_window),
