@@ -17,7 +17,7 @@ enum {
     BENCH_ALSO = 3,
     BENCH_NOTE = 160
 };
-enum { BENCH_SERIES = 10, BENCH_POINTS = 12, BENCH_SERIES_NAME = 32 };
+enum { BENCH_SERIES = 12, BENCH_POINTS = 12, BENCH_SERIES_NAME = 32 };
 
 struct bench_contender {
     const char *name; /* "handfast" is the first of each figure */

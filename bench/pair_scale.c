@@ -12,7 +12,7 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; where it is missing pages come when touched */
 #endif
 
-enum { EVENTS = 16, REST_NS = 300000000, PARTS = 64, TOUCHED_LEAST = 4 << 20 };
+enum { EVENTS = 16, TEXT = 64, REST_NS = 300000000, PARTS = 64, TOUCHED_LEAST = 4 << 20 };
 
 static struct pair *pair;
 static hf_handle *clients;
@@ -24,14 +24,14 @@ static void serve(struct pair_end *b)
     uint32_t n = hf_events(b->stack, &b->env, events, EVENTS);
     for (uint32_t i = 0; i < n; i++) {
         hf_handle c = events[i].handle;
-        char octet;
+        char text[TEXT];
         if (events[i].bits & HF_ACCEPTED) {
             bench_must(hf_accept(b->stack, &b->env, c, &c, NULL), "hf_accept");
             continue;
         }
-        int64_t got = hf_recv(b->stack, &b->env, c, &octet, 1);
+        int64_t got = hf_recv(b->stack, &b->env, c, text, TEXT);
         if (got > 0) {
-            bench_must(hf_send(b->stack, &b->env, c, &octet, 1, 0), "hf_send");
+            bench_must(hf_send(b->stack, &b->env, c, text, (uint64_t)got, 0), "hf_send");
         } else if (got == 0) {
             bench_must(hf_release(b->stack, &b->env, c), "hf_release");
         }
@@ -43,9 +43,10 @@ static void hear(struct pair_end *a)
     struct hf_event events[EVENTS];
     uint32_t n = hf_events(a->stack, &a->env, events, EVENTS);
     for (uint32_t i = 0; i < n; i++) {
-        char octet;
+        char text[TEXT];
         if (events[i].bits & HF_READABLE) {
-            answers += hf_recv(a->stack, &a->env, events[i].handle, &octet, 1) == 1;
+            int64_t got = hf_recv(a->stack, &a->env, events[i].handle, text, TEXT);
+            answers += got > 0 ? (uint32_t)got : 0;
         }
     }
 }
@@ -96,6 +97,25 @@ static uint32_t echo_one(uint32_t i)
     uint32_t segments = talk();
     bench_must(answers == before + 1 ? 0 : -1, "an echo");
     return segments;
+}
+
+/* Many at a time, so that frames come in batches; nanoseconds for a segment. */
+static double echo_many(uint32_t n)
+{
+    enum { AT_A_TIME = 16, TURNS = 5000 };
+    struct pair_end *a = &pair->a;
+    uint32_t segments = 0;
+    double begin = bench_cpu_seconds();
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        pair_tick(pair);
+        for (uint32_t i = 0; i < AT_A_TIME; i++) {
+            char octet = 1;
+            bench_must(hf_send(a->stack, &a->env, clients[scale_random_below(n)], &octet, 1, 0),
+                       "hf_send");
+        }
+        segments += talk();
+    }
+    return (bench_cpu_seconds() - begin) / segments * 1e9;
 }
 
 static uint32_t close_one(uint32_t i)
@@ -197,6 +217,7 @@ double scale_round(const void *arg)
         bench_point("open-segment-ns", n, timed(open_one, warm, n));
         open = n;
         p99 = scale_echoes(echo_one, n);
+        bench_point("echo-16-segment-ns", n, echo_many(n));
         rest();
         bench_point("load-ns", n, load_ns(&pair->b));
         bench_point("private-MiB", n, bench_private_bytes() / (1 << 20));

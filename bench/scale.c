@@ -5,7 +5,7 @@
 
 enum { ECHOES = 100000, ECHOES_FEW = 20000, MANY = 1000000 };
 
-static uint32_t random_below(uint32_t n)
+uint32_t scale_random_below(uint32_t n)
 {
     static uint64_t state = 0x9e3779b97f4a7c15;
     state ^= state << 13; /* xorshift (Marsaglia 2003): the same ones in each run */
@@ -19,7 +19,7 @@ double scale_echoes(scale_echo_fn *echo, uint32_t n)
     static double took[ECHOES];
     uint32_t echoes = n >= MANY ? ECHOES : ECHOES_FEW, segments = 0;
     for (uint32_t i = 0; i < echoes; i++) {
-        uint32_t which = random_below(n);
+        uint32_t which = scale_random_below(n);
         double begin = bench_seconds();
         segments += echo(which);
         took[i] = (bench_seconds() - begin) * 1e6;

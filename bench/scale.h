@@ -10,5 +10,6 @@ typedef uint32_t scale_echo_fn(uint32_t i);
 /* Echoes on random ones of n, one at a time: points of the series echo-*.  The 99th percentile of
  * the time each took, in microseconds. */
 double scale_echoes(scale_echo_fn *echo, uint32_t n);
+uint32_t scale_random_below(uint32_t n);
 
 #endif

@@ -175,10 +175,8 @@ bool flowtab_insert(struct flowtab *t, void *block, uint32_t hash, uint32_t valu
 }
 
 /* Which of the line's slots carry the hash, one bit each. */
-static uint32_t hits_in(const struct flowtab *t, const struct line *line, uint32_t hash)
+static uint32_t slots_of(const struct line *line, uint32_t hash)
 {
-    HF_COUNT(((struct flowtab *)(uintptr_t)t)->probed, 1);
-    (void)t;
     uint32_t hits = 0;
 #ifdef __SSE2__
     __m128i wanted = _mm_set1_epi32((int)hash);
@@ -192,6 +190,13 @@ static uint32_t hits_in(const struct flowtab *t, const struct line *line, uint32
     }
 #endif
     return hits & (((uint32_t)1 << line->n) - 1);
+}
+
+static uint32_t hits_in(const struct flowtab *t, const struct line *line, uint32_t hash)
+{
+    HF_COUNT(((struct flowtab *)(uintptr_t)t)->probed, 1);
+    (void)t;
+    return slots_of(line, hash);
 }
 
 uint32_t flowtab_next(const struct flowtab *t, const void *block, struct flow_probe *probe)
@@ -221,6 +226,13 @@ uint32_t flowtab_first(const struct flowtab *t, const void *block, uint32_t hash
 void flowtab_prefetch(const struct flowtab *t, const void *block, uint32_t hash)
 {
     __builtin_prefetch(bucket_at(t, block, bucket_of(t, hash)));
+}
+
+uint32_t flowtab_glance(const struct flowtab *t, const void *block, uint32_t hash)
+{
+    const struct line *line = bucket_at(t, block, bucket_of(t, hash));
+    uint32_t hits = slots_of(line, hash);
+    return hits != 0 ? line->value[__builtin_ctz(hits)] : 0;
 }
 
 /* The line and slot of a pair; NULL when it is not in. */

@@ -67,5 +67,7 @@ bool flowtab_holds(const struct flowtab *t, const void *block, uint32_t hash, ui
 
 /* Fetches the bucket ahead of a lookup. */
 void flowtab_prefetch(const struct flowtab *t, const void *block, uint32_t hash);
+/* A value of this hash in the bucket's first line, 0: none.  A guess: it counts as no lookup. */
+uint32_t flowtab_glance(const struct flowtab *t, const void *block, uint32_t hash);
 
 #endif

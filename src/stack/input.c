@@ -421,6 +421,9 @@ int hf_input(struct hf_stack *stack, const struct hf_env *env, const struct hf_f
     error = frames == NULL && n != 0 ? HF_ERR_INVALID : check_lent(&st, frames, n);
     st.train.last = NULL;
     for (uint32_t i = 0; error == HF_OK && i < n; i++) {
+        if (i % STACK_AHEAD == 0) {
+            stack_fetch_ahead(&st, frames + i, n - i);
+        }
         if (!stack_train_takes(&st, &frames[i])) {
             stack_train_ends(&st);
             frame_input(&st, &frames[i]);

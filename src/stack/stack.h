@@ -16,6 +16,7 @@
  *     route.c      longest prefix
  *     neighbour.c  who is on the link, with arp.c and nd.c: RFC 826, RFC 4861
  *     input.c      frames -> IP -> TCP, UDP, ICMP; train.c: frames that differ in little
+ *     ahead.c      what the frames of a batch will look at is fetched
  *     fragment.c   reassembly
  *     icmp_in.c    errors about what we sent, RFC 5927; icmp_out.c: echo, errors, notes
  *     packet.c     the queue of packets that are not TCP connections'
@@ -407,6 +408,10 @@ void stack_train_lead(struct stack *st, const struct arrival *a, const struct se
 /* False: the frame is no part of the train under way, which is to be ended. */
 bool stack_train_takes(struct stack *st, const struct hf_frame_in *frame);
 void stack_train_ends(struct stack *st);
+
+/* ahead.c: fetches what the first frames of these will look at; STACK_AHEAD at most. */
+enum { STACK_AHEAD = 16 };
+void stack_fetch_ahead(const struct stack *st, const struct hf_frame_in *frames, uint32_t n);
 
 /* fragment.c */
 void stack_fragment_input(struct stack *st, struct arrival *a);

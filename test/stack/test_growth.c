@@ -149,11 +149,53 @@ static void the_search_for_a_port_ends(void **state)
     pair_free(p);
 }
 
+/* Batches of frames that end anywhere, of IPv4, IPv6 and neither, as sent by others and to nobody:
+ * what is fetched ahead (src/stack/ahead.c) reads no octet behind them, and changes nothing. */
+static void frames_that_are_no_segments_may_come_in_batches(void **state)
+{
+    (void)state;
+    enum { STAND = 8000, BATCHES = 2000, BATCH = 20, BYTES = 60 };
+    struct pair *p = pair_of(STAND);
+    for (uint32_t n = 0; n < STAND; n++) {
+        worst_of_opening(p, (uint16_t)(PAIR_PORT + n % PORTS));
+    }
+    struct hf_counters before = {.struct_size = sizeof before}, after = before;
+    hf_counters(p->b.stack, &before);
+    uint64_t dice = 1;
+    for (uint32_t batch = 0; batch < BATCHES; batch++) {
+        struct hf_frame_in in[BATCH];
+        uint8_t *data[BATCH];
+        for (uint32_t i = 0; i < BATCH; i++) {
+            uint32_t len = 1 + (uint32_t)(dice >> 33) % BYTES;
+            data[i] = malloc(len);
+            assert_non_null(data[i]);
+            for (uint32_t at = 0; at < len; at++) {
+                static const uint8_t head[] = {0x45, [9] = 6, [12] = 10, 0, 0, 1, 10, 0, 0, 2};
+                dice = dice * 6364136223846793005 + 1442695040888963407;
+                data[i][at] = at < sizeof head && dice >> 60 ? head[at] : (uint8_t)(dice >> 40);
+            }
+            data[i][0] = dice >> 63 ? data[i][0] : 0x60;
+            in[i] = (struct hf_frame_in){.data = data[i], .len = len, .iface = batch % 50 ? 1 : 9};
+        }
+        assert_int_equal(hf_input(p->b.stack, &p->b.env, in, BATCH), HF_OK);
+        pair_lose(p, &p->b);
+        for (uint32_t i = 0; i < BATCH; i++) {
+            free(data[i]);
+        }
+    }
+    hf_counters(p->b.stack, &after);
+    assert_int_equal(after.frames_in - before.frames_in, BATCHES * BATCH);
+    assert_int_equal(after.connections, before.connections);
+    assert_int_equal(after.half_open, before.half_open);
+    pair_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_segment_waits_while_the_flow_table_grows),
         cmocka_unit_test(a_port_costs_the_same_however_many_are_taken),
+        cmocka_unit_test(frames_that_are_no_segments_may_come_in_batches),
         cmocka_unit_test(the_search_for_a_port_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

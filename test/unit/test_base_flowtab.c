@@ -27,6 +27,7 @@
 #define flowtab_first scalar_flowtab_first
 #define flowtab_next scalar_flowtab_next
 #define flowtab_prefetch scalar_flowtab_prefetch
+#define flowtab_glance scalar_flowtab_glance
 #define flowtab_sound scalar_flowtab_sound
 #define flowtab_holds scalar_flowtab_holds
 #include "base/flowtab.c"
@@ -38,6 +39,7 @@
 #undef flowtab_first
 #undef flowtab_next
 #undef flowtab_prefetch
+#undef flowtab_glance
 #undef flowtab_sound
 #undef flowtab_holds
 #ifdef WITHOUT_SSE2
