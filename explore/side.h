@@ -32,7 +32,7 @@ enum {
     OUT_MOST = 6,        /* frames that one event may cause                                     */
     RECORDS_MOST = 4,    /* records of connections at one time                                  */
     MARKS_OCTETS = 32,   /* for hf_check: a bit for each record                                 */
-    BLOCK_OCTETS = 6400, /* of a stack of two connections, with what assertions count          */
+    BLOCK_OCTETS = 6656, /* of a stack of two connections, with what assertions count          */
     ORACLE_OCTETS = 6144 /* of an oracle that follows as many                                  */
 };
 

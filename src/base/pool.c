@@ -43,8 +43,13 @@ uint32_t pool_alloc_promised(struct pool *pool, void *block)
 
 void pool_free(struct pool *pool, void *block, uint32_t idx)
 {
-    HF_ASSERT(pool->used != 0);
-    memcpy(pool_at(pool, block, idx), &pool->free_head, sizeof pool->free_head);
-    pool->free_head = idx;
-    pool->used--;
+    pool_free_list(pool, block, idx, idx, 1);
+}
+
+void pool_free_list(struct pool *pool, void *block, uint32_t first, uint32_t last, uint32_t n)
+{
+    HF_ASSERT(pool->used >= n);
+    memcpy(pool_at(pool, block, last), &pool->free_head, sizeof pool->free_head);
+    pool->free_head = first;
+    pool->used -= n;
 }

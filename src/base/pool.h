@@ -21,7 +21,9 @@ struct pool {
     uint32_t used; /* records out now                             */
     uint32_t peak; /* the most that were out at once              */
 #ifdef HF_ASSERTIONS
-    uint64_t touched;   /* times a record was looked at                  */
+    uint64_t touched;   /* times a record was looked at ...              */
+    uint64_t changed;   /* ... another one than the time before ...      */
+    uint32_t last;      /* ... which was this                            */
     uint32_t refuse_in; /* tests: this allocation from now on fails ...  */
     uint32_t refuse_n;  /* ... and as many in all; 0: none               */
 #endif
@@ -34,20 +36,27 @@ uint32_t pool_alloc(struct pool *pool, void *block);
 /* The same where whoever asks has seen to it that one is left: no test refuses it. */
 uint32_t pool_alloc_promised(struct pool *pool, void *block);
 void pool_free(struct pool *pool, void *block, uint32_t idx);
+/* All n records of a list, first to last, whose links are the first four octets of each. */
+void pool_free_list(struct pool *pool, void *block, uint32_t first, uint32_t last, uint32_t n);
 
 /* A lookup changes no record and no pool, as far as anybody but a test can see. */
-static inline void pool_count(const struct pool *pool)
+static inline void pool_count(const struct pool *pool, uint32_t idx)
 {
-    HF_COUNT(((struct pool *)(uintptr_t)pool)->touched, 1);
+#ifdef HF_ASSERTIONS
+    struct pool *counts = (struct pool *)(uintptr_t)pool;
+    counts->touched++;
+    counts->changed += idx != counts->last;
+    counts->last = idx;
+#endif
     (void)pool;
+    (void)idx;
 }
 
 /* Who knows where the records lie looks at this one. */
 static inline void pool_looks(const struct pool *pool, uint32_t idx)
 {
     HF_ASSERT(idx >= 1 && idx <= pool->top);
-    pool_count(pool);
-    (void)idx;
+    pool_count(pool, idx);
 }
 
 /* Record 1, for who knows the type: record idx, which is to be looked at, is idx - 1 behind it. */
@@ -66,7 +75,7 @@ static inline void *pool_at(const struct pool *pool, void *block, uint32_t idx)
 static inline const void *pool_at_const(const struct pool *pool, const void *block, uint32_t idx)
 {
     HF_ASSERT(idx >= 1 && idx <= pool->top);
-    pool_count(pool);
+    pool_count(pool, idx);
     return (const uint8_t *)block + pool->offset + (uint64_t)(idx - 1) * pool->size;
 }
 

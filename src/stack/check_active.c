@@ -103,6 +103,48 @@ static bool check_range(struct check *c, const struct tcb *tcb, uint32_t idx, st
            check_equal(c, range->cost, (int64_t)cost, HF_INVARIANT_CHAIN, CHECK_RANGES, idx);
 }
 
+/* Of records of a kind: where their branches and their number lie. */
+struct tree {
+    enum check_kind kind;
+    uint32_t branches, left;
+};
+
+static seq_t number_at(const uint8_t *record, const struct tree *tree)
+{
+    seq_t left;
+    memcpy(&left, record + tree->left, sizeof left);
+    return left;
+}
+
+/* A tree of at most n leads to this one, in no more steps than there are. */
+static bool leads_to(const struct check *c, const struct tree *tree, uint32_t root, uint32_t n,
+                     uint32_t idx)
+{
+    seq_t wanted = number_at(check_at(c, tree->kind, idx), tree);
+    uint32_t at = root;
+    for (uint32_t steps = 1; at != idx && steps < n && check_known(c, tree->kind, at); steps++) {
+        const uint8_t *record = check_at(c, tree->kind, at);
+        struct seq_branches to;
+        memcpy(&to, record + tree->branches, sizeof to);
+        at = seq_lt(wanted, number_at(record, tree)) ? to.lower : to.higher;
+    }
+    return at == idx;
+}
+
+static bool check_held_tree(const struct check *c, const struct active *active)
+{
+    static const struct tree tree = {CHECK_RANGES, offsetof(struct range, all),
+                                     offsetof(struct range, left)};
+    for (uint32_t idx = active->ooo; idx != 0;) {
+        bool led = leads_to(c, &tree, active->ooo_root, active->ooo_n, idx);
+        if (!check_that(c, led, HF_INVARIANT_HELD, CHECK_RANGES, idx)) {
+            return false;
+        }
+        idx = ((const struct range *)check_at(c, CHECK_RANGES, idx))->next;
+    }
+    return true;
+}
+
 static bool check_held(struct check *c, uint32_t idx, const struct tcb *tcb,
                        const struct active *active)
 {
@@ -116,6 +158,7 @@ static bool check_held(struct check *c, uint32_t idx, const struct tcb *tcb,
     bool fin_fits = !active->fin_held ||
                     (seq_geq(active->fin_seq, held.behind) && !(tcb->flags & F_FIN_RECEIVED));
     return check_equal(c, active->ooo_n, held.n, HF_INVARIANT_HELD, CHECK_ACTIVES, idx) &&
+           check_held_tree(c, active) &&
            check_equal(c, active->ooo_bytes, (int64_t)held.bytes, HF_INVARIANT_HELD, CHECK_ACTIVES,
                        idx) &&
            check_equal(c, active->ooo_cost, (int64_t)held.cost, HF_INVARIANT_HELD, CHECK_ACTIVES,
@@ -172,20 +215,18 @@ static bool check_transmission(struct check *c, const struct tcb *tcb, uint32_t 
     return true;
 }
 
-/* The tree of the records, or of those to be sent again, leads to each of them, in no more steps
- * than it has. */
-static bool check_tree(const struct check *c, const struct active *active, uint32_t n, bool lost)
+/* The tree of the records, and that of those to be sent again, lead to each of them. */
+static bool check_trees(const struct check *c, const struct active *active, uint32_t n,
+                        uint32_t n_lost)
 {
+    static const struct tree all = {CHECK_SENTS, offsetof(struct sent, all),
+                                    offsetof(struct sent, left)};
+    static const struct tree lost = {CHECK_SENTS, offsetof(struct sent, lost),
+                                     offsetof(struct sent, left)};
     for (uint32_t idx = active->sent_first; idx != 0;) {
         const struct sent *sent = check_at(c, CHECK_SENTS, idx);
-        uint32_t at = lost ? active->sent_lost : active->sent_root;
-        for (uint32_t steps = 1; at != idx && steps < n && check_known(c, CHECK_SENTS, at);
-             steps++) {
-            const struct sent *node = check_at(c, CHECK_SENTS, at);
-            const struct sent_branches *both = lost ? &node->lost : &node->all;
-            at = seq_lt(sent->left, node->left) ? both->lower : both->higher;
-        }
-        bool led = at == idx || (lost && !tcp_sent_waits(sent));
+        bool led = leads_to(c, &all, active->sent_root, n, idx) &&
+                   (!tcp_sent_waits(sent) || leads_to(c, &lost, active->sent_lost, n_lost, idx));
         if (!check_that(c, led, HF_INVARIANT_SENT, CHECK_SENTS, idx)) {
             return false;
         }
@@ -247,7 +288,8 @@ static bool check_sent(struct check *c, uint32_t idx, const struct tcb *tcb,
     bool whole = tcb->state <= HF_LISTEN || seq_eq(flight.right, tcb->snd.nxt);
     bool marks = (active->sent_lost == 0) == (flight.lost == 0) && active->sent_last == flight.last;
     return check_that(c, whole && marks, HF_INVARIANT_SENT, CHECK_ACTIVES, idx) &&
-           check_tree(c, active, flight.n, false) && check_tree(c, active, flight.lost, true) &&
+           check_equal(c, active->sent_n, flight.n, HF_INVARIANT_SENT, CHECK_ACTIVES, idx) &&
+           check_trees(c, active, flight.n, flight.lost) &&
            check_times(c, idx, active, flight.timed) && check_sums(c, idx, active, &flight);
 }
 

@@ -3,7 +3,7 @@
  *
  *     struct active   the queues, deadlines, and what congestion control and loss recovery know
  *     struct sent     40  a transmission not acknowledged yet (sent.c)
- *     struct range    24  text held ahead of RCV.NXT
+ *     struct range    32  text held ahead of RCV.NXT
  *     struct chunk    24  a piece of payload; struct lent: memory of the application's or a
  * device's struct ack_news what the ACK under way has told
  */
@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/seq.h"
+#include "tcp/seq_tree.h"
 
 /* Where a sequence number lies in the send queue. */
 struct cursor {
@@ -121,7 +122,8 @@ struct active {
     uint32_t rq_head, rq_tail;
     uint32_t rq_skip; /* octets of rq_head read                                   */
     uint32_t rq_bytes;
-    uint32_t ooo; /* ranges held ahead of RCV.NXT, ascending                  */
+    uint32_t ooo;      /* ranges held ahead of RCV.NXT, ascending ...             */
+    uint32_t ooo_root; /* ... and as a tree                                       */
     uint32_t ooo_bytes;
     uint32_t ooo_cost;         /* memory that they take: whole chunks                      */
     seq_t recent[SACK_RECENT]; /* a number in each range, newest first: SACK block order */
@@ -144,8 +146,9 @@ struct active {
     /* Transmissions (sent.c): struct sent from SND.UNA to SND.NXT without a gap */
     uint32_t sent_first, sent_last;
     uint32_t sent_oldest, sent_newest; /* those in flight, by time of transmission           */
-    uint32_t sent_root;                /* all of them as a tree (sent_tree.c)                */
-    uint32_t sent_lost;                /* those lost and still to be sent again, as a tree   */
+    uint32_t sent_n;
+    uint32_t sent_root; /* all of them as a tree (sent_tree.c)                */
+    uint32_t sent_lost; /* those lost and still to be sent again, as a tree   */
     struct sent_sum sum[SENT_SUMS];
     uint16_t sacked_n; /* separate stretches that are SACKed                       */
     uint8_t recovery;  /* enum recovery                                            */
@@ -175,22 +178,18 @@ struct active {
     uint32_t undo_ms;    /* TSval of the first of them                               */
     seq_t undo_left;     /* SND.UNA then                                             */
 };
-_Static_assert(sizeof(struct active) <= 448, "the byte table: data in flight");
+_Static_assert(sizeof(struct active) <= 456, "the byte table: data in flight");
 
 /* Octets that went out at one time, as segments of mss octets of which the last may be smaller, and
  * share one fate: not SACKed and not lost, or one of the flags.  A FIN counts as an octet. */
-struct sent_branches {
-    uint32_t lower, higher;
-};
-
 struct sent {
-    uint32_t next, prev;      /* by sequence number: a list, ...                          */
-    struct sent_branches all; /* ... a tree                                               */
+    uint32_t next, prev;     /* by sequence number: a list, ...                          */
+    struct seq_branches all; /* ... a tree                                               */
     union {
         struct {
             uint32_t newer, older; /* by time, of those in flight                             */
         };
-        struct sent_branches lost; /* a tree of those lost and still to be sent again         */
+        struct seq_branches lost; /* a tree of those lost and still to be sent again         */
     };
     seq_t left, right;
     uint32_t sent_us; /* the last time                                            */
@@ -212,10 +211,12 @@ enum {
 /* A stretch of sequence numbers held ahead of RCV.NXT, with its text. */
 struct range {
     uint32_t next;
+    struct seq_branches all; /* of a connection's; a datagram has a list alone */
     seq_t left, right;
     uint32_t head, tail; /* chunks */
     uint32_t cost;       /* memory that they take */
 };
+_Static_assert(sizeof(struct range) == 32, "the byte table: text out of order");
 
 /* A piece of payload: in a small or large chunk of the block, or in a lent region. */
 struct chunk {

@@ -124,6 +124,7 @@ static void seq_insert(struct tcp *tcp, struct active *active, uint32_t idx, uin
     sent->next = next;
     *(prev ? &sent_at(tcp, prev)->next : &active->sent_first) = idx;
     *(next ? &sent_at(tcp, next)->prev : &active->sent_last) = idx;
+    active->sent_n++;
     tcp_sent_tree_add(tcp, active, idx);
 }
 
@@ -161,6 +162,7 @@ static void forget(struct tcp *tcp, struct active *active, uint32_t idx)
     tcp_sent_tree_remove(tcp, active, idx);
     *(sent->prev ? &sent_at(tcp, sent->prev)->next : &active->sent_first) = sent->next;
     *(sent->next ? &sent_at(tcp, sent->next)->prev : &active->sent_last) = sent->prev;
+    active->sent_n--;
     pool_free(&tcp->b->sents, tcp->block, idx);
     tcp->b->senders -= last ? 1 : 0;
     tcp->b->singles += (active->sent_first == active->sent_last ? 1 : 0) - (last ? 2 : 0);
@@ -580,9 +582,15 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb)
 
 void tcp_sent_clear(struct tcp *tcp, struct active *active)
 {
-    while (active->sent_first) {
-        forget(tcp, active, active->sent_first);
+    struct tcp_block *b = tcp->b;
+    if (active->sent_n) {
+        pool_free_list(&b->sents, tcp->block, active->sent_first, active->sent_last,
+                       active->sent_n);
+        b->senders--;
+        b->singles -= active->sent_n == 1 ? 1 : 0;
     }
+    active->sent_first = active->sent_last = active->sent_root = active->sent_n = 0;
+    active->sent_oldest = active->sent_newest = active->sent_lost = 0;
     memset(active->sum, 0, sizeof active->sum);
     active->sacked_n = 0;
 }
