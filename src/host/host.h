@@ -8,6 +8,7 @@
  *     settings.c   policies and options by name
  *     names.c      errors, addresses and names as text
  *     private.c    a private network
+ *     shards.c     hosts with threads of their own; flow_hash.c: which of them has a flow
  *
  * One turn of the loop:
  *

@@ -1,5 +1,5 @@
 # ctest: timeout=120
-# Every example, run: hello, bare, and httpd under curl and wrk.
+# Every example, run: hello, bare, shards, and httpd under curl and wrk.
 set -euo pipefail
 # shellcheck source=test/system/lib.sh
 . "$HF_SOURCE_DIR/test/system/lib.sh"
@@ -14,6 +14,10 @@ lines=$(wc -l <"$HF_SOURCE_DIR/examples/hello.c")
 "$HF_EXAMPLES/bare" >"$work/bare" || fail "bare: status $?"
 grep -q 'FROM THE FIRST SYN TO THE END OF TIME-WAIT' "$work/bare" || fail "bare: no answer"
 grep -q '^ *60000\.[0-9]* ms  closed: ' "$work/bare" || fail "bare: TIME-WAIT did not last 2MSL"
+
+"$HF_EXAMPLES/shards" >"$work/shards" || fail "shards: status $?"
+grep -q '^[1-9][0-9]* connections to one shard, [1-9][0-9]* to the other$' "$work/shards" ||
+    fail "shards: one stack has had all connections: $(cat "$work/shards")"
 
 head -c 300000 /dev/urandom >"$work/file"
 cat >"$work/visit" <<'VISIT'
