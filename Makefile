@@ -60,6 +60,7 @@ seeded: ## the bugs of test/seeded/, one at a time, each of which a test must fi
 bench: ## the speed beside the kernel and lwIP, into doc/performance.md; FIGURES="..." some alone
 	@$(DEPS) build fuzz test bench
 	@$(BUILD) ship handfast
+	@$(BUILD) release handfast
 	@tools/bench $(FIGURES)
 
 recovery: ## loss recovery beside the kernel's, into doc/recovery.md; root, resumable, 35 minutes

@@ -17,7 +17,7 @@ enum {
     BENCH_ALSO = 3,
     BENCH_NOTE = 160
 };
-enum { BENCH_SERIES = 12, BENCH_POINTS = 12, BENCH_SERIES_NAME = 32 };
+enum { BENCH_SERIES = 16, BENCH_POINTS = 12, BENCH_SERIES_NAME = 32 };
 
 struct bench_contender {
     const char *name; /* "handfast" is the first of each figure */
@@ -93,6 +93,12 @@ double bench_private_bytes(void);
 void bench_also(unsigned which, double value);
 /* Moves this process from the contenders' core to another one; false: there is none. */
 bool bench_leave_core(void);
+/* Moves this thread to the n-th core, 0: the contenders'; how many there are. */
+bool bench_take_core(unsigned n);
+unsigned bench_cores(void);
+
+/* Calls call(arg) once; the instructions that it takes.  0: this processor cannot be asked. */
+double bench_steps(void (*call)(void *arg), void *arg);
 
 /* Calls step(arg) until `seconds` have passed; the calls in a second. */
 double bench_rate(void (*step)(void *arg), void *arg, double seconds);

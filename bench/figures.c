@@ -70,6 +70,13 @@ static const struct pair_setup millions = {.connections = 10000000,
                                            .step_ns = 2000,
                                            .ports = 1024,
                                            .huge = true};
+static const struct pair_setup beside_million = {.connections = 1 << 20,
+                                                 .mtu = 1500,
+                                                 .msl_ms = 1,
+                                                 .step_ns = 16000,
+                                                 .ports = 256,
+                                                 .idle = 1000000};
+static const unsigned one = 1, two = 2;
 static const unsigned none = 0, thousand = 1000;
 static const enum net_job crr = NET_CRR, rr = NET_RR, up = NET_UP, down = NET_DOWN;
 
@@ -203,5 +210,25 @@ const struct bench_figure bench_figures[] = {
      .contender = {{"handfast", "both ends and the flood on one core", flooded_lives_open,
                     flooded_lives_round, &real_time},
                    {"handfast-alone", NULL, lives_open, lives_round, &real_time}}},
+    {.name = "shards",
+     .unit = "connections/s",
+     .title = "Opened, one octet each way, closed; a stack on each of two cores, steered by flow",
+     .contender = {{"handfast", "two shards", shards_open, shards_round, &two},
+                   {"one-shard", "one core", shards_open, shards_round, &one}}},
+    {.name = "flow-latency",
+     .unit = "us",
+     .title = "An octet there and back on one connection: 99 of 100 take at most so long",
+     .less_is_better = true,
+     .also = {"us, the middle one"},
+     .contender = {{"handfast", "beside 1,000,000 idle connections", flow_open, flow_round,
+                    &beside_million},
+                   {"handfast-alone", NULL, flow_open, flow_round, &shipped}}},
+    {.name = "worst-packet",
+     .unit = "instructions",
+     .title = "The dearest packets: instructions for each record that one touches, at most",
+     .less_is_better = true,
+     .once = true,
+     .contender = {{"handfast", "assertions and counters included", worst_open, worst_round,
+                    NULL}}},
 };
 const unsigned bench_n_figures = sizeof bench_figures / sizeof bench_figures[0];

@@ -23,6 +23,18 @@ double flood_round(const void *arg);
 bool flooded_lives_open(const void *arg);
 double flooded_lives_round(const void *arg);
 
+/* shards.c; arg: how many (unsigned). */
+bool shards_open(const void *arg);
+double shards_round(const void *arg);
+
+/* flow.c; arg: a struct pair_setup. */
+bool flow_open(const void *arg);
+double flow_round(const void *arg);
+
+/* worst.c */
+bool worst_open(const void *arg);
+double worst_round(const void *arg);
+
 /* pair_memory.c: octets a record; arg: a struct memory_setup. */
 struct memory_setup {
     struct pair_setup pair;

@@ -4,15 +4,10 @@
  * SYNs and throwing the answers away is not.
  */
 #include "figures.h"
-
-#include <string.h>
+#include "forge.h"
 
 enum {
     BATCH = PAIR_FRAMES,
-    SYN_BYTES = 60,
-    TCP_AT = 20,
-    IP_SUM_AT = 10,
-    TCP_SUM_AT = TCP_AT + 16,
     SYNS_PER_SECOND = 1000000,
     SPACING_NS = 1000000000 / SYNS_PER_SECOND,
     WARM_BATCHES = 2000,
@@ -20,70 +15,10 @@ enum {
     LIVES = 16,
 };
 
-/* To 10.0.0.2, port PAIR_PORT, with the options of Linux; addresses of the source, port, sequence
- * number and checksums are filled in for each. */
-static const uint8_t syn[SYN_BYTES] = {0x45,
-                                       0,
-                                       0,
-                                       SYN_BYTES,
-                                       0,
-                                       0,
-                                       0x40,
-                                       0,
-                                       64,
-                                       6,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       10,
-                                       0,
-                                       0,
-                                       2, /* IP      */
-                                       0,
-                                       0,
-                                       PAIR_PORT >> 8,
-                                       PAIR_PORT & 0xff,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0xa0,
-                                       2,
-                                       0xfa,
-                                       0xf0, /* TCP */
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       2,
-                                       4,
-                                       5,
-                                       0xb4,
-                                       4,
-                                       2,
-                                       8,
-                                       10,
-                                       0,
-                                       1,
-                                       2,
-                                       3,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       1,
-                                       3,
-                                       3,
-                                       7};
+/* As Linux has them: mss 1460, sackOK, timestamps, nop, wscale 7. */
+static const uint8_t options[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 1, 2, 3, 0, 0, 0, 0, 1, 3, 3, 7};
 
-static uint8_t frames[BATCH][SYN_BYTES];
+static uint8_t frames[BATCH][FORGE_MAX];
 static struct hf_frame_in in[BATCH];
 static struct pair *pair;
 static uint64_t seed = 88172645463325252u;
@@ -96,45 +31,20 @@ static uint32_t draw(void)
     return (uint32_t)(seed >> 32);
 }
 
-static void put16(uint8_t *at, uint32_t value)
+/* From a public address: 1.0.0.0 and up, but 10, 127 and those from 224 on. */
+static uint32_t put_syn(uint8_t *frame)
 {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-/* RFC 1071, of an even number of octets. */
-static uint32_t sum(const uint8_t *p, uint32_t n)
-{
-    uint32_t all = 0;
-    for (uint32_t i = 0; i < n; i += 2) {
-        all += (uint32_t)p[i] << 8 | p[i + 1];
-    }
-    return all;
-}
-
-static void put_sum(uint8_t *at, uint32_t all)
-{
-    all = (all & 0xffff) + (all >> 16);
-    all = (all & 0xffff) + (all >> 16);
-    put16(at, ~all);
-}
-
-/* From a public address that has not sent one yet: 1.0.0.0 and up, but 10, 127 and those from 224
- * on. */
-static void put_syn(uint8_t frame[SYN_BYTES])
-{
-    uint32_t source;
+    struct forged syn = {.ctl = FORGE_SYN,
+                         .wnd = 64240,
+                         .port = (uint16_t)(1024 + draw() % 60000),
+                         .seq = draw(),
+                         .options = options,
+                         .n_options = sizeof options};
     do {
-        source = draw();
-    } while (source >> 24 == 0 || source >> 24 == 10 || source >> 24 == 127 || source >> 29 == 7);
-    memcpy(frame, syn, SYN_BYTES);
-    put16(frame + 12, source >> 16);
-    put16(frame + 14, source);
-    put16(frame + TCP_AT, 1024 + draw() % 60000);
-    put16(frame + TCP_AT + 4, draw());
-    put16(frame + TCP_AT + 6, draw());
-    put_sum(frame + IP_SUM_AT, sum(frame, TCP_AT));
-    put_sum(frame + TCP_SUM_AT, sum(frame + 12, SYN_BYTES - 12) + 6 + SYN_BYTES - TCP_AT);
+        syn.from = draw();
+    } while (syn.from >> 24 == 0 || syn.from >> 24 == 10 || syn.from >> 24 == 127 ||
+             syn.from >> 29 == 7);
+    return bench_forge(frame, &syn);
 }
 
 static uint32_t throw_answers_away(struct pair_end *b)
@@ -154,8 +64,7 @@ static double take(uint32_t n)
 {
     struct pair_end *b = &pair->b;
     for (uint32_t i = 0; i < n; i++) {
-        put_syn(frames[i]);
-        in[i] = (struct hf_frame_in){.data = frames[i], .len = SYN_BYTES, .iface = 1};
+        in[i] = (struct hf_frame_in){.data = frames[i], .len = put_syn(frames[i]), .iface = 1};
     }
     double begin = bench_seconds();
     bench_must(hf_input(b->stack, &b->env, in, n), "hf_input");

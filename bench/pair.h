@@ -16,6 +16,7 @@ struct pair_setup {
     bool v6;                /* addresses of IPv6 */
     bool huge;              /* huge pages, where the system has them */
     int64_t step_ns;        /* the clock goes on by this with each life; 0: it is the real one */
+    uint32_t shard, shards; /* each connection's flow belongs to this one of so many; or 0 */
     uint32_t idle, waiting; /* connections that stand beside: ESTABLISHED, TIME-WAIT */
 };
 

@@ -1,9 +1,11 @@
 /* pair_lives.c - connections that open, say one octet each way and close, one after another. */
+#include <handfast/shards.h>
+
 #include "figures.h"
 
 enum { EVENTS = 16 };
 
-static struct pair *pair;
+static _Thread_local struct pair *pair;
 
 /* The server: an echo that closes when its peer does. */
 static void serve(struct pair_end *b)
@@ -43,9 +45,25 @@ static void ask(struct pair_end *a)
 /* Destinations in turn. */
 static uint16_t next_port(void)
 {
-    static uint32_t turn;
+    static _Thread_local uint32_t turn;
     uint32_t ports = pair->setup.ports ? pair->setup.ports : 1;
     return (uint16_t)(PAIR_PORT + turn++ % ports);
+}
+
+/* Where a connects from: what a device would bring to this shard. */
+static const struct hf_endpoint *from_here(const struct hf_endpoint *to)
+{
+    enum { FIRST = 1024, PORTS = 60000 };
+    static _Thread_local struct hf_endpoint from;
+    static _Thread_local uint32_t turn;
+    if (pair->setup.shards == 0) {
+        return NULL;
+    }
+    do {
+        from = pair->a.at;
+        from.port = (uint16_t)(FIRST + turn++ % PORTS);
+    } while (hf_flow_shard(hf_flow_hash(&from, to, NULL), pair->setup.shards) != pair->setup.shard);
+    return &from;
 }
 
 /* Seven segments: SYN, SYN and ACK, octet, octet, FIN, FIN, ACK. */
@@ -57,7 +75,7 @@ void lives_one(void *unused)
     hf_handle c;
     to.port = next_port();
     pair_tick(pair);
-    bench_must(hf_open(a->stack, &a->env, NULL, &to, 0, &c), "hf_open");
+    bench_must(hf_open(a->stack, &a->env, from_here(&to), &to, 0, &c), "hf_open");
     uint32_t segments = 0, n;
     do {
         n = pair_carry(pair, a, b);

@@ -134,9 +134,19 @@ static bool pin(unsigned n)
     return false;
 }
 
+bool bench_take_core(unsigned n)
+{
+    return pin(n);
+}
+
 bool bench_leave_core(void)
 {
     return pin(1);
+}
+
+unsigned bench_cores(void)
+{
+    return (unsigned)CPU_COUNT(&allowed);
 }
 
 /* A contender's process ------------------------------------------------------------------------ */

@@ -85,6 +85,25 @@ int hf_check(const struct hf_stack *stack, uint64_t bytes, void *marks, uint64_t
  * the records: active 3, 2920 where 1460 is right".  Returns text. */
 const char *hf_flaw_text(const struct hf_flaw *flaw, char *text, size_t room);
 
+/* What the calls on a stack have done so far, counted and never timed: the difference of two says
+ * what is between them, and how it grows with what is there.  Counted only where assertions are
+ * built in. */
+struct hf_work {
+    uint32_t struct_size; /* sizeof(struct hf_work), filled in by the caller                */
+    uint32_t reserved;
+    uint64_t records; /* looked at, one after another                                   */
+    uint64_t looks;   /* ... one several times in a row counted as often                */
+    uint64_t lines;   /* of the flow table                                              */
+    uint64_t timers;  /* filed in the wheel, again or anew                              */
+    uint64_t entries; /* of the arrays of neighbours, routes, datagrams                 */
+    uint64_t hashes;  /* SipHash; of which ...                                          */
+    uint64_t macs;    /* ... of SYN cookies                                             */
+    uint64_t copied;  /* octets of payload                                              */
+    uint64_t summed;  /* octets for checksums                                           */
+};
+/* HF_ERR_UNSUPPORTED: this build does not count; HF_ERR_INVALID: another struct_size. */
+int hf_work(const struct hf_stack *stack, struct hf_work *work);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,34 +9,25 @@
 
 #include <cmocka.h>
 
-#include "stack/stack.h"
+#include "handfast/check.h"
 
 enum { MOST = 100000 };
 
 struct work_done work_of(const struct hf_stack *stack)
 {
-#ifdef HF_ASSERTIONS
-    const struct tcp_block *b = &stack->tcp;
-    const struct pool *const pools[] = {
-        &b->tcbs,   &b->actives, &b->exts,   &b->extras,   &b->ecns,       &b->stats,
-        &b->halves, &b->waits,   &b->ranges, &b->sents,    &b->listeners,  &b->small,
-        &b->large,  &b->pieces,  &b->lents,  &stack->udps, &stack->packets};
-    struct work_done w = {.lines = b->flows.probed,
-                          .timers = b->wheel.moved,
-                          .entries = b->work.scanned,
-                          .hashes = b->work.hashed,
-                          .macs = b->work.macs,
-                          .copied = b->work.copied,
-                          .summed = b->work.summed};
-    for (size_t i = 0; i < ARRAY_LEN(pools); i++)
-        w.records += pools[i]->touched;
-    w.steps = w.records + w.lines + w.timers + w.entries + w.hashes;
-    return w;
-#else
-    (void)stack;
-    skip();
-    return (struct work_done){0};
-#endif
+    struct hf_work now = {.struct_size = sizeof now};
+    if (hf_work(stack, &now) != HF_OK)
+        skip();
+    return (struct work_done){.records = now.looks,
+                              .lines = now.lines,
+                              .timers = now.timers,
+                              .entries = now.entries,
+                              .hashes = now.hashes,
+                              .macs = now.macs,
+                              .copied = now.copied,
+                              .summed = now.summed,
+                              .steps =
+                                  now.looks + now.lines + now.timers + now.entries + now.hashes};
 }
 
 struct work_done work_since(const struct hf_stack *stack, const struct work_done *before)
