@@ -10,7 +10,7 @@ import sys
 
 HANDFAST = os.environ["HF_HANDFAST"]
 EACH = 2000  # instructions for a record, at most
-C = 20  # a packet touches at most C * log2(n) records, beside those that it frees
+C = 24  # a packet touches at most C * log2(n) records, beside those that it frees
 
 
 def exponent(points):
