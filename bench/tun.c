@@ -58,6 +58,7 @@ static int64_t serve(const struct hf_env *env, hf_handle c)
     while ((n = hf_recv(stack, env, c, chunk, NET_CHUNK)) > 0) {
         if (job != NET_UP) {
             bench_must(hf_send(stack, env, c, chunk, (uint64_t)n, 0), "hf_send");
+            return HF_ERR_WOULD_BLOCK; /* nothing comes before the client has the answer */
         }
     }
     return n;
