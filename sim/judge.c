@@ -90,12 +90,14 @@ bool judge_is_exposed(struct world *world, struct conn *conn, uint32_t side)
 {
     const struct host *h = &world->host[programs_host(world, conn, side)];
     struct hf_status status = {.struct_size = sizeof status};
-    if (hf_status(h->stack, &h->env, conn->side[side].handle, &status) != HF_OK ||
-        !watch_is_exposed(world, conn, side, &status)) {
-        return false;
+    bool exposed = world->unseen;
+    if (!exposed && hf_status(h->stack, &h->env, conn->side[side].handle, &status) == HF_OK) {
+        exposed = watch_is_exposed(world, conn, side, &status);
+        world->exposed |= exposed;
     }
-    conn->because |= BECAUSE_EXPOSED;
-    return true;
+    exposed &= world->exposed;
+    conn->because |= exposed ? BECAUSE_EXPOSED : 0;
+    return exposed;
 }
 
 static bool whole(const struct conn *conn)

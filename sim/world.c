@@ -365,7 +365,7 @@ static void begin(struct world *world)
     for (uint32_t i = 0; i < plan->n_stacks; i++) {
         world->host[i].boots = 0;
         world->host[i].deadline_ns = INT64_MAX;
-        world->host[i].env.trace = watch_trace;
+        world->host[i].env.trace = world->unseen ? NULL : watch_trace;
         world->host[i].env.trace_arg = world->host[i].watch;
         boot(world, i);
     }
@@ -382,8 +382,8 @@ static void begin(struct world *world)
                (struct due){.at_ns = plan->clean_ns + 30 * SECOND, .kind = DUE_SWEEP});
 }
 
-void sim_world_run(struct world *world, uint64_t seed, const struct sim_less *less,
-                   struct sim_view *view, struct sim_world_result *result)
+static void run_once(struct world *world, uint64_t seed, const struct sim_less *less,
+                     struct sim_view *view, struct sim_world_result *result)
 {
     plan_make(&world->plan, seed);
     world->less = less;
@@ -401,6 +401,40 @@ void sim_world_run(struct world *world, uint64_t seed, const struct sim_less *le
     live(world);
     for (uint32_t i = 0; i < world->plan.n_stacks && !world_failed(world); i++) {
         check(world, i);
+    }
+}
+
+/* Where nobody traces, stacks do without what only a record needs, and do several segments at once
+ * (hf_policy.predict): what can be seen of the world must be the same. */
+static void run_unseen(struct world *world, uint64_t seed, const struct sim_less *less,
+                       struct sim_world_result *result)
+{
+    struct sim_world_result unseen = {.max_fate = 0};
+    const struct sim_counts *a = &result->counts, *b = &unseen.counts;
+    world->unseen = true;
+    run_once(world, seed, less, NULL, &unseen);
+    world->unseen = false;
+    world->result = result;
+    if (unseen.wrong.rule[0] != '\0') {
+        result->wrong = unseen.wrong;
+        result->counts.violations++;
+    } else if (memcmp(a, b, sizeof *a) != 0) {
+        world_wrong(world, NULL, "unseen",
+                    "where nobody traces, another world: %llu segments, not %llu; %llu faults, not "
+                    "%llu; %llu connections, not %llu",
+                    (unsigned long long)b->segments, (unsigned long long)a->segments,
+                    (unsigned long long)b->faults, (unsigned long long)a->faults,
+                    (unsigned long long)b->connections, (unsigned long long)a->connections);
+    }
+}
+
+void sim_world_run(struct world *world, uint64_t seed, const struct sim_less *less,
+                   struct sim_view *view, struct sim_world_result *result)
+{
+    world->exposed = false;
+    run_once(world, seed, less, view, result);
+    if (view == NULL && !world_failed(world)) {
+        run_unseen(world, seed, less, result);
     }
 }
 

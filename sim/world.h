@@ -145,6 +145,8 @@ struct world {
     uint32_t n_conns, n_opened[PROGRAMS_MAX], open_left;
     uint32_t turn; /* of hf_check */
     bool oracle;   /* it judges each record */
+    bool unseen;   /* nobody traces */
+    bool exposed;  /* while somebody did, RFC 1337's hazard was seen */
     struct sim_world_result *result;
     struct sim_view *view;   /* who draws; NULL: nobody */
     struct hf_region region; /* the pattern, lent to every stack */
