@@ -3,6 +3,8 @@
  * What is timed is the stack alone: a batch of SYNs in, timers, their SYN,ACKs out.  Making the
  * SYNs and throwing the answers away is not.
  */
+#include <stdlib.h>
+
 #include "figures.h"
 #include "forge.h"
 
@@ -110,10 +112,22 @@ bool flood_open(const void *arg)
     return true;
 }
 
+static int by_time(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The middle one of many batches: others run on this processor, too. */
 double flood_round(const void *arg)
 {
+    static double took[ROUND_BATCHES];
     (void)arg;
-    return take_batches(ROUND_BATCHES) * 1e9 / ROUND_BATCHES / BATCH;
+    for (uint32_t i = 0; i < ROUND_BATCHES; i++) {
+        took[i] = take_batches(1);
+    }
+    qsort(took, ROUND_BATCHES, sizeof took[0], by_time);
+    return took[ROUND_BATCHES / 2] * 1e9 / BATCH;
 }
 
 /* Honest clients ------------------------------------------------------------------------------- */
