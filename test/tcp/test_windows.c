@@ -2,6 +2,7 @@
  * text that is refused; RFC 7323 section 2.4.
  */
 #include "common/peer.h"
+#include "common/work.h"
 
 /* MUST-34, SHLD-15, SHLD-16, RFC7323-16: 20 segments out, and the window is one of them. */
 TEST(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated)
@@ -247,10 +248,42 @@ TEST(of_segments_in_a_row_no_more_is_taken_than_the_window_has)
     reads(6000);
 }
 
+/* Records looked at, and the like, when ten segments come at once. */
+static uint64_t work_of_a_row(struct peer *p, bool predict)
+{
+    struct hf_policy policy = p->config.policy;
+    policy.predict = predict;
+    calls(hf_set_policy(p->stack, &p->env, &policy));
+    int64_t next = (int64_t)status_of(rcv_nxt);
+    batch_begins();
+    for (int i = 0; i < 10; i++)
+        sends(ACK, .seq = next + 1460 * i, .len = 1460);
+    struct work_done before = work_of(p->stack);
+    batch_ends();
+    uint64_t steps = work_since(p->stack, &before).steps;
+    reads(14600);
+    peer_forget(p);
+    return steps;
+}
+
+TEST(segments_in_a_row_cost_less_than_half_of_what_they_cost_one_by_one)
+{
+    p->config.policy.quick_acks = 0;
+    p->wild = true;
+    establish_passive();
+    p->env.trace = NULL;
+    sends(ACK, .seq = IRS + 1, .len = 1460);
+    reads(1460);
+    peer_forget(p);
+    uint64_t alone = work_of_a_row(p, false);
+    holds(work_of_a_row(p, true) < alone / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(of_segments_in_a_row_no_more_is_taken_than_the_window_has),
+        BOTH(segments_in_a_row_cost_less_than_half_of_what_they_cost_one_by_one),
         V4(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated),
         V4(an_older_segment_does_not_bring_its_window_back),
         V4(a_segment_ahead_of_a_gap_does_not_move_the_window),
