@@ -99,8 +99,10 @@ static void read_all(struct world *world, struct conn *conn, uint32_t side, cons
     while (!s->end_read && s->error == 0 && !s->aborted && !world_failed(world) &&
            (world->now_ns >= s->wake_ns || s->hurry)) {
         int64_t n = read_some(world, conn, side, role, h);
-        if (n == 0) {
+        if (n == 0 && s->told == 0) {
             check_end(world, conn, side);
+        } else if (n == 0) {
+            n = s->told;
         }
         if (n <= 0) {
             s->error = n < 0 && n != HF_ERR_WOULD_BLOCK ? (int32_t)n : 0;
@@ -152,6 +154,7 @@ static void send_some(struct world *world, struct conn *conn, uint32_t side,
             n = hf_send(h->stack, &h->env, s->handle, text, len, flags);
         }
         if (n <= 0) {
+            s->told = n == HF_ERR_RESET ? (int32_t)n : s->told;
             return;
         }
         s->sent += (uint64_t)n;

@@ -99,7 +99,8 @@ struct side {
     uint64_t sent, received;
     int64_t wake_ns; /* it does not read before */
     int32_t error;
-    bool open; /* connected, or accepted */
+    int32_t told; /* the error that a SEND was told, as no RECEIVE will be */
+    bool open;    /* connected, or accepted */
     bool closed, ended, end_read, aborted;
     bool wakes; /* it is in the agenda */
     bool hurry; /* the connection is gone: what is left is read without pauses */
