@@ -30,6 +30,7 @@ static void begin_kept(const struct tcb *tcb, enum hf_trace_kind kind, enum hf_c
 {
     record->kind = (uint8_t)kind;
     record->cause = (uint8_t)cause;
+    record->handle = 0;
     record->state_before = tcb ? tcb->state : 0;
     record->marks = 0;
     record->ctl = 0;
