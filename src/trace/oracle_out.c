@@ -348,8 +348,13 @@ static bool answers_older(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct watched *w = j->w;
-    if (has_numbers(r) || !(r->ctl & HF_ACK) || r->ack == w->syn.seq + 1) {
+    if (has_numbers(r) || !(r->ctl & HF_ACK)) {
         return false;
+    }
+    if (r->ack == w->syn.seq + 1) { /* the same SYN came twice, and its first record went between */
+        bool first = (r->ctl & HF_SYN) && w->m.may_syn == 0 && w->old_syns != 0;
+        w->old_syns -= first;
+        return first;
     }
     uint32_t *due = &w->old_acks;
     if (r->ctl & HF_SYN) {

@@ -46,6 +46,23 @@ TEST(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
     holds_equal(count(p, HF_V_HANDSHAKE), 2);
 }
 
+TEST(the_same_syn_is_answered_twice_when_its_first_half_open_connection_went_in_between)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
+    sends(SYN, .seq = IRS + 20, .mss = 1460); /* inside the window: back to LISTEN */
+    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
+    batch_ends();
+    expects(SYN | ACK, .ack = IRS + 1);
+    expects(SYN | ACK, .ack = IRS + 1);
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+}
+
 TEST(an_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
 {
     listens();
@@ -240,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         V4(a_cookie_answers_the_syn_that_it_was_made_for_though_another_has_come_since),
         V4(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to),
+        V4(the_same_syn_is_answered_twice_when_its_first_half_open_connection_went_in_between),
         V4(an_ack_may_leave_after_the_half_open_connection_that_it_belongs_to),
         V4(the_ack_of_a_half_open_connection_may_leave_when_it_is_open),
         V4(each_segment_at_a_half_open_connection_has_an_ack_of_its_own),
