@@ -41,7 +41,7 @@ static uint32_t draw(uint32_t below)
 {
     static uint64_t seed = 11479;
     seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (uint32_t)((seed >> 33) % below);
+    return (uint32_t)((seed >> 33) * below >> 31);
 }
 
 static void put_in(void)
