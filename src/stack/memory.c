@@ -373,6 +373,7 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
     st->tcp.before.kind = HF_TRACE_IN; /* none is under way */
     st->s = s;
     st->env = env;
+    st->train = NULL;
 }
 
 /* Milliseconds are compared modulo 2^32 (tcb.h).  After a pause of weeks - the machine slept - time

@@ -204,7 +204,7 @@ struct stack {
     struct tcp tcp;
     struct hf_stack *s;
     const struct hf_env *env;
-    struct stack_train train; /* hf_input's                                            */
+    struct stack_train *train; /* hf_input's                                           */
 };
 
 static inline void stack_forget(struct stack *st)

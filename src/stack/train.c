@@ -21,7 +21,7 @@ static bool same8(const uint8_t *p, const uint8_t *q)
 
 void stack_train_lead(struct stack *st, const struct arrival *a, const struct segment *seg)
 {
-    struct stack_train *train = &st->train;
+    struct stack_train *train = st->train;
     const struct hf_frame_in *frame = a->frame;
     if (st->env->trace || !block_of(st)->policy.predict) {
         return; /* one by one */
@@ -93,7 +93,7 @@ static csum_t addresses_sum(const struct stack_train *train, const uint8_t *ip)
 /* The connection, and whether it foresees what comes. */
 static bool begin(struct stack *st)
 {
-    struct stack_train *train = &st->train;
+    struct stack_train *train = st->train;
     const struct hf_frame_in *first = train->last;
     const uint8_t *ip = first->data + train->ip_at;
     struct conn_id id = {.v4 = train->tcp_at - train->ip_at == IP4_BYTES};
@@ -119,7 +119,7 @@ static bool begin(struct stack *st)
 
 bool stack_train_takes(struct stack *st, const struct hf_frame_in *frame)
 {
-    struct stack_train *train = &st->train;
+    struct stack_train *train = st->train;
     if (train->last == NULL || !same_headers(train, frame) || !(train->begun || begin(st))) {
         return false;
     }
@@ -146,9 +146,9 @@ bool stack_train_takes(struct stack *st, const struct hf_frame_in *frame)
 
 void stack_train_ends(struct stack *st)
 {
-    if (st->train.last != NULL && st->train.begun) {
-        st->tcp.iface = (uint8_t)st->train.last->iface;
-        tcp_run_end(&st->tcp, &st->train.run);
+    if (st->train->last != NULL && st->train->begun) {
+        st->tcp.iface = (uint8_t)st->train->last->iface;
+        tcp_run_end(&st->tcp, &st->train->run);
     }
-    st->train.last = NULL;
+    st->train->last = NULL;
 }
