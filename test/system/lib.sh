@@ -37,7 +37,8 @@ megabytes() {
 # Text is text, whatever protocol has the port that was drawn by lot.
 check_capture() {
     local pcap=$1 verdicts="$work/verdicts"
-    tshark -r "$pcap" -d tcp.port==1-65535,data -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -T fields \
+    tshark -r "$pcap" -d tcp.port==1-65535,data \
+        -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -T fields \
         -E occurrence=a -e frame.number -e _ws.malformed -e tcp.checksum.status \
         -e ip.checksum.status -e frame.comment >"$verdicts" 2>"$work/tshark" ||
         fail "tshark cannot read $pcap: $(cat "$work/tshark")"
