@@ -129,9 +129,8 @@ static int end_all(struct hf_shards *shards)
     return error;
 }
 
-static struct hf_shards *new_shards(const struct hf_shards_options *options, char *text)
+static struct hf_shards *new_shards(const struct hf_shards_options *options, uint32_t n, char *text)
 {
-    uint32_t n = options->n == 0 ? processors() : options->n;
     size_t bytes = sizeof(struct hf_shards) + n * sizeof(struct shard);
     struct hf_shards *shards = aligned_alloc(LINE, (bytes + LINE - 1) / LINE * LINE);
     if (shards != NULL) {
@@ -174,11 +173,12 @@ int hf_shards_start(struct hf_shards **result, const struct hf_shards_options *o
     if (options->struct_size != sizeof *options || options->begin == NULL) {
         return dev_fail(error, -EINVAL, "shards: options of another size, or no begin");
     }
-    struct hf_shards *shards = new_shards(options, error);
+    uint32_t n = options->n == 0 ? processors() : options->n;
+    struct hf_shards *shards = new_shards(options, n, error);
     if (shards == NULL) {
         return dev_fail(error, -ENOMEM, "shards: no memory");
     }
-    start_all(shards, options->n == 0 ? processors() : options->n);
+    start_all(shards, n);
     if (shards->error < 0) {
         int failed = shards->error;
         (void)end_all(shards);

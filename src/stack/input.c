@@ -88,24 +88,30 @@ static uint16_t mtu_back(const struct stack *st, const struct conn_id *id, uint8
 
 /* Can a full record begin with it?  Not with a plain SYN, but one that is held or opens fast; nor
  * with what no listener takes. */
-static bool mtu_matters(const struct stack *st, uint32_t value, uint32_t listener,
+static bool mtu_matters(const struct stack *st, uint32_t value, bool waits, uint32_t listener,
                         const struct segment *seg)
 {
     if (value != 0) {
-        return FLOW_KIND(value) != KIND_TCB ||
-               tcb_at(&st->tcp, FLOW_IDX(value))->state == HF_TIME_WAIT;
+        return waits || FLOW_KIND(value) == KIND_HALF_OPEN;
     }
     return listener != 0 && ((seg->ctl & ACK) || (seg->opt.present & OPT_FASTOPEN) ||
                              seg->text_len != 0 || listener_at(&st->tcp, listener)->hold);
 }
 
-void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
-                   uint8_t iface, struct segment *seg)
+struct conn_id stack_conn_id(const uint8_t local[16], const uint8_t remote[16], uint8_t iface,
+                             const struct segment *seg)
 {
     struct conn_id id = {.lport = seg->dport, .rport = seg->sport, .v4 = wire_is_v4(remote)};
     memcpy(id.local, local, 16);
     memcpy(id.remote, remote, 16);
     id.zone = stack_is_link_local(remote) ? iface : 0;
+    return id;
+}
+
+void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
+                   uint8_t iface, struct segment *seg)
+{
+    struct conn_id id = stack_conn_id(local, remote, iface, seg);
     tcp_hash(&st->tcp, &id);
     uint32_t value = tcp_find(&st->tcp, &id);
     if (value != 0 && FLOW_KIND(value) == KIND_HALF_OPEN &&
@@ -119,8 +125,9 @@ void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remo
     if (value == 0 || waits) {
         listener = stack_find_listener(st, &id);
     }
-    id.mtu = mtu_matters(st, value, listener, seg) ? mtu_back(st, &id, iface)
-                                                   : (uint16_t)stack_interface_at(st, iface)->mtu;
+    id.mtu = mtu_matters(st, value, waits, listener, seg)
+                 ? mtu_back(st, &id, iface)
+                 : (uint16_t)stack_interface_at(st, iface)->mtu;
     st->tcp.iface = iface;
     tcp_input(&st->tcp, &id, value, listener, seg);
 }
@@ -254,7 +261,8 @@ static bool destination_is_ours(const struct stack *st, struct arrival *a, bool 
         return a->ip.version == 6 ? group6_is_ours(st, dst, a->iface)
                                   : memcmp(dst + 12, all_hosts, 4) == 0;
     }
-    if (stack_is_own(st, dst, stack_is_link_local(dst) ? a->iface : 0)) {
+    a->own = stack_find_address(st, dst, stack_is_link_local(dst) ? a->iface : 0);
+    if (a->own != NULL) {
         return !link_group && !is_loopback(dst);
     }
     a->to_group = stack_is_broadcast(st, dst, a->iface);
@@ -271,9 +279,7 @@ static bool as_before(const struct stack *st, const struct arrival *a)
 
 static void note_peer(struct stack *st, const struct arrival *a)
 {
-    uint8_t zone = stack_is_link_local(a->ip.dst) ? a->iface : 0;
-    const struct stack_address *own = stack_find_address(st, a->ip.dst, zone);
-    ptrdiff_t number = own - stack_address_at(st, 1) + 1;
+    ptrdiff_t number = a->own - stack_address_at(st, 1) + 1;
     struct stack_memo *memo = &st->s->memo;
     *memo = (struct stack_memo){.iface = a->iface, .version = a->ip.version};
     memo->address = number <= UINT8_MAX ? (uint8_t)number : 0;

@@ -23,7 +23,7 @@ static uint32_t gso_bytes(const struct stack *st, const struct stack_path *path,
 static uint32_t parts(const struct output *o, const struct stack_path *path)
 {
     const struct tcp_block *b = block_of(o->st);
-    if (path->own || b->owes.head != b->owes.tail || !b->policy.predict || o->st->env->trace) {
+    if (path->own || b->owes.head != b->owes.tail || !tcp_predicts(&o->st->tcp)) {
         return 1;
     }
     uint64_t tokens = b->max_tokens - (b->next_token - b->done_token) + (o->token != 0);
@@ -289,9 +289,10 @@ uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_f
         if (o.token == 0) {
             o.token = tcp_take_token(&st.tcp);
         }
-        if (o.token == 0 || !(send_packet(&o) || send_reply(&o) || send_owed(&o))) {
+        if (o.token == 0) {
             break;
         }
+        (void)(send_packet(&o) || send_reply(&o) || send_owed(&o));
     }
     if (o.token != 0) {
         tcp_token_done(&st.tcp, o.token);

@@ -154,6 +154,15 @@ static int scope_of(const uint8_t ip[16])
     return stack_is_link_local(ip) ? SCOPE_LINK : SCOPE_GLOBAL;
 }
 
+static void go_by(const struct stack *st, uint32_t iface, const uint8_t next[16],
+                  struct stack_path *path)
+{
+    memcpy(path->next, next, 16);
+    path->own = false;
+    path->iface = iface;
+    path->mtu = stack_interface_at(st, iface)->mtu;
+}
+
 static bool find_own(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                      struct stack_path *path)
 {
@@ -161,10 +170,8 @@ static bool find_own(const struct stack *st, const uint8_t dst[16], uint8_t zone
     if (addr == NULL) {
         return false;
     }
-    memcpy(path->next, dst, 16);
+    go_by(st, addr->iface, dst, path);
     path->own = true;
-    path->iface = addr->iface;
-    path->mtu = stack_interface_at(st, addr->iface)->mtu;
     return true;
 }
 
@@ -173,10 +180,7 @@ static void by_route(const struct stack *st, const struct stack_route *route, co
                      struct stack_path *path)
 {
     bool direct = stack_is_any(route->gateway) || stack_is_multicast(dst);
-    memcpy(path->next, direct ? dst : route->gateway, 16);
-    path->own = false;
-    path->iface = route->iface;
-    path->mtu = stack_interface_at(st, route->iface)->mtu;
+    go_by(st, route->iface, direct ? dst : route->gateway, path);
 }
 
 /* RFC1122-17 */
@@ -201,13 +205,11 @@ int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
         memo->route = peer && route <= UINT8_MAX ? (uint8_t)route : memo->route;
         return HF_OK;
     }
-    memcpy(path->next, dst, 16);
-    path->own = false;
-    path->iface = group_interface(st, dst, zone);
-    if (path->iface == 0) {
+    uint32_t group = group_interface(st, dst, zone);
+    if (group == 0) {
         return HF_ERR_NET_UNREACHABLE;
     }
-    path->mtu = stack_interface_at(st, path->iface)->mtu;
+    go_by(st, group, dst, path);
     return HF_OK;
 }
 

@@ -189,7 +189,6 @@ struct hf_stack {
     uint64_t frames_in, frames_out, packets_dropped;
 };
 
-/* One call's view. Begins with what tcp/ needs. */
 /* Frames of one hf_input that follow each other as segments of one connection (train.c). */
 struct stack_train {
     const struct hf_frame_in *last; /* the one before, NULL: none that another may follow   */
@@ -200,6 +199,7 @@ struct stack_train {
     struct tcp_run run;
 };
 
+/* One call's view. Begins with what tcp/ needs. */
 struct stack {
     struct tcp tcp;
     struct hf_stack *s;
@@ -392,6 +392,7 @@ struct arrival {
     bool to_group;    /* its destination is no single host: broadcast, multicast  */
     bool csum_ok;     /* the device has checked what TCP or UDP would             */
     bool reassembled; /*                                                          */
+    const struct stack_address *own; /* which it came to, where it was looked for */
 };
 /* Counts and traces the end of a packet that no connection sees. */
 void stack_verdict(struct stack *st, const struct arrival *a, enum hf_verdict verdict);
@@ -401,6 +402,10 @@ void stack_tcp_input(struct stack *st, const struct arrival *a);
 /* The segment of a packet that has passed all checks; zone and addresses as in ip. */
 void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
                    uint8_t iface, struct segment *seg);
+
+/* Whose segment it is; its hash is not known yet. */
+struct conn_id stack_conn_id(const uint8_t local[16], const uint8_t remote[16], uint8_t iface,
+                             const struct segment *seg);
 
 /* train.c */
 /* The segment has been taken, and came in a frame of its own: others may follow it. */

@@ -23,7 +23,7 @@ void stack_train_lead(struct stack *st, const struct arrival *a, const struct se
 {
     struct stack_train *train = st->train;
     const struct hf_frame_in *frame = a->frame;
-    if (st->env->trace || !block_of(st)->policy.predict) {
+    if (!tcp_predicts(&st->tcp)) {
         return; /* one by one */
     }
     bool whole = frame != NULL && a->packet != NULL && !a->reassembled && a->lent == 0 &&
@@ -82,37 +82,20 @@ static bool same_headers(const struct stack_train *train, const struct hf_frame_
            same_tcp(p + tcp, q + tcp, train->text_at - tcp);
 }
 
-/* The sum of the pseudo header, but for its length. */
-static csum_t addresses_sum(const struct stack_train *train, const uint8_t *ip)
-{
-    return train->tcp_at - train->ip_at == IP4_BYTES
-               ? csum_pseudo4(ip + 12, ip + 16, WIRE_PROTO_TCP, 0)
-               : csum_pseudo6(ip + 8, ip + 24, WIRE_PROTO_TCP, 0);
-}
-
 /* The connection, and whether it foresees what comes. */
 static bool begin(struct stack *st)
 {
     struct stack_train *train = st->train;
     const struct hf_frame_in *first = train->last;
-    const uint8_t *ip = first->data + train->ip_at;
-    struct conn_id id = {.v4 = train->tcp_at - train->ip_at == IP4_BYTES};
+    struct wire_ip ip;
     struct segment seg;
-    if (id.v4) {
-        wire_from_v4(id.remote, ip + 12);
-        wire_from_v4(id.local, ip + 16);
-    } else {
-        memcpy(id.remote, ip + 8, 16);
-        memcpy(id.local, ip + 24, 16);
-    }
+    (void)wire_parse_ip(first->data + train->ip_at, first->len - train->ip_at, &ip);
     if (wire_parse_tcp(first->data + train->tcp_at, first->len - train->tcp_at, &seg) != WIRE_OK) {
         return false;
     }
-    id.lport = seg.dport;
-    id.rport = seg.sport;
-    id.zone = stack_is_link_local(id.remote) ? (uint8_t)first->iface : 0;
-    seg.ecn = (id.v4 ? ip[1] : ip[1] >> 4) & 3;
-    train->addresses = addresses_sum(train, ip);
+    struct conn_id id = stack_conn_id(ip.dst, ip.src, (uint8_t)first->iface, &seg);
+    seg.ecn = ip.tos & 3;
+    train->addresses = wire_pseudo(&ip, WIRE_PROTO_TCP, 0);
     train->begun = tcp_run_begin(&st->tcp, &train->run, &id, &seg);
     return train->begun;
 }

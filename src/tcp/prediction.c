@@ -32,8 +32,7 @@ bool tcp_run_begin(struct tcp *tcp, struct tcp_run *run, const struct conn_id *i
                    const struct segment *seg)
 {
     run->seg.packets = 0;
-    if (!tcp->b->policy.predict || tcp->env->trace || (seg->ctl & ~PSH) != ACK ||
-        (seg->opt.present & ~(uint32_t)OPT_TS)) {
+    if (!tcp_predicts(tcp) || (seg->ctl & ~PSH) != ACK || (seg->opt.present & ~(uint32_t)OPT_TS)) {
         return false;
     }
     run->id = *id;

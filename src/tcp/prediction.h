@@ -23,6 +23,12 @@ struct tcp_run {
     struct segment seg; /* all of them; seg.packets so far, 0: none            */
 };
 
+/* Is anything foreseen?  Not where each segment is to be traced. */
+static inline bool tcp_predicts(const struct tcp *tcp)
+{
+    return tcp->b->policy.predict && tcp->env->trace == NULL;
+}
+
 /* seg: as its header has it, of id's connection, and it has been taken.  False: what follows it
  * must be looked at by itself. */
 bool tcp_run_begin(struct tcp *tcp, struct tcp_run *run, const struct conn_id *id,

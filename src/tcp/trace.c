@@ -5,8 +5,7 @@
  *     tcp_trace_end       what has become of it; counted, told, kept in the history
  *     tcp_trace_ended     a connection ends, and none of these says so
  *
- * When nobody looks, a record has what the history keeps of it, and no more; without a history,
- * only the verdict's counter is touched.
+ * When nobody looks, a record has what the history keeps of it, and no more.
  */
 #include "tcp/tcp.h"
 

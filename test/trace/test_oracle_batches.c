@@ -31,13 +31,19 @@ TEST(a_cookie_answers_the_syn_that_it_was_made_for_though_another_has_come_since
     holds_equal(count(p, HF_V_COOKIE_SENT), 2);
 }
 
+/* A SYN, and one inside its window: back to LISTEN. */
+static void half_open_and_back(struct peer *p)
+{
+    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
+    sends(SYN, .seq = IRS + 20, .mss = 1460);
+}
+
 TEST(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
 {
     p->wild = true;
     listens();
     batch_begins();
-    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
-    sends(SYN, .seq = IRS + 20, .mss = 1460); /* inside the window: back to LISTEN */
+    half_open_and_back(p);
     sends(SYN, .seq = IRS + 5000, .mss = 1460);
     batch_ends();
     after(10);
@@ -51,8 +57,7 @@ TEST(the_same_syn_is_answered_twice_when_its_first_half_open_connection_went_in_
     p->wild = true;
     listens();
     batch_begins();
-    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
-    sends(SYN, .seq = IRS + 20, .mss = 1460); /* inside the window: back to LISTEN */
+    half_open_and_back(p);
     sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
     batch_ends();
     expects(SYN | ACK, .ack = IRS + 1);
