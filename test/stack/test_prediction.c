@@ -209,6 +209,10 @@ static void put_on_wire(struct twins *t, struct wire *wire, const uint8_t *bytes
     if (!checked && one_in(t, t->damage)) {
         frame->bytes[below(t, len)] ^= (uint8_t)(1u << below(t, 8));
     }
+    if (one_in(t, t->damage)) { /* the IP header: no device checks it for us */
+        uint32_t at = (t->ethernet ? 14 : 0) + below(t, t->v6 ? 40 : 20);
+        frame->bytes[at] ^= (uint8_t)(1u << below(t, 8));
+    }
     wire->frame[wire->n++] = frame;
     if (one_in(t, t->lie)) {
         put_be16(frame->bytes + (t->ethernet ? 14 : 0) + (t->v6 ? 40 : 20) + 14, UINT16_MAX);
