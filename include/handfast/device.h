@@ -1,7 +1,9 @@
-/* device.h - where frames come from and go to: TUN, TAP, AF_PACKET, memory, and wrappers of these.
+/* device.h - where frames come from and go to: TUN, TAP, AF_PACKET, AF_XDP, memory, and wrappers of
+ * these.
  *
- *     TUN, TAP, AF_PACKET, pair      ends: they move frames
- *     impaired, pcapng tap           wrappers: a device around a device; they own what is inside
+ *     TUN, TAP, AF_PACKET, AF_XDP, pair      ends: they move frames
+ *     impaired, pcapng tap                   wrappers: a device around a device; they own what is
+ * inside
  *
  * A device belongs to one thread at a time, like the stack it serves.  None of these functions
  * waits.  Times are nanoseconds of the caller's clock, the one in hf_env.now_ns; it never goes
@@ -37,6 +39,8 @@ enum {
     HF_DEVICE_QUEUE = 1u << 1, /* TUN, TAP: one queue of several, each opened by a call of its own
                                   with the same name, for stacks that share an address on cores of
                                   their own: the kernel keeps a flow at the queue that answers it */
+    HF_DEVICE_XDP_NATIVE = 1u << 2,  /* AF_XDP: the driver itself runs the program               */
+    HF_DEVICE_XDP_GENERIC = 1u << 3, /* AF_XDP: the kernel does, for any driver (SKB mode)       */
 };
 
 /* Attaches to the TUN device `name`, or creates it (root, or CAP_NET_ADMIN in the network's user
@@ -54,8 +58,27 @@ int hf_device_tap(struct hf_device **device, const char *name, const uint8_t mac
  * makes it promiscuous. -ENODEV: no such interface. */
 int hf_device_packet(struct hf_device **device, const char *name, const uint8_t mac[6],
                      uint32_t flags, char error[HF_ERROR_TEXT]);
-/* The same from a descriptor that somebody else opened, which the device owns from now on, also on
- * failure: /dev/net/tun after TUNSETIFF with IFF_NO_PI and IFF_VNET_HDR, or an AF_PACKET socket
+/* Takes over one receive queue of the Ethernet interface `name` through an AF_XDP socket (root, or
+ * CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; a kernel from 5.4 on), with need-wakeup; without copies
+ * where the driver offers that.  Unlike with AF_PACKET, all that arrives at the queue is this
+ * device's and the kernel sees nothing of it, while other queues stay the kernel's: an interface of
+ * several (hf_device_queues) wants a device for each, or `ethtool -L NAME combined 1`.  queue: from
+ * 0 on.  mac: as for hf_device_packet.  flags: HF_DEVICE_XDP_NATIVE or _GENERIC insists on a mode;
+ * neither: the mode of the other queues, else native where the driver can.  No offloads: checksums
+ * are computed here and have to be right in what arrives.  A veth whose other end leaves them out
+ * hands them over unfinished, unmarked, and such segments are dropped (HF_V_DROP_TCP_CHECKSUM):
+ * switch that off there, `ethtool -K PEER tx off`.  Waits, up to a second, for a queue that was
+ * closed a moment ago.  Closing takes the program off the interface with the last of its queues,
+ * and is to be done in the same network namespace.  After a program that was killed, `ip link set
+ * dev NAME xdp off`.  -ENODEV, -EPERM, -EBUSY (the queue, or another mode), -EINVAL (no such
+ * queue), -EMSGSIZE (an MTU above 3822), -EOPNOTSUPP (the driver), -ENOTSUP (this build
+ * has no libxdp), -ENOBUFS (16 MiB cannot be locked). */
+int hf_device_xdp(struct hf_device **device, const char *name, uint32_t queue, const uint8_t mac[6],
+                  uint32_t flags, char error[HF_ERROR_TEXT]);
+/* How many queues the interface receives with, at least 1; -ENODEV: no such interface. */
+int hf_device_queues(const char *name);
+/* A device from a descriptor that somebody else opened, which it owns from now on, also on failure:
+ * /dev/net/tun after TUNSETIFF with IFF_NO_PI and IFF_VNET_HDR, or an AF_PACKET socket
  * that is bound to an Ethernet interface.  mtu: the interface's, 576 .. 65535. */
 int hf_device_from_fd(struct hf_device **device, int fd, const char *name, const uint8_t mac[6],
                       uint32_t mtu, uint32_t flags, char error[HF_ERROR_TEXT]);

@@ -5,6 +5,7 @@
  *     vnet.c         the virtio-net header
  *     tun.c          TUN and TAP
  *     packet.c       AF_PACKET
+ *     xdp.c          AF_XDP (needs libxdp)
  *     pair.c         a cable in memory
  *     cut.c          frames as the wire carries them
  *     impaired.c     loss, duplication, reordering, delay, corruption
@@ -72,6 +73,11 @@ int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint3
 int dev_tun_open(char name[DEV_NAME_BYTES], int kind, char error[HF_ERROR_TEXT]);
 /* An AF_PACKET socket bound to the interface. */
 int dev_packet_open(const char *name, char error[HF_ERROR_TEXT]);
+/* What its interface says of itself, asked through the socket, as it may be in another namespace.
+ * As long as the socket is open, the interface takes in groups and, where mac is another one than
+ * its own, everything. */
+int dev_packet_describe(int fd, char name[DEV_NAME_BYTES], const uint8_t *mac,
+                        struct hf_interface *iface, char error[HF_ERROR_TEXT]);
 
 /* Frames as the wire carries them -------------------------------------------------------- cut.c */
 

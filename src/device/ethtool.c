@@ -1,4 +1,4 @@
-/* ethtool.c - the kernel's own offloads of an interface switched off, ioctl SIOCETHTOOL. */
+/* ethtool.c - an interface's own offloads switched off, its queues counted: ioctl SIOCETHTOOL. */
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -27,4 +27,24 @@ int dev_link_no_offload(const char *name)
     }
     close(fd);
     return err;
+}
+
+/* A driver that has no channels to speak of has one queue. */
+int hf_device_queues(const char *name)
+{
+    struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+    struct ifreq ifr = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    dev_copy_name(ifr.ifr_name, sizeof ifr.ifr_name, name);
+    ifr.ifr_data = (void *)&channels;
+    int err = ioctl(fd, SIOCETHTOOL, &ifr) != 0 ? -errno : 0;
+    close(fd);
+    uint32_t queues = channels.rx_count + channels.combined_count;
+    if (err == -ENODEV) {
+        return err;
+    }
+    return err < 0 || queues == 0 ? 1 : (int)queues;
 }

@@ -202,8 +202,7 @@ static bool set_up_ring(struct packet *packet)
     return packet->ring != MAP_FAILED;
 }
 
-/* What the interface says of itself, asked through the socket: it may be in another namespace. */
-static int describe(int fd, struct ifreq *ifr, const uint8_t *mac, struct hf_interface *iface)
+static int ask_interface(int fd, struct ifreq *ifr, const uint8_t *mac, struct hf_interface *iface)
 {
     struct sockaddr_ll at = {0};
     socklen_t len = sizeof at;
@@ -226,8 +225,11 @@ static int describe(int fd, struct ifreq *ifr, const uint8_t *mac, struct hf_int
         return -EPROTONOSUPPORT;
     }
     memcpy(iface->mac, asked.ifr_hwaddr.sa_data, 6);
+    /* IPv6 speaks to groups (neighbour discovery): let all of them in. */
+    struct packet_mreq all = {.mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_ALLMULTI};
+    (void)setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all);
+    all.mr_type = PACKET_MR_PROMISC;
     if (mac != NULL && memcmp(mac, iface->mac, 6) != 0) {
-        struct packet_mreq all = {.mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_PROMISC};
         memcpy(iface->mac, mac, 6);
         if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) != 0) {
             return -errno;
@@ -236,7 +238,18 @@ static int describe(int fd, struct ifreq *ifr, const uint8_t *mac, struct hf_int
     return 0;
 }
 
-/* IPv6 speaks to groups (neighbour discovery): let all of them in. */
+int dev_packet_describe(int fd, char name[DEV_NAME_BYTES], const uint8_t *mac,
+                        struct hf_interface *iface, char error[HF_ERROR_TEXT])
+{
+    struct ifreq ifr = {0};
+    *iface = (struct hf_interface){.struct_size = sizeof *iface, .link = HF_LINK_ETHERNET};
+    int err = ask_interface(fd, &ifr, mac, iface);
+    dev_copy_name(name, DEV_NAME_BYTES, ifr.ifr_name);
+    return err == 0 ? 0
+                    : dev_fail(error, err, "%s: not an Ethernet interface that can be used: %s",
+                               name, strerror(-err));
+}
+
 static int start(int fd)
 {
     struct sockaddr_ll at = {0};
@@ -244,8 +257,6 @@ static int start(int fd)
     if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
         return -errno;
     }
-    struct packet_mreq groups = {.mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_ALLMULTI};
-    (void)setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof groups);
     at.sll_protocol = htons(ETH_P_ALL);
     return bind(fd, (struct sockaddr *)&at, sizeof at) == 0 ? 0 : -errno;
 }
@@ -253,29 +264,28 @@ static int start(int fd)
 int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint32_t flags,
                     char error[HF_ERROR_TEXT])
 {
-    struct ifreq ifr = {0};
-    struct hf_interface iface = {.struct_size = sizeof iface, .link = HF_LINK_ETHERNET};
-    int err = describe(fd, &ifr, mac, &iface);
+    char name[DEV_NAME_BYTES];
+    struct hf_interface iface;
+    int err = dev_packet_describe(fd, name, mac, &iface, error);
     if (err < 0) {
         close(fd);
-        return dev_fail(error, err, "%s: not an Ethernet interface that can be used: %s",
-                        ifr.ifr_name, strerror(-err));
+        return err;
     }
     iface.offload = (flags & HF_DEVICE_NO_OFFLOAD) != 0 ? 0 : DEV_ALL_OFFLOADS;
     (void)fcntl(fd, F_SETFL, O_NONBLOCK | fcntl(fd, F_GETFL));
     struct packet *packet = calloc(1, sizeof *packet);
     if (packet == NULL) {
         close(fd);
-        return dev_fail(error, -ENOMEM, "%s: no memory for the device", ifr.ifr_name);
+        return dev_fail(error, -ENOMEM, "%s: no memory for the device", name);
     }
     packet->fd = fd;
     if (!set_up_ring(packet)) {
         err = -errno;
         close(fd);
         free(packet);
-        return dev_fail(error, err, "%s: no packet ring: %s", ifr.ifr_name, strerror(-err));
+        return dev_fail(error, err, "%s: no packet ring: %s", name, strerror(-err));
     }
-    err = hf_device_new(device, &packet_calls, packet, &iface, fd, ifr.ifr_name);
+    err = hf_device_new(device, &packet_calls, packet, &iface, fd, name);
     if (err == 0) {
         err = start(fd);
     }
@@ -283,7 +293,7 @@ int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint3
         close_packet(packet);
         free(*device);
         *device = NULL;
-        return dev_fail(error, err, "%s: cannot be used: %s", ifr.ifr_name, strerror(-err));
+        return dev_fail(error, err, "%s: cannot be used: %s", name, strerror(-err));
     }
     return 0;
 }
