@@ -44,7 +44,7 @@ enum {
     MAY_PROBE = 1u << 20,    /* a timer asks for a probe                                  */
 };
 
-enum { HELD_MAX = 4, RESETS_MAX = 4, FINS_MAX = 3 };
+enum { HELD_MAX = 4, RESETS_MAX = 4, FINS_MAX = 6 };
 
 /* A reset that is due. */
 struct reset {

@@ -134,6 +134,7 @@ static void ack_has_gone(struct judging *j)
     bool honest = m->may_ack != 0;
     if (j->late) { /* it answers what came before the newest */
         *(m->may_challenge ? &m->may_challenge : &m->may_ack) -= m->may_challenge || honest;
+        m->ack_due_ns = m->unacked_text ? m->ack_due_ns : 0;
         return;
     }
     m->may_ack = sack && has_numbers(r) ? 0 : m->may_ack - honest;

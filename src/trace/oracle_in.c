@@ -66,6 +66,34 @@ struct arrival {
     bool fin_sure;        /* ... and is not at the very edge            */
 };
 
+static bool is_fin(const struct model *m, uint32_t number)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < m->n_fins; i++) {
+        found |= m->fins[i] == number;
+    }
+    return found;
+}
+
+/* Where there are too many, the furthest is forgotten: RCV.NXT comes to the nearest first. */
+static void note_fin(struct model *m, uint32_t number)
+{
+    if (is_fin(m, number)) {
+        return;
+    }
+    if (m->n_fins < FINS_MAX) {
+        m->fins[m->n_fins++] = number;
+        return;
+    }
+    uint32_t furthest = 0;
+    for (uint32_t i = 1; i < FINS_MAX; i++) {
+        furthest = ahead(m->fins[i], m->fins[furthest]) > 0 ? i : furthest;
+    }
+    if (ahead(number, m->fins[furthest]) < 0) {
+        m->fins[furthest] = number;
+    }
+}
+
 static struct arrival judge_arrival(struct judging *j, uint8_t state)
 {
     const struct hf_trace *r = j->r;
@@ -85,20 +113,10 @@ static struct arrival judge_arrival(struct judging *j, uint8_t state)
     if ((r->ctl & HF_FIN) && ahead(end, m->rcv_nxt) >= 0 && ahead(end, edge) <= 0) {
         a.fin = true;
         a.fin_sure = end != edge || r->text_bytes == 0;
-        m->n_fins += m->n_fins < FINS_MAX;
-        m->fins[m->n_fins - 1] = end;
+        note_fin(m, end);
     }
     a.limit = oracle_hold(m, a.left, a.right);
     return a;
-}
-
-static bool is_fin(const struct model *m, uint32_t number)
-{
-    bool found = false;
-    for (uint32_t i = 0; i < m->n_fins; i++) {
-        found |= m->fins[i] == number;
-    }
-    return found;
 }
 
 /* RCV.NXT moves by text and FIN that have come, and by nothing else.  True: the FIN is taken. */

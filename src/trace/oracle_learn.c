@@ -3,6 +3,8 @@
  */
 #include "trace/oracle.h"
 
+enum { WINDOW_MOST = 1 << 30 }; /* RFC 7323 2.3 */
+
 /* Text that may be held ------------------------------------------------------------------------ */
 
 static void remove_held(struct model *m, uint32_t i)
@@ -174,7 +176,8 @@ static void learn_out(struct judging *j)
         }
         m->ts_sent = r->ts_val;
         m->stamp_ns = r->time_ns;
-        if ((r->ctl & HF_ACK) && !(m->facts & KNOWS_RECENT)) {
+        bool more = !has_numbers(r) && !(r->ctl & HF_SYN) && m->may_ack + m->may_challenge != 0;
+        if ((r->ctl & HF_ACK) && !(m->facts & KNOWS_RECENT) && !more) { /* none waits behind it */
             m->ts_recent = r->ts_ecr;
             m->facts |= KNOWS_RECENT;
         }
@@ -262,7 +265,8 @@ void oracle_learn(struct judging *j)
     }
     if (has_numbers(r)) {
         learn_numbers(j);
-        if (r->kind == HF_TRACE_IN && (r->ctl & HF_ACK) && ahead(r->ack, m->nxt) <= 0 &&
+        bool near = m->nxt - r->ack <= WINDOW_MOST; /* and not half of all numbers away */
+        if (r->kind == HF_TRACE_IN && (r->ctl & HF_ACK) && near &&
             ahead(r->ack + r->wnd, m->snd_edge) > 0) {
             m->snd_edge = r->ack + r->wnd;
         }

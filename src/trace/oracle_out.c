@@ -62,6 +62,12 @@ static void judge_congestion(struct judging *j)
 
 /* Options -------------------------------------------------------------------------------------- */
 
+/* The SYN,ACK may answer an earlier SYN of the same number, which had other options. */
+static bool others_wait(const struct judging *j)
+{
+    return (j->r->ctl & HF_SYN) && j->w->m.may_syn > 1;
+}
+
 static void judge_stamp(struct judging *j)
 {
     const struct hf_trace *r = j->r;
@@ -76,7 +82,8 @@ static void judge_stamp(struct judging *j)
     }
     int32_t off = ahead(r->ts_ecr, m->ts_recent);
     bool waited = !has_numbers(r) && r->time_ns - m->heard_ns <= j->oracle->late_ns;
-    if (waited && off < 0) { /* what came behind, in the same call, has moved TS.Recent on */
+    bool moved_on = waited && off < 0; /* TS.Recent, by what came behind in the same call */
+    if (moved_on || others_wait(j)) {
         off = 0;
     }
     if (r->ctl & HF_ACK ? (m->facts & KNOWS_RECENT) && off != 0 : r->ts_ecr != 0) {
@@ -112,7 +119,8 @@ static void judge_syn_options(struct judging *j)
         oracle_broken(j, HF_RULE_OPTIONS, "a SYN with options %02x, scale %u", r->options,
                       r->wscale);
     }
-    if ((r->ctl & HF_ACK) && syn->seen && (r->options & answers & ~syn->options)) {
+    if ((r->ctl & HF_ACK) && syn->seen && !others_wait(j) &&
+        (r->options & answers & ~syn->options)) {
         oracle_broken(j, HF_RULE_OPTIONS, "a SYN,ACK with options %02x, the SYN had %02x",
                       r->options, syn->options);
     }
@@ -352,8 +360,9 @@ static bool answers_older(struct judging *j)
         return false;
     }
     if (r->ack == w->syn.seq + 1) { /* the same SYN came twice, and its first record went between */
-        bool first = (r->ctl & HF_SYN) && w->m.may_syn == 0 && w->old_syns != 0;
-        w->old_syns -= first;
+        uint32_t *old = w->old_syns ? &w->old_syns : &w->old_acks; /* a SYN,ACK for a challenge */
+        bool first = (r->ctl & HF_SYN) && w->m.may_syn == 0 && *old != 0;
+        *old -= first;
         return first;
     }
     uint32_t *due = &w->old_acks;

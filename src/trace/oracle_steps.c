@@ -124,6 +124,9 @@ static enum step judge_sequence(const struct judging *j)
     bool over = m->rcv_wnd && r->len && ahead(r->seq, m->rcv_nxt) < 0 &&
                 ahead(r->seq + r->len - 1, m->rcv_nxt) > 0; /* both edges: it has text within */
     fits |= over && r->verdict != HF_V_DROP_OUT_OF_WINDOW;
+    bool promised = w->state != HF_SYN_RECEIVED || (m->facts & KNOWS_EDGE); /* by a SYN,ACK */
+    bool less = !promised && !acceptable(r, m->rcv_nxt, r->rcv_wnd); /* for what others took */
+    fits &= !less || r->verdict != HF_V_DROP_OUT_OF_WINDOW;
     uint32_t rounded = m->rcv_wnd >> m->our_scale << m->our_scale; /* a small record's */
     if (w->state == HF_TIME_WAIT && fits != acceptable(r, m->rcv_nxt, rounded)) {
         return STEP_ANY;

@@ -29,6 +29,7 @@ struct bench {
     uint8_t mac[6];
     void (*sent)(void *arg, const uint8_t *frame, uint32_t len, uint32_t iface); /* or NULL */
     void *arg;
+    uint32_t arrived; /* frames since what is owed was sent last */
 };
 
 /* What a bench is at the start of each run. */
@@ -58,6 +59,8 @@ uint64_t bench_bytes(void); /* of its stack */
 struct start bench_start(const struct bench *b);
 void bench_begin(struct bench *b, const struct start *start);
 
+/* After a batch of them sends what is owed: more answers than there are places for would be
+ * dropped, of which the oracle does not know. */
 void bench_deliver(struct bench *b, const uint8_t *frame, size_t len, uint32_t iface,
                    uint16_t flags);
 /* Sends all that is owed. */

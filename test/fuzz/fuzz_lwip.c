@@ -189,7 +189,9 @@ static void text(struct run *r)
     if (seq_gt(seq(from + n), seq(end)) || seq_gt(seq(from), seq(end))) {
         return;
     }
-    if (!r->finished && (what & 0xf9) == 0xf9 && seq_geq(seq(from + n), seq(r->sent_to))) {
+    bool no_gap = r->view[0].ack == r->view[1].ack; /* at either */
+    if (!r->finished && no_gap && (what & 0xf9) == 0xf9 &&
+        seq_geq(seq(from + n), seq(r->sent_to))) {
         seg.ctl |= FIN;
         r->fin = from + n;
         r->finished = true;
