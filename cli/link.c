@@ -21,6 +21,7 @@ const char link_help[] =
     "  --tun NAME            a TUN device; made if it is not there (root)\n"
     "  --tap NAME            a TAP device, the same\n"
     "  --interface NAME      an Ethernet interface, shared through AF_PACKET (root)\n"
+    "  --xdp NAME            an Ethernet interface, taken over through AF_XDP (root)\n"
     "    --address ADDR/LEN  our address there, once or more\n"
     "    --gateway ADDR      the way to everywhere else, one of each IP version\n"
     "  --private -- COMMAND [ARGUMENT]...\n"
@@ -144,6 +145,8 @@ bool link_option(struct link_options *options, int option, const char *value)
         return set_name(&options->tap, "tap", value);
     case LINK_INTERFACE:
         return set_name(&options->interface, "interface", value);
+    case LINK_XDP:
+        return set_name(&options->xdp, "xdp", value);
     case LINK_ADDRESS:
         return add_address(options, value);
     case LINK_GATEWAY:
@@ -173,12 +176,13 @@ bool link_option(struct link_options *options, int option, const char *value)
 bool link_options_complete(const struct link_options *options)
 {
     int networks = !!options->tun + !!options->tap + !!options->interface;
-    networks += options->private_network;
+    networks += !!options->xdp + options->private_network;
     const char *wrong = NULL;
     if (networks == 0)
-        wrong = "on which network? --tun, --tap or --interface NAME, or --private -- COMMAND";
+        wrong =
+            "on which network? --tun, --tap, --interface or --xdp NAME, or --private -- COMMAND";
     else if (networks > 1)
-        wrong = "one network, please: only one of --tun, --tap, --interface and --private";
+        wrong = "one network, please: only one of --tun, --tap, --interface, --xdp and --private";
     else if (options->private_network && options->n_addresses + options->n_gateways > 0)
         wrong = "--private brings its own addresses: leave --address and --gateway out";
     else if (options->private_network && (!options->command || !options->command[0]))
@@ -272,6 +276,20 @@ static int draw_svg(struct link *link)
 
 /* Opening -------------------------------------------------------------------------------------- */
 
+/* One queue would have no more than a share of what comes. */
+static int open_xdp(const char *name, struct hf_device **device, char error[HF_ERROR_TEXT])
+{
+    int queues = hf_device_queues(name);
+    if (queues > 1) {
+        snprintf(error, HF_ERROR_TEXT,
+                 "--xdp %s: it receives with %d queues, and one of them would be ours: `ethtool -L "
+                 "%s combined 1` (or rx 1 tx 1) first",
+                 name, queues, name);
+        return -EBUSY;
+    }
+    return hf_device_xdp(device, name, 0, NULL, 0, error);
+}
+
 static int open_device(struct link *link, struct hf_device **device, char error[HF_ERROR_TEXT])
 {
     const struct link_options *options = link->options;
@@ -281,6 +299,8 @@ static int open_device(struct link *link, struct hf_device **device, char error[
         return hf_device_tap(device, options->tap, NULL, 0, error);
     if (options->interface)
         return hf_device_packet(device, options->interface, NULL, 0, error);
+    if (options->xdp)
+        return open_xdp(options->xdp, device, error);
     bool ipv6 = options->mtu == 0 || options->mtu >= IPV6_MTU_MIN;
     struct hf_private_options private_options = {.struct_size = sizeof private_options,
                                                  .mtu = (uint32_t)options->mtu,
@@ -417,8 +437,23 @@ static void end_orphans(void)
     }
 }
 
+/* A veth's other end that leaves checksums out is the likely reason, and does not show. */
+static void hint_at_checksums(struct link *link)
+{
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    if (!link->options->xdp || !link->host)
+        return;
+    hf_counters(hf_host_stack(link->host), &counters);
+    uint64_t n = counters.verdict[HF_V_DROP_TCP_CHECKSUM];
+    if (n > 0)
+        cli_note("%s: %llu segments had a wrong checksum; if it is a veth, its other end is to "
+                 "compute them: `ethtool -K PEER tx off`",
+                 link->options->xdp, (unsigned long long)n);
+}
+
 int link_close(struct link *link, int status)
 {
+    hint_at_checksums(link);
     if (link->command > 0)
         end_command(link, status == CLI_OK);
     if (link->options->command)

@@ -10,7 +10,7 @@
 enum { LINK_ADDRESSES = 8, LINK_GATEWAYS = 2 };
 
 struct link_options {
-    const char *tun, *tap, *interface;
+    const char *tun, *tap, *interface, *xdp;
     const char *addresses[LINK_ADDRESSES]; /* ADDRESS/PREFIX */
     const char *gateways[LINK_GATEWAYS];
     uint32_t n_addresses, n_gateways;
@@ -40,6 +40,7 @@ enum {
     LINK_TUN = 256,
     LINK_TAP,
     LINK_INTERFACE,
+    LINK_XDP,
     LINK_ADDRESS,
     LINK_GATEWAY,
     LINK_PRIVATE,
@@ -54,6 +55,7 @@ enum {
 #define LINK_OPTIONS                                                                               \
     {"tun", required_argument, NULL, LINK_TUN}, {"tap", required_argument, NULL, LINK_TAP},        \
         {"interface", required_argument, NULL, LINK_INTERFACE},                                    \
+        {"xdp", required_argument, NULL, LINK_XDP},                                                \
         {"address", required_argument, NULL, LINK_ADDRESS},                                        \
         {"gateway", required_argument, NULL, LINK_GATEWAY},                                        \
         {"private", no_argument, NULL, LINK_PRIVATE}, {"mtu", required_argument, NULL, LINK_MTU},  \

@@ -35,13 +35,20 @@ enum { HF_ERROR_TEXT = 256 }; /* octets of an `error`, its 0 included */
 /* Ends ----------------------------------------------------------------------------------------- */
 
 enum {
-    HF_DEVICE_NO_OFFLOAD = 1u << 0, /* no virtio-net offloads: one wire segment per frame */
-    HF_DEVICE_QUEUE = 1u << 1, /* TUN, TAP: one queue of several, each opened by a call of its own
-                                  with the same name, for stacks that share an address on cores of
-                                  their own: the kernel keeps a flow at the queue that answers it */
+    HF_DEVICE_NO_OFFLOAD = 1u << 0,  /* no virtio-net offloads: one wire segment per frame */
+    HF_DEVICE_QUEUE = 1u << 1,       /* one queue of several, see below                     */
     HF_DEVICE_XDP_NATIVE = 1u << 2,  /* AF_XDP: the driver itself runs the program               */
     HF_DEVICE_XDP_GENERIC = 1u << 3, /* AF_XDP: the kernel does, for any driver (SKB mode)       */
 };
+
+/* HF_DEVICE_QUEUE is for stacks that share an address on cores of their own (shards.h): each opens
+ * one device by a call of its own, with the same name, in one process and network namespace.  TUN,
+ * TAP: the kernel keeps a flow at the queue that answers it.  AF_PACKET: a fanout group, by a hash
+ * of addresses and ports; flows move when a queue is opened or closed.  AF_XDP: the queues of the
+ * network card, one each by number.  With these two a connection that is opened here may be
+ * answered at another queue: they are for those who listen.  What belongs to no flow - answers to
+ * ARP and neighbour discovery, errors of ICMP - is heard at each queue of the process, wherever it
+ * came. */
 
 /* Attaches to the TUN device `name`, or creates it (root, or CAP_NET_ADMIN in the network's user
  * namespace) for as long as it is open; "" or NULL: the kernel picks a name.  IP packets, no link

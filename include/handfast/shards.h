@@ -14,9 +14,10 @@
  *     hf_shards_stop(shards);
  *
  * All have the same addresses and listen on the same ports; who gets a connection is decided by the
- * device, which keeps a flow at one queue (RSS of a network card, a TUN's queues, the fanout of
- * AF_PACKET): so accepted connections are spread as the hash of their addresses and ports spreads
- * them.  A device that does not is steered by hf_flow_hash.
+ * device, which keeps a flow at one queue (HF_DEVICE_QUEUE: a TUN's or TAP's queues, the fanout of
+ * AF_PACKET, a network card's queues through AF_XDP): so accepted connections are spread as the
+ * hash of their addresses and ports spreads them.  A device that does not is steered by
+ * hf_flow_hash.
  *
  * No line of memory that one shard writes is read or written by another one on the way of a
  * segment. What they have to tell each other goes through hf_host_post.

@@ -53,6 +53,9 @@ int hf_device_from_fd(struct hf_device **device, int fd, const char *name, const
 void hf_device_close(struct hf_device *device)
 {
     if (device != NULL) {
+        if (device->member != NULL) {
+            dev_group_leave(device->member);
+        }
         device->calls->close(device->self);
         free(device);
     }
@@ -75,13 +78,21 @@ int hf_device_fd(const struct hf_device *device)
 
 int hf_device_poll_events(const struct hf_device *device)
 {
-    return device->calls->poll_events == NULL ? POLLIN : device->calls->poll_events(device->self);
+    int events =
+        device->calls->poll_events == NULL ? POLLIN : device->calls->poll_events(device->self);
+    if (device->member == NULL) {
+        return events;
+    }
+    dev_group_watch(device->member, events);
+    return POLLIN;
 }
 
 int hf_device_receive(struct hf_device *device, int64_t now_ns, struct hf_frame_in *frames,
                       uint32_t n)
 {
-    return device->calls->receive(device->self, now_ns, frames, n);
+    int got = device->calls->receive(device->self, now_ns, frames, n);
+    bool alone = device->member == NULL || got < 0;
+    return alone ? got : (int)dev_group_receive(device->member, frames, (uint32_t)got, n);
 }
 
 int hf_device_send(struct hf_device *device, int64_t now_ns, const struct hf_frame_out *frames,
@@ -92,6 +103,9 @@ int hf_device_send(struct hf_device *device, int64_t now_ns, const struct hf_fra
 
 void hf_device_flush(struct hf_device *device, int64_t now_ns)
 {
+    if (device->member != NULL) {
+        dev_group_flush(device->member);
+    }
     if (device->calls->flush != NULL) {
         device->calls->flush(device->self, now_ns);
     }

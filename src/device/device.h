@@ -6,6 +6,7 @@
  *     tun.c          TUN and TAP
  *     packet.c       AF_PACKET
  *     xdp.c          AF_XDP (needs libxdp)
+ *     group.c        the queues of one interface
  *     pair.c         a cable in memory
  *     cut.c          frames as the wire carries them
  *     impaired.c     loss, duplication, reordering, delay, corruption
@@ -40,8 +41,9 @@ struct hf_device {
     const struct hf_device_calls *calls;
     const struct dev_lender *lender; /* NULL: none */
     void *self;
+    struct dev_member *member; /* of a group of queues; NULL: of none */
     struct hf_interface iface;
-    int fd;
+    int fd; /* a member's: of the group's making */
     char name[DEV_NAME_BYTES];
 };
 
@@ -78,6 +80,22 @@ int dev_packet_open(const char *name, char error[HF_ERROR_TEXT]);
  * its own, everything. */
 int dev_packet_describe(int fd, char name[DEV_NAME_BYTES], const uint8_t *mac,
                         struct hf_interface *iface, char error[HF_ERROR_TEXT]);
+
+/* Queues of one interface --------------------------------------------------------------- group.c
+ */
+
+/* With HF_DEVICE_QUEUE: puts the device among those of its kind and name, or closes it. */
+int dev_join_if_queue(struct hf_device **device, uint32_t flags, char error[HF_ERROR_TEXT]);
+void dev_group_leave(struct dev_member *member);
+/* The packet socket shares what comes with those of the others: each flow goes to one of them. */
+int dev_group_fanout(struct dev_member *member);
+/* After a receive that gave `got` of n frames: what others want of them is passed on, and what they
+ * have passed on is added.  Returns how many there are then. */
+uint32_t dev_group_receive(struct dev_member *member, struct hf_frame_in *frames, uint32_t got,
+                           uint32_t n);
+void dev_group_flush(struct dev_member *member);
+/* poll events that the device itself waits for. */
+void dev_group_watch(struct dev_member *member, int events);
 
 /* Frames as the wire carries them -------------------------------------------------------- cut.c */
 

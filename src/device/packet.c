@@ -261,6 +261,31 @@ static int start(int fd)
     return bind(fd, (struct sockaddr *)&at, sizeof at) == 0 ? 0 : -errno;
 }
 
+/* One queue of several: what came before it was one went to the others, too. */
+static int share(struct packet *packet, struct dev_member *member)
+{
+    int err = dev_group_fanout(member);
+    for (uint32_t i = 0; i < SLOTS && (status_of(slot_at(packet, i)) & TP_STATUS_USER) != 0; i++) {
+        give_back(slot_at(packet, i));
+        packet->next = i + 1;
+    }
+    return err;
+}
+
+static int start_device(struct hf_device **device, struct packet *packet, char error[HF_ERROR_TEXT])
+{
+    int err = start(packet->fd);
+    if (err == 0 && (*device)->member != NULL) {
+        err = share(packet, (*device)->member);
+    }
+    if (err < 0) {
+        (void)dev_fail(error, err, "%s: cannot be used: %s", (*device)->name, strerror(-err));
+        hf_device_close(*device);
+        *device = NULL;
+    }
+    return err;
+}
+
 int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint32_t flags,
                     char error[HF_ERROR_TEXT])
 {
@@ -286,16 +311,12 @@ int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint3
         return dev_fail(error, err, "%s: no packet ring: %s", name, strerror(-err));
     }
     err = hf_device_new(device, &packet_calls, packet, &iface, fd, name);
-    if (err == 0) {
-        err = start(fd);
-    }
     if (err < 0) {
         close_packet(packet);
-        free(*device);
-        *device = NULL;
-        return dev_fail(error, err, "%s: cannot be used: %s", name, strerror(-err));
+        return dev_fail(error, err, "%s: no memory for the device", name);
     }
-    return 0;
+    err = dev_join_if_queue(device, flags, error);
+    return err < 0 ? err : start_device(device, packet, error);
 }
 
 int hf_device_packet(struct hf_device **device, const char *name, const uint8_t mac[6],

@@ -310,7 +310,7 @@ int dev_tun_wrap(struct hf_device **device, int fd, const char *name, const uint
         return dev_fail(error, err, "%s: no memory for the device", name);
     }
     (*device)->lender = &tun->lender;
-    return 0;
+    return dev_join_if_queue(device, flags, error);
 }
 
 static int open_kind(struct hf_device **device, const char *name, const uint8_t *mac, int kind,

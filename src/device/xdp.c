@@ -215,8 +215,9 @@ static int explain(char error[HF_ERROR_TEXT], int err, const char *name, uint32_
     case -EAFNOSUPPORT:
         return dev_fail(error, err, "%s: this kernel has no AF_XDP: use a packet socket", name);
     case -ENOBUFS:
-        return dev_fail(error, err, "%s: %zu MiB of memory cannot be locked: `ulimit -l`", name,
-                        MEMORY_BYTES >> 20);
+        return dev_fail(error, err,
+                        "%s: %zu MiB of memory cannot be locked: run as root, or raise `ulimit -l`",
+                        name, MEMORY_BYTES >> 20);
     case -EBUSY:
         return dev_fail(error, err,
                         "%s: queue %u, or the place of the XDP program, is in use (`ip link show "
@@ -407,6 +408,7 @@ int hf_device_xdp(struct hf_device **device, const char *name, uint32_t queue, c
     }
     if (err != 0) {
         close_xdp(xdp);
+        return err;
     }
-    return err;
+    return dev_join_if_queue(device, flags, error);
 }

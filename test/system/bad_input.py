@@ -61,6 +61,8 @@ def both(command, arguments):
         (["--tun", "hf9"], 2, "--address"),
         (["--tap", "hf9"], 2, "--address"),
         (["--interface", "hf9"], 2, "--address"),
+        (["--xdp", "hf9"], 2, "--address"),
+        (["--interface", "a", "--xdp", "a", "--address", "10.0.0.2/24"], 2, "one network"),
         (["--private"], 2, "--private"),
         (["--private", "--"], 2, "--private"),
         (["--address", "10.0.0.2/24"] + PRIVATE, 2, "--address"),
@@ -76,13 +78,15 @@ def both(command, arguments):
         (TUN + ["-Z"], 2, "-Z"),
         (TUN + ["--verbose=yes"], 2, "--verbose"),
         (["--interface", "no-such-if", "--address", "10.9.9.2/24"], 1, "no-such-if"),
+        (["--xdp", "no-such-if", "--address", "10.9.9.2/24"], 1, "no-such-if"),
         (["--pcap", "/no/such/dir/x"] + PRIVATE, 1, "/no/such/dir/x"),
         (["--private", "--", "no-such-program"], 1, "no-such-program"),
     ]
     wants_value = {"-s": ADDRESSES, "-p": PORTS, "-w": SECONDS, "--source": ADDRESSES,
                    "--port": PORTS, "--wait": SECONDS, "--tun": NAMES, "--tap": NAMES,
-                   "--interface": NAMES, "--address": NETWORKS, "--gateway": ADDRESSES,
-                   "--svg": FILES, "--pcap": FILES, "--set": SETTINGS, "--mtu": MTUS}
+                   "--interface": NAMES, "--xdp": NAMES, "--address": NETWORKS,
+                   "--gateway": ADDRESSES, "--svg": FILES, "--pcap": FILES, "--set": SETTINGS,
+                   "--mtu": MTUS}
     for option, values in wants_value.items():
         cases.append(([option], 2, option.lstrip("-")[0]))
         for value in values:
