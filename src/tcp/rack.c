@@ -135,6 +135,13 @@ bool tcp_rack_due(const struct tcp *tcp, const struct tcb *tcb, const struct sen
     return remaining_us(tcp, tcb, sent->sent_us) <= 0;
 }
 
+/* What left again in this very instant left behind RACK.segment, whatever the clock says, and no
+ * news of it can have come: a stack that talks to itself would repeat it for ever. */
+static bool left_just_now(const struct tcp *tcp, const struct sent *sent)
+{
+    return (sent->flags & SENT_TWICE) && sent->sent_us == tcp->now_us;
+}
+
 /* Step 5, RFC8985-14, RFC8985-16.  Returns how long from now until all that is in doubt would be
  * lost, 0: nothing is.  An ACK looks at so many in doubt; none of the rest outlasts RACK.segment.
  */
@@ -151,7 +158,7 @@ static uint32_t detect_loss(struct tcp *tcp, struct tcb *tcb)
         }
         bool enough = ++in_doubt > IN_DOUBT_MAX;
         int32_t left_us = remaining_us(tcp, tcb, enough ? active->rack_sent_us : sent->sent_us);
-        if (left_us <= 0 && wait_us == 0) {
+        if (left_us <= 0 && wait_us == 0 && !left_just_now(tcp, sent)) {
             tcp_sent_lose(tcp, tcb, idx);
             idx = active->sent_oldest;
             in_doubt = 0;

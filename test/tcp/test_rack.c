@@ -67,6 +67,22 @@ TEST(a_repetition_that_is_lost_is_repeated_when_what_left_after_it_arrives)
     expects(ACK, .seq = SEGMENT(1), .len = 1000);
 }
 
+/* RFC8985-16: RACK.segment has left before it, though the clock has not moved since: to a peer in
+ * the same stack there is no round trip. */
+TEST(a_repetition_is_not_lost_in_the_instant_in_which_it_leaves)
+{
+    p->with.sackok = true;
+    sends_segments(p, 5, 5000);
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, 5)});
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, 6)});
+    sends(ACK, .ack = SEGMENT(1), .sack = {SACKED(2, 6)});
+    expects_silence();
+    holds_equal(status_of(retransmitted_segs), 1);
+    after(1000);
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+}
+
 /* RFC8985-2, RFC8985-1: RFC 6582 for a peer without SACK. */
 TEST(without_sack_three_duplicates_decide_and_no_time)
 {
@@ -87,6 +103,7 @@ int main(void)
         V4(what_comes_late_but_within_that_time_is_not_repeated),
         V4(three_segments_that_overtake_are_no_loss_where_that_has_happened_before),
         V4(a_repetition_that_is_lost_is_repeated_when_what_left_after_it_arrives),
+        BOTH(a_repetition_is_not_lost_in_the_instant_in_which_it_leaves),
         V4(without_sack_three_duplicates_decide_and_no_time),
     };
     return cmocka_run_group_tests_name("rack", tests, NULL, NULL);
