@@ -83,6 +83,8 @@ void bench_note(const char *what, const char *why);
 void bench_must(int64_t result, const char *what);
 double bench_seconds(void);
 double bench_cpu_seconds(void); /* of this process: what else runs on the machine is left out */
+/* How long this process (of one thread) has waited for a core that others had. */
+double bench_waited_seconds(void);
 /* Sorts them. */
 double bench_median(double *values, unsigned n);
 /* One more point of a series of this round. */

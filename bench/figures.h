@@ -17,10 +17,13 @@ double roofline_round(const void *arg);
 void lives_one(void *unused);
 struct pair *lives_pair(void);
 
-/* flood.c; arg: a struct pair_setup.  SYNs alone; lives beside a million of them a second. */
+/* flood.c; arg: a struct pair_setup.  SYNs alone; lives beside a million of them a
+ * second, and without them. */
 bool flood_open(const void *arg);
 double flood_round(const void *arg);
 bool flooded_lives_open(const void *arg);
+bool alone_lives_open(const void *arg);
+double alone_lives_round(const void *arg);
 double flooded_lives_round(const void *arg);
 
 /* shards.c; arg: how many (unsigned). */
@@ -60,7 +63,8 @@ double lwip_time_wait_round(const void *arg);
 double lwip_scale_round(const void *arg);
 
 /* kernel.c */
-bool kernel_listen(uint32_t ip); /* in the namespace of now, for kernel_connect */
+/* In the namespace of now, for kernel_connect; port 0: whichever. */
+bool kernel_listen(uint32_t ip, uint16_t port);
 bool kernel_open(const void *arg);
 double kernel_lives_round(const void *arg);
 double kernel_bulk_round(const void *arg);
@@ -71,12 +75,21 @@ bool kernel_veth_open(const void *arg);
 int kernel_connect(int *accepted);
 void kernel_life(void *unused);
 
+/* kernel_flood.c: the same SYNs at its listener, through a TUN; or only its lives there. */
+bool kernel_flood_open(const void *arg);
+double kernel_flood_round(const void *arg);
+double kernel_flooded_lives_round(const void *arg);
+double kernel_alone_lives_round(const void *arg);
+
 /* kernel_memory.c: what its slabs say. */
 bool kernel_memory_open(const void *arg);
 double kernel_established_round(const void *arg);
 double kernel_syn_received_round(const void *arg);
 double kernel_time_wait_round(const void *arg);
 double kernel_scale_round(const void *arg);
+
+/* net_relay.c; arg: a struct net_relay.  Then net_kernel_round. */
+bool net_relay_open(const void *arg);
 
 /* tun.c, net_kernel.c, net_lwip.c, net_gvisor.c; arg: an enum net_job */
 bool tun_open(const void *arg);

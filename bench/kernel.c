@@ -15,10 +15,11 @@ static int listener, sender = -1, receiver;
 static struct sockaddr_in at;
 static char chunk[CHUNK];
 
-bool kernel_listen(uint32_t ip)
+bool kernel_listen(uint32_t ip, uint16_t port)
 {
     socklen_t len = sizeof at;
-    at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(ip)};
+    at = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(ip), .sin_port = htons(port)};
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&at, len) != 0 ||
         setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0 ||
@@ -32,7 +33,7 @@ bool kernel_listen(uint32_t ip)
 bool kernel_open(const void *arg)
 {
     (void)arg;
-    return kernel_listen(INADDR_LOOPBACK);
+    return kernel_listen(INADDR_LOOPBACK, 0);
 }
 
 int kernel_connect(int *accepted)

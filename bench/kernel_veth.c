@@ -40,5 +40,5 @@ bool kernel_veth_open(const void *arg)
         bench_note("two namespaces and veth", "they need root, and the commands `ip`, `ethtool`");
         return false;
     }
-    return kernel_listen(THERE) && setns(here, CLONE_NEWNET) == 0;
+    return kernel_listen(THERE, 0) && setns(here, CLONE_NEWNET) == 0;
 }

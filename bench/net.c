@@ -107,17 +107,19 @@ static void be_client(enum net_job job, bool apart, int server, int core)
 
 /* In the server's ------------------------------------------------------------------------------ */
 
-/* A cable to the client's namespace. */
-static bool lay_cable(pid_t pid)
+bool net_veth(pid_t pid)
 {
     char command[128];
     snprintf(command, sizeof command,
              "ip link add hf0 type veth peer name hf1 netns %d && ip link set hf0 up", (int)pid);
-    return hear(client) && system(command) == 0 &&
-           hf_kernel_address("hf0", NET_SERVER_IP "/24", NULL) == 0 && say(client, 'g');
+    if (system(command) != 0 || hf_kernel_address("hf0", NET_SERVER_IP "/24", NULL) < 0) {
+        bench_note("veth", "it needs root, and the command `ip`");
+        return false;
+    }
+    return true;
 }
 
-bool net_client(enum net_job job, bool apart)
+bool net_client(enum net_job job, bool (*join)(pid_t client))
 {
     int ends[2], core = sched_getcpu();
     bench_must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
@@ -126,15 +128,12 @@ bool net_client(enum net_job job, bool apart)
     bench_must(pid, "fork");
     if (pid == 0) {
         close(ends[0]);
-        be_client(job, apart, ends[1], core);
+        be_client(job, join != NULL, ends[1], core);
     }
     close(ends[1]);
     client = ends[0];
-    if ((apart && !lay_cable(pid)) || !hear(client)) {
-        bench_note("a client on another core", "it needs two cores, veth and the command `ip`");
-        return false;
-    }
-    return true;
+    bench_note("a client on another core", "it needs two cores, and a namespace of its own");
+    return (join == NULL || (hear(client) && join(pid) && say(client, 'g'))) && hear(client);
 }
 
 void net_cubic(int fd)

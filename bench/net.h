@@ -5,12 +5,15 @@
  *       serves, until net_over  <------------ what it measured
  *
  * Handfast and lwIP serve behind a TUN whose other side is the client's; the kernel serves in a
- * namespace of its own behind a veth pair.
+ * namespace of its own behind a veth pair, or behind slirp4netns or pasta, whose network the client
+ * then has.
  */
 #ifndef HANDFAST_BENCH_NET_H
 #define HANDFAST_BENCH_NET_H
 
 #include "bench.h"
+
+#include <sys/types.h>
 
 enum net_job {
     NET_CRR,  /* connect, ask, get the answer, close; NET_AT_ONCE at a time */
@@ -30,6 +33,13 @@ enum {
 #define NET_CLIENT_IP "10.77.0.1"
 #define NET_SERVER_IP "10.77.0.2"
 
+/* net_relay.c: who serves the client's namespace. */
+struct net_relay {
+    enum net_job job;
+    const char *program; /* "pasta", "slirp4netns" */
+    const char *mtu;     /* of the client's interface */
+};
+
 /* What a round has measured: in connections, questions or octets. */
 struct net_result {
     double per_second;
@@ -41,15 +51,20 @@ struct net_result {
 bool net_own(void);
 /* A TUN without offloads, its other side in this namespace; below 0: bench_note says why. */
 int net_tun(void);
-/* A child that is the client: in this namespace, or with `apart` in another one behind a veth pair
- * whose address on our side is NET_SERVER_IP. */
-bool net_client(enum net_job job, bool apart);
+/* A child that is the client: in this namespace, or, unless join is NULL, in another one, to which
+ * join lays a cable: "hf1" there; NET_SERVER_IP is then where this namespace's servers are. */
+bool net_client(enum net_job job, bool (*join)(pid_t client));
+/* A veth pair. */
+bool net_veth(pid_t client);
 /* For a socket of the kernel's. */
 void net_cubic(int fd);
 /* Begins a round; from then on the descriptor is readable when it is over. */
 int net_begin(void);
 /* Waits until it is over: its result, the rest in bench_also. */
 double net_end(enum net_job job);
+
+/* net_kernel.c: the kernel listens in this namespace, for net_kernel_round. */
+void net_kernel_listen(enum net_job job);
 
 /* net_client.c: one round in the client's process; server_core: whose time it takes. */
 struct net_result net_work(enum net_job job, int server_core);

@@ -58,7 +58,7 @@ bool net_gvisor_open(const void *arg)
         return false;
     }
     start_server(path, tun);
-    return net_client(job, false);
+    return net_client(job, NULL);
 }
 
 double net_gvisor_round(const void *arg)

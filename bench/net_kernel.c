@@ -21,13 +21,10 @@ static void watch(int fd, uint32_t events)
     bench_must(fd < DESCRIPTORS ? epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) : -1, "epoll_ctl");
 }
 
-bool net_kernel_open(const void *arg)
+void net_kernel_listen(enum net_job wanted)
 {
-    job = *(const enum net_job *)arg;
+    job = wanted;
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (!net_own() || !net_client(job, true)) {
-        return false;
-    }
     for (unsigned i = 0; i < NET_PORTS; i++) {
         struct sockaddr_in at = {.sin_family = AF_INET,
                                  .sin_port = htons((uint16_t)(NET_PORT + i))};
@@ -39,6 +36,15 @@ bool net_kernel_open(const void *arg)
         watch(fd, EPOLLIN);
         listens[fd] = true;
     }
+}
+
+bool net_kernel_open(const void *arg)
+{
+    const enum net_job *wanted = arg;
+    if (!net_own() || !net_client(*wanted, net_veth)) {
+        return false;
+    }
+    net_kernel_listen(*wanted);
     return true;
 }
 

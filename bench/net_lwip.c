@@ -84,7 +84,7 @@ bool net_lwip_open(const void *arg)
         lwip.tcp_bind(pcb, NULL, (u16_t)(NET_PORT + i));
         lwip.tcp_accept(lwip.tcp_listen_with_backlog(pcb, UINT8_MAX), accepts);
     }
-    return net_client(job, false);
+    return net_client(job, NULL);
 }
 
 /* false: nothing was there. */

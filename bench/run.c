@@ -2,6 +2,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stddef.h>
@@ -34,6 +35,19 @@ double bench_cpu_seconds(void)
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* proc(5), /proc/PID/schedstat: ns on the core, ns that it waited for one. */
+double bench_waited_seconds(void)
+{
+    static int fd = -1;
+    char text[BENCH_NOTE];
+    unsigned long long ns = 0;
+    fd = fd < 0 ? open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC) : fd;
+    ssize_t n = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    sscanf(text, "%*u %llu", &ns);
+    return (double)ns / 1e9;
 }
 
 double bench_rate(void (*step)(void *arg), void *arg, double seconds)

@@ -43,7 +43,7 @@ bool tun_open(const void *arg)
     bench_must(iface, "hf_host_attach");
     bench_must(hf_host_address(host, iface, NET_SERVER_IP "/24"), "hf_host_address");
     bench_must(hf_listen(stack, hf_host_env(host), &ports, &listener), "hf_listen");
-    return net_client(job, false);
+    return net_client(job, NULL);
 }
 
 /* What the job wants of a connection; a negative enum hf_error or 0: it is at its end. */

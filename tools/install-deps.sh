@@ -13,7 +13,7 @@ group_check="binutils clang-format clang-tidy git python3 universal-ctags"
 group_cross="gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-i386-cross libc6-dev-s390x-cross"
 group_cross="$group_cross qemu-user"
 group_fuzz="liblwip-dev"
-group_bench="gnuplot-nox"
+group_bench="gnuplot-nox passt slirp4netns"
 group_package="dpkg-dev file"
 
 missing=()
