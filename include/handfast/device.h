@@ -69,17 +69,23 @@ int hf_device_packet(struct hf_device **device, const char *name, const uint8_t 
  * CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; a kernel from 5.4 on), with need-wakeup; without copies
  * where the driver offers that.  Unlike with AF_PACKET, all that arrives at the queue is this
  * device's and the kernel sees nothing of it, while other queues stay the kernel's: an interface of
- * several (hf_device_queues) wants a device for each, or `ethtool -L NAME combined 1`.  queue: from
- * 0 on.  mac: as for hf_device_packet.  flags: HF_DEVICE_XDP_NATIVE or _GENERIC insists on a mode;
- * neither: the mode of the other queues, else native where the driver can.  No offloads: checksums
- * are computed here and have to be right in what arrives.  A veth whose other end leaves them out
- * hands them over unfinished, unmarked, and such segments are dropped (HF_V_DROP_TCP_CHECKSUM):
- * switch that off there, `ethtool -K PEER tx off`.  Waits, up to a second, for a queue that was
- * closed a moment ago.  Closing takes the program off the interface with the last of its queues,
- * and is to be done in the same network namespace.  After a program that was killed, `ip link set
- * dev NAME xdp off`.  -ENODEV, -EPERM, -EBUSY (the queue, or another mode), -EINVAL (no such
- * queue), -EMSGSIZE (an MTU above 3822), -EOPNOTSUPP (the driver), -ENOTSUP (this build
- * has no libxdp), -ENOBUFS (16 MiB cannot be locked). */
+ * several (hf_device_queues) wants a device for each, or `ethtool -L NAME combined 1`.
+ *
+ * queue: from 0 on.  mac: as for hf_device_packet.  flags: HF_DEVICE_XDP_NATIVE or _GENERIC insists
+ * on a mode; neither: the mode of the other queues, else native where the driver can.  Waits, up to
+ * a second, for a queue that was closed a moment ago.
+ *
+ * No offloads: checksums are computed here and have to be right in what arrives.  A veth whose
+ * other end leaves them out hands them over unfinished, unmarked, and such segments are dropped
+ * (HF_V_DROP_TCP_CHECKSUM), as super-segments are: switch both off there, `ethtool -K PEER tx off`.
+ *
+ * Closing, in the same network namespace, takes libxdp's program off the interface with the last of
+ * its queues.  The program of a process that was killed stays, gives frames to the kernel, and
+ * serves the next device of its mode; `ip link set dev NAME xdp off`, or xdpgeneric, ends it.
+ *
+ * -ENODEV, -EPERM, -EAFNOSUPPORT (the kernel), -EOPNOTSUPP (the driver), -ENOTSUP (this build has
+ * no libxdp), -EBUSY (the queue, or another mode), -EINVAL (no such queue), -EMSGSIZE (an MTU above
+ * 3822), -ENOBUFS (16 MiB cannot be locked). */
 int hf_device_xdp(struct hf_device **device, const char *name, uint32_t queue, const uint8_t mac[6],
                   uint32_t flags, char error[HF_ERROR_TEXT]);
 /* How many queues the interface receives with, at least 1; -ENODEV: no such interface. */

@@ -198,6 +198,7 @@ static void leave_libxdp(struct silence before)
     pthread_mutex_unlock(&one_at_a_time);
 }
 
+/* libxdp, up to 1.6.3, leaves a descriptor of its reference counter open each time. */
 static void close_socket(struct xdp *xdp)
 {
     xsk_socket__delete(xdp->socket);
@@ -221,7 +222,8 @@ static int explain(char error[HF_ERROR_TEXT], int err, const char *name, uint32_
     case -EBUSY:
         return dev_fail(error, err,
                         "%s: queue %u, or the place of the XDP program, is in use (`ip link show "
-                        "dev %s`); `ip link set dev %s xdp off` takes a program away",
+                        "dev %s`); `ip link set dev %s xdp off` takes a program away, or "
+                        "xdpgeneric off",
                         name, queue, name, name);
     default:
         return dev_fail(error, err,

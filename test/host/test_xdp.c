@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,7 +22,7 @@
 #include "handfast/host.h"
 #include "host/cable.h"
 
-enum { BYTES = 400000 };
+enum { BYTES = 4000000 }; /* more than there are chunks of memory for, each way */
 
 /* "xdp" or "xdpgeneric", as `ip link show` says when a program is attached to our end. */
 static bool attached_as(const char *mode)
@@ -192,6 +194,30 @@ static void an_interface_that_goes_away_is_told_once(void **state)
     hf_host_free(host);
 }
 
+static void what_a_killed_program_leaves_serves_the_next_one(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    lay_cable(1);
+    need_xdp();
+    pid_t child = fork();
+    if (child == 0) {
+        (void)hf_device_xdp(&device, "ours", 0, NULL, HF_DEVICE_XDP_NATIVE, error);
+        (void)raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(attached_as("xdp"));
+    expect_failure(hf_device_xdp(&device, "ours", 0, NULL, HF_DEVICE_XDP_GENERIC, error), -EBUSY,
+                   "`ip link set dev ours xdp off`");
+    must(hf_device_xdp(&device, "ours", 0, NULL, 0, error));
+    carry_both_ways(device);
+    assert_int_equal(system("ip link set dev ours xdp off"), 0);
+    must(hf_device_xdp(&device, "ours", 0, NULL, HF_DEVICE_XDP_GENERIC, error));
+    hf_device_close(device);
+    assert_false(attached_as("xdp") || attached_as("xdpgeneric"));
+    take_up_cable();
+}
+
 /* XDP has no word for a checksum that the sender has left to a network card, and a veth is none. */
 static void a_checksum_that_the_other_end_left_out_is_a_wrong_one(void **state)
 {
@@ -229,6 +255,7 @@ int main(void)
         cmocka_unit_test(an_interface_that_goes_away_is_told_once),
         cmocka_unit_test(the_kernel_is_a_peer_in_generic_mode),
         cmocka_unit_test(the_kernel_is_a_peer_in_native_mode),
+        cmocka_unit_test(what_a_killed_program_leaves_serves_the_next_one),
         cmocka_unit_test(a_checksum_that_the_other_end_left_out_is_a_wrong_one),
     };
     return enter_namespace() ? cmocka_run_group_tests_name("xdp", tests, NULL, NULL) : skipped();
