@@ -19,7 +19,8 @@ function(hf_fuzz_targets names)
         set_target_properties(${name} PROPERTIES
             RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
         # libFuzzer calls the target by a name it declares itself.
-        target_compile_options(${name} PRIVATE -fsanitize=fuzzer -Wno-missing-prototypes)
+        target_compile_options(${name} PRIVATE -fsanitize=fuzzer
+            -fno-sanitize-coverage=trace-cmp -Wno-missing-prototypes)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
         target_link_libraries(${name} PRIVATE fuzz_bench)
         list(APPEND found ${name})
