@@ -314,13 +314,16 @@ static void is_the_only_one(struct judging *j, bool opens)
 }
 
 /* It begins, or takes the place of a half-open one that another SYN has begun. */
-static void begin_by_cookie(struct model *m)
+static void begin_by_cookie(struct model *m, const struct hf_trace *r)
 {
     m->facts = (m->facts | COOKIE) & ~(uint32_t)(KNOWS_RECENT | KNOWS_OPTIONS);
     m->offered = 0;
     m->may_ack = 1;
     m->acked = 1;         /* our SYN */
     m->full = UINT16_MAX; /* not known */
+    if (r->ctl & HF_FIN) {
+        oracle_note_fin(m, r->seq + r->text_bytes);
+    }
 }
 
 static void learn(struct judging *j)
@@ -350,7 +353,7 @@ static void learn(struct judging *j)
     bool begins = w->state == HF_CLOSED;
     set_state(j, w, compact_back ? HF_CLOSED : r->state_after);
     if (opens_by_cookie(r)) {
-        begin_by_cookie(&w->m);
+        begin_by_cookie(&w->m, r);
     }
     oracle_learn_syn(j);
     if (w->state == HF_CLOSED) {

@@ -75,8 +75,7 @@ static bool is_fin(const struct model *m, uint32_t number)
     return found;
 }
 
-/* Where there are too many, the furthest is forgotten: RCV.NXT comes to the nearest first. */
-static void note_fin(struct model *m, uint32_t number)
+void oracle_note_fin(struct model *m, uint32_t number)
 {
     if (is_fin(m, number)) {
         return;
@@ -113,7 +112,7 @@ static struct arrival judge_arrival(struct judging *j, uint8_t state)
     if ((r->ctl & HF_FIN) && ahead(end, m->rcv_nxt) >= 0 && ahead(end, edge) <= 0) {
         a.fin = true;
         a.fin_sure = end != edge || r->text_bytes == 0;
-        note_fin(m, end);
+        oracle_note_fin(m, end);
     }
     a.limit = oracle_hold(m, a.left, a.right);
     return a;

@@ -167,8 +167,8 @@ static void judge_syn(struct judging *j)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     bool answers = r->ctl & HF_ACK;
-    bool opening = r->state_before == HF_SYN_RECEIVED ||
-                   (r->state_before == HF_FIN_WAIT_1 && m->una == m->iss) ||
+    bool closed = r->state_before == HF_FIN_WAIT_1 || r->state_before == HF_CLOSING;
+    bool opening = r->state_before == HF_SYN_RECEIVED || (closed && m->una == m->iss) ||
                    (r->state_before == HF_LISTEN && !has_numbers(r)); /* a cookie */
     bool state = answers ? opening : r->state_before == HF_SYN_SENT;
     bool replaced = is_overtaken(r, j->w) && (m->facts & COOKIE); /* it was a half-open one's */
