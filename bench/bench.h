@@ -13,7 +13,7 @@
 enum {
     BENCH_ROUNDS = 5,
     BENCH_ROUNDS_MAX = 99,
-    BENCH_CONTENDERS = 8,
+    BENCH_CONTENDERS = 12,
     BENCH_ALSO = 3,
     BENCH_NOTE = 160
 };
@@ -31,8 +31,9 @@ struct bench_contender {
 struct bench_figure {
     const char *name, *unit, *title;
     bool less_is_better;
-    bool once; /* measures no time: one round is enough */
-    /* What else a round measures (bench_also), or NULL; of all of this less is better. */
+    bool once;     /* measures no time: one round is enough */
+    bool in_pairs; /* contenders: each second one is compared with the one before it */
+    /* What else a round measures (bench_also), or NULL; with its unit. */
     const char *also[BENCH_ALSO];
     struct bench_contender contender[BENCH_CONTENDERS];
 };
@@ -82,7 +83,8 @@ void bench_note(const char *what, const char *why);
 /* Ends the process where a result below 0 shows that the contender does not do what it should. */
 void bench_must(int64_t result, const char *what);
 double bench_seconds(void);
-double bench_cpu_seconds(void); /* of this process: what else runs on the machine is left out */
+double bench_cpu_seconds(void);    /* of this process: what else runs on the machine is left out */
+double bench_thread_seconds(void); /* the same of this thread */
 /* How long this process (of one thread) has waited for a core that others had. */
 double bench_waited_seconds(void);
 /* Sorts them. */

@@ -1,5 +1,6 @@
 /* figures.c - what `handfast bench` measures, and who contends. */
 #include "figures.h"
+#include "devices.h"
 #include "net.h"
 
 #include <stddef.h>
@@ -81,6 +82,7 @@ static const unsigned none = 0, thousand = 1000;
 static const enum net_job crr = NET_CRR, rr = NET_RR, up = NET_UP, down = NET_DOWN;
 
 #define RELAY(job, program, mtu) (&(const struct net_relay){(job), (program), (mtu)})
+#define DEVICE(kind, job) (&(const struct device_setup){(kind), (job)})
 #define RELAYED                                                                                    \
     "TAP; it ends the connection and makes another over loopback to a kernel's server on the "     \
     "same core, whose time is in CPU"
@@ -228,6 +230,66 @@ const struct bench_figure bench_figures[] = {
                     RELAY(NET_DOWN, "slirp4netns", "1500")},
                    {"slirp4netns-65520", RELAYED_LONG, net_relay_open, net_kernel_round,
                     RELAY(NET_DOWN, "slirp4netns", "65520")}}},
+    {.name = "devices-up",
+     .unit = "GB/s",
+     .title =
+         "A client writes to one connection, through each device; beside it the device without TCP",
+     .in_pairs = true,
+     .also = {"CPU ms/GB of its thread", "frames/s", "octets a frame"},
+     .contender = {{"handfast", "TUN, virtio-net header, all offloads", device_open, device_round,
+                    DEVICE(DEVICE_TUN, NET_UP)},
+                   {"raw-tun", "frames come from the other core", device_raw_open,
+                    device_raw_in_round, DEVICE(DEVICE_TUN, NET_UP)},
+                   {"handfast-tun-1500", "TUN without offloads", device_open, device_round,
+                    DEVICE(DEVICE_TUN_PLAIN, NET_UP)},
+                   {"raw-tun-1500", "frames come from the other core", device_raw_open,
+                    device_raw_in_round, DEVICE(DEVICE_TUN_PLAIN, NET_UP)},
+                   {"handfast-packet", "AF_PACKET on veth, PACKET_VNET_HDR", device_open,
+                    device_round, DEVICE(DEVICE_PACKET, NET_UP)},
+                   {"raw-packet", "frames come from the other core", device_raw_open,
+                    device_raw_in_round, DEVICE(DEVICE_PACKET, NET_UP)},
+                   {"handfast-xdp-native", "AF_XDP on veth, native; the client sums and cuts",
+                    device_open, device_round, DEVICE(DEVICE_XDP_NATIVE, NET_UP)},
+                   {"raw-xdp-native", "frames come from the other core", device_raw_open,
+                    device_raw_in_round, DEVICE(DEVICE_XDP_NATIVE, NET_UP)},
+                   {"handfast-xdp-generic", "AF_XDP on veth, generic; the client sums and cuts",
+                    device_open, device_round, DEVICE(DEVICE_XDP_GENERIC, NET_UP)},
+                   {"raw-xdp-generic", "frames come from the other core", device_raw_open,
+                    device_raw_in_round, DEVICE(DEVICE_XDP_GENERIC, NET_UP)},
+                   {"handfast-pair", "in memory; the client is Handfast, too", device_open,
+                    device_round, DEVICE(DEVICE_PAIR, NET_UP)},
+                   {"raw-pair", "frames come from the other core", device_raw_open,
+                    device_raw_in_round, DEVICE(DEVICE_PAIR, NET_UP)}}},
+    {.name = "devices-down",
+     .unit = "GB/s",
+     .title = "A client reads from one connection, through each device; beside it the device "
+              "without TCP",
+     .in_pairs = true,
+     .also = {"CPU ms/GB of its thread", "frames/s", "octets a frame"},
+     .contender = {{"handfast", "TUN, virtio-net header, all offloads", device_open, device_round,
+                    DEVICE(DEVICE_TUN, NET_DOWN)},
+                   {"raw-tun", "one core; frames are thrown away", device_raw_open,
+                    device_raw_out_round, DEVICE(DEVICE_TUN, NET_DOWN)},
+                   {"handfast-tun-1500", "TUN without offloads", device_open, device_round,
+                    DEVICE(DEVICE_TUN_PLAIN, NET_DOWN)},
+                   {"raw-tun-1500", "one core; frames are thrown away", device_raw_open,
+                    device_raw_out_round, DEVICE(DEVICE_TUN_PLAIN, NET_DOWN)},
+                   {"handfast-packet", "AF_PACKET on veth, PACKET_VNET_HDR", device_open,
+                    device_round, DEVICE(DEVICE_PACKET, NET_DOWN)},
+                   {"raw-packet", "one core; frames are thrown away", device_raw_open,
+                    device_raw_out_round, DEVICE(DEVICE_PACKET, NET_DOWN)},
+                   {"handfast-xdp-native", "AF_XDP on veth, native; the client sums and cuts",
+                    device_open, device_round, DEVICE(DEVICE_XDP_NATIVE, NET_DOWN)},
+                   {"raw-xdp-native", "one core; frames are thrown away", device_raw_open,
+                    device_raw_out_round, DEVICE(DEVICE_XDP_NATIVE, NET_DOWN)},
+                   {"handfast-xdp-generic", "AF_XDP on veth, generic; the client sums and cuts",
+                    device_open, device_round, DEVICE(DEVICE_XDP_GENERIC, NET_DOWN)},
+                   {"raw-xdp-generic", "one core; frames are thrown away", device_raw_open,
+                    device_raw_out_round, DEVICE(DEVICE_XDP_GENERIC, NET_DOWN)},
+                   {"handfast-pair", "in memory; the client is Handfast, too", device_open,
+                    device_round, DEVICE(DEVICE_PAIR, NET_DOWN)},
+                   {"raw-pair", "one core; frames are thrown away", device_raw_open,
+                    device_raw_out_round, DEVICE(DEVICE_PAIR, NET_DOWN)}}},
     {.name = "syn-flood",
      .unit = "ns",
      .title = "A SYN of a flood from ever new addresses, answered with a cookie",

@@ -88,6 +88,13 @@ double kernel_syn_received_round(const void *arg);
 double kernel_time_wait_round(const void *arg);
 double kernel_scale_round(const void *arg);
 
+/* devices.c, devices_raw.c; arg: a struct device_setup. */
+bool device_open(const void *arg);
+double device_round(const void *arg);
+bool device_raw_open(const void *arg);
+double device_raw_in_round(const void *arg);
+double device_raw_out_round(const void *arg);
+
 /* net_relay.c; arg: a struct net_relay.  Then net_kernel_round. */
 bool net_relay_open(const void *arg);
 

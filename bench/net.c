@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -103,6 +104,42 @@ static void be_client(enum net_job job, bool apart, int server, int core)
         }
     }
     _exit(0);
+}
+
+/* Or in its thread ----------------------------------------------------------------------------- */
+
+struct within {
+    enum net_job job;
+    struct net_result (*work)(enum net_job job, int server_core);
+    int server, core;
+};
+
+static void *be_client_within(void *arg)
+{
+    const struct within *me = arg;
+    bool goes_on = bench_leave_core();
+    while (goes_on && hear(me->server)) {
+        struct net_result result = me->work(me->job, me->core);
+        goes_on = write(me->server, &result, sizeof result) == sizeof result;
+    }
+    close(me->server);
+    return NULL;
+}
+
+bool net_client_within(enum net_job job, struct net_result (*work)(enum net_job, int))
+{
+    static struct within within;
+    pthread_t thread;
+    int ends[2];
+    if (bench_cores() < 2) {
+        bench_note("a client on another core", "it needs two cores");
+        return false;
+    }
+    bench_must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
+    client = ends[0];
+    within = (struct within){job, work, ends[1], sched_getcpu()};
+    bench_must(-pthread_create(&thread, NULL, be_client_within, &within), "a thread");
+    return true;
 }
 
 /* In the server's ------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 
 #include "bench.h"
 
+#include <handfast/device.h>
 #include <sys/types.h>
 
 enum net_job {
@@ -56,6 +57,8 @@ int net_tun(void);
 bool net_client(enum net_job job, bool (*join)(pid_t client));
 /* A veth pair. */
 bool net_veth(pid_t client);
+/* A client that is a thread of this process instead: work is one round of it. */
+bool net_client_within(enum net_job job, struct net_result (*work)(enum net_job, int server_core));
 /* For a socket of the kernel's. */
 void net_cubic(int fd);
 /* Begins a round; from then on the descriptor is readable when it is over. */
@@ -68,5 +71,20 @@ void net_kernel_listen(enum net_job job);
 
 /* net_client.c: one round in the client's process; server_core: whose time it takes. */
 struct net_result net_work(enum net_job job, int server_core);
+/* The same of bulk that somebody else moves. */
+struct net_mover {
+    double (*move)(void *arg);   /* octets, some at a time */
+    double (*queued)(void *arg); /* of these, octets that have not left */
+    void *arg;
+};
+struct net_result net_bulk(const struct net_mover *mover, int server_core);
+
+/* tun.c: Handfast behind this device is the server, for tun_round. */
+bool net_handfast_listen(struct hf_device *device, enum net_job job);
+/* What it has carried of bulk so far: octets of text, and the frames that had them. */
+struct net_carried {
+    double octets, frames;
+};
+struct net_carried net_handfast_carried(void);
 
 #endif

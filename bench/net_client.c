@@ -230,44 +230,59 @@ static void questions(enum net_job job)
 
 /* Bulk ----------------------------------------------------------------------------------------- */
 
-/* What the server has acknowledged, or we have read. */
-static double carried(enum net_job job, int fd, double moved)
+struct net_result net_bulk(const struct net_mover *mover, int server_core)
 {
-    int queued = 0;
-    if (job == NET_UP) {
-        bench_must(ioctl(fd, SIOCOUTQ, &queued), "SIOCOUTQ");
-    }
-    return moved - queued;
-}
-
-static void bulk(enum net_job job)
-{
-    static char chunk[NET_CHUNK];
     double begin = bench_seconds(), moved = 0;
-    int fd = connect_to_server(0);
+    core = server_core;
     for (bool warm = false;;) {
-        ssize_t n = job == NET_UP ? write(fd, chunk, NET_CHUNK) : read(fd, chunk, NET_CHUNK);
-        bench_must(n > 0 ? 0 : -1, "the client's bulk");
-        moved += (double)n;
+        moved += mover->move(mover->arg);
         double passed = (bench_seconds() - begin) * 1000;
         if (!warm && passed > WARM_MS) {
             warm = true;
-            begin_count(carried(job, fd, moved));
+            begin_count(moved - mover->queued(mover->arg));
         } else if (passed > WARM_MS + ROUND_MS) {
             break;
         }
     }
-    end_count(carried(job, fd, moved));
-    close(fd);
+    end_count(moved - mover->queued(mover->arg));
+    return result();
+}
+
+struct bulk {
+    enum net_job job;
+    int fd;
+};
+
+static double move(void *arg)
+{
+    static char chunk[NET_CHUNK];
+    const struct bulk *bulk = arg;
+    ssize_t n =
+        bulk->job == NET_UP ? write(bulk->fd, chunk, NET_CHUNK) : read(bulk->fd, chunk, NET_CHUNK);
+    bench_must(n > 0 ? 0 : -1, "the client's bulk");
+    return (double)n;
+}
+
+/* What the server has not acknowledged. */
+static double queued(void *arg)
+{
+    const struct bulk *bulk = arg;
+    int octets = 0;
+    if (bulk->job == NET_UP) {
+        bench_must(ioctl(bulk->fd, SIOCOUTQ, &octets), "SIOCOUTQ");
+    }
+    return octets;
 }
 
 struct net_result net_work(enum net_job job, int server_core)
 {
     core = server_core;
     if (job == NET_UP || job == NET_DOWN) {
-        bulk(job);
-    } else {
-        questions(job);
+        struct bulk bulk = {job, connect_to_server(0)};
+        struct net_result got = net_bulk(&(struct net_mover){move, queued, &bulk}, core);
+        close(bulk.fd);
+        return got;
     }
+    questions(job);
     return result();
 }

@@ -23,18 +23,26 @@ enum {
     SHARE_MAX = 15, /* per cent that the reference may move within a round */
 };
 
-double bench_seconds(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+double bench_seconds(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
 }
 
 double bench_cpu_seconds(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double bench_thread_seconds(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* proc(5), /proc/PID/schedstat: ns on the core, ns that it waited for one. */

@@ -4,7 +4,6 @@
  * would bring them.
  */
 #include <pthread.h>
-#include <time.h>
 
 #include "figures.h"
 
@@ -20,23 +19,16 @@ static struct shard shard[SHARDS_MAX];
 static pthread_barrier_t ready;
 static unsigned n_shards;
 
-static double thread_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* In a second of this thread's own: where others run as well, it has less than all. */
 static double rate_here(void)
 {
-    double begin = bench_seconds(), own = thread_seconds(), n = 0;
+    double begin = bench_seconds(), own = bench_thread_seconds(), n = 0;
     do {
         for (unsigned i = 0; i < BATCH; i++, n++) {
             lives_one(NULL);
         }
     } while (bench_seconds() - begin < BENCH_ROUND_MS / 1000.0);
-    return n / (thread_seconds() - own);
+    return n / (bench_thread_seconds() - own);
 }
 
 /* All measure in the same moment. */

@@ -15,19 +15,33 @@ static struct hf_stack *stack;
 static hf_handle listener;
 static enum net_job job;
 static bool over;
+static double octets; /* of bulk */
 static char chunk[NET_CHUNK];
 
-bool tun_open(const void *arg)
+bool net_handfast_listen(struct hf_device *device, enum net_job wanted)
 {
-    char error[HF_ERROR_TEXT] = "";
     struct hf_config config;
     struct hf_host_options options = {.struct_size = sizeof options, .config = &config};
     struct hf_listen ports = {.struct_size = sizeof ports,
                               .local = {.port = NET_PORT},
                               .port_last = NET_PORT + NET_PORTS - 1,
                               .backlog = BACKLOG};
+    job = wanted;
+    hf_config_default(&config, CONNECTIONS);
+    bench_must(hf_host_new(&host, &options), "hf_host_new");
+    stack = hf_host_stack(host);
+    int iface = hf_host_attach(host, device);
+    bench_must(iface, "hf_host_attach");
+    bench_must(hf_host_address(host, iface, NET_SERVER_IP "/24"), "hf_host_address");
+    bench_must(hf_listen(stack, hf_host_env(host), &ports, &listener), "hf_listen");
+    return true;
+}
+
+bool tun_open(const void *arg)
+{
+    char error[HF_ERROR_TEXT] = "";
+    const enum net_job *wanted = arg;
     struct hf_device *device;
-    job = *(const enum net_job *)arg;
     if (!net_own()) {
         return false;
     }
@@ -36,14 +50,15 @@ bool tun_open(const void *arg)
         bench_note("a TUN", error);
         return false;
     }
-    hf_config_default(&config, CONNECTIONS);
-    bench_must(hf_host_new(&host, &options), "hf_host_new");
-    stack = hf_host_stack(host);
-    int iface = hf_host_attach(host, device);
-    bench_must(iface, "hf_host_attach");
-    bench_must(hf_host_address(host, iface, NET_SERVER_IP "/24"), "hf_host_address");
-    bench_must(hf_listen(stack, hf_host_env(host), &ports, &listener), "hf_listen");
-    return net_client(job, NULL);
+    return net_handfast_listen(device, *wanted) && net_client(*wanted, NULL);
+}
+
+struct net_carried net_handfast_carried(void)
+{
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(stack, &counters);
+    return (struct net_carried){
+        octets, (double)(job == NET_DOWN ? counters.frames_out : counters.frames_in)};
 }
 
 /* What the job wants of a connection; a negative enum hf_error or 0: it is at its end. */
@@ -52,10 +67,12 @@ static int64_t serve(const struct hf_env *env, hf_handle c)
     int64_t n;
     if (job == NET_DOWN) {
         while ((n = hf_send(stack, env, c, chunk, NET_CHUNK, 0)) > 0) {
+            octets += (double)n;
         }
         return n;
     }
     while ((n = hf_recv(stack, env, c, chunk, NET_CHUNK)) > 0) {
+        octets += (double)n;
         if (job != NET_UP) {
             bench_must(hf_send(stack, env, c, chunk, (uint64_t)n, 0), "hf_send");
             return HF_ERR_WOULD_BLOCK; /* nothing comes before the client has the answer */

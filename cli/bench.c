@@ -25,8 +25,10 @@ static void usage(void)
 double bench_ratio(const struct bench_figure *figure, const struct bench_measured *measured,
                    unsigned other)
 {
-    const struct bench_result *ours = &measured->result[0], *theirs = &measured->result[other];
-    if (ours->absent || theirs->absent || ours->median <= 0 || theirs->median <= 0) {
+    unsigned one = figure->in_pairs ? other / 2 * 2 : 0;
+    const struct bench_result *ours = &measured->result[one], *theirs = &measured->result[other];
+    if (one == other || ours->absent || theirs->absent || ours->median <= 0 ||
+        theirs->median <= 0) {
         return 0;
     }
     return figure->less_is_better ? theirs->median / ours->median : ours->median / theirs->median;
@@ -55,7 +57,7 @@ static void print_result(const struct bench_figure *figure, const struct bench_m
     int digits = result->median < 100 ? 3 : result->median < 1000 ? 1 : 0;
     printf("  %-18s %12.*f %12.*f %12.*f", contender->name, digits, result->median, digits,
            result->min, digits, result->max);
-    double ratio = i == 0 ? 0 : bench_ratio(figure, measured, i);
+    double ratio = bench_ratio(figure, measured, i);
     if (ratio > 0) {
         printf("  %8.2f", ratio);
     } else {

@@ -33,7 +33,8 @@ def one_object_for_each_figure():
 
 def help_names_each_figure():
     told = bench("--help")
-    for name in ("open-close", "open-close-1k-idle", "bulk-1500", "bulk-64k", "tun-crr"):
+    for name in ("open-close", "open-close-1k-idle", "bulk-1500", "bulk-64k", "tun-crr",
+                 "devices-up", "devices-down"):
         assert f"  {name} " in told, name
 
 

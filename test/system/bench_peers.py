@@ -42,7 +42,8 @@ def measured(result, program=None):
         assert 0 < result["min"] <= result["median"] <= result["max"], result
         return True
     excused = DISTURBED in result["absent"] or "root" in result["absent"] or \
-        "namespace" in result["absent"] or "core" in result["absent"]
+        "namespace" in result["absent"] or "core" in result["absent"] or \
+        "libxdp" in result["absent"]
     if program and not shutil.which(program):
         excused |= "apt install" in result["absent"]
     assert excused, result
@@ -82,9 +83,32 @@ def whoever_serves_a_namespace():
     raise AssertionError(f"still running: {left}")
 
 
+def devices_beside_what_they_give_alone():
+    if not os.environ.get("HF_LONG"):
+        return  # the same
+    figure = bench("devices-down")
+    ours = {"tun": figure["handfast"]}
+    ours |= {name.removeprefix("handfast-"): result for name, result in figure["peers"].items()
+             if name.startswith("handfast-")}
+    assert {"tun", "tun-1500", "packet", "xdp-native", "xdp-generic", "pair"} == set(ours)
+    for name, result in ours.items():
+        raw = figure["peers"][f"raw-{name}"]
+        if not measured(result) or not measured(raw):
+            continue
+        whole = name in ("tun", "packet", "pair")  # super-segments cross whole
+        for one in (result, raw):
+            octets, frames = one["octets a frame"]["median"], one["frames/s"]["median"]
+            assert (octets > 10000) == whole and (whole or octets <= 1448), (name, one)
+            assert abs(octets * frames / one["median"] / 1e9 - 1) < 0.01, (name, one)
+        assert raw["median"] > result["median"], (name, result, raw)
+        ratio = result["median"] / raw["median"]
+        assert abs(figure["ratio"][f"raw-{name}"] / ratio - 1) < 0.01, figure["ratio"]
+        assert f"handfast-{name}" not in figure["ratio"]
+
+
 def main():
     for check in (kernel_answers_a_flood_with_cookies, honest_clients_beside_a_flood,
-                  whoever_serves_a_namespace):
+                  whoever_serves_a_namespace, devices_beside_what_they_give_alone):
         try:
             check()
         except AssertionError as error:
