@@ -229,6 +229,9 @@ static void drop_last_range(struct tcp *tcp, struct active *active)
 {
     struct seq_tree tree = tree_of(tcp);
     uint32_t idx = seq_tree_last(&tree, active->ooo_root);
+    if (seq_gt(active->dsack_right, range_at(tcp, idx)->left)) {
+        active->dsack = 0; /* a report that it came twice would say that it is held */
+    }
     drop_range(tcp, active, range_before(tcp, active, seq_sub(range_at(tcp, idx)->left, 1)), idx);
 }
 

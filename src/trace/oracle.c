@@ -255,8 +255,9 @@ static void begin(struct judging *j, struct watched *w)
         w->syn.seen = 0;
         w->m.may_syn = 1;
     }
-    if (r->kind == HF_TRACE_CALL && r->cause == HF_CALL_ANSWER && w->syn.seen) {
-        w->m.may_syn = 1;
+    bool answered = r->kind == HF_TRACE_CALL && r->cause == HF_CALL_ANSWER;
+    w->m.may_syn += answered; /* the SYN that was held, though it may be forgotten here */
+    if (answered && w->syn.seen) {
         w->m.facts |= KNOWS_RECENT;
         w->m.ts_recent = w->syn.ts_val;
         w->m.last_ack = w->syn.seq + 1;

@@ -126,7 +126,10 @@ static enum step judge_sequence(const struct judging *j)
     fits |= over && r->verdict != HF_V_DROP_OUT_OF_WINDOW;
     bool promised = w->state != HF_SYN_RECEIVED || (m->facts & KNOWS_EDGE); /* by a SYN,ACK */
     bool less = !promised && !acceptable(r, m->rcv_nxt, r->rcv_wnd); /* for what others took */
-    fits &= !less || r->verdict != HF_V_DROP_OUT_OF_WINDOW;
+    bool outside = r->verdict == HF_V_DROP_OUT_OF_WINDOW ||
+                   r->verdict == HF_V_DROP_RST_OUT_OF_WINDOW ||
+                   r->verdict == HF_V_DROP_SYN_CHALLENGED;
+    fits &= !(less && outside);
     uint32_t rounded = m->rcv_wnd >> m->our_scale << m->our_scale; /* a small record's */
     if (w->state == HF_TIME_WAIT && fits != acceptable(r, m->rcv_nxt, rounded)) {
         return STEP_ANY;

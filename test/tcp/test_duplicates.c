@@ -193,6 +193,18 @@ TEST(an_old_ack_that_was_overtaken_reports_no_duplicate)
     holds_equal(status_of(cwnd), cwnd);
 }
 
+/* Of those that wait; the others are taken.  NULL: none waits. */
+static struct seen *newest_ack(struct peer *p)
+{
+    struct seen *seen, *last = NULL;
+    while ((seen = peer_take(p, WIRE_PROTO_TCP)) != NULL) {
+        if (last)
+            peer_taken(p, last);
+        last = seen;
+    }
+    return last;
+}
+
 /* RFC2018-16, RFC2018-17, RFC2018-18: a receiver out of memory gives up what it held farthest
  * ahead, and reports it no more; what came last is what is reported. */
 TEST(text_given_up_for_want_of_memory_is_reported_no_more)
@@ -204,12 +216,7 @@ TEST(text_given_up_for_want_of_memory_is_reported_no_more)
     establish_active();
     for (int i = 0; i < 5; i++) /* one piece for each: nearly all there are */
         sends(ACK, .seq = IRS + 40001 + 2000 * i, .len = 1000);
-    struct seen *seen, *last = NULL;
-    while ((seen = peer_take(p, WIRE_PROTO_TCP)) != NULL) {
-        if (last)
-            peer_taken(p, last);
-        last = seen;
-    }
+    struct seen *seen, *last = newest_ack(p);
     uint32_t held = status_of(out_of_order_bytes);
     holds(held >= 4000 && last != NULL && last->seg.opt.n_sack >= 3);
     seq_t farthest = last->seg.opt.sack[0].left;
@@ -229,6 +236,32 @@ TEST(text_given_up_for_want_of_memory_is_reported_no_more)
     peer_taken(p, seen);
 }
 
+/* RFC2018-16, RFC2883-1: nor is it as a duplicate, which above the ACK would say that it is held.
+ */
+TEST(text_given_up_is_not_reported_as_a_duplicate_either)
+{
+    p->config.small_chunks = 4;
+    p->config.small_chunk_bytes = 1024;
+    p->config.large_chunks = 2;
+    p->with.sackok = true;
+    establish_active();
+    sends(ACK, .seq = IRS + 40001, .len = 1000);
+    peer_forget(p);
+    uint32_t taken = 0;
+    while (taken < 39000 && status_of(out_of_order_bytes) == 1000) {
+        peer_forget(p);
+        batch_begins();
+        sends(ACK, .seq = IRS + 40001, .len = 1000); /* again */
+        sends(ACK, .seq = IRS + 1 + taken, .len = 1000);
+        batch_ends();
+        taken = status_of(unread_bytes);
+    }
+    holds_equal(status_of(out_of_order_bytes), 0);
+    struct seen *last = newest_ack(p);
+    holds(last != NULL && last->seg.opt.n_sack == 0);
+    peer_taken(p, last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +277,7 @@ int main(void)
         V4(a_duplicate_that_the_peer_reports_takes_the_reduction_back),
         V4(an_old_ack_that_was_overtaken_reports_no_duplicate),
         V4(text_given_up_for_want_of_memory_is_reported_no_more),
+        V4(text_given_up_is_not_reported_as_a_duplicate_either),
     };
     return cmocka_run_group_tests_name("duplicates", tests, NULL, NULL);
 }
