@@ -83,10 +83,12 @@ static const enum net_job crr = NET_CRR, rr = NET_RR, up = NET_UP, down = NET_DO
 
 #define RELAY(job, program, mtu) (&(const struct net_relay){(job), (program), (mtu)})
 #define DEVICE(kind, job) (&(const struct device_setup){(kind), (job)})
-#define RELAYED                                                                                    \
-    "TAP; it ends the connection and makes another over loopback to a kernel's server on the "     \
-    "same core, whose time is in CPU"
-#define RELAYED_LONG "the same with an MTU of 65520, its users' setting"
+#define RELAYED(version)                                                                           \
+    version "; on a TAP; it ends the connection and makes another, over loopback, to a kernel's "  \
+            "server on this core: two connections beside one; CPU is of both"
+#define RELAYED_LONG "the same, with its users' MTU of 65520"
+#define PASTA RELAYED("of 2023-03")
+#define SLIRP RELAYED("1.2.0")
 #define LWIP_TUN "no offloads, as it has none; no timestamps, no SACK"
 #define GVISOR_TUN "of 2022-12; no offloads"
 #define TIME_WAIT_125 "2MSL 2 ms of virtual time: 125 in TIME-WAIT; one destination"
@@ -182,9 +184,9 @@ const struct bench_figure bench_figures[] = {
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &crr},
                    {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &crr},
                    {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &crr},
-                   {"pasta", RELAYED, net_relay_open, net_kernel_round,
+                   {"pasta", PASTA, net_relay_open, net_kernel_round,
                     RELAY(NET_CRR, "pasta", "1500")},
-                   {"slirp4netns", RELAYED, net_relay_open, net_kernel_round,
+                   {"slirp4netns", SLIRP, net_relay_open, net_kernel_round,
                     RELAY(NET_CRR, "slirp4netns", "1500")}}},
     {.name = "tun-rr",
      .unit = "questions/s",
@@ -194,9 +196,9 @@ const struct bench_figure bench_figures[] = {
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &rr},
                    {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &rr},
                    {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &rr},
-                   {"pasta", RELAYED, net_relay_open, net_kernel_round,
+                   {"pasta", PASTA, net_relay_open, net_kernel_round,
                     RELAY(NET_RR, "pasta", "1500")},
-                   {"slirp4netns", RELAYED, net_relay_open, net_kernel_round,
+                   {"slirp4netns", SLIRP, net_relay_open, net_kernel_round,
                     RELAY(NET_RR, "slirp4netns", "1500")}}},
     {.name = "tun-bulk-up",
      .unit = "GB/s",
@@ -206,11 +208,11 @@ const struct bench_figure bench_figures[] = {
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &up},
                    {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &up},
                    {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &up},
-                   {"pasta", RELAYED, net_relay_open, net_kernel_round,
+                   {"pasta", PASTA, net_relay_open, net_kernel_round,
                     RELAY(NET_UP, "pasta", "1500")},
                    {"pasta-65520", RELAYED_LONG, net_relay_open, net_kernel_round,
                     RELAY(NET_UP, "pasta", "65520")},
-                   {"slirp4netns", RELAYED, net_relay_open, net_kernel_round,
+                   {"slirp4netns", SLIRP, net_relay_open, net_kernel_round,
                     RELAY(NET_UP, "slirp4netns", "1500")},
                    {"slirp4netns-65520", RELAYED_LONG, net_relay_open, net_kernel_round,
                     RELAY(NET_UP, "slirp4netns", "65520")}}},
@@ -222,18 +224,18 @@ const struct bench_figure bench_figures[] = {
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &down},
                    {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &down},
                    {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &down},
-                   {"pasta", RELAYED, net_relay_open, net_kernel_round,
+                   {"pasta", PASTA, net_relay_open, net_kernel_round,
                     RELAY(NET_DOWN, "pasta", "1500")},
                    {"pasta-65520", RELAYED_LONG, net_relay_open, net_kernel_round,
                     RELAY(NET_DOWN, "pasta", "65520")},
-                   {"slirp4netns", RELAYED, net_relay_open, net_kernel_round,
+                   {"slirp4netns", SLIRP, net_relay_open, net_kernel_round,
                     RELAY(NET_DOWN, "slirp4netns", "1500")},
                    {"slirp4netns-65520", RELAYED_LONG, net_relay_open, net_kernel_round,
                     RELAY(NET_DOWN, "slirp4netns", "65520")}}},
     {.name = "devices-up",
      .unit = "GB/s",
-     .title =
-         "A client writes to one connection, through each device; beside it the device without TCP",
+     .title = "A client writes to one connection through each device; a ratio is the share of what "
+              "the device gives without TCP",
      .in_pairs = true,
      .also = {"CPU ms/GB of its thread", "frames/s", "octets a frame"},
      .contender = {{"handfast", "TUN, virtio-net header, all offloads", device_open, device_round,
@@ -262,8 +264,8 @@ const struct bench_figure bench_figures[] = {
                     device_raw_in_round, DEVICE(DEVICE_PAIR, NET_UP)}}},
     {.name = "devices-down",
      .unit = "GB/s",
-     .title = "A client reads from one connection, through each device; beside it the device "
-              "without TCP",
+     .title = "A client reads from one connection through each device; a ratio is the share of "
+              "what the device gives without TCP",
      .in_pairs = true,
      .also = {"CPU ms/GB of its thread", "frames/s", "octets a frame"},
      .contender = {{"handfast", "TUN, virtio-net header, all offloads", device_open, device_round,
