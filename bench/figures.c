@@ -88,6 +88,7 @@ static const enum net_job crr = NET_CRR, rr = NET_RR, up = NET_UP, down = NET_DO
             "server on this core: two connections beside one; CPU is of both"
 #define RELAYED_LONG "the same, with its users' MTU of 65520"
 #define PASTA RELAYED("of 2023-03")
+#define PASTA_STALLS "; its queue overflows, and it waits for timeouts of retransmission"
 #define SLIRP RELAYED("1.2.0")
 #define LWIP_TUN "no offloads, as it has none; no timestamps, no SACK"
 #define GVISOR_TUN "of 2022-12; no offloads"
@@ -208,9 +209,9 @@ const struct bench_figure bench_figures[] = {
                    {"kernel-veth", "CUBIC, all offloads", net_kernel_open, net_kernel_round, &up},
                    {"lwip", LWIP_TUN, net_lwip_open, net_lwip_round, &up},
                    {"gvisor", GVISOR_TUN, net_gvisor_open, net_gvisor_round, &up},
-                   {"pasta", PASTA, net_relay_open, net_kernel_round,
+                   {"pasta", PASTA PASTA_STALLS, net_relay_open, net_kernel_round,
                     RELAY(NET_UP, "pasta", "1500")},
-                   {"pasta-65520", RELAYED_LONG, net_relay_open, net_kernel_round,
+                   {"pasta-65520", RELAYED_LONG PASTA_STALLS, net_relay_open, net_kernel_round,
                     RELAY(NET_UP, "pasta", "65520")},
                    {"slirp4netns", SLIRP, net_relay_open, net_kernel_round,
                     RELAY(NET_UP, "slirp4netns", "1500")},
