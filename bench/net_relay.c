@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <handfast/host.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TEXT = 64 };
+enum { TEXT = 64, READY_MS = 10000 };
 
 static const struct net_relay *relay;
 
@@ -93,7 +94,8 @@ static bool start(int netns)
     }
     close(ready[1]);
     close(alive[0]);
-    bool said = read(ready[0], &octet, 1) == 1;
+    struct pollfd news = {.fd = ready[0], .events = POLLIN};
+    bool said = poll(&news, 1, READY_MS) == 1 && read(ready[0], &octet, 1) == 1;
     close(ready[0]);
     return said;
 }
@@ -106,7 +108,8 @@ static bool join(pid_t client)
     bool ready = netns >= 0 && start(netns);
     close(netns);
     if (!ready) {
-        bench_note(relay->program, "it does not start (apt install slirp4netns passt)");
+        bench_note(relay->program,
+                   "it does not start: it needs root, and apt install slirp4netns passt");
     }
     return ready;
 }

@@ -41,11 +41,11 @@ def measured(result, program=None):
     if "absent" not in result:
         assert 0 < result["min"] <= result["median"] <= result["max"], result
         return True
-    excused = DISTURBED in result["absent"] or "root" in result["absent"] or \
-        "namespace" in result["absent"] or "core" in result["absent"] or \
-        "libxdp" in result["absent"]
+    why = result["absent"]
+    excused = any(word in why for word in (DISTURBED, "namespace", "core", "libxdp"))
+    excused |= os.geteuid() != 0 or not os.access("/dev/net/tun", os.W_OK)
     if program and not shutil.which(program):
-        excused |= "apt install" in result["absent"]
+        excused |= "apt install" in why
     assert excused, result
     return False
 
@@ -55,7 +55,7 @@ def kernel_answers_a_flood_with_cookies():
     kernel = figure["peers"]["kernel-tun"]
     if measured(kernel):
         device = kernel["ns of it in the device"]["median"]
-        assert 0 < device < kernel["median"], kernel
+        assert 0 < device < kernel["median"] / 2, kernel
         assert "device" in kernel["with"], kernel
 
 
