@@ -567,7 +567,9 @@ static bool put_next(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     if (tcb->owes & OWES_PROBE) {
         return put_probe(tcp, tcb, out);
     }
-    if ((tcb->owes & OWES_AN_ACK) && tcb->state >= HF_SYN_RECEIVED) {
+    uint16_t ack = tcb->owes & OWES_AN_ACK;
+    if (ack && tcb->state >= HF_SYN_RECEIVED &&
+        (ack != OWES_WINDOW || tcp_window_moves(tcp, tcb))) {
         return put_ack(tcp, tcb, out);
     }
     return false;

@@ -463,6 +463,13 @@ uint32_t tcp_update_window(struct tcp *tcp, struct tcb *tcb)
     return tcb->rcv.wnd;
 }
 
+/* What was to be told may have been taken back meanwhile: a limit, or memory. */
+bool tcp_window_moves(struct tcp *tcp, struct tcb *tcb)
+{
+    uint32_t before = tcb->rcv.wnd;
+    return tcp_update_window(tcp, tcb) != before;
+}
+
 /* An ACK of its own for the window only when the peer may be waiting for it: it has doubled, by two
  * segments at least, or was too small for a segment.  Not while it is whole, as the SYN had it. */
 void tcp_window_opened(struct tcp *tcp, struct tcb *tcb)

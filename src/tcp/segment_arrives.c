@@ -246,12 +246,6 @@ static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct 
     tcb->snd.wnd = seg->wnd;
     tcb->snd.wl1 = seq_min(seg->seq, tcb->rcv.nxt); /* what fills a gap before it counts too */
     tcb->snd.wl2 = seg->ack;
-    if ((tcb->flags & (F_PASSIVE | F_UNACCEPTED)) == F_PASSIVE) { /* was held */
-        struct conn_id id;
-        tcp_id(tcp, tcb, &id);
-        tcp_hash(tcp, &id);
-        tcp_end_time_wait(tcp, &id);
-    }
     tcp_enter_established(tcp, tcb);
     return HF_V_CONTINUE;
 }

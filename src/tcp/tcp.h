@@ -146,6 +146,7 @@ void tcp_tell_writable(struct tcp *tcp, struct tcb *tcb);
 bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 /* The window to announce now (SWS avoidance 3.8.6.2.2, never shrinking); sets RCV.WND. */
 uint32_t tcp_update_window(struct tcp *tcp, struct tcb *tcb);
+bool tcp_window_moves(struct tcp *tcp, struct tcb *tcb);
 /* Octets were read: owes a window update when it is worth one. */
 void tcp_window_opened(struct tcp *tcp, struct tcb *tcb);
 /* SACK blocks for the next ACK, RFC 2018 4 (DSACK first: RFC 2883). */

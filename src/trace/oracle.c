@@ -139,10 +139,18 @@ static bool same_pair(const struct watched *w, const struct hf_trace *r)
            memcmp(w->local, r->local_ip, 16) == 0 && memcmp(w->remote, r->remote_ip, 16) == 0;
 }
 
+/* Is it what a half-open record, which may be gone, has answered? */
+static bool answers_for(const struct watched *w, const struct hf_trace *r)
+{
+    uint32_t seq = w->m.iss + (r->ctl & HF_SYN ? 0 : 1);
+    return r->kind == HF_TRACE_OUT && !has_numbers(r) && r->state_before == HF_SYN_RECEIVED &&
+           (w->m.facts & KNOWS_ISS) && r->seq == seq && r->ack == w->m.irs + 1;
+}
+
 /* How well an entry of the same pair fits a record, 0: not at all. */
 static int fits(const struct watched *w, const struct hf_trace *r)
 {
-    if (oracle_owes_reset(w, r)) {
+    if (oracle_owes_reset(w, r) || answers_for(w, r)) {
         return 5; /* though it is closed, and one in TIME-WAIT is there still */
     }
     if (r->handle != 0 && w->handle != 0) {
@@ -350,7 +358,8 @@ static void learn(struct judging *j)
     }
     struct watched *w = j->w;
     bool compact_back = r->state_after == HF_LISTEN;
-    bool opens = w->state < HF_ESTABLISHED && r->state_after >= HF_ESTABLISHED;
+    bool opens = w->state < HF_ESTABLISHED && r->state_after >= HF_ESTABLISHED &&
+                 !(has_numbers(r) && r->snd_una == r->iss); /* closed in SYN-RECEIVED */
     bool begins = w->state == HF_CLOSED;
     set_state(j, w, compact_back ? HF_CLOSED : r->state_after);
     if (opens_by_cookie(r)) {

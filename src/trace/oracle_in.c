@@ -387,6 +387,20 @@ static void judge_accept_full(struct judging *j)
     }
 }
 
+/* What has come of a segment of which no more can be told. */
+static void note_text(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    struct model *m = &j->w->m;
+    uint32_t from = r->ctl & HF_SYN ? r->seq + 1 : r->seq;
+    if (r->verdict == HF_V_ACCEPTED || r->verdict == HF_V_OUT_OF_ORDER) {
+        oracle_hold(m, from, from + r->text_bytes);
+        if (r->ctl & HF_FIN) {
+            oracle_note_fin(m, from + r->text_bytes);
+        }
+    }
+}
+
 void oracle_judge_in(struct judging *j)
 {
     const struct hf_trace *r = j->r;
@@ -418,6 +432,9 @@ void oracle_judge_in(struct judging *j)
         judge_accept_full(j);
     }
     m->may_syn += step == STEP_ANY && r->verdict == HF_V_SYN_AGAIN ? 1 : 0;
+    if (step == STEP_ANY) {
+        note_text(j);
+    }
     if (step == STEP_ANY && (r->options & HF_OPT_TS)) {
         m->facts &= ~(uint32_t)KNOWS_RECENT; /* the next echo tells */
     }

@@ -100,7 +100,8 @@ void oracle_learn_syn(struct judging *j)
     const struct hf_trace *r = j->r;
     struct watched *w = j->w;
     struct model *m = &w->m;
-    if (r->kind != HF_TRACE_IN || !(r->ctl & HF_SYN) || !takes_syn(r)) {
+    bool waits = r->verdict == HF_V_SYN_HELD && w->state == HF_TIME_WAIT; /* it stays as it is */
+    if (r->kind != HF_TRACE_IN || !(r->ctl & HF_SYN) || !takes_syn(r) || waits) {
         return;
     }
     w->syn = (struct peer_syn){.seq = r->seq,

@@ -243,7 +243,8 @@ static void judge_size(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     const struct peer_syn *syn = &j->w->syn;
-    uint32_t options = (r->options & HF_OPT_TS ? 12 : 0) + (r->n_sack ? 4 + 8u * r->n_sack : 0);
+    uint32_t options = (r->options & HF_OPT_TS ? 10 : 0) + (r->n_sack ? 2 + 8u * r->n_sack : 0);
+    options = (options + 3) / 4 * 4; /* at least */
     uint32_t mss = syn->mss ? syn->mss : r->marks & HF_MARK_IPV6 ? 1220 : 536;
     uint32_t least = j->oracle->policy.min_mss;
     mss = mss < least ? least : mss;
@@ -367,7 +368,7 @@ static bool answers_older(struct judging *j)
     }
     uint32_t *due = &w->old_acks;
     if (r->ctl & HF_SYN) {
-        due = w->old_syns ? &w->old_syns : &w->m.may_syn;
+        due = w->old_syns ? &w->old_syns : w->old_acks ? &w->old_acks : &w->m.may_syn;
     }
     uint32_t own = due == &w->m.may_syn ? 1 : 0; /* the newest SYN's */
     bool older = *due > own && ((r->ctl & HF_SYN) || r->ack == w->old_irs + 1);

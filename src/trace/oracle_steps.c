@@ -110,6 +110,22 @@ static enum step judge_unacceptable(const struct judging *j, uint32_t wnd)
     return r->seq == m->rcv_nxt - 1 && r->len <= 1 ? STEP_ACK_ONLY : STEP_OUTSIDE;
 }
 
+/* What others took or gave back changes the window of one that is not open yet: it may be less than
+ * was said, as long as no SYN,ACK has said it, and more at any time. */
+static bool fits_half_open(const struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    const struct model *m = &j->w->m;
+    bool outside = r->verdict == HF_V_DROP_OUT_OF_WINDOW ||
+                   r->verdict == HF_V_DROP_RST_OUT_OF_WINDOW ||
+                   r->verdict == HF_V_DROP_SYN_CHALLENGED;
+    uint32_t now = has_numbers(r) ? r->rcv_nxt + r->rcv_wnd - m->rcv_nxt : m->rcv_wnd;
+    bool fits_now = acceptable(r, m->rcv_nxt, now);
+    bool fits_said = acceptable(r, m->rcv_nxt, m->rcv_wnd);
+    bool may_be_less = !(m->facts & KNOWS_EDGE) && outside;
+    return may_be_less ? fits_now : fits_said || (fits_now && !outside);
+}
+
 static enum step judge_sequence(const struct judging *j)
 {
     const struct hf_trace *r = j->r;
@@ -120,16 +136,11 @@ static enum step judge_sequence(const struct judging *j)
                : opens_simultaneously(j) ? STEP_SYN_ACK_OPENS
                                          : STEP_SYN_ACK_AGAIN;
     }
-    bool fits = acceptable(r, m->rcv_nxt, m->rcv_wnd);
+    bool fits =
+        w->state == HF_SYN_RECEIVED ? fits_half_open(j) : acceptable(r, m->rcv_nxt, m->rcv_wnd);
     bool over = m->rcv_wnd && r->len && ahead(r->seq, m->rcv_nxt) < 0 &&
                 ahead(r->seq + r->len - 1, m->rcv_nxt) > 0; /* both edges: it has text within */
     fits |= over && r->verdict != HF_V_DROP_OUT_OF_WINDOW;
-    bool promised = w->state != HF_SYN_RECEIVED || (m->facts & KNOWS_EDGE); /* by a SYN,ACK */
-    bool less = !promised && !acceptable(r, m->rcv_nxt, r->rcv_wnd); /* for what others took */
-    bool outside = r->verdict == HF_V_DROP_OUT_OF_WINDOW ||
-                   r->verdict == HF_V_DROP_RST_OUT_OF_WINDOW ||
-                   r->verdict == HF_V_DROP_SYN_CHALLENGED;
-    fits &= !(less && outside);
     uint32_t rounded = m->rcv_wnd >> m->our_scale << m->our_scale; /* a small record's */
     if (w->state == HF_TIME_WAIT && fits != acceptable(r, m->rcv_nxt, rounded)) {
         return STEP_ANY;

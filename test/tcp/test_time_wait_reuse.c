@@ -18,6 +18,12 @@ static void time_wait(struct peer *p, bool stamps)
     releases();
 }
 
+static void held_is_taken(struct peer *p)
+{
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+}
+
 static void ends(struct peer *p)
 {
     expects(SYN | ACK, .ack = IRS + 1);
@@ -127,6 +133,31 @@ TEST(the_new_connections_numbers_are_above_the_old_ones)
     }
 }
 
+/* MAY-2: the same pair of sockets, and two of them in TIME-WAIT, there must not be. */
+TEST(one_that_was_held_ends_it_though_it_was_closed_before_it_was_open)
+{
+    listens_with(8, true);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    held_is_taken(p);
+    expects(SYN | ACK);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK);
+    releases();
+    new_incarnation(NEW_ISN);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    held_is_taken(p);
+    closes();
+    expects(SYN | ACK);
+    expects(FIN | ACK);
+    holds_equal(p->stack->tcp.waits.used, 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects_state(HF_FIN_WAIT_2);
+    holds_equal(p->stack->tcp.waits.used, 0);
+}
+
 /* RFC1337-1: a late duplicate may be answered; the reset that this earns ends TIME-WAIT unless the
  * policy forbids it. */
 TEST(with_resets_ignored_an_old_duplicate_cannot_end_it)
@@ -151,6 +182,7 @@ int main(void)
         BOTH(after_none_a_syn_with_timestamps_ends_it_whatever_its_number),
         BOTH(without_timestamps_a_number_above_the_fins_ends_it),
         BOTH(without_timestamps_a_number_not_above_the_fins_does_not_end_it),
+        BOTH(one_that_was_held_ends_it_though_it_was_closed_before_it_was_open),
         BOTH(the_new_connections_numbers_are_above_the_old_ones),
         BOTH(with_resets_ignored_an_old_duplicate_cannot_end_it),
     };

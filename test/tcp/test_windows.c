@@ -230,6 +230,25 @@ TEST(a_window_that_opens_by_two_segments_is_told_without_text)
     expects(ACK, .ack = IRS + 4001, .wnd = 3000);
 }
 
+/* MUST-39: an update that would say what the last ACK said is none. */
+TEST(a_window_that_was_given_and_taken_back_is_not_told)
+{
+    p->config.policy.receive_window = 2000;
+    p->with.mss = 1000;
+    establish_active();
+    sends(ACK, .len = 1000);
+    sends(ACK, .len = 1000);
+    after(300);
+    peer_forget(p);
+    sets(HF_RECEIVE_WINDOW, 5000);
+    expects(ACK, .ack = IRS + 2001, .wnd = 3000);
+    batch_begins();
+    sets(HF_RECEIVE_WINDOW, 9000);
+    sets(HF_RECEIVE_WINDOW, 5000);
+    batch_ends();
+    expects_silence();
+}
+
 /* Header prediction takes several segments of a batch at once, where nothing traces them. */
 TEST(of_segments_in_a_row_no_more_is_taken_than_the_window_has)
 {
@@ -297,6 +316,7 @@ int main(void)
         V4(an_urgent_mark_is_told_once),
         V4(an_urgent_mark_stays_on_what_goes_later),
         V4(a_window_that_opens_by_two_segments_is_told_without_text),
+        V4(a_window_that_was_given_and_taken_back_is_not_told),
     };
     return cmocka_run_group_tests_name("windows", tests, NULL, NULL);
 }
