@@ -139,7 +139,7 @@ static bool same_pair(const struct watched *w, const struct hf_trace *r)
            memcmp(w->local, r->local_ip, 16) == 0 && memcmp(w->remote, r->remote_ip, 16) == 0;
 }
 
-/* Is it what a half-open record, which may be gone, has answered? */
+/* Is it what a half-open record that is gone has answered? */
 static bool answers_for(const struct watched *w, const struct hf_trace *r)
 {
     uint32_t seq = w->m.iss + (r->ctl & HF_SYN ? 0 : 1);
@@ -150,6 +150,10 @@ static bool answers_for(const struct watched *w, const struct hf_trace *r)
 /* How well an entry of the same pair fits a record, 0: not at all. */
 static int fits(const struct watched *w, const struct hf_trace *r)
 {
+    bool half_open = w->state == HF_SYN_RECEIVED && w->state == r->state_before;
+    if (half_open && r->kind == HF_TRACE_OUT && r->ack == w->m.irs + 1) {
+        return 6;
+    }
     if (oracle_owes_reset(w, r) || answers_for(w, r)) {
         return 5; /* though it is closed, and one in TIME-WAIT is there still */
     }
