@@ -123,18 +123,6 @@ static void fix_cursors(const struct tcb *tcb, struct active *active)
     }
 }
 
-/* MAY-2: one that was held takes the place of one in TIME-WAIT now that our SYN is acknowledged,
- * though the application may have closed it meanwhile. */
-static void end_the_one_before(struct tcp *tcp, const struct tcb *tcb)
-{
-    if ((tcb->flags & (F_PASSIVE | F_UNACCEPTED)) == F_PASSIVE) {
-        struct conn_id id;
-        tcp_id(tcp, tcb, &id);
-        tcp_hash(tcp, &id);
-        tcp_end_time_wait(tcp, &id);
-    }
-}
-
 /* SND.UNA = SEG.ACK; returns octets, SYN and FIN counted. */
 static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
@@ -145,7 +133,6 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
     if (syn) {
         tcb->owes &= (uint16_t)~HF_OWES_SYN; /* a SYN,ACK that had not left yet */
         tcp_fast_open_done(tcp, tcb);
-        end_the_one_before(tcp, tcb);
     }
     if ((tcb->flags & F_FIN_SENT) && seq_eq(seg->ack, tcb->snd.nxt)) {
         text -= 1;

@@ -227,6 +227,18 @@ static bool ack_too_old(struct tcp *tcp, const struct tcb *tcb, const struct seg
     return seq_lt(seg->ack, seq_sub(tcb->snd.una, back));
 }
 
+/* MAY-2: one that was held takes the place of one in TIME-WAIT now that our SYN is acknowledged,
+ * though the application may have closed it meanwhile. */
+static void end_the_one_before(struct tcp *tcp, const struct tcb *tcb)
+{
+    if ((tcb->flags & (F_PASSIVE | F_UNACCEPTED)) == F_PASSIVE) {
+        struct conn_id id;
+        tcp_id(tcp, tcb, &id);
+        tcp_hash(tcp, &id);
+        tcp_end_time_wait(tcp, &id);
+    }
+}
+
 /* */
 static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                                  bool answer_rst)
@@ -246,6 +258,7 @@ static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct 
     tcb->snd.wnd = seg->wnd;
     tcb->snd.wl1 = seq_min(seg->seq, tcb->rcv.nxt); /* what fills a gap before it counts too */
     tcb->snd.wl2 = seg->ack;
+    end_the_one_before(tcp, tcb);
     tcp_enter_established(tcp, tcb);
     return HF_V_CONTINUE;
 }
@@ -282,6 +295,10 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     /* TIME-WAIT has gone its way above */
     bool fin_was_acked = tcb->flags & F_FIN_ACKED;
+    bool closed = tcb->state == HF_FIN_WAIT_1 || tcb->state == HF_CLOSING;
+    if (closed && tcp_syn_is_out(tcp, tcb) && seq_gt(seg->ack, tcb->snd.una)) {
+        end_the_one_before(tcp, tcb);
+    }
     /* */
     tcp_take_ack(tcp, tcb, seg, seq_leq(seg->seq, tcb->rcv.nxt));
     if ((tcb->flags & F_FIN_ACKED) && !fin_was_acked) {

@@ -135,6 +135,7 @@ static void learn_own_syn(struct judging *j)
     struct watched *w = j->w;
     struct model *m = &w->m;
     bool answers = r->ctl & HF_ACK;
+    bool knew = m->facts & KNOWS_NUMBERS;
     m->offered = r->options;
     m->full = r->mss > m->full ? r->mss : m->full; /* RFC 5681 4.2: RMSS */
     m->our_scale =
@@ -156,7 +157,8 @@ static void learn_own_syn(struct judging *j)
         m->facts |= w->syn.seen && r->state_before == HF_SYN_RECEIVED ? KNOWS_NUMBERS : 0;
     }
     if (w->syn.seen) {
-        m->snd_edge = r->seq + 1 + w->syn.wnd;
+        uint32_t edge = r->seq + 1 + w->syn.wnd;
+        m->snd_edge = knew && ahead(edge, m->snd_edge) <= 0 ? m->snd_edge : edge;
         m->max_wnd = w->syn.wnd > m->max_wnd ? w->syn.wnd : m->max_wnd;
     }
 }

@@ -361,8 +361,10 @@ static bool answers_older(struct judging *j)
         return false;
     }
     if (r->ack == w->syn.seq + 1) { /* the same SYN came twice, and its first record went between */
-        uint32_t *old = w->old_syns ? &w->old_syns : &w->old_acks; /* a SYN,ACK for a challenge */
-        bool first = (r->ctl & HF_SYN) && w->m.may_syn == 0 && *old != 0;
+        bool syn = r->ctl & HF_SYN; /* it may stand for a challenge ACK */
+        uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
+        bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
+        bool first = !due && *old != 0;
         *old -= first;
         return first;
     }
