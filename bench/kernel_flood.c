@@ -58,14 +58,14 @@ static double write_batch(uint32_t n, bool broken)
 {
     static uint8_t packet[FLOOD_BATCH][FORGE_MAX];
     uint32_t len[FLOOD_BATCH];
-    ssize_t written = 0;
+    uint32_t written = 0;
     for (uint32_t i = 0; i < n; i++) {
         len[i] = flood_syn(packet[i]);
         packet[i][IP_SUM_AT] ^= broken ? 1 : 0;
     }
     double begin = bench_seconds();
     for (uint32_t i = 0; i < n; i++) {
-        written += write(tun, packet[i], len[i]) == len[i] ? 1 : 0;
+        written += write(tun, packet[i], len[i]) == (ssize_t)len[i] ? 1 : 0;
     }
     double took = bench_seconds() - begin;
     uint32_t answers = throw_answers_away();
