@@ -104,7 +104,7 @@ static int receive(void *self, int64_t now_ns, struct hf_frame_in *frames, uint3
 
 static void take_sent(struct xdp *xdp)
 {
-    uint32_t at;
+    uint32_t at = 0;
     uint32_t n = xsk_ring_cons__peek(&xdp->completion, HALF, &at);
     for (uint32_t i = 0; i < n; i++) {
         xdp->free[xdp->n_free++] = *xsk_ring_cons__comp_addr(&xdp->completion, at + i);
