@@ -1,9 +1,8 @@
 /* device.h - where frames come from and go to: TUN, TAP, AF_PACKET, AF_XDP, memory, and wrappers of
  * these.
  *
- *     TUN, TAP, AF_PACKET, AF_XDP, pair      ends: they move frames
- *     impaired, pcapng tap                   wrappers: a device around a device; they own what is
- * inside
+ *     TUN, TAP, AF_PACKET, AF_XDP, pair   ends: they move frames
+ *     impaired, pcapng tap                wrappers around a device; they own what is inside
  *
  * A device belongs to one thread at a time, like the stack it serves.  None of these functions
  * waits.  Times are nanoseconds of the caller's clock, the one in hf_env.now_ns; it never goes

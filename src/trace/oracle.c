@@ -334,9 +334,7 @@ static void begin_by_cookie(struct model *m, const struct hf_trace *r)
     m->may_ack = 1;
     m->acked = 1;         /* our SYN */
     m->full = UINT16_MAX; /* not known */
-    if (r->ctl & HF_FIN) {
-        oracle_note_fin(m, r->seq + r->text_bytes);
-    }
+    oracle_note_fin(m, r);
 }
 
 static void learn(struct judging *j)

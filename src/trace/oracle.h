@@ -237,9 +237,9 @@ void oracle_learn(struct judging *j);
 /* Text [left, right) may be held; returns the end of what follows RCV.NXT without a gap. */
 uint32_t oracle_hold(struct model *m, uint32_t left, uint32_t right);
 
-/* A FIN of the peer's may be at this number.  Of too many the furthest is forgotten: RCV.NXT comes
- * to the nearest first. */
-void oracle_note_fin(struct model *m, uint32_t number);
+/* The peer's FIN may be where the record has one.  Of too many the furthest is forgotten: RCV.NXT
+ * comes to the nearest first. */
+void oracle_note_fin(struct model *m, const struct hf_trace *r);
 
 /* oracle_in.c, oracle_opening.c, oracle_out.c, oracle_answers.c */
 void oracle_judge_in(struct judging *j);

@@ -75,9 +75,16 @@ static bool is_fin(const struct model *m, uint32_t number)
     return found;
 }
 
-void oracle_note_fin(struct model *m, uint32_t number)
+/* Where the record's text begins. */
+static uint32_t text_at(const struct hf_trace *r)
 {
-    if (is_fin(m, number)) {
+    return r->ctl & HF_SYN ? r->seq + 1 : r->seq;
+}
+
+void oracle_note_fin(struct model *m, const struct hf_trace *r)
+{
+    uint32_t number = text_at(r) + r->text_bytes;
+    if (!(r->ctl & HF_FIN) || is_fin(m, number)) {
         return;
     }
     if (m->n_fins < FINS_MAX) {
@@ -101,7 +108,7 @@ static struct arrival judge_arrival(struct judging *j, uint8_t state)
     if (!takes_text(state) || (m->facts & FIN_TAKEN)) {
         return a;
     }
-    uint32_t from = r->ctl & HF_SYN ? r->seq + 1 : r->seq;
+    uint32_t from = text_at(r);
     uint32_t end = from + r->text_bytes;
     uint32_t edge = m->rcv_nxt + m->rcv_wnd;
     a.left = ahead(from, m->rcv_nxt) > 0 ? from : m->rcv_nxt;
@@ -112,7 +119,7 @@ static struct arrival judge_arrival(struct judging *j, uint8_t state)
     if ((r->ctl & HF_FIN) && ahead(end, m->rcv_nxt) >= 0 && ahead(end, edge) <= 0) {
         a.fin = true;
         a.fin_sure = end != edge || r->text_bytes == 0;
-        oracle_note_fin(m, end);
+        oracle_note_fin(m, r);
     }
     a.limit = oracle_hold(m, a.left, a.right);
     return a;
@@ -392,12 +399,9 @@ static void note_text(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
-    uint32_t from = r->ctl & HF_SYN ? r->seq + 1 : r->seq;
     if (r->verdict == HF_V_ACCEPTED || r->verdict == HF_V_OUT_OF_ORDER) {
-        oracle_hold(m, from, from + r->text_bytes);
-        if (r->ctl & HF_FIN) {
-            oracle_note_fin(m, from + r->text_bytes);
-        }
+        oracle_hold(m, text_at(r), text_at(r) + r->text_bytes);
+        oracle_note_fin(m, r);
     }
 }
 

@@ -128,6 +128,14 @@ void oracle_learn_syn(struct judging *j)
     }
 }
 
+/* The peer has promised as far as that: not less than before, where anything is known. */
+static void raise_edge(struct model *m, bool known, uint32_t edge)
+{
+    if (!known || ahead(edge, m->snd_edge) > 0) {
+        m->snd_edge = edge;
+    }
+}
+
 /* Our own SYN: what it offers, and its number. */
 static void learn_own_syn(struct judging *j)
 {
@@ -157,8 +165,7 @@ static void learn_own_syn(struct judging *j)
         m->facts |= w->syn.seen && r->state_before == HF_SYN_RECEIVED ? KNOWS_NUMBERS : 0;
     }
     if (w->syn.seen) {
-        uint32_t edge = r->seq + 1 + w->syn.wnd;
-        m->snd_edge = knew && ahead(edge, m->snd_edge) <= 0 ? m->snd_edge : edge;
+        raise_edge(m, knew, r->seq + 1 + w->syn.wnd);
         m->max_wnd = w->syn.wnd > m->max_wnd ? w->syn.wnd : m->max_wnd;
     }
 }
@@ -251,10 +258,7 @@ static void learn_numbers(struct judging *j)
     m->queued = r->queued_bytes;
     m->unread = r->unread_bytes;
     m->max_wnd = r->snd_wnd > m->max_wnd ? r->snd_wnd : m->max_wnd;
-    uint32_t edge = r->snd_una + r->snd_wnd;
-    if (!(m->facts & KNOWS_NUMBERS) || ahead(edge, m->snd_edge) > 0) {
-        m->snd_edge = edge;
-    }
+    raise_edge(m, m->facts & KNOWS_NUMBERS, r->snd_una + r->snd_wnd);
     m->facts |= KNOWS_NUMBERS | KNOWS_ISS;
     trim_held(m);
 }
@@ -269,9 +273,8 @@ void oracle_learn(struct judging *j)
     if (has_numbers(r)) {
         learn_numbers(j);
         bool near = m->nxt - r->ack <= WINDOW_MOST; /* and not half of all numbers away */
-        if (r->kind == HF_TRACE_IN && (r->ctl & HF_ACK) && near &&
-            ahead(r->ack + r->wnd, m->snd_edge) > 0) {
-            m->snd_edge = r->ack + r->wnd;
+        if (r->kind == HF_TRACE_IN && (r->ctl & HF_ACK) && near) {
+            raise_edge(m, true, r->ack + r->wnd);
         }
     }
 }

@@ -123,9 +123,7 @@ static void judge_syn_ack(struct judging *j)
         oracle_broken(j, HF_RULE_STEP, "a SYN,ACK: %s, UNA %u, RCV.NXT %u, SND.WND %u",
                       hf_state_name(r->state_after), r->snd_una, r->rcv_nxt, r->snd_wnd);
     }
-    if (r->ctl & HF_FIN) {
-        oracle_note_fin(m, begin + r->text_bytes);
-    }
+    oracle_note_fin(m, r);
     m->may_ack++;
     m->ack_due_ns = r->time_ns;
 }
