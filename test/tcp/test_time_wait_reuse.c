@@ -146,7 +146,7 @@ TEST(one_that_was_held_ends_it_though_it_was_closed_before_it_was_open)
     sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
     expects(ACK);
     releases();
-    new_incarnation(NEW_ISN);
+    new_incarnation(p->c->nxt + NEW_ISN);
     sends(SYN, .seq = IRS, .mss = 1460);
     held_is_taken(p);
     closes();
