@@ -33,6 +33,7 @@ enum {
     PASSIVE = 1u << 8,       /* it began with the peer's SYN                              */
     RELEASED = 1u << 9,      /* no application holds it                                   */
     CLOSE_CALLED = 1u << 10, /* the application has said CLOSE                            */
+    FINS_LOST = 1u << 11,    /* more FINs ahead of RCV.NXT than fins has places for       */
     FIN_SENT = 1u << 12,     /* our_fin                                                   */
     FIN_TAKEN = 1u << 14,    /* RCV.NXT is behind it                                      */
     MAY_REPEAT = 1u << 15,   /* something says that what is in flight may be lost         */
@@ -75,6 +76,7 @@ struct model {
     uint32_t full_sent;              /* the largest segment that was sent                      */
     uint64_t acked;                  /* numbers acknowledged since ISS                         */
     int64_t challenge_ns;            /* when the last challenge ACK went, 0: never             */
+    int64_t refused_ns;              /* when an ACK came first that does not fit our SYN       */
     int64_t ack_due_ns;              /* when an ACK must be out, 0: none is due                */
     int64_t stamp_ns;                /* when ts_sent went */
     int64_t heard_ns;                /* the last acceptable segment                            */

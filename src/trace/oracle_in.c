@@ -66,9 +66,10 @@ struct arrival {
     bool fin_sure;        /* ... and is not at the very edge            */
 };
 
+/* Could be, where some are forgotten. */
 static bool is_fin(const struct model *m, uint32_t number)
 {
-    bool found = false;
+    bool found = m->facts & FINS_LOST;
     for (uint32_t i = 0; i < m->n_fins; i++) {
         found |= m->fins[i] == number;
     }
@@ -91,13 +92,7 @@ void oracle_note_fin(struct model *m, const struct hf_trace *r)
         m->fins[m->n_fins++] = number;
         return;
     }
-    uint32_t furthest = 0;
-    for (uint32_t i = 1; i < FINS_MAX; i++) {
-        furthest = ahead(m->fins[i], m->fins[furthest]) > 0 ? i : furthest;
-    }
-    if (ahead(number, m->fins[furthest]) < 0) {
-        m->fins[furthest] = number;
-    }
+    m->facts |= FINS_LOST;
 }
 
 static struct arrival judge_arrival(struct judging *j, uint8_t state)

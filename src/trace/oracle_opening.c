@@ -154,7 +154,9 @@ static void judge_syn_sent(struct judging *j)
             wrong(j, "an ACK that does not fit our SYN");
         } else if (!(r->ctl & HF_RST)) {
             oracle_expect_answer(j);
-            m->may_challenge = 1; /* Figure 9: the SYN goes again behind the reset */
+            /* Figure 9: the SYN goes again, a little behind the reset: the limit begins now. */
+            m->refused_ns = m->may_challenge ? m->refused_ns : r->time_ns;
+            m->may_challenge = 1;
         }
     } else if (r->ctl & HF_RST) {
         uint16_t verdict = fits ? HF_V_RST_REFUSED : HF_V_DROP_SYN_SENT_RST;

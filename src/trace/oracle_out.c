@@ -185,6 +185,7 @@ static void judge_syn(struct judging *j)
     if (m->may_syn == 0 && m->may_challenge != 0) { /* the SYN,ACK again: as a challenge ACK */
         if (!j->late) {
             oracle_judge_challenge(j);
+            m->challenge_ns = answers ? m->challenge_ns : m->refused_ns;
         }
         m->may_challenge = has_numbers(r) ? 0 : m->may_challenge - 1; /* small: one for each SYN */
     } else if (m->may_syn == 0 && (j->w->begun_ns || j->w->syn.seen) &&
@@ -360,8 +361,10 @@ static bool answers_older(struct judging *j)
     if (has_numbers(r) || !(r->ctl & HF_ACK)) {
         return false;
     }
-    if (r->ack == w->syn.seq + 1) { /* the same SYN came twice, and its first record went between */
-        bool syn = r->ctl & HF_SYN; /* it may stand for a challenge ACK */
+    /* The SYN that was taken last may be that of a record which a cookie's connection replaced. */
+    bool newest = !(w->m.facts & KNOWS_NUMBERS) || w->m.irs == w->syn.seq;
+    if (newest && r->ack == w->syn.seq + 1) { /* it came twice; its first record went between */
+        bool syn = r->ctl & HF_SYN;           /* it may stand for a challenge ACK */
         uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
         bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
         bool first = !due && *old != 0;

@@ -176,8 +176,8 @@ static void judge_end(struct judging *j)
         oracle_broken(j, HF_RULE_CALL, "ABORT leaves it %s", hf_state_name(r->state_after));
     }
     bool queued = r->cause == HF_CALL_CLOSE && (m->facts & KNOWS_NUMBERS) && m->queued != 0;
-    /* SYN-SENT: "delete the TCB", whatever is queued. */
-    bool stays = r->state_before != HF_ESTABLISHED && r->state_before != HF_SYN_SENT;
+    /* SYN-SENT: "delete the TCB", whatever is queued; LISTEN: what is known is another one's. */
+    bool stays = r->state_before != HF_ESTABLISHED && r->state_before > HF_SYN_SENT;
     if (queued && stays && r->state_after != r->state_before) {
         oracle_broken(j, HF_RULE_CALL, "CLOSE with %u octets queued: %s", m->queued,
                       hf_state_name(r->state_after)); /* 3.10.4: once they are segmentized */
@@ -207,7 +207,8 @@ void oracle_judge_call(struct judging *j)
         judge_end(j);
         break;
     case HF_CALL_ANSWER:
-        if (r->state_after == HF_CLOSED && j->w->syn.seen) { /* a reset, or an ICMP error */
+        if (r->state_after == HF_CLOSED) { /* a reset, or an ICMP error: none that is missed */
+            oracle_expect_reset(j, 0, r->rcv_nxt, true);
             j->w->resets_lost = 1;
         }
         break;

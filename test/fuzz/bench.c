@@ -199,6 +199,66 @@ void bench_deliver(struct bench *b, const uint8_t *frame, size_t len, uint32_t i
     }
 }
 
+/* Whom a frame on ETHERNET asks for, if it does. */
+static void note_question(struct bench *b, const uint8_t *frame, uint32_t len)
+{
+    uint8_t who[16] = {[10] = 255, 255};
+    struct wire_arp arp;
+    struct wire_icmp icmp;
+    struct wire_nd nd = {0};
+    bool asks;
+    if (get_be16(frame + 12) == WIRE_ETH_ARP) {
+        asks = wire_parse_arp(frame + 14, len - 14, &arp) == WIRE_OK && arp.op == 1;
+        memcpy(who + 12, arp.tpa, 4);
+    } else {
+        asks = get_be16(frame + 12) == WIRE_ETH_IPV6 && frame[20] == WIRE_PROTO_ICMPV6 &&
+               wire_parse_icmp(frame + 54, len - 54, 6, &icmp) == WIRE_OK &&
+               wire_parse_nd(&icmp, &nd) == WIRE_OK && nd.solicitation;
+        memcpy(who, nd.target, 16);
+    }
+    if (asks && b->n_asked < ASKED_MAX) {
+        memcpy(b->asked[b->n_asked++], who, 16);
+    }
+}
+
+/* They are there, and say so. */
+static void answer_questions(struct bench *b)
+{
+    const uint8_t mac[6] = {2, 0, 0, 0, 0, 2};
+    uint32_t n = b->n_asked;
+    b->n_asked = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t frame[14 + 40 + WIRE_MAX_ND];
+        bool v4 = b->asked[i][10] == 255;
+        struct wire_eth eth = {.type = v4 ? WIRE_ETH_ARP : WIRE_ETH_IPV6};
+        memcpy(eth.dst, b->mac, 6);
+        memcpy(eth.src, mac, 6);
+        uint8_t *packet = frame + wire_put_eth(frame, &eth);
+        struct hf_frame_in in = {.data = frame, .iface = ETHERNET};
+        if (v4) {
+            struct wire_arp arp = {.op = 2};
+            memcpy(arp.sha, mac, 6);
+            memcpy(arp.spa, b->asked[i] + 12, 4);
+            memcpy(arp.tha, b->mac, 6);
+            memcpy(arp.tpa, b->link4 + 12, 4);
+            in.len = 14 + (uint32_t)wire_put_arp(packet, &arp);
+        } else {
+            struct wire_nd nd = {.solicited = true, .override = true, .has_lladdr = true};
+            struct wire_ip ip = {.version = 6, .proto = WIRE_PROTO_ICMPV6, .ttl = 255};
+            memcpy(nd.target, b->asked[i], 16);
+            memcpy(nd.lladdr, mac, 6);
+            memcpy(ip.src, b->asked[i], 16);
+            memcpy(ip.dst, b->link6, 16);
+            uint32_t len = (uint32_t)wire_put_nd(packet + 40, &nd);
+            ip.total_len = 40 + len;
+            wire_set_icmp_checksum(packet + 40, len, &ip);
+            wire_put_ip(packet, &ip);
+            in.len = 14 + 40 + len;
+        }
+        hf_input(b->stack, &b->env, &in, 1);
+    }
+}
+
 /* What leaves is what the next host can read. */
 static void check_frame(const struct hf_frame_out *out, const uint8_t *frame)
 {
@@ -240,6 +300,9 @@ static void take_frame(struct bench *b, const struct hf_frame_out *out)
     }
     must(at == out->len, "a frame is not as long as it says");
     check_frame(out, flat);
+    if (b->lan && out->iface == ETHERNET) {
+        note_question(b, flat, out->len);
+    }
     if (b->sent) {
         b->sent(b->arg, flat, out->len, out->iface);
     }
@@ -255,29 +318,27 @@ void bench_drain(struct bench *b)
             take_frame(b, &out[i]);
             hf_output_done(b->stack, &b->env, out[i].token);
         }
+        answer_questions(b);
         if (n == 0) {
             return;
         }
     }
 }
 
-/* Every timer fires when it is due, and what it owes leaves at once. */
+/* Every timer fires when it is due, and what it owes leaves at once; where they are too many, the
+ * rest of the time does not pass. */
 void bench_wait(struct bench *b, int64_t ns)
 {
     int64_t end = b->env.now_ns + ns;
     bench_drain(b);
-    for (int i = 0; i < TIMERS_MOST; i++) {
-        int64_t next = hf_deadline(b->stack, &b->env);
-        if (next > end) {
-            break;
-        }
-        b->env.now_ns = next > b->env.now_ns ? next : b->env.now_ns;
+    int64_t next = 0;
+    for (int i = 0; i < TIMERS_MOST && next <= end; i++) {
+        next = hf_deadline(b->stack, &b->env);
+        int64_t now = next < end ? next : end;
+        b->env.now_ns = now > b->env.now_ns ? now : b->env.now_ns;
         hf_timeouts(b->stack, &b->env);
         bench_drain(b);
     }
-    b->env.now_ns = end > b->env.now_ns ? end : b->env.now_ns;
-    hf_timeouts(b->stack, &b->env);
-    bench_drain(b);
 }
 
 /* Whatever came, the block holds together. */

@@ -13,6 +13,7 @@
 #include "wire/wire.h"
 
 enum { FRAME_MAX = 4096, RAW = 1, ETHERNET = 2 }; /* the two interfaces */
+enum { ASKED_MAX = 8 };
 
 struct input {
     const uint8_t *p;
@@ -30,6 +31,9 @@ struct bench {
     void (*sent)(void *arg, const uint8_t *frame, uint32_t len, uint32_t iface); /* or NULL */
     void *arg;
     uint32_t arrived; /* frames since what is owed was sent last */
+    bool lan;         /* who is asked for on ETHERNET answers: no record tells of waiting for it */
+    uint32_t n_asked;
+    uint8_t asked[ASKED_MAX][16]; /* whom the frames of this batch ask for */
 };
 
 /* What a bench is at the start of each run. */

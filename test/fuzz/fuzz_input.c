@@ -203,6 +203,7 @@ static void set_up(void *run)
     struct run *r = run;
     struct bench *b = &r->b;
     bench_make(b, 1);
+    b->lan = true;
     struct hf_listen listen = {
         .struct_size = sizeof listen, .local = {.port = 80}, .backlog = 4, .cookie = 1};
     hf_listen(b->stack, &b->env, &listen, &r->handle[2]);
