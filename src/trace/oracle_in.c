@@ -409,6 +409,10 @@ void oracle_judge_in(struct judging *j)
         judge_syn_in_time_wait(j);
         return;
     }
+    if (w->handle == 0 && r->state_before == HF_SYN_RECEIVED && has_numbers(r)) {
+        int32_t grown = ahead(r->rcv_nxt + r->rcv_wnd, m->rcv_nxt + m->rcv_wnd);
+        m->rcv_wnd += grown > 0 ? (uint32_t)grown : 0; /* with its listener's limit */
+    }
     j->gap = m->n_held != 0 && m->n_fins == 0; /* behind a FIN text is ignored */
     enum step step = m->facts & KNOWS_NUMBERS ? oracle_step(j) : STEP_ANY;
     if (step != STEP_ANY && !oracle_step_is(step, r->verdict)) {

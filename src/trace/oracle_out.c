@@ -367,7 +367,9 @@ static bool answers_older(struct judging *j)
         bool syn = r->ctl & HF_SYN;           /* it may stand for a challenge ACK */
         uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
         bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
-        bool first = !due && *old != 0;
+        uint32_t agreed = HF_OPT_WSCALE | HF_OPT_SACK_OK | HF_OPT_TS; /* by what was offered */
+        bool other = syn && (r->options & ~w->syn.options & agreed);
+        bool first = (!due || other) && *old != 0;
         *old -= first;
         return first;
     }

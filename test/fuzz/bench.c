@@ -31,6 +31,18 @@ uint32_t take32(struct input *in)
     return high << 16 | take16(in);
 }
 
+bool next_step(struct input *in, struct input *step)
+{
+    if (in->left == 0) {
+        return false;
+    }
+    size_t n = take16(in);
+    *step = (struct input){in->p, n < in->left ? n : in->left};
+    in->p += step->left;
+    in->left -= step->left;
+    return true;
+}
+
 size_t take_bytes(struct input *in, uint8_t *out, size_t room)
 {
     size_t n = take16(in) % (room + 1);
@@ -380,8 +392,10 @@ void *bench_play(const struct target *target, const uint8_t *data, size_t size)
     struct bench *b = run;
     bench_begin(b, &start);
     b->arg = run;
-    b->in = (struct input){data, size};
-    for (int i = 0; b->in.left && i < target->steps; i++) {
+    struct input all = {data, size};
+    b->in = all;
+    for (int i = 0;
+         i < target->steps && (target->framed ? next_step(&all, &b->in) : b->in.left != 0); i++) {
         target->step(run);
     }
     bench_finish(b, target->timers);

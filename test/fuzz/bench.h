@@ -48,11 +48,14 @@ struct target {
     void (*set_up)(void *run); /* once: each run begins as a copy of that                    */
     void (*step)(void *run);   /* one thing that the input asks for                          */
     int steps, timers;         /* how many at most; how many timers fire after the last step */
+    bool framed;               /* each step has its length before it: steps.c moves them     */
 };
 
 uint8_t take8(struct input *in); /* 0 when nothing is left */
 uint16_t take16(struct input *in);
 uint32_t take32(struct input *in);
+/* The octets of the next step, behind their length; false: there is none. */
+bool next_step(struct input *in, struct input *step);
 /* A length of two octets, and as many as that says and are there. */
 size_t take_bytes(struct input *in, uint8_t *out, size_t room);
 

@@ -254,8 +254,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         r.side[i].b.sent = sent;
         r.side[i].b.arg = &r;
     }
-    r.in = (struct input){data, size};
-    for (int steps = 0; r.in.left && steps < 200; steps++) {
+    struct input all = {data, size};
+    for (int steps = 0; steps < 200 && next_step(&all, &r.in); steps++) {
         one_step(&r);
     }
     for (int i = 0; i < 20; i++) {

@@ -184,7 +184,7 @@ static void one_step(void *run)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct target target = {sizeof(struct run), set_up, one_step, 100, 20};
+    static const struct target target = {sizeof(struct run), set_up, one_step, 100, 20, false};
     bench_play(&target, data, size);
     return 0;
 }

@@ -218,7 +218,7 @@ static void set_up(void *run)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct target target = {sizeof(struct run), set_up, one_step, 200, 40};
+    static const struct target target = {sizeof(struct run), set_up, one_step, 200, 40, true};
     bench_play(&target, data, size);
     return 0;
 }

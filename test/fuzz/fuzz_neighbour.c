@@ -234,7 +234,7 @@ static void set_up(void *run)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct target target = {sizeof(struct run), set_up, one_step, 100, 40};
+    static const struct target target = {sizeof(struct run), set_up, one_step, 100, 40, false};
     bench_play(&target, data, size);
     return 0;
 }

@@ -287,7 +287,7 @@ static void set_up(void *run)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct target target = {sizeof(struct run), set_up, one_step, 200, 60};
+    static const struct target target = {sizeof(struct run), set_up, one_step, 200, 60, true};
     struct run *r = bench_play(&target, data, size);
     for (int i = 0; i < HANDLES; i++) {
         read_and_check(r, r->handle[i]);
