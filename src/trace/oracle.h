@@ -118,6 +118,7 @@ struct watched {
     struct reset resets[RESETS_MAX];
     int64_t reset_due_ns; /* when the first of them must be out              */
     struct peer_syn syn;
+    struct peer_syn held; /* one that came in TIME-WAIT and waits for an answer */
     struct model m;
 };
 

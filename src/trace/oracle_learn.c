@@ -100,17 +100,22 @@ void oracle_learn_syn(struct judging *j)
     const struct hf_trace *r = j->r;
     struct watched *w = j->w;
     struct model *m = &w->m;
-    bool waits = r->verdict == HF_V_SYN_HELD && w->state == HF_TIME_WAIT; /* it stays as it is */
-    if (r->kind != HF_TRACE_IN || !(r->ctl & HF_SYN) || !takes_syn(r) || waits) {
+    if (r->kind != HF_TRACE_IN || !(r->ctl & HF_SYN) || !takes_syn(r)) {
         return;
     }
-    w->syn = (struct peer_syn){.seq = r->seq,
-                               .ts_val = r->ts_val,
-                               .wnd = r->wnd,
-                               .mss = r->mss,
-                               .ctl = r->ctl,
-                               .options = r->options,
-                               .seen = 1};
+    const struct peer_syn syn = {.seq = r->seq,
+                                 .ts_val = r->ts_val,
+                                 .wnd = r->wnd,
+                                 .mss = r->mss,
+                                 .ctl = r->ctl,
+                                 .options = r->options,
+                                 .seen = 1};
+    if (r->verdict == HF_V_SYN_HELD && w->state == HF_TIME_WAIT) { /* it stays as it is */
+        w->held = syn;
+        return;
+    }
+    w->syn = syn;
+    w->held.seen = 0;
     m->irs = r->seq;
     m->rcv_nxt = r->seq + 1;
     m->last_ack = r->seq + 1;
