@@ -246,9 +246,6 @@ static void judge_untouched(struct judging *j, enum step step)
     const struct model *m = &j->w->m;
     bool closes = step == STEP_RST || step == STEP_SYN_BACK || r->verdict == HF_V_ECN_MIXED;
     judge_state_after(j, closes ? HF_CLOSED : j->w->state, oracle_step_says(step));
-    if (r->verdict == HF_V_ECN_MIXED) {
-        oracle_expect_answer(j);
-    }
     bool window = r->snd_wnd == m->wnd || r->state_before == HF_TIME_WAIT; /* not kept there */
     if (!closes && has_numbers(r) &&
         (r->snd_una != m->una || r->rcv_nxt != m->rcv_nxt || !window || r->snd_nxt != m->nxt)) {
@@ -433,6 +430,9 @@ void oracle_judge_in(struct judging *j)
     }
     if (r->verdict == HF_V_DROP_ACCEPT_FULL) {
         judge_accept_full(j);
+    }
+    if (r->verdict == HF_V_ECN_MIXED) {
+        oracle_expect_answer(j);
     }
     m->may_syn += step == STEP_ANY && r->verdict == HF_V_SYN_AGAIN ? 1 : 0;
     if (step == STEP_ANY) {

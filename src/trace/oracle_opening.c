@@ -43,6 +43,9 @@ static void judge_ack_at_listener(struct judging *j)
     } else if (full ? j->oracle->policy.abort_on_overflow
                     : j->oracle->policy.answer_closed || held) {
         oracle_expect_answer(j);
+        if (full && !j->oracle->policy.answer_closed) { /* none to a cookie that is not ours */
+            j->w->resets_lost = 1;
+        }
     }
 }
 
