@@ -245,6 +245,20 @@ static struct watched *remember(struct hf_oracle *o, const struct hf_trace *r, u
 
 /* What a record leaves behind ------------------------------------------------------------------ */
 
+/* The SYN that came while one of the same sockets was in TIME-WAIT, if nothing has become of it. */
+static struct peer_syn take_held(struct hf_oracle *o, const struct hf_trace *r)
+{
+    struct peer_syn held = {0};
+    for (uint32_t i = *chain(o, hash_of(r)); i != 0; i = entry(o, i)->next) {
+        struct watched *w = entry(o, i);
+        if (w->held.seen && same_pair(w, r)) {
+            held = w->held;
+            w->held.seen = 0;
+        }
+    }
+    return held;
+}
+
 /* A new connection: what was known of the one before is kept, of its numbers alone. */
 static void begin(struct judging *j, struct watched *w)
 {
@@ -269,6 +283,8 @@ static void begin(struct judging *j, struct watched *w)
     }
     bool answered = r->kind == HF_TRACE_CALL && r->cause == HF_CALL_ANSWER;
     w->m.may_syn += answered; /* the SYN that was held, though it may be forgotten here */
+    struct peer_syn held = answered ? take_held(j->oracle, r) : (struct peer_syn){0};
+    w->syn = held.seen ? held : w->syn;
     if (answered && w->syn.seen) {
         w->m.facts |= KNOWS_RECENT;
         w->m.ts_recent = w->syn.ts_val;
@@ -372,6 +388,9 @@ static void learn(struct judging *j)
         begin_by_cookie(&w->m, r);
     }
     oracle_learn_syn(j);
+    if (r->verdict == HF_V_SYN_HELD && w->state != HF_TIME_WAIT) { /* it is the newest */
+        (void)take_held(j->oracle, r);
+    }
     if (w->state == HF_CLOSED) {
         return;
     }
