@@ -245,7 +245,7 @@ static struct watched *remember(struct hf_oracle *o, const struct hf_trace *r, u
 
 /* What a record leaves behind ------------------------------------------------------------------ */
 
-/* The SYN that came while one of the same sockets was in TIME-WAIT, if nothing has become of it. */
+/* The SYN that was held while one of the same sockets was in TIME-WAIT; it may be gone by now. */
 static struct peer_syn take_held(struct hf_oracle *o, const struct hf_trace *r)
 {
     struct peer_syn held = {0};

@@ -33,7 +33,7 @@ enum {
     PASSIVE = 1u << 8,       /* it began with the peer's SYN                              */
     RELEASED = 1u << 9,      /* no application holds it                                   */
     CLOSE_CALLED = 1u << 10, /* the application has said CLOSE                            */
-    FINS_LOST = 1u << 11,    /* more FINs ahead of RCV.NXT than fins has places for       */
+    FINS_LOST = 1u << 11,    /* fin_lost                                                  */
     FIN_SENT = 1u << 12,     /* our_fin                                                   */
     FIN_TAKEN = 1u << 14,    /* RCV.NXT is behind it                                      */
     MAY_REPEAT = 1u << 15,   /* something says that what is in flight may be lost         */
@@ -64,6 +64,7 @@ struct model {
     uint32_t ts_recent, ts_sent;     /* TS.Recent; the newest TSval that was sent              */
     uint32_t our_fin;                /* its sequence number                                    */
     uint32_t fins[FINS_MAX], n_fins; /* those of the peer's that were acceptable               */
+    uint32_t fin_lost;               /* the nearest of those there was no place for            */
     uint32_t held[HELD_MAX][2];      /* text ahead of RCV.NXT that may be held, ascending      */
     uint32_t n_held;                 /*                                                        */
     uint32_t queued, unread;         /* octets                                                 */
@@ -76,7 +77,7 @@ struct model {
     uint32_t full_sent;              /* the largest segment that was sent                      */
     uint64_t acked;                  /* numbers acknowledged since ISS                         */
     int64_t challenge_ns;            /* when the last challenge ACK went, 0: never             */
-    int64_t refused_ns;              /* when an ACK came first that does not fit our SYN       */
+    int64_t refused_ns;              /* when the ACK came for which the SYN goes again         */
     int64_t ack_due_ns;              /* when an ACK must be out, 0: none is due                */
     int64_t stamp_ns;                /* when ts_sent went */
     int64_t heard_ns;                /* the last acceptable segment                            */
@@ -114,7 +115,7 @@ struct watched {
     uint32_t old_acks;    /* segments of the one before that may be, too ...     */
     uint32_t old_irs;     /* ... whose IRS this was                              */
     uint32_t n_resets;    /* that are due                                       */
-    uint32_t resets_lost; /* more were than can be remembered                */
+    uint32_t resets_lost; /* there may be more, or fewer, than are remembered */
     struct reset resets[RESETS_MAX];
     int64_t reset_due_ns; /* when the first of them must be out              */
     struct peer_syn syn;
@@ -240,8 +241,8 @@ void oracle_learn(struct judging *j);
 /* Text [left, right) may be held; returns the end of what follows RCV.NXT without a gap. */
 uint32_t oracle_hold(struct model *m, uint32_t left, uint32_t right);
 
-/* The peer's FIN may be where the record has one.  Of too many the furthest is forgotten: RCV.NXT
- * comes to the nearest first. */
+/* The peer's FIN may be where the record has one.  Of too many the nearest are remembered:
+ * RCV.NXT comes to them first. */
 void oracle_note_fin(struct model *m, const struct hf_trace *r);
 
 /* oracle_in.c, oracle_opening.c, oracle_out.c, oracle_answers.c */
@@ -255,6 +256,8 @@ void oracle_expect_answer(struct judging *j);
 void oracle_judge_reset(struct judging *j);
 /* Is the record a reset that is due there? */
 bool oracle_owes_reset(const struct watched *w, const struct hf_trace *r);
+/* Would it have been too soon then? */
+bool oracle_challenge_is_limited(const struct judging *j, int64_t at_ns);
 void oracle_judge_challenge(struct judging *j);
 /* A segment without text, and the ACK of any. */
 void oracle_judge_bare_ack(struct judging *j);

@@ -111,14 +111,19 @@ static bool moves_window(const struct model *m, const struct hf_trace *r)
     return (m->facts & KNOWS_EDGE) && ahead(r->ack + r->wnd, m->rcv_edge) > 0;
 }
 
+bool oracle_challenge_is_limited(const struct judging *j, int64_t at_ns)
+{
+    int64_t coarse_ms = j->r->handle ? 1 : COARSE_MS;
+    int64_t limit_ns = ((int64_t)j->oracle->policy.challenge_ack_ms - coarse_ms) * MS;
+    return j->w->m.challenge_ns && at_ns - j->w->m.challenge_ns < limit_ns;
+}
+
 /* RFC 5961 7: what has neither text nor FIN earns one ACK in a time. */
 void oracle_judge_challenge(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
-    int64_t coarse_ms = r->handle ? 1 : COARSE_MS;
-    int64_t limit_ns = ((int64_t)j->oracle->policy.challenge_ack_ms - coarse_ms) * MS;
-    if (m->challenge_ns && r->time_ns - m->challenge_ns < limit_ns) {
+    if (oracle_challenge_is_limited(j, r->time_ns)) {
         oracle_broken(j, HF_RULE_CHALLENGE, "%lld ms after the last one",
                       (long long)(r->time_ns - m->challenge_ns) / MS);
     }

@@ -66,10 +66,10 @@ struct arrival {
     bool fin_sure;        /* ... and is not at the very edge            */
 };
 
-/* Could be, where some are forgotten. */
+/* Or could be one of those there was no place for. */
 static bool is_fin(const struct model *m, uint32_t number)
 {
-    bool found = m->facts & FINS_LOST;
+    bool found = (m->facts & FINS_LOST) && ahead(number, m->fin_lost) >= 0;
     for (uint32_t i = 0; i < m->n_fins; i++) {
         found |= m->fins[i] == number;
     }
@@ -92,6 +92,17 @@ void oracle_note_fin(struct model *m, const struct hf_trace *r)
         m->fins[m->n_fins++] = number;
         return;
     }
+    uint32_t furthest = 0;
+    for (uint32_t i = 1; i < FINS_MAX; i++) {
+        furthest = ahead(m->fins[i], m->fins[furthest]) > 0 ? i : furthest;
+    }
+    if (ahead(number, m->fins[furthest]) < 0) {
+        uint32_t nearer = number;
+        number = m->fins[furthest];
+        m->fins[furthest] = nearer;
+    }
+    bool nearest = !(m->facts & FINS_LOST) || ahead(number, m->fin_lost) < 0;
+    m->fin_lost = nearest ? number : m->fin_lost;
     m->facts |= FINS_LOST;
 }
 
@@ -408,7 +419,8 @@ void oracle_judge_in(struct judging *j)
     }
     if (w->handle == 0 && r->state_before == HF_SYN_RECEIVED && has_numbers(r)) {
         int32_t grown = ahead(r->rcv_nxt + r->rcv_wnd, m->rcv_nxt + m->rcv_wnd);
-        m->rcv_wnd += grown > 0 ? (uint32_t)grown : 0; /* with its listener's limit */
+        bool wider = grown > 0 && r->rcv_wnd != 0; /* with its listener's limit; text fits in it */
+        m->rcv_wnd += wider ? (uint32_t)grown : 0;
     }
     j->gap = m->n_held != 0 && m->n_fins == 0; /* behind a FIN text is ignored */
     enum step step = m->facts & KNOWS_NUMBERS ? oracle_step(j) : STEP_ANY;

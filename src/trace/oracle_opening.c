@@ -157,8 +157,10 @@ static void judge_syn_sent(struct judging *j)
             wrong(j, "an ACK that does not fit our SYN");
         } else if (!(r->ctl & HF_RST)) {
             oracle_expect_answer(j);
-            /* Figure 9: the SYN goes again, a little behind the reset: the limit begins now. */
-            m->refused_ns = m->may_challenge ? m->refused_ns : r->time_ns;
+            /* Figure 9: the SYN goes again, a little behind the reset: the limit begins now, unless
+             * it goes for one before. */
+            bool goes = m->may_challenge && !oracle_challenge_is_limited(j, m->refused_ns);
+            m->refused_ns = goes ? m->refused_ns : r->time_ns;
             m->may_challenge = 1;
         }
     } else if (r->ctl & HF_RST) {

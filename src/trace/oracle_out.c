@@ -362,13 +362,14 @@ static bool answers_older(struct judging *j)
         return false;
     }
     /* The SYN that was taken last may be that of a record which a cookie's connection replaced. */
-    bool newest = !(w->m.facts & KNOWS_NUMBERS) || w->m.irs == w->syn.seq;
-    if (newest && r->ack == w->syn.seq + 1) { /* it came twice; its first record went between */
-        bool syn = r->ctl & HF_SYN;           /* it may stand for a challenge ACK */
+    bool of_newest_syn = !(w->m.facts & KNOWS_NUMBERS) || w->m.irs == w->syn.seq;
+    /* It came twice, and its first record went between. */
+    if (of_newest_syn && r->ack == w->syn.seq + 1) {
+        bool syn = r->ctl & HF_SYN; /* it may stand for a challenge ACK */
         uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
         bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
-        uint32_t agreed = HF_OPT_WSCALE | HF_OPT_SACK_OK | HF_OPT_TS; /* by what was offered */
-        bool other = syn && (r->options & ~w->syn.options & agreed);
+        uint32_t answers = HF_OPT_WSCALE | HF_OPT_SACK_OK | HF_OPT_TS; /* to what was offered */
+        bool other = syn && w->old_irs == w->syn.seq && (r->options & ~w->syn.options & answers);
         bool first = (!due || other) && *old != 0;
         *old -= first;
         return first;

@@ -207,7 +207,7 @@ void oracle_judge_call(struct judging *j)
         judge_end(j);
         break;
     case HF_CALL_ANSWER:
-        if (r->state_after == HF_CLOSED) { /* a reset, or an ICMP error: none that is missed */
+        if (r->state_after == HF_CLOSED) { /* a reset, or an ICMP error, or nothing */
             oracle_expect_reset(j, 0, r->rcv_nxt, true);
             j->w->resets_lost = 1;
         }

@@ -215,7 +215,7 @@ void bench_deliver(struct bench *b, const uint8_t *frame, size_t len, uint32_t i
 static void note_question(struct bench *b, const uint8_t *frame, uint32_t len)
 {
     uint8_t who[16] = {[10] = 255, 255};
-    struct wire_arp arp;
+    struct wire_arp arp = {0};
     struct wire_icmp icmp;
     struct wire_nd nd = {0};
     bool asks;
@@ -241,7 +241,7 @@ static void answer_questions(struct bench *b)
     b->n_asked = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint8_t frame[14 + 40 + WIRE_MAX_ND];
-        bool v4 = b->asked[i][10] == 255;
+        bool v4 = wire_is_v4(b->asked[i]);
         struct wire_eth eth = {.type = v4 ? WIRE_ETH_ARP : WIRE_ETH_IPV6};
         memcpy(eth.dst, b->mac, 6);
         memcpy(eth.src, mac, 6);
@@ -322,10 +322,10 @@ static void take_frame(struct bench *b, const struct hf_frame_out *out)
 
 void bench_drain(struct bench *b)
 {
-    struct hf_frame_out out[8];
+    struct hf_frame_out out[ASKED_MAX];
     b->arrived = 0;
     for (int rounds = 0; rounds < 64; rounds++) {
-        uint32_t n = hf_output(b->stack, &b->env, out, 8);
+        uint32_t n = hf_output(b->stack, &b->env, out, ASKED_MAX);
         for (uint32_t i = 0; i < n; i++) {
             take_frame(b, &out[i]);
             hf_output_done(b->stack, &b->env, out[i].token);

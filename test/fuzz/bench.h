@@ -13,7 +13,7 @@
 #include "wire/wire.h"
 
 enum { FRAME_MAX = 4096, RAW = 1, ETHERNET = 2 }; /* the two interfaces */
-enum { ASKED_MAX = 8 };
+enum { ASKED_MAX = 8 }; /* frames that are taken at once: each may ask for somebody */
 
 struct input {
     const uint8_t *p;

@@ -1,10 +1,11 @@
 /* fuzz_input.c - any frames, at any time, between any user calls: hf_input must stand them all.
  *
- * The input is a list of steps: an octet that says what, then what it needs.  Frames come as they
- * are, or with checksums put right, or as segments of the open connection with numbers relative to
- * its own, so that the fuzzer reaches what lies behind the checks.  Each run starts from the same
- * stack: a raw IP and an Ethernet interface, both IP versions, listeners (one of them holding), a
- * UDP socket, one connection established and one in SYN-SENT.
+ * The input is a list of steps, each behind its length: an octet that says what, then what it
+ * needs.  Frames come as they are, or with checksums put right, or as segments of the open
+ * connection with numbers relative to its own, so that the fuzzer reaches what lies behind the
+ * checks.  Each run starts from the same stack: a raw IP and an Ethernet interface, where whoever
+ * is asked for answers, both IP versions, listeners (one of them holding), a UDP socket, one
+ * connection established and one in SYN-SENT.
  */
 #include "bench.h"
 

@@ -3,12 +3,11 @@
  * its place; here they change one step, and steps are erased, repeated, moved and taken from other
  * inputs as wholes.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
 
-enum { STEPS_MOST = 256, INPUT_MOST = 1 << 16 };
+enum { STEPS_MOST = 256, STEP_MOST = UINT16_MAX, INPUT_MOST = 1 << 16, CHANGES_MOST = 4 };
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -40,7 +39,7 @@ static size_t join(const struct list *list, uint8_t *out, size_t room)
     size_t at = 0;
     for (unsigned i = 0; i < list->n; i++) {
         const struct input *step = &list->step[i];
-        if (step->left > UINT16_MAX || at + 2 + step->left > room) {
+        if (at + 2 + step->left > room) {
             break;
         }
         put_be16(out + at, (uint16_t)step->left);
@@ -82,7 +81,7 @@ static void change(struct list *list, unsigned *seed, uint8_t *made, size_t room
     }
     struct input *step = &list->step[draw(seed, list->n)];
     size_t len = step->left < room ? step->left : room;
-    memmove(made, step->p, len);
+    memcpy(made, step->p, len);
     size_t most = len + 16 < room ? len + 16 : room;
     *step = (struct input){made, LLVMFuzzerMutate(made, len, most)};
 }
@@ -105,9 +104,9 @@ static void rearrange(struct list *list, unsigned *seed)
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     static struct list list;
-    static uint8_t made[4][INPUT_MOST], out[INPUT_MOST];
+    static uint8_t made[CHANGES_MOST][STEP_MOST], out[INPUT_MOST];
     split(&list, data, size);
-    unsigned changes = 1 + draw(&seed, 4);
+    unsigned changes = 1 + draw(&seed, CHANGES_MOST);
     for (unsigned i = 0; i < changes; i++) {
         if (list.n == 0 || draw(&seed, 4) != 0) {
             change(&list, &seed, made[i], sizeof made[i]);

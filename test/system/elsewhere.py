@@ -50,7 +50,7 @@ def failures(program, change):
 
 # WR-01, WR-06
 def main():
-    pairs = [(NUMBERS[0], NUMBERS[0]), (NUMBERS[2], NUMBERS[3])]
+    pairs = [(NUMBERS[0], NUMBERS[0]), (NUMBERS[2], NUMBERS[3])]  # around 2^32, around 2^31
     clocks = CLOCKS[:1]
     if LONG:
         pairs = [(iss, irs) for iss in NUMBERS for irs in NUMBERS]
