@@ -257,6 +257,61 @@ TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
 }
 
+TEST(of_two_syns_with_one_number_the_first_may_have_offered_more)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    half_open_and_back(p);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    batch_ends();
+    expects(SYN | ACK, .ack = IRS + 1, .sackok = true);
+    expects(SYN | ACK, .ack = IRS + 1);
+    after(10);
+    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+}
+
+TEST(the_window_of_a_half_open_connection_grows_with_its_listeners)
+{
+    listens();
+    p->c->handle = p->listener;
+    sets(HF_RECEIVE_WINDOW, 256);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .wnd = 256);
+    sets(HF_RECEIVE_WINDOW, 5000);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1000);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1001);
+}
+
+/* RFC 9293 3.10.7.4 eighth: the nearest one that has no text behind it. */
+TEST(of_many_fins_ahead_of_a_gap_any_may_be_the_one)
+{
+    establish_passive();
+    for (int i = 0; i < 9; i++) {
+        sends(FIN | ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 1000 - 100 * i);
+        drop_frames(p);
+    }
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    drop_frames(p);
+    expects_state(HF_CLOSE_WAIT);
+}
+
+/* Figure 9: the SYN that goes again a little later counts in the limit from when it was asked for.
+ */
+TEST(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit)
+{
+    opens();
+    expects(SYN, .seq = ISS);
+    sends(ACK, .seq = IRS, .ack = ISS + 100);
+    expects(RST, .seq = ISS + 100);
+    expects_after(9, 12, SYN, .seq = ISS);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    after(491);
+    sends(SYN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +328,10 @@ int main(void)
         V4(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait),
         V4(a_held_syn_that_is_answered_has_variables_of_its_own),
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
+        V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
+        V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
+        V4(of_many_fins_ahead_of_a_gap_any_may_be_the_one),
+        V4(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit),
     };
     return cmocka_run_group_tests_name("oracle batches", tests, NULL, NULL);
 }
