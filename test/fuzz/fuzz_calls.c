@@ -158,6 +158,17 @@ static void ask_about(struct side *s, hf_handle handle)
     hf_canonical(s->b.stack, &s->b.env, canonical, sizeof canonical);
 }
 
+/* Not a listener's HF_MAX_SEGMENT: no record tells that its half-open connections, whose SYN,ACK
+ * has told another one, go by the new one. */
+static void set_option(struct run *r, struct bench *b, hf_handle handle, bool of_listener)
+{
+    enum hf_option option = (enum hf_option)(take8(&r->in) % HF_OPTIONS);
+    int64_t value = (int16_t)take16(&r->in);
+    if (!of_listener || option != HF_MAX_SEGMENT) {
+        hf_set_option(b->stack, &b->env, handle, option, value);
+    }
+}
+
 static void call(struct run *r)
 {
     uint8_t what = take8(&r->in), how = take8(&r->in);
@@ -183,8 +194,7 @@ static void call(struct run *r)
         hf_release(b->stack, &b->env, handle);
         break;
     case 6:
-        hf_set_option(b->stack, &b->env, handle, (enum hf_option)(take8(&r->in) % HF_OPTIONS),
-                      (int16_t)take16(&r->in));
+        set_option(r, b, handle, how & 128);
         break;
     case 7:
         listen_again(s, how >> 2);
