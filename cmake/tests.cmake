@@ -3,7 +3,7 @@
 # folder is the CTest label. test/system/*.sh and *.py are tests too. A test may ask for more in a
 # comment within its first lines:
 #
-#   ctest: timeout=300      seconds it may take (180 without: for what hangs, not for what is slow)
+#   ctest: timeout=300      seconds it may take (60 without)
 #   ctest: serial           nothing else runs beside it
 #   ctest: plain            not in sanitizer builds (too slow there, or watches memory itself)
 #   ctest: native           not under qemu-user (starts processes, which it does not always survive)
@@ -36,7 +36,7 @@ function(hf_test_asks source outcome)
 endfunction()
 
 function(hf_test_settings test label asked)
-    set(timeout 180)
+    set(timeout 60)
     if(asked MATCHES "timeout=([0-9]+)")
         set(timeout ${CMAKE_MATCH_1})
     endif()

@@ -299,10 +299,6 @@ static void end(struct judging *j, struct watched *w)
     w->ended_ns = j->r->time_ns;
     w->old_iss = w->m.iss;
     w->old_facts = w->m.facts;
-    if (w->held.seen) { /* in TIME-WAIT: it is the newest now */
-        w->syn = w->held;
-        w->held.seen = 0;
-    }
 }
 
 static void set_state(struct judging *j, struct watched *w, uint8_t state)

@@ -1,5 +1,6 @@
 /* Every peer of the library against the stack, IPv4 and IPv6: it ends as it must, and nothing of it
- * stays in the stack. */
+ * stays in the stack.
+ * ctest: timeout=300 */
 #include "peers/actor.h"
 
 #include <stdio.h>
