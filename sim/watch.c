@@ -8,13 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    HANDLES = CONNS_MAX + 1,
-    PAIRS = 2 * CONNS_MAX,
-    FOLLOWED = 256,
-    NEIGHBOUR_MS = 4000,
-    AT_ONCE = 1000000
-};
+enum { HANDLES = CONNS_MAX + 1, PAIRS = 2 * CONNS_MAX, FOLLOWED = 256, AT_ONCE = 1000000 };
 
 /* A question that was lost just before the wire became clean is missed until then. */
 static const int64_t LOST_NS = INT64_C(10000000000);
@@ -82,7 +76,6 @@ void watch_begin(struct world *world, uint32_t host)
         .max_connections = FOLLOWED,
         .policy = &world->plan.stack[host].config.policy,
         .drops_held = world->plan.stack[host].tight,
-        .late_ms = world->plan.ethernet ? NEIGHBOUR_MS : 0, /* an ACK waits for a neighbour, too */
     };
     memset(watch->seen, 0, sizeof watch->seen);
     memset(watch->pair, 0, sizeof watch->pair);

@@ -4,8 +4,9 @@
  * any connection saw it (HF_TRACE_DROP), a segment goes out (HF_TRACE_OUT), the application calls
  * (HF_TRACE_CALL), a timer fires (HF_TRACE_TIMER).  What ends a connection otherwise - an ICMP
  * error, the close of its listener, another connection in its place - is a record as well
- * (HF_TRACE_END), so that each connection's last record says why it is no more.  Ladder, pcapng
- * comments, history and checkers use this record and nothing else.
+ * (HF_TRACE_END), so that each connection's last record says why it is no more; and so is that a
+ * segment waits for the way to its peer (HF_TRACE_WAIT).  Ladder, pcapng comments, history and
+ * checkers use this record and nothing else.
  */
 #ifndef HANDFAST_TRACE_H
 #define HANDFAST_TRACE_H
@@ -128,7 +129,8 @@ enum hf_trace_kind {
     HF_TRACE_OUT,
     HF_TRACE_CALL,
     HF_TRACE_TIMER,
-    HF_TRACE_END /* state_after is HF_CLOSED; the variables are as they were before */
+    HF_TRACE_END, /* state_after is HF_CLOSED; the variables are as they were before */
+    HF_TRACE_WAIT /* what is owed cannot leave yet; again whenever it was tried in vain */
 };
 
 /* What a record other than a segment that came was caused by; 0 on segments that input caused. */
@@ -159,6 +161,8 @@ enum hf_cause {
     HF_CAUSE_ICMP, /* RFC 1122 4.2.3.9: an ICMP error */
     HF_CAUSE_LISTENER_CLOSED, /* nobody has accepted it, and its listener is no more */
     HF_CAUSE_REPLACED,        /* RFC 9293 3.6.1: another connection of the same endpoints */
+    HF_CAUSE_LINK_ADDRESS,    /* RFC 1122 2.3.2.2, RFC 4861 7.2.2: the next hop's is asked for */
+    HF_CAUSE_NO_ROUTE,        /* RFC 1122 3.3.1.1: there is no way to it now */
     HF_CAUSES
 };
 
@@ -211,8 +215,9 @@ enum {
 /* The ECN codepoint of an IP header, RFC 3168 section 5. */
 enum hf_codepoint { HF_NOT_ECT, HF_ECT1, HF_ECT0, HF_CE };
 
-/* Version 2 has ecn and what follows it, version 3 the kind HF_TRACE_END and fast_open_kind. */
-#define HF_TRACE_VERSION 3
+/* Version 2 has ecn and what follows it, version 3 the kind HF_TRACE_END and fast_open_kind,
+ * version 4 the kind HF_TRACE_WAIT. */
+#define HF_TRACE_VERSION 4
 #define HF_TRACE_BYTES 218 /* size of a record as hf_trace_put writes it */
 
 /* One record.  Valid only during the callback.  Numbers are in host order here; hf_trace_put writes

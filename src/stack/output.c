@@ -250,8 +250,10 @@ static bool send_owed(struct output *o)
     int way = find_way(o, id.remote, id.zone, &path, mac);
     if (way != NEIGHBOUR_KNOWN) {
         o->turns--;
+        bool none = way < 0 && way != NEIGHBOUR_FULL;
         block(st, tcb, idx);
-        if (way < 0 && way != NEIGHBOUR_FULL) {
+        tcp_trace_wait(&st->tcp, tcb, none ? HF_CAUSE_NO_ROUTE : HF_CAUSE_LINK_ADDRESS);
+        if (none) {
             tcp_unreachable(&st->tcp, tcb);
         }
         return true;

@@ -364,6 +364,8 @@ void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict);
 /* The tcb, or scratch copy, is about to end for a reason that no record of its own tells. */
 void tcp_trace_ended(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause,
                      enum hf_verdict verdict);
+/* What it owes cannot leave: HF_CAUSE_LINK_ADDRESS, HF_CAUSE_NO_ROUTE. */
+void tcp_trace_wait(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause);
 bool tcp_is_watched(const struct tcp *tcp); /* does anybody look at records? */
 /* An event of the stack's own (drops before a connection is known, UDP, ICMP): already filled in.
  */

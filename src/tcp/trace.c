@@ -179,6 +179,14 @@ static void tell(struct tcp *tcp, const struct tcb *tcb, struct hf_trace *record
     tcp->env->trace(tcp->env->trace_arg, record);
 }
 
+static void keep_and_tell(struct tcp *tcp, struct tcb *tcb, struct hf_trace *record)
+{
+    tcp_history_add(tcp, tcb, record);
+    if (tcp->env->trace) {
+        tell(tcp, tcb, record);
+    }
+}
+
 void tcp_trace_end(struct tcp *tcp, struct tcb *tcb, enum hf_verdict verdict)
 {
     struct hf_trace *record = &tcp->before;
@@ -211,10 +219,19 @@ void tcp_trace_ended(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause 
     record.state_after = HF_CLOSED;
     record.verdict = (uint16_t)verdict;
     record.error = error;
-    tcp_history_add(tcp, tcb, &record);
-    if (tcp->env->trace) {
-        tell(tcp, tcb, &record);
+    keep_and_tell(tcp, tcb, &record);
+}
+
+void tcp_trace_wait(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
+{
+    struct hf_trace record;
+    if (!tcp_is_watched(tcp)) {
+        return;
     }
+    begin(tcp, tcb, HF_TRACE_WAIT, cause, &record);
+    record.state_after = tcb->state;
+    record.verdict = HF_V_ACCEPTED;
+    keep_and_tell(tcp, tcb, &record);
 }
 
 void tcp_trace_record(struct tcp *tcp, struct hf_trace *record)

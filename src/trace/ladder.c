@@ -163,15 +163,18 @@ static bool loud(const struct hf_trace *record)
         return record->cause != HF_CALL_SEND && record->cause != HF_CALL_RECEIVE;
     case HF_TRACE_TIMER:
         return record->cause != HF_TIMER_DELAYED_ACK && !is_timeout(record);
+    case HF_TRACE_WAIT:
+        return true;
     default:
         return (record->marks & HF_MARK_ICMP) || (record->ctl & (HF_SYN | HF_FIN | HF_RST));
     }
 }
 
-/* Never drawn by itself: it says nothing that the segments do not. */
-static bool silent(const struct hf_trace *record)
+/* Never drawn by itself: it says nothing that the segments, or the last of its kind, do not. */
+static bool silent(const struct hf_ladder *ladder, const struct hf_trace *record)
 {
-    return (record->kind == HF_TRACE_CALL && record->cause == HF_CALL_RECEIVE) ||
+    return (record->kind == HF_TRACE_WAIT && ladder->waits == record->cause) ||
+           (record->kind == HF_TRACE_CALL && record->cause == HF_CALL_RECEIVE) ||
            (record->kind == HF_TRACE_CALL && record->cause == HF_CALL_SEND && record->error < 0) ||
            (record->kind == HF_TRACE_TIMER && record->cause == HF_TIMER_DELAYED_ACK);
 }
@@ -360,8 +363,11 @@ void hf_ladder_trace(void *arg, const struct hf_trace *record)
     if (changed) {
         enter_state(ladder, record);
     }
-    if (!changed && silent(record)) {
+    if (!changed && silent(ladder, record)) {
         return;
+    }
+    if (record->kind == HF_TRACE_WAIT || record->kind == HF_TRACE_OUT) {
+        ladder->waits = record->kind == HF_TRACE_WAIT ? record->cause : 0;
     }
     if (changed || (peer_changed && spend(&ladder->loud_budget)) || drawn(ladder, record)) {
         draw(ladder, record, &row, peer_changed);

@@ -83,6 +83,7 @@ struct hf_ladder {
     int64_t syn_ack_ns;   /* when a half-open connection's timer was last started    */
     uint8_t first_fin;    /* 0 none, 1 ours, 2 the peer's, 3 both at once             */
     bool iss_told, irs_told;
+    uint8_t waits;             /* enum hf_cause: why nothing can leave, drawn once  */
     bool syn_out, syn_ack_out; /* sent at least once                              */
     struct hf_trace last;      /* the record that made it CLOSED                           */
     struct row *rows;          /* kept ones                                                */

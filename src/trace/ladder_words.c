@@ -149,7 +149,8 @@ void trace_segment_note(struct hf_ladder *ladder, const struct hf_trace *record,
 void trace_event_label(const struct hf_ladder *ladder, const struct hf_trace *record, char *label)
 {
     struct text text = trace_text(label, LABEL_BYTES);
-    trace_add(&text, "(%s", hf_cause_name((enum hf_cause)record->cause));
+    trace_add(&text, "(%s%s", record->kind == HF_TRACE_WAIT ? "waits: " : "",
+              hf_cause_name((enum hf_cause)record->cause));
     switch (record->cause) {
     case HF_TIMER_RTO:
         trace_add(&text, ", %u ms", ladder->rto_ms);
@@ -278,6 +279,8 @@ void trace_why_closed(const struct hf_ladder *ladder, char *label)
         trace_add(&text, "not closed yet: %s", hf_state_name((enum hf_state)ladder->state));
         if (ladder->state == HF_TIME_WAIT) {
             trace_add(&text, "; in order: %s", who_closed_first(ladder));
+        } else if (ladder->waits) {
+            trace_add(&text, "; %s", hf_cause_name((enum hf_cause)ladder->waits));
         }
         return;
     }

@@ -56,6 +56,8 @@ static const char *const cause_names[HF_CAUSES] = {
     [HF_CAUSE_ICMP] = "ICMP error",
     [HF_CAUSE_LISTENER_CLOSED] = "close of its listener",
     [HF_CAUSE_REPLACED] = "new connection in its place",
+    [HF_CAUSE_LINK_ADDRESS] = "the next hop's link address is asked for",
+    [HF_CAUSE_NO_ROUTE] = "there is no route now",
 };
 
 /* What a record from elsewhere holds may be any number. */

@@ -430,7 +430,7 @@ static bool is_epilogue(const struct hf_trace *r)
 
 static bool sound(const struct hf_trace *r)
 {
-    return r->version == HF_TRACE_VERSION && r->kind <= HF_TRACE_END &&
+    return r->version == HF_TRACE_VERSION && r->kind <= HF_TRACE_WAIT &&
            r->state_before < HF_STATES && r->state_after < HF_STATES &&
            r->verdict < HF_VERDICT_COUNT && r->cause < HF_CAUSES && r->n_sack <= 4;
 }
@@ -470,6 +470,9 @@ static void judge_connection(struct judging *j)
         break;
     case HF_TRACE_END:
         oracle_judge_ended(j);
+        break;
+    case HF_TRACE_WAIT:
+        oracle_judge_wait(j);
         break;
     default:
         break;

@@ -101,6 +101,7 @@ struct watched {
     uint16_t lport, rport;
     uint8_t state; /* enum hf_state */
     uint8_t used;
+    uint8_t waits;            /* for the way to the peer: nothing can leave         */
     uint32_t next;            /* in its chain, or of those that are free            */
     uint32_t newer, older;    /* among those that are closed, which may be forgotten */
     uint64_t handle;          /* 0: none, or none any more                          */
@@ -266,6 +267,7 @@ void oracle_ack_goes(struct judging *j);
 /* oracle_states.c */
 void oracle_judge_state(struct judging *j);
 void oracle_judge_call(struct judging *j);
+void oracle_judge_wait(struct judging *j);
 void oracle_judge_timer(struct judging *j);
 void oracle_judge_ended(struct judging *j);
 

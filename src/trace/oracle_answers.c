@@ -191,6 +191,10 @@ void oracle_judge_due(struct judging *j)
     struct model *m = &w->m;
     int64_t now = j->r->time_ns;
     int64_t late_ns = j->oracle->late_ns;
+    if (w->waits) {
+        w->waits = j->r->kind != HF_TRACE_OUT;
+        return;
+    }
     if (m->ack_due_ns && now > m->ack_due_ns + late_ns) {
         if (w->state != HF_CLOSED) {
             oracle_broken(j, HF_RULE_ACK_TIME, "none since it was due, %lld ms",

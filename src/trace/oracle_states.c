@@ -109,6 +109,8 @@ static bool is_drawn(const struct hf_trace *r)
         return by_call(r) & to;
     case HF_TRACE_END:
         return may_end(r);
+    case HF_TRACE_WAIT:
+        return false;
     default:
         return r->state_after == HF_CLOSED && (by_timer[r->cause].ends & TO(r->state_before));
     }
@@ -190,10 +192,22 @@ static void judge_end(struct judging *j)
     }
 }
 
+/* What has nothing to do with the peer moves neither SND.UNA nor RCV.NXT. */
+static void judge_numbers(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    const struct model *m = &j->w->m;
+    bool open = r->state_before > HF_LISTEN; /* else the variables are another connection's */
+    if (open && has_numbers(r) && (m->facts & KNOWS_NUMBERS) && r->state_after != HF_CLOSED &&
+        (r->rcv_nxt != m->rcv_nxt || r->snd_una != m->una)) {
+        oracle_broken(j, HF_RULE_CALL, "%s: SND.UNA %u -> %u, RCV.NXT %u -> %u",
+                      hf_cause_name(r->cause), m->una, r->snd_una, m->rcv_nxt, r->rcv_nxt);
+    }
+}
+
 void oracle_judge_call(struct judging *j)
 {
     const struct hf_trace *r = j->r;
-    struct model *m = &j->w->m;
     switch (r->cause) {
     case HF_CALL_SEND:
         judge_send(j);
@@ -219,12 +233,14 @@ void oracle_judge_call(struct judging *j)
         oracle_broken(j, HF_RULE_CALL, "%s is no call", hf_cause_name(r->cause));
         break;
     }
-    bool open = r->state_before > HF_LISTEN; /* else the variables are another connection's */
-    if (open && has_numbers(r) && (m->facts & KNOWS_NUMBERS) && r->state_after != HF_CLOSED &&
-        (r->rcv_nxt != m->rcv_nxt || r->snd_una != m->una)) {
-        oracle_broken(j, HF_RULE_CALL, "%s: SND.UNA %u -> %u, RCV.NXT %u -> %u",
-                      hf_cause_name(r->cause), m->una, r->snd_una, m->rcv_nxt, r->rcv_nxt);
-    }
+    judge_numbers(j);
+}
+
+/* The ACK and the reset that are due have no time until something has left. */
+void oracle_judge_wait(struct judging *j)
+{
+    j->w->waits = 1;
+    judge_numbers(j);
 }
 
 /* Ends ------------------------------------------------------------------------------------------

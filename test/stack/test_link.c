@@ -195,6 +195,45 @@ TEST(an_old_entry_is_confirmed_by_a_question_to_its_owner)
     expects_silence();
 }
 
+static bool waits_for(const struct peer *p, enum hf_cause cause, enum hf_state state)
+{
+    const struct hf_trace *r = &p->last;
+    return r->kind == HF_TRACE_WAIT && r->cause == cause && r->state_before == state &&
+           r->state_after == state && r->handle == p->c->handle;
+}
+
+/* The oracle, too, is told: the ACK is late, and breaks no rule. */
+TEST(what_waits_for_a_link_address_says_so)
+{
+    has_an_old_entry(p);
+    sends(PSH | ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 101);
+    after(4000); /* nobody answers: the entry is gone */
+    peer_forget(p);
+    sends(PSH | ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 100);
+    expects_question(p, false);
+    holds(waits_for(p, HF_CAUSE_LINK_ADDRESS, HF_ESTABLISHED));
+    struct hf_trace records[1];
+    holds_equal(hf_history(p->stack, p->c->handle, records, 1), 1);
+    holds_equal(records[0].kind, HF_TRACE_WAIT);
+    holds_equal(records[0].cause, HF_CAUSE_LINK_ADDRESS);
+    after(900);
+    expects_silence();
+    answers(p, p->peer_mac);
+    expects(ACK, .ack = IRS + 201);
+    expects_silence();
+}
+
+TEST(what_has_no_route_any_more_says_so)
+{
+    establish_active();
+    calls(hf_address_remove(p->stack, &p->env, 1, p->stack_ip));
+    writes(100);
+    expects_silence();
+    holds(waits_for(p, HF_CAUSE_NO_ROUTE, HF_ESTABLISHED));
+    calls(hf_address_add(p->stack, &p->env, 1, p->stack_ip, p->v6 ? 64 : 24));
+}
+
 /* RFC 826; RFC 4861 7.2.4.  RFC826-1, RFC4861-3, RFC4861-9 */
 TEST(who_asks_for_our_address_is_answered)
 {
@@ -483,6 +522,8 @@ int main(void)
         BOTH(an_answer_that_nobody_asked_for_changes_nothing),
         V4(an_old_entry_is_not_confirmed_by_an_answer_to_no_question),
         V6(another_link_address_is_believed_only_when_it_says_that_it_overrides),
+        BOTH(what_waits_for_a_link_address_says_so),
+        BOTH(what_has_no_route_any_more_says_so),
         BOTH(a_permanent_neighbour_stays_what_it_is),
         BOTH(a_message_that_fails_one_check_is_no_answer),
         BOTH(strangers_do_not_displace_a_neighbour_that_has_answered),

@@ -117,6 +117,13 @@ void ends(struct played *played, enum hf_cause cause, int error)
     played->sink(played->sink_arg, &record);
 }
 
+void waits(struct played *played, enum hf_cause cause)
+{
+    struct hf_trace record = record_of(played, HF_TRACE_WAIT, played->state);
+    record.cause = (uint8_t)cause;
+    played->sink(played->sink_arg, &record);
+}
+
 struct hf_packet packet_of(const struct played *played, bool out, uint16_t ctl, uint32_t seq,
                            uint32_t ack, uint32_t text)
 {

@@ -57,6 +57,7 @@ void gets_record(struct played *played, uint16_t ctl, uint32_t seq, enum hf_stat
 void calls(struct played *played, enum hf_cause cause, enum hf_state after);
 void timer(struct played *played, enum hf_cause cause, enum hf_state after);
 void ends(struct played *played, enum hf_cause cause, int error);
+void waits(struct played *played, enum hf_cause cause);
 /* The packet of a segment, as a capture or a lossy device sees it. */
 struct hf_packet packet_of(const struct played *played, bool out, uint16_t ctl, uint32_t seq,
                            uint32_t ack, uint32_t text);

@@ -437,6 +437,28 @@ static void sequence_numbers_are_relative_unless_asked_otherwise(void **state)
     hf_ladder_free(ladder);
 }
 
+static void what_waits_for_the_way_is_told_once(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin(HF_CLOSED);
+    calls(&p, HF_CALL_OPEN_ACTIVE, HF_SYN_SENT);
+    waits(&p, HF_CAUSE_LINK_ADDRESS);
+    waits(&p, HF_CAUSE_LINK_ADDRESS);
+    at_ms(&p, 1000);
+    timer(&p, HF_TIMER_RTO, HF_SYN_SENT);
+    waits(&p, HF_CAUSE_LINK_ADDRESS);
+    sends(&p, SYN, 100, HF_SYN_SENT);
+    waits(&p, HF_CAUSE_NO_ROUTE);
+    hf_ladder_end(ladder, NULL);
+    assert_non_null(strstr(p.text, "not closed yet: SYN-SENT; there is no route now\n"));
+    assert_non_null(strstr(p.text, " 0.000000 SYN-SENT         (active OPEN)\n"
+                                   " 0.000000 SYN-SENT         (waits: the next hop's link address "
+                                   "is asked for)\n"
+                                   " 1.000000 SYN-SENT         (retransmission timeout, 1000 ms)\n"
+                                   " 1.000000 SYN-SENT     --> <SEQ=100><CTL=SYN>"));
+    hf_ladder_free(ladder);
+}
+
 static void a_forged_reset_does_not_change_what_is_known_of_the_peer(void **state)
 {
     (void)state;
@@ -491,6 +513,7 @@ int main(void)
         cmocka_unit_test(what_ended_the_connection_stands_in_the_last_line),
         cmocka_unit_test(a_syn_s_fast_open_option_is_told),
         cmocka_unit_test(sequence_numbers_are_relative_unless_asked_otherwise),
+        cmocka_unit_test(what_waits_for_the_way_is_told_once),
         cmocka_unit_test(a_forged_reset_does_not_change_what_is_known_of_the_peer),
         cmocka_unit_test(a_flood_makes_few_lines),
         cmocka_unit_test(colours_are_for_those_who_ask),

@@ -42,7 +42,7 @@ static void numbers_are_little_endian_in_the_order_of_the_members(void **state)
                               .fast_open_bytes = 8};
     uint8_t out[HF_TRACE_BYTES];
     hf_trace_put(&record, out);
-    static const uint8_t head[24] = {3,    0,    HF_TRACE_OUT,
+    static const uint8_t head[24] = {4,    0,    HF_TRACE_OUT,
                                      0,    0,    HF_TIME_WAIT,
                                      0,    0,    0xfe,
                                      0xff, 0xff, 0xff,
