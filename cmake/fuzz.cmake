@@ -9,8 +9,10 @@ function(hf_fuzz_targets names)
         list(REMOVE_ITEM sources ${folder}/fuzz_lwip.c)
         message(STATUS "lwip is not here (apt install liblwip-dev): left out test/fuzz/fuzz_lwip.c")
     endif()
-    add_library(fuzz_bench STATIC ${folder}/bench.c) # its own edges are nobody's business
+    # Its own edges are nobody's business.
+    add_library(fuzz_bench STATIC ${folder}/bench.c ${folder}/policy.c)
     target_include_directories(fuzz_bench PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    target_include_directories(fuzz_bench PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(fuzz_bench PUBLIC handfast_static)
     set(found "")
     foreach(source IN LISTS sources)

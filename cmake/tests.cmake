@@ -146,5 +146,14 @@ if(NOT CMAKE_CROSSCOMPILING AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND HF_SANI
             COMMAND ${name} -runs=5000 -seed=1 -timeout=10 -entropic=0 -seed_inputs=@${list}
                 -error_exitcode=1) # libFuzzer's own, 77, is how a test says that it is skipped
         hf_test_settings(${test} fuzz "timeout=120")
+        if(NOT name MATCHES "options|lwip") # those have no policy, or one of their own
+            foreach(policy RANGE 1 6)
+                add_test(NAME ${test}.policy${policy}
+                    COMMAND ${name} -runs=1 -timeout=10 -seed_inputs=@${list} -error_exitcode=1)
+                hf_test_settings(${test}.policy${policy} fuzz "timeout=120")
+                set_property(TEST ${test}.policy${policy} APPEND PROPERTY
+                    ENVIRONMENT HF_FUZZ_POLICY=${policy})
+            endforeach()
+        endif()
     endforeach()
 endif()

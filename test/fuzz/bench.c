@@ -126,6 +126,10 @@ static void configure(struct hf_config *config, uint8_t n)
     config->max_ranges = 128;
     config->history_events = 64;
     config->seed[0] = n;
+    const char *number = getenv("HF_FUZZ_POLICY");
+    if (number != NULL) {
+        draw_policy(&config->policy, (uint32_t)strtoul(number, NULL, 10));
+    }
 }
 
 uint64_t bench_bytes(void)

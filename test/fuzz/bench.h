@@ -59,7 +59,10 @@ bool next_step(struct input *in, struct input *step);
 /* A length of two octets, and as many as that says and are there. */
 size_t take_bytes(struct input *in, uint8_t *out, size_t room);
 
-/* A stack as the n-th host, with both interfaces, for a few connections. */
+/* Another policy for each number. */
+void draw_policy(struct hf_policy *policy, uint32_t number);
+/* A stack as the n-th host, with both interfaces, for a few connections; HF_FUZZ_POLICY=N: its
+ * policy is the N-th. */
 void bench_make(struct bench *b, uint8_t n);
 uint64_t bench_bytes(void); /* of its stack */
 /* Its state of now is what runs begin with. */
