@@ -263,7 +263,8 @@ static struct peer_syn take_held(struct hf_oracle *o, const struct hf_trace *r)
 static void begin(struct judging *j, struct watched *w)
 {
     const struct hf_trace *r = j->r;
-    uint32_t same = opens_by_cookie(r) ? w->m.may_syn : 0; /* SYNs of this very connection */
+    bool other = (w->m.facts & KNOWS_NUMBERS) && w->m.irs != r->irs;
+    uint32_t same = opens_by_cookie(r) && !other ? w->m.may_syn : 0; /* SYNs of this connection */
     w->old_syns += w->m.may_syn - same;
     w->old_acks = w->m.may_ack + w->m.may_challenge;
     w->old_irs = w->m.irs;

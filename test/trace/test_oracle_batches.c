@@ -212,6 +212,25 @@ TEST(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it)
     holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 2);
 }
 
+TEST(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another)
+{
+    p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
+    p->wild = true;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    sends_cookies(p, HF_COOKIES_FULL);
+    batch_begins();
+    sends(SYN, .seq = IRS + 1, .mss = 1460);
+    sends(ACK, .seq = IRS + 1, .ack = ISS);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    batch_ends();
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_HANDSHAKE), 1);
+    holds_equal(count(p, HF_V_COOKIE_ACCEPTED), 1);
+}
+
 /* MAY-2, listen(2): what was to take the place of one in TIME-WAIT finds no room, and is reset. */
 TEST(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait)
 {
@@ -328,6 +347,7 @@ int main(void)
         V4(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait),
         V4(a_held_syn_that_is_answered_has_variables_of_its_own),
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
+        V4(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another),
         V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
         V4(of_many_fins_ahead_of_a_gap_any_may_be_the_one),
