@@ -157,6 +157,9 @@ static int fits(const struct watched *w, const struct hf_trace *r)
     if (oracle_owes_reset(w, r) || answers_for(w, r)) {
         return 5; /* though it is closed, and one in TIME-WAIT is there still */
     }
+    if (w->resets_lost && r->kind == HF_TRACE_OUT && (r->ctl & HF_RST)) {
+        return 4; /* it may be one of those that are not remembered */
+    }
     if (r->handle != 0 && w->handle != 0) {
         if (w->handle != r->handle) {
             return w->state == HF_CLOSED ? 1 : 0; /* its place is taken by another one */

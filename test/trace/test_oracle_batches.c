@@ -276,6 +276,30 @@ TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
 }
 
+TEST(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait)
+{
+    listens_with(4, true);
+    p->wild = true;
+    sends(SYN, .seq = IRS, .mss = 1460);
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    expects(SYN | ACK, .seq = ISS);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects_state(HF_TIME_WAIT);
+    drop_frames(p);
+    batch_begins();
+    sends(SYN, .seq = IRS + 2000, .mss = 1460);
+    for (int i = 0; i < 6; i++)
+        sends(ACK, .seq = IRS + 2001, .ack = ISS + 100 * i);
+    batch_ends();
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_DROP_LISTEN_ACK), 6);
+}
+
 TEST(of_two_syns_with_one_number_the_first_may_have_offered_more)
 {
     p->wild = true;
@@ -346,6 +370,7 @@ int main(void)
         V4(a_half_open_connection_ends_with_its_listener_and_the_same_syn_gets_another_iss),
         V4(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait),
         V4(a_held_syn_that_is_answered_has_variables_of_its_own),
+        V4(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait),
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
         V4(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another),
         V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
