@@ -299,6 +299,11 @@ static void begin(struct judging *j, struct watched *w)
 
 static void end(struct judging *j, struct watched *w)
 {
+    if (!(w->m.facts & KNOWS_ISS) && has_numbers(j->r)) { /* its SYN,ACK may still leave */
+        w->m.iss = j->r->iss;
+        w->m.irs = j->r->irs;
+        w->m.facts |= KNOWS_ISS;
+    }
     w->handle = 0;
     w->ended_ns = j->r->time_ns;
     w->old_iss = w->m.iss;

@@ -300,6 +300,26 @@ TEST(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait)
     holds_equal(count(p, HF_V_DROP_LISTEN_ACK), 6);
 }
 
+TEST(a_syn_ack_may_leave_after_its_half_open_connection_beside_one_in_time_wait)
+{
+    p->wild = true;
+    establish_passive();
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects_state(HF_TIME_WAIT);
+    drop_frames(p);
+    batch_begins();
+    sends(SYN, .seq = IRS + 2000, .mss = 1460);
+    sends(SYN, .seq = IRS + 2001, .mss = 1460);
+    batch_ends();
+    expects(SYN | ACK, .ack = IRS + 2001);
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_TIME_WAIT_REUSED), 1);
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+}
+
 TEST(of_two_syns_with_one_number_the_first_may_have_offered_more)
 {
     p->wild = true;
@@ -371,6 +391,7 @@ int main(void)
         V4(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait),
         V4(a_held_syn_that_is_answered_has_variables_of_its_own),
         V4(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait),
+        V4(a_syn_ack_may_leave_after_its_half_open_connection_beside_one_in_time_wait),
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
         V4(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another),
         V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
