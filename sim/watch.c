@@ -10,9 +10,6 @@
 
 enum { HANDLES = CONNS_MAX + 1, PAIRS = 2 * CONNS_MAX, FOLLOWED = 256, AT_ONCE = 1000000 };
 
-/* A question that was lost just before the wire became clean is missed until then. */
-static const int64_t LOST_NS = INT64_C(10000000000);
-
 struct seen {
     uint64_t handle;
     uint32_t edge;     /* the largest SEG.ACK + SEG.WND of the peer        */
@@ -311,18 +308,14 @@ static uint64_t replies_dropped(const struct watch *watch)
 }
 
 /* What the records do not tell the oracle: that a reset, or the ACK of a small record, was dropped,
- * which the counters tell; and that a question to a neighbour was lost, more than once. */
+ * which the counters tell. */
 static bool is_excused(struct watch *watch, const struct hf_trace *r, const char *rule)
 {
     bool small = r->state_before == HF_SYN_RECEIVED || r->state_before == HF_TIME_WAIT;
     bool answer = strcmp(rule, "reset-time") == 0 || (small && strcmp(rule, "ack-time") == 0);
-    if (answer && watch->answers_missed < replies_dropped(watch)) {
-        watch->answers_missed++;
-        return true;
-    }
-    const struct plan *plan = &watch->world->plan;
-    bool asks = plan->ethernet && watch->world->now_ns < plan->clean_ns + LOST_NS;
-    return asks && strcmp(rule, "ack-time") == 0;
+    bool dropped = answer && watch->answers_missed < replies_dropped(watch);
+    watch->answers_missed += dropped;
+    return dropped;
 }
 
 /* A timer that fires for ever, an answer to an answer: only a trap gets out of a stack. */

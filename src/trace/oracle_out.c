@@ -369,7 +369,9 @@ static bool answers_older(struct judging *j)
         uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
         bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
         uint32_t answers = HF_OPT_WSCALE | HF_OPT_SACK_OK | HF_OPT_TS; /* to what was offered */
-        bool other = syn && w->old_irs == w->syn.seq && (r->options & ~w->syn.options & answers);
+        bool more = (r->options & ~w->syn.options & answers) ||
+                    ((w->m.facts & KNOWS_NUMBERS) && r->wnd > w->m.rcv_wnd); /* than it has */
+        bool other = syn && w->old_irs == w->syn.seq && more;
         bool first = (!due || other) && *old != 0;
         *old -= first;
         return first;

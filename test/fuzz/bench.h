@@ -31,6 +31,7 @@ struct bench {
     void (*sent)(void *arg, const uint8_t *frame, uint32_t len, uint32_t iface); /* or NULL */
     void *arg;
     uint32_t arrived; /* frames since what is owed was sent last */
+    uint64_t missed;  /* resets that were due and did not come   */
     bool lan;         /* who is asked for on ETHERNET answers, so that connections open there */
     uint32_t n_asked;
     uint8_t asked[ASKED_MAX][16]; /* whom the frames of this batch ask for */

@@ -234,6 +234,16 @@ TEST(what_has_no_route_any_more_says_so)
     calls(hf_address_add(p->stack, &p->env, 1, p->stack_ip, p->v6 ? 64 : 24));
 }
 
+TEST(a_reset_that_has_no_way_is_counted)
+{
+    p->peer_ip[p->v6 ? 1 : 13] = 99; /* not on the link */
+    sends(SYN, .seq = IRS);
+    expects_silence();
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.replies_dropped, 1);
+}
+
 /* RFC 826; RFC 4861 7.2.4.  RFC826-1, RFC4861-3, RFC4861-9 */
 TEST(who_asks_for_our_address_is_answered)
 {
@@ -524,6 +534,7 @@ int main(void)
         V6(another_link_address_is_believed_only_when_it_says_that_it_overrides),
         BOTH(what_waits_for_a_link_address_says_so),
         BOTH(what_has_no_route_any_more_says_so),
+        BOTH(a_reset_that_has_no_way_is_counted),
         BOTH(a_permanent_neighbour_stays_what_it_is),
         BOTH(a_message_that_fails_one_check_is_no_answer),
         BOTH(strangers_do_not_displace_a_neighbour_that_has_answered),

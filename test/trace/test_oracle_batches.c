@@ -3,6 +3,8 @@
  */
 #include "common/peer.h"
 
+#include <stdlib.h>
+
 static void drop_frames(struct peer *p)
 {
     struct seen *seen;
@@ -334,6 +336,32 @@ TEST(of_two_syns_with_one_number_the_first_may_have_offered_more)
     holds_equal(count(p, HF_V_HANDSHAKE), 2);
 }
 
+/* What it is answered with leaves later. */
+static void batch_goes_in(struct peer *p)
+{
+    hf_input(p->stack, &p->env, p->batch, p->n_batch);
+    while (p->n_batch != 0)
+        free((void *)(uintptr_t)p->batch[--p->n_batch].data);
+}
+
+TEST(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    half_open_and_back(p);
+    batch_goes_in(p);
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_RECEIVE_WINDOW, 116));
+    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
+    sends(ACK, .seq = IRS + 70000, .ack = 1);
+    batch_ends();
+    expects(SYN | ACK, .ack = IRS + 1, .wnd = 65535);
+    expects(SYN | ACK, .ack = IRS + 1, .wnd = 116);
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
+}
+
 TEST(the_window_of_a_half_open_connection_grows_with_its_listeners)
 {
     listens();
@@ -395,6 +423,7 @@ int main(void)
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
         V4(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another),
         V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
+        V4(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window),
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
         V4(of_many_fins_ahead_of_a_gap_any_may_be_the_one),
         V4(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit),
