@@ -336,6 +336,27 @@ TEST(of_two_syns_with_one_number_the_first_may_have_offered_more)
     holds_equal(count(p, HF_V_HANDSHAKE), 2);
 }
 
+TEST(each_record_of_one_syn_may_have_an_iss_of_its_own)
+{
+    p->wild = true;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .ack = IRS + 1);
+    after(5);
+    batch_begins();
+    for (int i = 0; i < 3; i++) {
+        sends(SYN, .seq = IRS, .mss = 1460);
+        if (i < 2)
+            sends(SYN, .seq = IRS + 20, .mss = 1460);
+    }
+    batch_ends();
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_SYN_AGAIN), 1);
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
+    holds_equal(count(p, HF_V_HANDSHAKE), 3);
+}
+
 /* What it is answered with leaves later. */
 static void batch_goes_in(struct peer *p)
 {
@@ -424,6 +445,7 @@ int main(void)
         V4(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another),
         V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
         V4(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window),
+        V4(each_record_of_one_syn_may_have_an_iss_of_its_own),
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
         V4(of_many_fins_ahead_of_a_gap_any_may_be_the_one),
         V4(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit),
