@@ -269,7 +269,8 @@ static void begin(struct judging *j, struct watched *w)
     bool other = (w->m.facts & KNOWS_NUMBERS) && w->m.irs != r->irs;
     uint32_t same = opens_by_cookie(r) && !other ? w->m.may_syn : 0; /* SYNs of this connection */
     w->old_syns += w->m.may_syn - same;
-    w->old_acks = w->m.may_ack + w->m.may_challenge;
+    w->old_many = w->begun_ns == r->time_ns && w->old_acks != 0; /* no answer has left since */
+    w->old_acks = w->m.may_ack + w->m.may_challenge + (w->old_many ? w->old_acks : 0);
     w->old_irs = w->m.irs;
     w->m = (struct model){.may_syn = same};
     w->begun_ns = r->time_ns;

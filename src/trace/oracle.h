@@ -114,7 +114,8 @@ struct watched {
     uint32_t old_facts;
     uint32_t old_syns;    /* SYNs of those before that may still be answered     */
     uint32_t old_acks;    /* segments of the one before that may be, too ...     */
-    uint32_t old_irs;     /* ... whose IRS this was                              */
+    uint32_t old_irs;     /* ... whose IRS this was ...                          */
+    bool old_many;        /* ... or that of one before it                        */
     uint32_t n_resets;    /* that are due                                       */
     uint32_t resets_lost; /* there may be more, or fewer, than are remembered */
     struct reset resets[RESETS_MAX];

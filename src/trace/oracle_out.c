@@ -394,7 +394,7 @@ static bool answers_older(struct judging *j)
         due = w->old_syns ? &w->old_syns : w->old_acks ? &w->old_acks : &w->m.may_syn;
     }
     uint32_t own = due == &w->m.may_syn ? 1 : 0; /* the newest SYN's */
-    bool older = *due > own && ((r->ctl & HF_SYN) || r->ack == w->old_irs + 1);
+    bool older = *due > own && ((r->ctl & HF_SYN) || r->ack == w->old_irs + 1 || w->old_many);
     *due -= older;
     return older;
 }

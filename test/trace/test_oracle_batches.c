@@ -357,6 +357,25 @@ TEST(each_record_of_one_syn_may_have_an_iss_of_its_own)
     holds_equal(count(p, HF_V_HANDSHAKE), 3);
 }
 
+TEST(of_several_half_open_connections_that_are_gone_each_may_still_answer)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    sends(SYN, .seq = IRS + 1000, .mss = 1460);
+    sends(SYN, .seq = IRS, .mss = 1460); /* old: an ACK */
+    sends(SYN, .seq = IRS + 1500, .mss = 1460);
+    half_open_and_back(p);
+    sends(SYN, .seq = IRS + 1500, .mss = 1460);
+    sends(SYN, .seq = IRS + 1500, .mss = 1460);
+    batch_ends();
+    expects(SYN | ACK, .ack = IRS + 1001);
+    expects(ACK, .ack = IRS + 1001);
+    after(10);
+    drop_frames(p);
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
+}
+
 /* What it is answered with leaves later. */
 static void batch_goes_in(struct peer *p)
 {
@@ -446,6 +465,7 @@ int main(void)
         V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
         V4(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window),
         V4(each_record_of_one_syn_may_have_an_iss_of_its_own),
+        V4(of_several_half_open_connections_that_are_gone_each_may_still_answer),
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
         V4(of_many_fins_ahead_of_a_gap_any_may_be_the_one),
         V4(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit),
