@@ -393,8 +393,9 @@ static bool answers_older(struct judging *j)
     if (r->ctl & HF_SYN) {
         due = w->old_syns ? &w->old_syns : w->old_acks ? &w->old_acks : &w->m.may_syn;
     }
-    uint32_t own = due == &w->m.may_syn ? 1 : 0; /* the newest SYN's */
-    bool older = *due > own && ((r->ctl & HF_SYN) || r->ack == w->old_irs + 1 || w->old_many);
+    uint32_t own = due == &w->m.may_syn ? 1 : 0;         /* the newest SYN's */
+    bool any = w->old_many && r->time_ns == w->begun_ns; /* they leave at once */
+    bool older = *due > own && ((r->ctl & HF_SYN) || r->ack == w->old_irs + 1 || any);
     *due -= older;
     return older;
 }
