@@ -178,7 +178,6 @@ static bool send_reply(struct output *o)
     int way = find_way(o, reply->remote, reply->zone, &path, mac);
     if (way < 0) {
         o->turns--;
-        block_of(st)->replies_dropped++;
         tcp_drop_reply(&st->tcp);
         return true;
     }

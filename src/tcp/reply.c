@@ -193,12 +193,18 @@ const struct tcp_reply *tcp_peek_reply(const struct tcp *tcp)
     return tcp->b->reply_n ? reply_at(tcp, 0) : NULL;
 }
 
-void tcp_drop_reply(struct tcp *tcp)
+static void pop_reply(struct tcp *tcp)
 {
     HF_ASSERT(tcp->b->reply_n);
     uint32_t next = tcp->b->reply_head + 1;
     tcp->b->reply_head = next < tcp->b->max_replies ? next : 0;
     tcp->b->reply_n--;
+}
+
+void tcp_drop_reply(struct tcp *tcp)
+{
+    tcp->b->replies_dropped++;
+    pop_reply(tcp);
 }
 
 /* What is sent of it over a path of this MTU. */
@@ -254,7 +260,7 @@ bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out)
     out->gso_size = 0;
     out->text_len = out->n_slices = 0;
     put_segment(reply, mtu - (v4 ? 40 : 60), &out->seg);
-    tcp_drop_reply(tcp);
+    pop_reply(tcp);
     if (tcp->env->trace) {
         tell(tcp, out, reply->state);
     }

@@ -234,7 +234,7 @@ void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *
 bool tcp_next_reply(struct tcp *tcp, uint32_t mtu, struct tcp_out *out);
 /* Is there one? whose? (for the stack to find its way); NULL: none. */
 const struct tcp_reply *tcp_peek_reply(const struct tcp *tcp);
-void tcp_drop_reply(struct tcp *tcp);
+void tcp_drop_reply(struct tcp *tcp); /* it has no way: counted */
 
 /* table.c: records and the flow table */
 void tcp_hash(const struct tcp *tcp, struct conn_id *id); /* sets id->hash; reads all but mtu */

@@ -243,6 +243,7 @@ void peer_expects_state(struct peer *p, enum hf_state state);
 void peer_expects_event(struct peer *p, uint32_t bits);
 void peer_expects_no_event(struct peer *p, uint32_t bits);
 void peer_expects_closed(struct peer *p, int error);
+void peer_batch_goes_in(struct peer *p); /* what answers it leaves with batch_ends() */
 void peer_batch_ends(struct peer *p);
 void peer_listens(struct peer *p, uint16_t backlog, bool hold);
 void peer_opens(struct peer *p, uint32_t timeout_ms);

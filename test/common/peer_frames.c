@@ -41,13 +41,18 @@ static void give(struct peer *p, struct hf_frame_in *frame)
     peer_pump(p);
 }
 
-void peer_batch_ends(struct peer *p)
+void peer_batch_goes_in(struct peer *p)
 {
-    p->batching = false;
     hf_input(p->stack, &p->env, p->batch, p->n_batch);
     for (uint32_t i = 0; i < p->n_batch; i++)
         free((void *)(uintptr_t)p->batch[i].data);
     p->n_batch = 0;
+}
+
+void peer_batch_ends(struct peer *p)
+{
+    p->batching = false;
+    peer_batch_goes_in(p);
     peer_pump(p);
 }
 

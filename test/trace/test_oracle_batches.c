@@ -3,13 +3,27 @@
  */
 #include "common/peer.h"
 
-#include <stdlib.h>
-
 static void drop_frames(struct peer *p)
 {
     struct seen *seen;
     while ((seen = peer_any(p)) != NULL)
         peer_taken(p, seen);
+}
+
+/* All that is owed leaves, whatever it is. */
+static void settles(struct peer *p)
+{
+    after(10);
+    drop_frames(p);
+}
+
+static void closes_first(struct peer *p)
+{
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects_state(HF_TIME_WAIT);
+    drop_frames(p);
 }
 
 static uint64_t count(struct peer *p, enum hf_verdict verdict)
@@ -28,8 +42,7 @@ TEST(a_cookie_answers_the_syn_that_it_was_made_for_though_another_has_come_since
     sends(SYN, .seq = IRS, .mss = 1460, .sackok = true, .tsval = 1000);
     sends(SYN, .seq = IRS + 5000, .mss = 1460);
     batch_ends();
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_COOKIE_SENT), 2);
 }
 
@@ -48,8 +61,7 @@ TEST(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
     half_open_and_back(p);
     sends(SYN, .seq = IRS + 5000, .mss = 1460);
     batch_ends();
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
     holds_equal(count(p, HF_V_HANDSHAKE), 2);
 }
@@ -64,8 +76,7 @@ TEST(the_same_syn_is_answered_twice_when_its_first_half_open_connection_went_in_
     batch_ends();
     expects(SYN | ACK, .ack = IRS + 1);
     expects(SYN | ACK, .ack = IRS + 1);
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
     holds_equal(count(p, HF_V_HANDSHAKE), 2);
 }
@@ -82,8 +93,7 @@ TEST(an_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
     sends(SYN, .seq = IRS + 5000, .mss = 1460);
     sends(FIN, .seq = IRS + 5000); /* ends where the numbers are known */
     batch_ends();
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
 }
 
@@ -143,8 +153,7 @@ TEST(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left)
     sends(SYN | ACK, .seq = IRS - 500, .ack = ZERO, .tsval = 1001);
     sends(SYN | ACK, .seq = IRS + 90000, .ack = ZERO, .no_ts = true);
     batch_ends();
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_DROP_NO_TIMESTAMP), 1);
 }
 
@@ -227,8 +236,7 @@ TEST(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_an
     sends(ACK, .seq = IRS + 1, .ack = ISS);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     batch_ends();
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_HANDSHAKE), 1);
     holds_equal(count(p, HF_V_COOKIE_ACCEPTED), 1);
 }
@@ -287,18 +295,13 @@ TEST(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait)
     calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
     expects(SYN | ACK, .seq = ISS);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
-    closes();
-    expects(FIN | ACK);
-    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
-    expects_state(HF_TIME_WAIT);
-    drop_frames(p);
+    closes_first(p);
     batch_begins();
     sends(SYN, .seq = IRS + 2000, .mss = 1460);
     for (int i = 0; i < 6; i++)
         sends(ACK, .seq = IRS + 2001, .ack = ISS + 100 * i);
     batch_ends();
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_DROP_LISTEN_ACK), 6);
 }
 
@@ -306,18 +309,13 @@ TEST(a_syn_ack_may_leave_after_its_half_open_connection_beside_one_in_time_wait)
 {
     p->wild = true;
     establish_passive();
-    closes();
-    expects(FIN | ACK);
-    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
-    expects_state(HF_TIME_WAIT);
-    drop_frames(p);
+    closes_first(p);
     batch_begins();
     sends(SYN, .seq = IRS + 2000, .mss = 1460);
     sends(SYN, .seq = IRS + 2001, .mss = 1460);
     batch_ends();
     expects(SYN | ACK, .ack = IRS + 2001);
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_TIME_WAIT_REUSED), 1);
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
 }
@@ -350,8 +348,7 @@ TEST(each_record_of_one_syn_may_have_an_iss_of_its_own)
             sends(SYN, .seq = IRS + 20, .mss = 1460);
     }
     batch_ends();
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_SYN_AGAIN), 1);
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
     holds_equal(count(p, HF_V_HANDSHAKE), 3);
@@ -371,17 +368,8 @@ TEST(of_several_half_open_connections_that_are_gone_each_may_still_answer)
     batch_ends();
     expects(SYN | ACK, .ack = IRS + 1001);
     expects(ACK, .ack = IRS + 1001);
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
-}
-
-/* What it is answered with leaves later. */
-static void batch_goes_in(struct peer *p)
-{
-    hf_input(p->stack, &p->env, p->batch, p->n_batch);
-    while (p->n_batch != 0)
-        free((void *)(uintptr_t)p->batch[--p->n_batch].data);
 }
 
 TEST(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window)
@@ -390,15 +378,14 @@ TEST(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window
     listens();
     batch_begins();
     half_open_and_back(p);
-    batch_goes_in(p);
+    peer_batch_goes_in(p);
     calls(hf_set_option(p->stack, &p->env, p->listener, HF_RECEIVE_WINDOW, 116));
     sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
     sends(ACK, .seq = IRS + 70000, .ack = 1);
     batch_ends();
     expects(SYN | ACK, .ack = IRS + 1, .wnd = 65535);
     expects(SYN | ACK, .ack = IRS + 1, .wnd = 116);
-    after(10);
-    drop_frames(p);
+    settles(p);
     holds_equal(count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
 }
 
