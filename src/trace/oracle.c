@@ -309,6 +309,10 @@ static void end(struct judging *j, struct watched *w)
     w->ended_ns = j->r->time_ns;
     w->old_iss = w->m.iss;
     w->old_facts = w->m.facts;
+    if (w->state == HF_LAST_ACK) {
+        w->last_seq = w->m.nxt;
+        w->last_ack = w->m.rcv_nxt;
+    }
 }
 
 static void set_state(struct judging *j, struct watched *w, uint8_t state)

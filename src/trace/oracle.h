@@ -101,16 +101,16 @@ struct watched {
     uint16_t lport, rport;
     uint8_t state; /* enum hf_state */
     uint8_t used;
-    uint8_t waits;            /* for the way to the peer: nothing can leave         */
-    uint32_t next;            /* in its chain, or of those that are free            */
-    uint32_t newer, older;    /* among those that are closed, which may be forgotten */
-    uint64_t handle;          /* 0: none, or none any more                          */
-    int64_t begun_ns;         /* when it was first seen                             */
-    int64_t wait_ns;          /* TIME-WAIT: since when it waits                     */
-    int64_t wait_last_ns;     /* ... or since then: a FIN may have restarted it      */
-    int64_t ended_ns;         /* when the one before ended, 0: none is known        */
-    uint32_t old_iss;         /* of the one before                                  */
-    uint32_t old_nxt, old_ts; /*                                                 */
+    uint8_t waits;               /* for the way to the peer: nothing can leave         */
+    uint32_t next;               /* in its chain, or of those that are free            */
+    uint32_t newer, older;       /* among those that are closed, which may be forgotten */
+    uint64_t handle;             /* 0: none, or none any more                          */
+    int64_t begun_ns;            /* when it was first seen                             */
+    int64_t wait_ns;             /* TIME-WAIT: since when it waits                     */
+    int64_t wait_last_ns;        /* ... or since then: a FIN may have restarted it      */
+    int64_t ended_ns;            /* when the one before ended, 0: none is known        */
+    uint32_t old_iss;            /* of the one before                                  */
+    uint32_t last_seq, last_ack; /* of the ACK that the one before may still owe  */
     uint32_t old_facts;
     uint32_t old_syns;    /* SYNs of those before that may still be answered     */
     uint32_t old_acks;    /* segments of the one before that may be, too ...     */

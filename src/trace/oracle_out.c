@@ -400,11 +400,39 @@ static bool answers_older(struct judging *j)
     return older;
 }
 
+/* The ACK of a FIN that came again with the last ACK, when a SYN of the same sockets has come. */
+static bool is_the_last_ack(const struct judging *j)
+{
+    const struct watched *w = j->w;
+    bool newer = w->state != HF_CLOSED || w->m.rcv_nxt != w->last_ack;
+    return j->r->state_before == HF_LAST_ACK && !has_numbers(j->r) && w->ended_ns != 0 && newer;
+}
+
+static void judge_last_ack(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    struct watched *w = j->w;
+    if (!(r->ctl & HF_ACK) || r->len || r->seq != w->last_seq || r->ack != w->last_ack) {
+        oracle_broken(j, HF_RULE_ACK_FIELD, "ctl %03x seq %u ack %u, SND.NXT was %u RCV.NXT %u",
+                      r->ctl, r->seq, r->ack, w->last_seq, w->last_ack);
+    }
+    uint32_t *due = w->state == HF_CLOSED ? &w->m.may_ack : &w->old_acks;
+    if (*due == 0) {
+        oracle_broken(j, HF_RULE_ACK_CAUSE, "an ACK that nothing asks for");
+    }
+    *due -= *due != 0;
+    j->late = true;
+}
+
 void oracle_judge_out(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     if (r->ctl & HF_RST) {
         oracle_judge_reset(j);
+        return;
+    }
+    if (is_the_last_ack(j)) {
+        judge_last_ack(j);
         return;
     }
     if (r->state_before == HF_CLOSED) {

@@ -430,6 +430,39 @@ TEST(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit)
     expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
 }
 
+/* RFC 9293 3.10.7.4 first: the peer's FIN once more with the ACK of ours, and its next SYN. */
+static void closes_last_and_opens_again(struct peer *p)
+{
+    establish_passive();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK, .ack = IRS + 2);
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1, .ack = IRS + 2);
+    batch_begins();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    sends(SYN, .seq = IRS + 5000, .mss = 1460);
+    batch_ends();
+}
+
+TEST(the_ack_of_a_closed_connection_may_leave_when_a_half_open_one_is_there)
+{
+    p->wild = true;
+    closes_last_and_opens_again(p);
+    settles(p);
+    holds_equal(count(p, HF_V_DROP_AFTER_CLOSE), 1);
+    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+}
+
+TEST(the_ack_of_a_closed_connection_may_leave_beside_a_cookie_for_the_next)
+{
+    p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
+    p->wild = true;
+    closes_last_and_opens_again(p);
+    settles(p);
+    holds_equal(count(p, HF_V_DROP_AFTER_CLOSE), 1);
+    holds_equal(count(p, HF_V_COOKIE_SENT), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +489,8 @@ int main(void)
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
         V4(of_many_fins_ahead_of_a_gap_any_may_be_the_one),
         V4(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit),
+        V4(the_ack_of_a_closed_connection_may_leave_when_a_half_open_one_is_there),
+        V4(the_ack_of_a_closed_connection_may_leave_beside_a_cookie_for_the_next),
     };
     return cmocka_run_group_tests_name("oracle batches", tests, NULL, NULL);
 }
