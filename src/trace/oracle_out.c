@@ -353,20 +353,22 @@ static void judge_small(struct judging *j)
     }
 }
 
-/* Of two records of one SYN, does the SYN,ACK belong to the one that is gone?  It tells more than
- * the other was offered or has, or its ISS is not the newest. */
+/* Of two records of one SYN, does the answer belong to the one that is gone?  Its SYN,ACK tells
+ * more than the other was offered or has, or its ISS is not the newest. */
 static bool is_of_the_first(const struct watched *w, const struct hf_trace *r)
 {
     const struct model *m = &w->m;
+    bool syn = r->ctl & HF_SYN;
     uint32_t answers = HF_OPT_WSCALE | HF_OPT_SACK_OK | HF_OPT_TS; /* to what was offered */
-    if ((r->options & ~w->syn.options & answers) ||
-        ((m->facts & KNOWS_NUMBERS) && r->wnd > m->rcv_wnd)) {
+    if (syn && ((r->options & ~w->syn.options & answers) ||
+                ((m->facts & KNOWS_NUMBERS) && r->wnd > m->rcv_wnd))) {
         return true;
     }
+    uint32_t iss = r->seq - (syn ? 0 : 1);
     if (m->facts & KNOWS_ISS) {
-        return r->seq != m->iss;
+        return iss != m->iss;
     }
-    return (w->old_facts & KNOWS_ISS) && ahead(r->seq, w->old_iss) < 0;
+    return (w->old_facts & KNOWS_ISS) && ahead(iss, w->old_iss) < 0;
 }
 
 /* An answer that waited while another SYN of the same sockets came: to the one before. */
@@ -384,7 +386,7 @@ static bool answers_older(struct judging *j)
         bool syn = r->ctl & HF_SYN; /* it may stand for a challenge ACK */
         uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
         bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
-        bool other = syn && w->old_irs == w->syn.seq && is_of_the_first(w, r);
+        bool other = w->old_irs == w->syn.seq && is_of_the_first(w, r);
         bool first = (!due || other) && *old != 0;
         *old -= first;
         return first;

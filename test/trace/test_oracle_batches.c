@@ -372,6 +372,25 @@ TEST(of_several_half_open_connections_that_are_gone_each_may_still_answer)
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
 }
 
+TEST(of_two_records_of_one_syn_each_has_acks_of_its_own)
+{
+    p->wild = true;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    after(1);
+    batch_begins();
+    sends(SYN, .seq = IRS - 1000, .mss = 1460); /* old: an ACK */
+    sends(SYN, .seq = IRS + 20, .mss = 1460);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    sends(SYN, .seq = IRS - 1000, .mss = 1460);
+    batch_ends();
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    settles(p);
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+}
+
 TEST(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window)
 {
     p->wild = true;
@@ -484,6 +503,7 @@ int main(void)
         V4(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another),
         V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
         V4(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window),
+        V4(of_two_records_of_one_syn_each_has_acks_of_its_own),
         V4(each_record_of_one_syn_may_have_an_iss_of_its_own),
         V4(of_several_half_open_connections_that_are_gone_each_may_still_answer),
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
