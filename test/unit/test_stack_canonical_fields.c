@@ -336,6 +336,38 @@ static void resets_that_were_sent(void **state)
     pair_end(&pair);
 }
 
+/* The challenge limit lasts half a second, in ticks of 64 ms; one that is over is as if there had
+ * been none. */
+static void numbers_of_a_half_open_record(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct hf_config config;
+    hf_config_default(&config, 4);
+    pair_begin_with(&pair, &config, 3, 5000000000);
+    listen_on(&pair.a, PAIR_PORT);
+    open_to(&pair.b, &pair.a, PAIR_PORT);
+    carry(&pair.b, &pair.a);
+    carry(&pair.a, NULL);
+    stack_look(&st, pair.a.stack, &pair.a.env);
+    struct half_open *half = pool_at(&st.tcp.b->halves, st.tcp.block, 1);
+    uint8_t tick = (uint8_t)(st.tcp.now_ms >> 6);
+    uint8_t ticks = (uint8_t)(st.tcp.b->policy.challenge_ack_ms >> 6);
+    take(&first);
+    DIFFERS(half, at_ms);
+    DIFFERS(half, peer_wnd);
+    DIFFERS(half, peer_mss);
+    DIFFERS(half, retries);
+    TURNED(half, classic);
+    half->challenged = (uint8_t)(tick - ticks - 1);
+    is_as_before();
+    half->challenged = (uint8_t)(tick - ticks + 1);
+    differs("half challenged, just within the limit");
+    take(&first);
+    DIFFERS(half, challenged);
+    pair_end(&pair);
+}
+
 /* A round trip that has only just begun to be measured. */
 static void a_measurement_that_has_begun(void **state)
 {
@@ -392,6 +424,7 @@ int main(void)
         cmocka_unit_test(numbers_of_the_path),
         cmocka_unit_test(numbers_of_ecn),
         cmocka_unit_test(resets_that_were_sent),
+        cmocka_unit_test(numbers_of_a_half_open_record),
         cmocka_unit_test(a_measurement_that_has_begun),
         cmocka_unit_test(numbers_of_the_listener),
     };
