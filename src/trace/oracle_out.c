@@ -354,7 +354,8 @@ static void judge_small(struct judging *j)
 }
 
 /* Of two records of one SYN, does the answer belong to the one that is gone?  Its SYN,ACK tells
- * more than the other was offered or has, or its ISS is not the newest. */
+ * more than the other was offered or has, or its ISS is not the newest; of equal ones the older
+ * leaves first. */
 static bool is_of_the_first(const struct watched *w, const struct hf_trace *r)
 {
     const struct model *m = &w->m;
@@ -368,7 +369,7 @@ static bool is_of_the_first(const struct watched *w, const struct hf_trace *r)
     if (m->facts & KNOWS_ISS) {
         return iss != m->iss;
     }
-    return (w->old_facts & KNOWS_ISS) && ahead(iss, w->old_iss) < 0;
+    return (w->old_facts & KNOWS_ISS) && ahead(iss, w->old_iss) <= 0;
 }
 
 /* An answer that waited while another SYN of the same sockets came: to the one before. */

@@ -408,6 +408,25 @@ TEST(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window
     holds_equal(count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
 }
 
+/* All in one instant, so that both have one ISS. */
+TEST(of_two_records_of_one_syn_the_older_answers_first)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    sends(SYN, .seq = IRS + 20, .mss = 1460);
+    peer_batch_goes_in(p);
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_RECEIVE_WINDOW, 116));
+    sends(SYN, .seq = IRS, .mss = 1460);
+    batch_ends();
+    expects(SYN | ACK, .ack = IRS + 1, .wnd = 65535);
+    expects(SYN | ACK, .ack = IRS + 1, .wnd = 116);
+    sends(SYN, .seq = IRS + 1000, .mss = 1460);
+    settles(p);
+    holds_equal(count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
+}
+
 TEST(the_window_of_a_half_open_connection_grows_with_its_listeners)
 {
     listens();
@@ -504,6 +523,7 @@ int main(void)
         V4(of_two_syns_with_one_number_the_first_may_have_offered_more),
         V4(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window),
         V4(of_two_records_of_one_syn_each_has_acks_of_its_own),
+        V4(of_two_records_of_one_syn_the_older_answers_first),
         V4(each_record_of_one_syn_may_have_an_iss_of_its_own),
         V4(of_several_half_open_connections_that_are_gone_each_may_still_answer),
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
