@@ -170,7 +170,9 @@ static void put_listener(struct canon *c, uint32_t idx)
     canon_number(c, l->fast_resets, 2);
     canon_age(c, l->fast_resets ? l->fast_reset_ms : c->st->tcp.now_ms, 60000);
     canon_number(c, l->cookies_out, 1);
-    canon_age(c, l->cookie_ms, l->cookies_out ? 2 * c->st->tcp.b->policy.cookie_slot_ms : 0);
+    uint32_t cookie_lasts_ms = 2 * c->st->tcp.b->policy.cookie_slot_ms;
+    canon_age(c, l->cookie_ms, l->cookies_out ? cookie_lasts_ms : 0);
+    canon_age(c, l->put_off_ms, l->put_off ? cookie_lasts_ms : 0);
     put_tcbs(c, &l->accept, offsetof(struct tcb, event_link));
     put_tcbs(c, &l->asked, offsetof(struct tcb, event_link));
 }

@@ -274,13 +274,31 @@ bool tcp_cookie_read(struct tcp *tcp, uint32_t listener_idx, const struct conn_i
     return true;
 }
 
-/* RFC4987-8: a wrong cookie is an ACK at a listener.  Without room it gets no reset: it may be text
- * behind the segment that brought the cookie and was ignored, and comes again in order. */
-static enum hf_verdict refuse(struct tcp *tcp, const struct listener *listener,
-                              const struct conn_id *id, const struct segment *seg)
+/* No room for whom this cookie stands: it waits, until the peer sends again what follows its SYN.
+ */
+static void put_off(const struct tcp *tcp, struct listener *listener)
+{
+    listener->put_off = true;
+    listener->put_off_ms = tcp->now_ms;
+}
+
+/* ... which it may do as long as the cookie is good. */
+static bool somebody_waits(const struct tcp *tcp, struct listener *listener)
+{
+    uint32_t lasts_ms = 2 * tcp->b->policy.cookie_slot_ms;
+    listener->put_off &= tcp->now_ms - listener->put_off_ms <= lasts_ms;
+    return listener->put_off;
+}
+
+/* RFC4987-8: a wrong cookie is an ACK at a listener.  While somebody waits it gets no reset: it may
+ * be of his, behind the segment that brought the cookie and was ignored.  What comes next from him
+ * is the last segment, a loss probe (RFC 8985 7); all others come again in order. */
+static enum hf_verdict refuse(struct tcp *tcp, struct listener *listener, const struct conn_id *id,
+                              const struct segment *seg)
 {
     const struct hf_policy *policy = &tcp->b->policy;
-    bool full = tcp_accept_full(listener) || tcp->b->tcbs.used == tcp->b->tcbs.max;
+    bool full = somebody_waits(tcp, listener) || tcp_accept_full(listener) ||
+                tcp->b->tcbs.used == tcp->b->tcbs.max;
     tcp_trace_segment(tcp, id, seg);
     if (policy->answer_closed && (!full || policy->abort_on_overflow)) {
         tcp_reply_rst(tcp, id, seg);
@@ -307,6 +325,8 @@ enum hf_verdict tcp_arrives_cookie(struct tcp *tcp, uint32_t listener_idx, const
         tcp_trace_end(tcp, NULL, HF_V_DROP_ACCEPT_FULL);
         if (tcp->b->policy.abort_on_overflow) {
             tcp_reply_rst(tcp, id, seg);
+        } else {
+            put_off(tcp, listener_at(tcp, listener_idx));
         }
         return HF_V_DROP_ACCEPT_FULL;
     }

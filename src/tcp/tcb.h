@@ -295,7 +295,8 @@ struct listener {
     uint32_t fast_reset_ms; /* RFC 7413 5.1: when the last pending one was reset          */
     uint16_t fast_open;     /* HF_FAST_OPEN: pending ones at most, 0: off                 */
     uint16_t fast_pending, fast_resets;
-    bool cookies_out;
+    uint32_t put_off_ms; /* when a cookie last found no room; valid: put_off            */
+    bool cookies_out, put_off;
     bool own_fast_keys;
 };
 

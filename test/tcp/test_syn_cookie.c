@@ -416,6 +416,50 @@ TEST(text_behind_a_cookie_that_found_no_room_is_not_reset)
     accepts();
 }
 
+/* RFC 8985 7: the loss probe of a peer whose final ACK, text and FIN were ignored comes first, and
+ * there may be room by then. */
+TEST(the_last_segment_of_a_peer_that_waits_for_room_is_not_reset)
+{
+    two_cookies_and_room_for_one(p);
+    accepts();
+    on(1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    sends(FIN | ACK, .seq = IRS + 101, .ack = ISS + 1);
+    on(0);
+    aborts();
+    expects(RST | ACK);
+    releases();
+    on(1);
+    sends(FIN | ACK, .seq = IRS + 101, .ack = ISS + 1);
+    expects_silence();
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 101);
+    accepts();
+    reads(100);
+}
+
+/* As long as its cookie is good. */
+TEST(a_wrong_cookie_is_reset_again_once_nobody_waits_for_room_any_more)
+{
+    two_cookies_and_room_for_one(p);
+    accepts();
+    on(1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    on(0);
+    aborts();
+    expects(RST | ACK);
+    releases();
+    after(2 * 60000);
+    on(2);
+    sends(SYN, .seq = IRS, .mss = 1460); /* cookies are still given out */
+    expects(SYN | ACK, .seq = ISS);
+    sends(ACK, .seq = IRS + 101, .ack = ISS + 1);
+    expects_silence();
+    after(1);
+    sends(ACK, .seq = IRS + 101, .ack = ISS + 1);
+    expects(RST, .seq = ISS + 1);
+}
+
 TEST(with_abort_on_overflow_a_cookie_that_finds_the_accept_queue_full_is_reset)
 {
     p->config.policy.abort_on_overflow = true;
@@ -568,6 +612,8 @@ int main(void)
         BOTH(a_listener_that_is_new_takes_no_cookies_of_the_old_one),
         BOTH(a_cookie_that_finds_the_accept_queue_full_is_ignored_until_there_is_room),
         BOTH(text_behind_a_cookie_that_found_no_room_is_not_reset),
+        BOTH(the_last_segment_of_a_peer_that_waits_for_room_is_not_reset),
+        BOTH(a_wrong_cookie_is_reset_again_once_nobody_waits_for_room_any_more),
         BOTH(with_abort_on_overflow_a_cookie_that_finds_the_accept_queue_full_is_reset),
         BOTH(a_flood_of_syns_takes_no_memory_and_disturbs_neither_old_nor_new_connections),
         V4(guessing_cookies_opens_nothing),

@@ -389,7 +389,8 @@ static void numbers_of_the_listener(void **state)
     struct tcb *tcb;
     begin(&st, &tcb);
     struct listener *listener = listener_at(&st.tcp, 1);
-    listener->cookies_out = true;
+    listener->cookies_out = listener->put_off = true;
+    listener->put_off_ms = st.tcp.now_ms - 20;
     listener->fast_resets = 1;
     listener->cookie_ms = listener->fast_reset_ms = st.tcp.now_ms - 10;
     take(&first);
@@ -412,6 +413,8 @@ static void numbers_of_the_listener(void **state)
     DIFFERS(listener, fast_reset_ms);
     TURNED(listener, cookies_out);
     DIFFERS(listener, cookie_ms);
+    TURNED(listener, put_off);
+    DIFFERS(listener, put_off_ms);
     pair_end(&pair);
 }
 
