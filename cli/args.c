@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *command = "";
 
@@ -63,6 +64,29 @@ void cli_note(const char *format, ...)
     va_start(args, format);
     say(format, args);
     va_end(args);
+}
+
+const char *cli_file_error(int error)
+{
+    return error == EBADF ? "it is closed, or open the other way only" : strerror(error);
+}
+
+/* stdout knows that a line has failed, but no longer why: one more octet behind the torn output
+ * finds out. */
+int cli_output_torn(void)
+{
+    bool works = write(STDOUT_FILENO, "\n", 1) == 1;
+    clearerr(stdout);
+    return cli_failure("standard output could not be written: %s",
+                       works ? "a part of it is missing" : cli_file_error(errno));
+}
+
+int cli_flushed(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    cli_output_torn();
+    return status == CLI_OK ? CLI_FAILED : status;
 }
 
 static const char *long_name(const struct option *options, int val)

@@ -32,6 +32,13 @@ int cli_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_json(bool asked);
 /* As cli_failure, but not an end: the program goes on. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What errno says of a descriptor that somebody else has opened for us, or has not. */
+const char *cli_file_error(int error);
+/* Output that could not be written (a full disk) must not look like success: status, or it is said
+ * and CLI_FAILED instead of CLI_OK. */
+int cli_flushed(int status);
+/* The same for what another process could not write there: says why and returns CLI_FAILED. */
+int cli_output_torn(void);
 /* getopt_long that has printed its own line when it returns '?'. */
 int cli_getopt(int argc, char **argv, const char *letters, const struct option *options);
 /* Read a value; false: a line was printed.  what: how the message calls it ("option -p"). */

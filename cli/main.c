@@ -51,16 +51,6 @@ int cli_version(int argc, char **argv)
     return CLI_OK;
 }
 
-/* Output that could not be written (a full disk) must not look like success. */
-static int flushed(int status)
-{
-    if (fflush(stdout) != 0 && status == CLI_OK) {
-        fprintf(stderr, "handfast: standard output could not be written\n");
-        return CLI_FAILED;
-    }
-    return status;
-}
-
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -73,16 +63,16 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         usage(stdout);
-        return flushed(CLI_OK);
+        return cli_flushed(CLI_OK);
     }
     if (!strcmp(argv[1], "--version")) {
         printf("handfast %s\n", HF_VERSION);
-        return flushed(CLI_OK);
+        return cli_flushed(CLI_OK);
     }
     for (int i = 0; i < COMMANDS; i++)
         if (!strcmp(argv[1], commands[i].name)) {
             cli_name(commands[i].name);
-            return flushed(commands[i].run(argc - 1, argv + 1));
+            return cli_flushed(commands[i].run(argc - 1, argv + 1));
         }
     cli_name("");
     return cli_usage_error("there is no command '%s'; `handfast --help` lists them", argv[1]);

@@ -41,12 +41,13 @@ static bool find_helper(const char *rule, char path[PATH_OCTETS])
 }
 
 /* Runs it; its schedule comes through descriptor 3. */
-static bool run_helper(const char *path, const char *rule, struct explore_schedule *schedule)
+static enum explore_why_end run_helper(const char *path, const char *rule,
+                                       struct explore_schedule *schedule)
 {
     int ends[2];
     fflush(stdout);
     if (pipe(ends) != 0)
-        return false;
+        return EXPLORE_WHY_FAILED;
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
@@ -56,14 +57,19 @@ static bool run_helper(const char *path, const char *rule, struct explore_schedu
         _exit(127);
     }
     close(ends[1]);
+    uint8_t *octets = (uint8_t *)schedule;
     size_t got = 0;
-    for (ssize_t n = 1; child > 0 && n > 0 && got<sizeof *schedule; got += n> 0 ? (size_t)n : 0)
-        n = read(ends[0], (uint8_t *)schedule + got, sizeof *schedule - got);
+    for (ssize_t n = 1; child > 0 && n > 0 && got < sizeof *schedule;) {
+        n = read(ends[0], octets + got, sizeof *schedule - got);
+        got += n > 0 ? (size_t)n : 0;
+    }
     close(ends[0]);
-    int status = 1;
+    int status = -1;
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
-    return status == 0 && got == sizeof *schedule;
+    if (!WIFEXITED(status) || (WEXITSTATUS(status) == 0 && got < sizeof *schedule))
+        return EXPLORE_WHY_FAILED;
+    return (enum explore_why_end)WEXITSTATUS(status);
 }
 
 /* In lines of COLUMNS, and an empty one. */
@@ -98,6 +104,16 @@ static void begin(const struct explore_why *why)
     paragraph(text);
 }
 
+static int show_with_rule(const struct explore_why *why, const struct explore_schedule *schedule)
+{
+    printf("\nWITH THE RULE the same schedule:\n\n");
+    if (explore_play(&why->config, schedule, stdout) != 0)
+        return cli_failure("no memory");
+    putchar('\n');
+    paragraph(why->shows);
+    return CLI_OK;
+}
+
 int cli_why(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
@@ -121,12 +137,16 @@ int cli_why(int argc, char **argv)
                            "this one",
                            why->rule);
     begin(why);
-    if (!run_helper(path, why->rule, &schedule))
+    if (cli_flushed(CLI_OK) != CLI_OK)
+        return CLI_FAILED;
+    switch (run_helper(path, why->rule, &schedule)) {
+    case EXPLORE_WHY_FOUND:
+        return show_with_rule(why, &schedule);
+    case EXPLORE_WHY_NOTHING:
         return cli_failure("%s has not found a schedule that goes wrong", path);
-    printf("\nWITH THE RULE the same schedule:\n\n");
-    if (explore_play(&why->config, &schedule, stdout) != 0)
-        return cli_failure("no memory");
-    putchar('\n');
-    paragraph(why->shows);
-    return CLI_OK;
+    case EXPLORE_WHY_TORN:
+        return cli_output_torn();
+    default:
+        return cli_failure("%s did not run to its end", path);
+    }
 }

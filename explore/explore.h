@@ -84,6 +84,13 @@ struct explore_why {
     const char *shows;   /* what there is to see in both schedules                             */
     struct explore_config config;
 };
+/* Exit status of the program with the stack that lacks the rule. */
+enum explore_why_end {
+    EXPLORE_WHY_FOUND,
+    EXPLORE_WHY_NOTHING, /* no schedule goes wrong                    */
+    EXPLORE_WHY_FAILED,
+    EXPLORE_WHY_TORN /* standard output could not be written      */
+};
 /* The i-th, from 0; NULL: there are no more. */
 const struct explore_why *explore_why(uint32_t i);
 /* The one of this rule; NULL: there is none. */

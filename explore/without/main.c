@@ -12,10 +12,13 @@ int main(int argc, char **argv)
     const struct explore_why *why = argc == 2 ? explore_why_of(argv[1]) : NULL;
     if (why == NULL || explore_run(&why->config, stdout, &result, &schedule) != 0) {
         fprintf(stderr, "usage: %s RULE 3>SCHEDULE (run by `handfast why`)\n", argv[0]);
-        return 2;
+        return EXPLORE_WHY_FAILED;
     }
     printf("\nFound in %llu states, %.1f s.\n", (unsigned long long)result.states, result.seconds);
-    if (fflush(stdout) != 0 || result.violations == 0)
-        return 1;
-    return write(3, &schedule, sizeof schedule) == (ssize_t)sizeof schedule ? 0 : 1;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return EXPLORE_WHY_TORN;
+    if (result.violations == 0)
+        return EXPLORE_WHY_NOTHING;
+    ssize_t n = write(3, &schedule, sizeof schedule);
+    return n == (ssize_t)sizeof schedule ? EXPLORE_WHY_FOUND : EXPLORE_WHY_FAILED;
 }

@@ -35,3 +35,11 @@ check sequence-check 'delivered octets are not those that were sent' 'wholly rec
 status=0
 "$HF_HANDFAST" why nonsense 2>/dev/null || status=$?
 [ "$status" = 2 ] || fail "a rule that is none: status $status"
+
+# Output that nobody takes is not a search that has found nothing.
+: >"$work/status"
+{ "$HF_HANDFAST" why 2msl 2>"$work/err" || echo $? >"$work/status"; } | head -n 5 >/dev/null
+[ "$(cat "$work/status")" = 1 ] || fail "why to head: status $(cat "$work/status")"
+grep -q 'standard output could not be written: Broken pipe' "$work/err" ||
+    fail "why to head: $(cat "$work/err")"
+! grep -q 'has not found' "$work/err" || fail "why to head: $(cat "$work/err")"
