@@ -1,10 +1,12 @@
 /* main.c - the program `handfast`: finds the subcommand and hands over. */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -51,8 +53,18 @@ int cli_version(int argc, char **argv)
     return CLI_OK;
 }
 
+/* A descriptor that is closed would be the first to be opened for something else: an event's number
+ * would be read as input, output be written into it.  Read-only, what is written fails. */
+static void fill_holes(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", O_RDONLY); /* the lowest that is free: this one */
+}
+
 int main(int argc, char **argv)
 {
+    fill_holes();
     signal(SIGPIPE, SIG_IGN);
     /* What is drawn is seen as it happens, in a pipe too; and a child inherits no half-full buffer.
      */

@@ -2,7 +2,6 @@
 #include "netcat.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,8 +54,10 @@ static int deliver(struct relay *relay, size_t len)
         if (n < 0 && errno == EINTR && !link_interrupted())
             continue;
         if (n < 0) {
+            int error = errno;
             hf_host_abort(relay->host, relay->connection);
-            return cli_failure("standard output: %s; the connection was reset", strerror(errno));
+            return cli_failure("standard output: %s; the connection was reset",
+                               cli_file_error(error));
         }
         at += (size_t)n;
     }
@@ -87,14 +88,21 @@ static int receive(struct relay *relay, bool *moved)
     return CLI_OK;
 }
 
-static void fill_from_input(struct relay *relay)
+/* Input that cannot be read has no end that the peer may take for the whole: no FIN, a reset. */
+static int fill_from_input(struct relay *relay)
 {
     ssize_t n = read(0, relay->buffer, sizeof relay->buffer);
+    int error = errno;
     relay->readable = false;
     if (n > 0)
         relay->pending = (size_t)n;
-    else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+    else if (n == 0)
         relay->input_open = false;
+    else if (error != EINTR && error != EAGAIN) {
+        hf_host_abort(relay->host, relay->connection);
+        return cli_failure("standard input: %s; the connection was reset", cli_file_error(error));
+    }
+    return CLI_OK;
 }
 
 /* The input also ends when nobody is left to type for: see the comments of the two cases. */
@@ -112,8 +120,8 @@ static int transmit(struct relay *relay, bool *moved)
 {
     if (!relay->input_open)
         return CLI_OK;
-    if (relay->pending == 0 && relay->readable)
-        fill_from_input(relay);
+    if (relay->pending == 0 && relay->readable && fill_from_input(relay) != CLI_OK)
+        return CLI_FAILED;
     if (relay->pending > 0) {
         ssize_t n = hf_host_send_some(relay->host, relay->connection, relay->buffer + relay->sent,
                                       relay->pending - relay->sent, 0);
@@ -157,15 +165,12 @@ static int check_alive(const struct relay *relay)
     return cli_failure("%s", reason.text);
 }
 
-/* Waiting for a closed input would turn in circles; it is the same as an empty one. */
 static void look_at_files(struct relay *relay)
 {
     struct stat out;
     bool slow = fstat(1, &out) == 0 && (S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode));
     relay->out_chunk = slow ? PIPE_CHUNK : CHUNK;
     relay->writable = !slow;
-    if (fcntl(0, F_GETFD) < 0)
-        relay->readable = true; /* read fails: the end */
 }
 
 static void tell_reason(struct link *link, const struct netcat_options *options,

@@ -23,4 +23,54 @@ for command in version --version --help "version --help" conformance "judge --ru
     [ "$(grep -c 'standard output could not be written: No space left on device' err)" = 1 ] ||
         fail "$command to a full disk says: $(cat err)"
 done
+# Nor is output that is closed; and input that is closed is no reason to fail.
+status_of "$handfast" version <&- >&-
+[ "$status" = 1 ] || fail "version to a closed output: status $status"
+grep -q 'standard output could not be written: it is closed' err || fail "closed: $(cat err)"
+status_of "$handfast" version <&- >said
+[ "$status$(cat said)" = "0$("$handfast" version)" ] || fail "version without an input: $(cat err)"
+
+need_program nc python3
+need_network
+
+# A server of the kernel's that tells how the connection ended.
+cat >server.py <<'END'
+import socket, sys
+s = socket.create_server(("10.77.0.1", 80)).accept()[0]
+try:
+    n = len(s.recv(100))
+    end = "an end" if n == 0 else "text"
+except ConnectionResetError:
+    end = "a reset"
+open("end", "w").write(end)
+END
+
+# Input that cannot be read is not the end of the input: the peer gets a reset, not a FIN.
+mkdir directory
+for input in /proc/self/mem directory; do
+    rm -f end
+    status_of "$handfast" connect 10.77.0.1 80 --private -- sh -c \
+        'python3 server.py; sleep 1' <"$input"
+    [ "$status" = 1 ] || fail "<$input: status $status: $(cat err)"
+    grep -qE 'standard input: (Input/output error|Is a directory); the connection was reset' err ||
+        fail "<$input: $(cat err)"
+    for _ in $(seq 100); do
+        [ -s end ] && break
+        sleep 0.05
+    done
+    [ "$(cat end)" = "a reset" ] || fail "<$input: the peer saw $(cat end)"
+done
+
+# Input that is closed is empty.
+status_of "$handfast" connect -v 10.77.0.1 80 --private -- python3 server.py <&- >said
+[ "$status" = 0 ] || fail "a closed input: status $status: $(cat err)"
+[ "$(cat end)" = "an end" ] || fail "a closed input: the peer saw $(cat end)"
+
+# Output that is closed takes nothing, not the eight octets of an event's number either.
+for text in 1234567 123456789; do
+    status_of "$handfast" listen 80 --private -- sh -c "echo $text | nc -N 10.77.0.2 80" \
+        </dev/null >&-
+    [ "$status" = 1 ] || fail "$text to a closed output: status $status: $(cat err)"
+    grep -q 'standard output: it is closed' err || fail "$text to a closed output: $(cat err)"
+done
 echo "what cannot be read or written is told"
