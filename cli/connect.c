@@ -78,6 +78,17 @@ static int open_one(struct link *link, const struct netcat_options *options,
                 : hf_host_open(link->host, local, remote, timeout_ms, connection);
 }
 
+/* What ended an attempt from outside, its ladder cannot know. */
+static void say_end(struct link *link, const struct netcat_options *options, int error)
+{
+    char why[64] = "given up: interrupted";
+    bool late = error == -EAGAIN || (error == -ETIMEDOUT && options->has_wait);
+    if (late)
+        snprintf(why, sizeof why, "given up: no answer within %g seconds",
+                 options->wait_ms / 1000.0);
+    link_say_ends(link, late || error == -EINTR ? why : NULL);
+}
+
 /* Each address in turn. 0 or the last negative errno. */
 static int try_all(struct link *link, const struct netcat_options *options,
                    const struct hf_endpoint *local, const struct hf_endpoint *remotes, int n,
@@ -91,6 +102,8 @@ static int try_all(struct link *link, const struct netcat_options *options,
                           time_left(link, options, begin), connection);
         if (result == 0 && options->verbose)
             cli_note("connected to %s", hf_endpoint_text(&remotes[i], text));
+        if (result < 0)
+            say_end(link, options, result);
         if (result == 0 || result == -EINTR)
             return result;
         if (options->verbose)
@@ -158,7 +171,7 @@ static int talk(struct link *link, const struct netcat_options *options)
     if (status == CLI_OK)
         status = relay_farewell(link, options, connection);
     if (status == CLI_INTERRUPTED)
-        return relay_reset(link, connection);
+        return relay_reset(link, options, connection);
     return status;
 }
 

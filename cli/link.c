@@ -1,9 +1,7 @@
-/* link.c - opens the device that the options name, and watches it: ladder, SVG, capture. */
+/* link.c - opens the device that the options name, runs the command beside it, closes all. */
 #include "link.h"
 
 #include "judge.h"
-
-#include <handfast/packet.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -31,7 +29,7 @@ const char link_help[] =
     "    --mtu N             of that network; 1500 without; under 1280 there is no IPv6\n"
     "To see what happens:\n"
     "  --ladder              draw each connection on standard error\n"
-    "  --svg FILE            the same as a picture, when all is over\n"
+    "  --svg FILE            the same as a picture, when all is over; the first 64\n"
     "  --pcap FILE           every packet as pcapng, with comments (Wireshark shows them)\n"
     "  --judge               check each segment against RFC 9293; what breaks a rule is told\n"
     "  --set NAME=VALUE      another policy or option, once or more: timestamps=off, nodelay=on\n"
@@ -191,87 +189,13 @@ bool link_options_complete(const struct link_options *options)
         wrong = "--mtu goes with --private only: a device has its own";
     else if (!options->private_network && options->command)
         wrong = "a command behind '--' goes with --private only";
+    else if (options->svg && options->pcap && link_same_file(options->svg, options->pcap))
+        wrong = "--svg and --pcap: a file cannot be both the drawing and the packets";
     else if (!options->private_network && options->n_addresses == 0)
         wrong = "which address is ours there? --address ADDR/LEN (10.0.0.2/24, fd00::2/64)";
     if (wrong)
         cli_usage_error("%s", wrong);
     return !wrong;
-}
-
-/* Watching ------------------------------------------------------------------------------------- */
-
-static void to_stderr(void *arg, const char *text, size_t len)
-{
-    (void)arg;
-    fwrite(text, 1, len, stderr);
-}
-
-static void to_file(void *file, const char *text, size_t len)
-{
-    fwrite(text, 1, len, file);
-}
-
-static void trace(void *arg, const struct hf_trace *record)
-{
-    struct link *link = arg;
-    if (link->ladders)
-        hf_ladder_set_trace(link->ladders, record);
-    if (link->comments)
-        hf_comments_trace(link->comments, record);
-    if (link->oracle)
-        judge_record(link->oracle, record);
-}
-
-static size_t comment(void *arg, const struct hf_captured *packet, char *text, size_t room)
-{
-    struct hf_packet decoded = {.struct_size = sizeof decoded};
-    char found[HF_COMMENT_BYTES];
-    struct link *link = arg;
-    hf_packet_decode(packet->data, packet->len, (enum hf_link)packet->link, &decoded);
-    size_t len =
-        hf_comments_find(link->comments, &decoded, packet->direction == HF_DIRECTION_OUT, found);
-    if (len > room)
-        len = room;
-    memcpy(text, found, len);
-    return len;
-}
-
-static int watch(struct link *link)
-{
-    const struct link_options *options = link->options;
-    struct hf_ladder_style style = {.struct_size = sizeof style,
-                                    .colour = isatty(2) && !getenv("NO_COLOR"),
-                                    .keep = options->svg,
-                                    .remote_name = options->private_network ? "kernel" : NULL,
-                                    .write = options->ladder ? to_stderr : NULL};
-    if (options->ladder || options->svg)
-        link->ladders = hf_ladder_set_new(&style, 0, NULL, NULL);
-    if (options->pcap)
-        link->comments = hf_comments_new(0);
-    if (options->judge)
-        link->oracle = judge_new(hf_policy(hf_host_stack(link->host)));
-    if (((options->ladder || options->svg) && !link->ladders) ||
-        (options->pcap && !link->comments) || (options->judge && !link->oracle))
-        return cli_failure("no memory to watch with");
-    hf_host_set_trace(link->host, trace, link);
-    return CLI_OK;
-}
-
-static int draw_svg(struct link *link)
-{
-    enum { DRAWN_MAX = 64 }; /* what a set holds */
-    struct hf_ladder *ladders[DRAWN_MAX];
-    size_t n = 0;
-    while (n < DRAWN_MAX && (ladders[n] = hf_ladder_set_at(link->ladders, n)) != NULL)
-        n++;
-    FILE *file = fopen(link->options->svg, "we");
-    if (!file)
-        return cli_failure("--svg %s: %s", link->options->svg, strerror(errno));
-    hf_ladder_svg(ladders, n, to_file, file);
-    bool bad = ferror(file);
-    if (fclose(file) != 0 || bad)
-        return cli_failure("--svg %s: it could not be written", link->options->svg);
-    return CLI_OK;
 }
 
 /* Opening -------------------------------------------------------------------------------------- */
@@ -338,6 +262,8 @@ int link_open(struct link *link, const struct link_options *options, const struc
 {
     char error[HF_ERROR_TEXT];
     *link = (struct link){.options = options};
+    if (link_check_svg(options->svg) != CLI_OK)
+        return CLI_FAILED;
     struct hf_host_options host_options = {
         .struct_size = sizeof host_options, .config = config, .settings = settings_of(options)};
     struct hf_policy policy = config->policy;
@@ -346,7 +272,7 @@ int link_open(struct link *link, const struct link_options *options, const struc
     int result = hf_host_new(&link->host, &host_options);
     if (result < 0)
         return cli_failure("no memory for a stack: %s", strerror(-result));
-    if (watch(link) != CLI_OK)
+    if (link_watch(link) != CLI_OK)
         return CLI_FAILED;
     struct hf_device *device = NULL;
     if (open_device(link, &device, error) < 0)
@@ -354,7 +280,7 @@ int link_open(struct link *link, const struct link_options *options, const struc
     if (options->pcap) {
         struct hf_capture capture = {.struct_size = sizeof capture,
                                      .path = options->pcap,
-                                     .comment = comment,
+                                     .comment = link_comment,
                                      .comment_arg = link};
         if (hf_device_capture(&device, device, &capture, error) < 0)
             return cli_failure("%s", error);
@@ -461,8 +387,7 @@ int link_close(struct link *link, int status)
     if (status == CLI_OK && link->options->command && link->command_status != 0)
         status = cli_failure("'%s' ended with status %d", link->options->command[0],
                              link->command_status);
-    if (link->options->svg && link->ladders && draw_svg(link) != CLI_OK && status == CLI_OK)
-        status = CLI_FAILED;
+    status = link_draw(link, status);
     int written = link->capture ? hf_device_capture_status(link->capture) : 0;
     if (written < 0)
         status = cli_failure("--pcap %s: %s", link->options->pcap, strerror(-written));
@@ -470,7 +395,6 @@ int link_close(struct link *link, int status)
     if (link->oracle && judge_end(link->oracle) != CLI_OK && status == CLI_OK)
         status = CLI_FAILED;
     hf_private_close(link->net);
-    hf_ladder_set_free(link->ladders);
-    hf_comments_free(link->comments);
+    link_watch_end(link);
     return status;
 }

@@ -7,7 +7,7 @@
 #include <handfast/host.h>
 #include <sys/types.h>
 
-enum { LINK_ADDRESSES = 8, LINK_GATEWAYS = 2 };
+enum { LINK_ADDRESSES = 8, LINK_GATEWAYS = 2, LINK_DRAWN_MAX = 64 };
 
 struct link_options {
     const char *tun, *tap, *interface, *xdp;
@@ -26,7 +26,9 @@ struct link {
     const struct link_options *options;
     struct hf_host *host;
     struct hf_private *net;
-    struct hf_ladder_set *ladders;
+    struct hf_ladder_set *ladders; /* drawn as they happen */
+    struct hf_ladder_set *kept;    /* for the picture: the first LINK_DRAWN_MAX of them */
+    uint64_t connections;          /* that began; counted where there are ladders */
     struct hf_comments *comments;
     struct hf_oracle *oracle;
     struct hf_device *capture; /* the host's, which closes it */
@@ -82,6 +84,26 @@ bool link_command_ended(struct link *link);
 /* Draws and writes what was asked for, ends the command, closes all.  Returns status, or
  * CLI_FAILED when something could not be written or the command failed. */
 int link_close(struct link *link, int status);
+
+/* link_watch.c */
+
+/* Does FILE of --svg look as if it could be written?  CLI_OK; CLI_FAILED, and it is said. */
+int link_check_svg(const char *path);
+/* Are these, or will these be, names of one file? */
+bool link_same_file(const char *one, const char *other);
+/* Begins to watch what the options ask for; CLI_OK, CLI_FAILED. */
+int link_watch(struct link *link);
+void link_watch_end(struct link *link);
+/* An hf_capture_comment_fn: what the trace says of this packet. */
+size_t link_comment(void *link, const struct hf_captured *packet, char *text, size_t room);
+/* The last line of a connection's ladder; forget: what still comes is not drawn on standard error,
+ * where the next connection's ladder is. */
+void link_say_end(struct link *link, hf_handle connection, const char *why, bool forget);
+/* The same for all that have none yet; why may be NULL: as their records have it. */
+void link_say_ends(struct link *link, const char *why);
+/* The last lines of all ladders, and the picture.  Returns status, or CLI_FAILED instead of CLI_OK.
+ */
+int link_draw(struct link *link, int status);
 
 /* inet_diag.c: the state of the kernel's socket in a private network, an enum hf_state: that of the
  * connection, else of a listener there, else HF_CLOSED; -1 when it could not be asked. */

@@ -78,7 +78,7 @@ static int serve(struct link *link, const struct netcat_options *options, hf_han
         else if (status == CLI_FAILED)
             hf_host_release(link->host, connection);
         if (status == CLI_INTERRUPTED)
-            return relay_reset(link, connection);
+            return relay_reset(link, options, connection);
         if (!options->keep)
             return status;
     }

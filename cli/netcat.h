@@ -24,7 +24,7 @@ int netcat_arguments(struct netcat_options *options, bool listens, int argc, cha
 int relay(struct link *link, const struct netcat_options *options, hf_handle connection);
 /* Sees the connection off: the last ACKs, TIME-WAIT for as long as asked; says why it closed. */
 int relay_farewell(struct link *link, const struct netcat_options *options, hf_handle connection);
-/* After SIGINT: resets it and says so. */
-int relay_reset(struct link *link, hf_handle connection);
+/* After SIGINT: resets it and says so; its ladder, too. */
+int relay_reset(struct link *link, const struct netcat_options *options, hf_handle connection);
 
 #endif

@@ -177,16 +177,11 @@ static void tell_reason(struct link *link, const struct netcat_options *options,
                         hf_handle connection)
 {
     struct hf_close_reason reason;
-    struct hf_ladder *ladder =
-        link->ladders ? hf_ladder_set_handle(link->ladders, connection) : NULL;
     if (hf_close_reason(hf_host_stack(link->host), connection, &reason) == HF_ERR_STALE_HANDLE)
         return;
-    if (ladder)
-        hf_ladder_end(ladder, reason.text);
+    link_say_end(link, connection, reason.text, options->keep);
     if (options->verbose)
         cli_note("%s", reason.text);
-    if (ladder && options->keep && !options->link.svg)
-        hf_ladder_set_drop(link->ladders, ladder); /* a set has room for some only */
 }
 
 int relay(struct link *link, const struct netcat_options *options, hf_handle connection)
@@ -257,11 +252,12 @@ int relay_farewell(struct link *link, const struct netcat_options *options, hf_h
     return CLI_OK;
 }
 
-int relay_reset(struct link *link, hf_handle connection)
+int relay_reset(struct link *link, const struct netcat_options *options, hf_handle connection)
 {
     struct hf_status status = {.struct_size = sizeof status};
     hf_status(hf_host_stack(link->host), hf_host_env(link->host), connection, &status);
     hf_host_abort(link->host, connection);
+    tell_reason(link, options, connection);
     hf_host_release(link->host, connection);
     if (status.state == HF_TIME_WAIT)
         cli_note("interrupted: TIME-WAIT was cut short");

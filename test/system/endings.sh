@@ -1,0 +1,96 @@
+# ctest: timeout=120
+# However a connection ends, its last line says why: a signal, the time of -w, a refusal; and what
+# --svg cannot draw is told.
+set -euo pipefail
+# shellcheck source=test/system/lib.sh
+. "$HF_SOURCE_DIR/test/system/lib.sh"
+need_program nc python3
+need_network
+cd "$work"
+
+# status of the program, its standard error in err
+status_of() {
+    status=0
+    "$handfast" "$@" </dev/null >received 2>err || status=$?
+}
+
+# The last line of each ladder there, and of the picture.
+ends_with() {
+    grep -E '^ *[0-9.]+ {10}' err | tail -n 1 | grep -qE "$1" ||
+        fail "the ladder does not end with '$1': $(cat err)"
+    grep 'class="state">[a-z]' a.svg | tail -n 1 | grep -qE "$1" ||
+        fail "the picture does not end with '$1': $(cat a.svg)"
+}
+
+await() {
+    for _ in $(seq 200); do
+        grep -q "$1" err && return
+        sleep 0.05
+    done
+    fail "no '$1': $(cat err)"
+}
+
+# SIGINT and SIGTERM reset what is open, and say so.
+mkfifo hold
+exec 9<>hold
+for signal in INT TERM; do
+    rm -f a.svg
+    "$handfast" listen -v --ladder --svg a.svg 80 --private -- python3 -c '
+import socket
+s = socket.create_connection(("10.77.0.2", 80))
+s.recv(1)
+' <hold >/dev/null 2>err &
+    pid=$!
+    await 'connection from'
+    kill "-$signal" "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" = 130 ] || fail "after SIG$signal: status $status: $(cat err)"
+    grep -q 'the open connection was reset' err || fail "SIG$signal is not mentioned: $(cat err)"
+    ends_with 'aborted by this side with a reset in ESTABLISHED'
+done
+
+# Not open yet: interrupted, given up, refused.
+"$handfast" connect --ladder --svg a.svg 10.77.0.9 81 --private -- sleep 9 \
+    </dev/null >/dev/null 2>err &
+pid=$!
+await 'CTL=SYN>'
+kill -INT "$pid"
+! wait "$pid" || fail "SIGINT in SYN-SENT: success"
+ends_with 'given up: interrupted'
+status_of connect -w 0.5 --ladder --svg a.svg 10.77.0.9 81 --private -- sleep 9
+ends_with 'given up: no answer within 0.5 seconds'
+status_of connect --ladder --svg a.svg 10.77.0.1 81 --private -- sh -c 'nc -N -l 80 & sleep 9'
+ends_with 'connection refused'
+status_of connect --ladder --svg a.svg 10.77.0.1 81 --private -- sleep 9
+ends_with 'connection refused'
+
+# A name for the picture that cannot be written is found out before there is a connection.
+echo old >old
+status_of connect -v --svg directory/a.svg 10.77.0.1 80 --private -- nc -N -l 80
+[ "$status" = 1 ] || fail "--svg without its directory: status $status"
+! grep -q 'connected to' err || fail "--svg without its directory is noticed late: $(cat err)"
+grep -q -- '--svg directory/a.svg: No such file or directory' err || fail "--svg: $(cat err)"
+status_of connect --svg old no.such.name 80 --private -- true
+[ "$(cat old)" = old ] || fail "an older picture is lost where there is no connection"
+status_of connect --svg /dev/full 10.77.0.1 80 --private -- nc -N -l 80
+[ "$status" = 1 ] && grep -q 'could not be written: No space left' err ||
+    fail "--svg /dev/full: status $status: $(cat err)"
+for pair in "a.svg ./a.svg" "old $work/old" "new ./new"; do
+    # shellcheck disable=SC2086
+    set -- $pair
+    status_of connect --svg "$1" --pcap "$2" 10.77.0.1 80 --private -- nc -N -l 80
+    [ "$status" = 2 ] || fail "--svg $1 --pcap $2: status $status: $(cat err)"
+done
+
+# More connections than a picture holds: it says so, and each is drawn on standard error.
+status_of listen --keep --echo --ladder --svg a.svg 80 --private -- sh -c '
+    i=0; while [ $i -lt 70 ]; do echo $i | nc -N 10.77.0.2 80 >/dev/null; i=$((i + 1)); done'
+[ "$status" = 0 ] || fail "70 connections: status $status: $(tail err)"
+[ "$(grep -c '<CTL=SYN>' err)" = 70 ] || fail "$(grep -c '<CTL=SYN>' err) of 70 are drawn"
+[ "$(grep -cE '^ *[0-9.]+ {10,}the peer closed first' err)" = 70 ] ||
+    fail "not 70 last lines: $(tail err)"
+[ "$(grep -c '&lt;CTL=SYN&gt;' a.svg)" = 64 ] ||
+    fail "$(grep -c '&lt;CTL=SYN&gt;' a.svg) in the picture"
+grep -q 'the first 64 connections are in it; there were 6 more' err || fail "not told: $(tail err)"
+echo "each connection says why it ended"
