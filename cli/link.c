@@ -46,8 +46,11 @@ static void note_signal(int number)
 void link_catch_signals(void)
 {
     struct sigaction action = {.sa_handler = note_signal}; /* no SA_RESTART: waits shall end */
+    struct sigaction before;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup */
+        sigaction(SIGHUP, &action, NULL);
 }
 
 bool link_interrupted(void)

@@ -110,7 +110,7 @@ int link_draw(struct link *link, int status);
 int kernel_state(struct hf_private *net, const struct hf_endpoint *kernel,
                  const struct hf_endpoint *handfast);
 
-/* SIGINT and SIGTERM, once caught, end every wait. */
+/* SIGINT, SIGTERM and SIGHUP, once caught, end every wait. */
 void link_catch_signals(void);
 bool link_interrupted(void);
 

@@ -28,8 +28,8 @@ static void help(bool listens)
            "      --wait-time-wait  stay for all of TIME-WAIT (a minute), not just long enough\n"
            "                        to answer a repeated FIN\n"
            "  -h, --help            this\n\n%s\n"
-           "SIGINT resets what is open. Exit status: 0 done, 1 it failed, 2 called wrongly,\n"
-           "130 interrupted.\n",
+           "SIGINT, SIGTERM and SIGHUP reset what is open. Exit status: 0 done, 1 it failed,\n"
+           "2 called wrongly, 130 interrupted.\n",
            link_help);
 }
 

@@ -30,10 +30,10 @@ await() {
     fail "no '$1': $(cat err)"
 }
 
-# SIGINT and SIGTERM reset what is open, and say so.
+# SIGINT, SIGTERM and SIGHUP reset what is open, and say so.
 mkfifo hold
 exec 9<>hold
-for signal in INT TERM; do
+for signal in INT TERM HUP; do
     rm -f a.svg
     "$handfast" listen -v --ladder --svg a.svg 80 --private -- python3 -c '
 import socket
@@ -49,6 +49,19 @@ s.recv(1)
     grep -q 'the open connection was reset' err || fail "SIG$signal is not mentioned: $(cat err)"
     ends_with 'aborted by this side with a reset in ESTABLISHED'
 done
+
+# nohup: who ignores SIGHUP goes on.
+(
+    trap '' HUP
+    exec "$handfast" connect -v 10.77.0.1 80 --private -- nc -l 80 <hold >/dev/null 2>err
+) &
+pid=$!
+await 'connected to'
+kill -HUP "$pid"
+sleep 0.5
+kill -0 "$pid" || fail "SIGHUP ended what ignores it: $(cat err)"
+kill -INT "$pid"
+! wait "$pid" || fail "SIGINT after nohup: success"
 
 # Not open yet: interrupted, given up, refused.
 "$handfast" connect --ladder --svg a.svg 10.77.0.9 81 --private -- sleep 9 \
