@@ -82,10 +82,14 @@ static void print_figure(const struct bench_figure *figure, const struct bench_m
     for (unsigned i = 0; i < BENCH_CONTENDERS && figure->contender[i].name; i++) {
         print_result(figure, measured, i);
     }
-    printf("  %u rounds, %u discarded; an empty system call %.0f ns, a dependent load in 32 MiB "
-           "%.0f ns, 64 KiB copied %.0f ns\n\n",
-           measured->result[0].rounds, measured->discarded, measured->reference.syscall_ns,
-           measured->reference.load_ns, measured->reference.copy_ns);
+    printf("  %u rounds, %u discarded", measured->result[0].rounds, measured->discarded);
+    if (measured->reference.syscall_ns > 0) { /* of a round that was not discarded */
+        printf("; an empty system call %.0f ns, a dependent load in 32 MiB %.0f ns, 64 KiB copied "
+               "%.0f ns",
+               measured->reference.syscall_ns, measured->reference.load_ns,
+               measured->reference.copy_ns);
+    }
+    printf("\n\n");
 }
 
 static const struct bench_figure *figure_named(const char *name)

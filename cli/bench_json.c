@@ -43,6 +43,16 @@ static json_t *result_json(const struct bench_figure *figure,
     return object;
 }
 
+/* null: each round was discarded. */
+static json_t *reference_json(const struct bench_reference *reference)
+{
+    if (reference->syscall_ns <= 0) {
+        return json_null();
+    }
+    return json_pack("{s:f, s:f, s:f}", "syscall_ns", reference->syscall_ns, "load_ns",
+                     reference->load_ns, "copy_64k_ns", reference->copy_ns);
+}
+
 void bench_json(const struct bench_figure *figure, const struct bench_measured *measured)
 {
     char command[BENCH_NOTE];
@@ -58,12 +68,11 @@ void bench_json(const struct bench_figure *figure, const struct bench_measured *
     }
     snprintf(command, sizeof command, "handfast bench %s", figure->name);
     json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:s, s:{s:f, s:f, s:f}, s:i}", "figure", figure->name,
-        "unit", figure->unit, "title", figure->title, "less_is_better", figure->less_is_better,
-        "handfast", result_json(figure, &contender[0], &measured->result[0]), "peers", peers,
-        "ratio", ratios, "command", command, "reference", "syscall_ns",
-        measured->reference.syscall_ns, "load_ns", measured->reference.load_ns, "copy_64k_ns",
-        measured->reference.copy_ns, "discarded", (int)measured->discarded);
+        "{s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:s, s:o, s:i}", "figure", figure->name, "unit",
+        figure->unit, "title", figure->title, "less_is_better", figure->less_is_better, "handfast",
+        result_json(figure, &contender[0], &measured->result[0]), "peers", peers, "ratio", ratios,
+        "command", command, "reference", reference_json(&measured->reference), "discarded",
+        (int)measured->discarded);
     json_dumpf(all, stdout, JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(all);

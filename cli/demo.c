@@ -16,10 +16,12 @@ enum { OPTION_TUN = 256, OPTION_VETH, OPTION_MEGABYTES };
 static void help(void)
 {
     printf("usage: handfast demo [OPTION]...\n\n"
-           "Four connections with the Linux kernel (curl to Handfast, Handfast to a server of the\n"
-           "kernel's, IPv4 and IPv6), 100 MB each way, drawn as they happen with the states of\n"
-           "both ends; then one that loses every segment that matters once. All of it in a\n"
-           "private network namespace: it needs no privileges and changes nothing outside.\n"
+           "Five connections with the Linux kernel, one after another, drawn as they happen\n"
+           "with the states of both ends: curl to Handfast over IPv4 and over IPv6, Handfast\n"
+           "to a server of the kernel's over IPv4 and over IPv6, with 100 MB each way; and one\n"
+           "with a few words, of which each segment that opens or closes it is lost once. All\n"
+           "of it in a private network namespace: it needs no privileges and changes nothing\n"
+           "outside.\n"
            "Leaves demo.pcapng (for Wireshark, with comments) and demo.svg.\n\n"
            "  -o, --output DIR     leave the two files there (.)\n"
            "      --megabytes N    other than 100, each way\n"

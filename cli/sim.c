@@ -41,6 +41,21 @@ static bool read_seed(const char *what, const char *text, uint64_t *value)
     return false;
 }
 
+/* Seeds do not begin again at 0; and a run of none has shown nothing. */
+static bool there_are(uint64_t first, uint64_t seeds)
+{
+    if (seeds == 0) {
+        cli_usage_error("option --seeds: at least one");
+        return false;
+    }
+    if (seeds - 1 <= UINT64_MAX - first) {
+        return true;
+    }
+    cli_usage_error("option --seeds: from seed %llu on there are only %llu",
+                    (unsigned long long)first, (unsigned long long)(UINT64_MAX - first + 1));
+    return false;
+}
+
 struct asked {
     struct sim_run run;
     bool json, whole, replay;
@@ -96,7 +111,7 @@ static int read_options(int argc, char **argv, struct asked *asked)
         return cli_usage_error("'%s' is one argument too many; `handfast sim --help` lists options",
                                argv[optind]);
     }
-    return ok ? CLI_OK : CLI_USAGE;
+    return ok && there_are(asked->run.first, asked->run.seeds) ? CLI_OK : CLI_USAGE;
 }
 
 static void print_lines(void *arg, const char *text, size_t len)

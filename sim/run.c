@@ -23,7 +23,8 @@ struct worker {
 };
 
 struct shared {
-    uint64_t next, end; /* seeds to come */
+    uint64_t first, seeds; /* no end: behind the last seed there is would be 0 */
+    uint64_t taken;
     int64_t until_s;
     bool stop;
     struct worker worker[JOBS_MAX];
@@ -71,8 +72,9 @@ static bool next_seed(struct shared *shared, uint64_t *seed)
         (shared->until_s && seconds_now() >= shared->until_s)) {
         return false;
     }
-    *seed = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
-    return *seed < shared->end;
+    uint64_t taken = __atomic_fetch_add(&shared->taken, 1, __ATOMIC_RELAXED);
+    *seed = shared->first + taken;
+    return taken < shared->seeds;
 }
 
 static void work(struct shared *shared, struct worker *worker, const struct sim_run *run)
@@ -175,8 +177,8 @@ int sim_run(const struct sim_run *run, struct sim_counts *counts, struct sim_wro
     if (shared == NULL) {
         return -1;
     }
-    shared->next = run->first;
-    shared->end = run->first + run->seeds;
+    shared->first = run->first;
+    shared->seeds = run->seeds;
     shared->until_s = run->seconds ? seconds_now() + run->seconds : 0;
     uint32_t started = 0;
     while (started < jobs && start(shared, &shared->worker[started], run)) {

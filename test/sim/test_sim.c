@@ -42,6 +42,16 @@ static void no_property_is_broken_in_so_many_worlds(void **state)
     assert_true(counts.connections > 10 * run.seeds);
 }
 
+static void the_last_seed_there_is_is_run_like_any_other(void **state)
+{
+    struct sim_run run = {.first = UINT64_MAX, .seeds = 1, .jobs = 2};
+    struct sim_counts counts;
+    struct sim_wrong wrong;
+    (void)state;
+    assert_int_equal(sim_run(&run, &counts, &wrong), 0);
+    assert_int_equal(counts.seeds, 1);
+}
+
 static void the_same_seed_is_the_same_world(void **state)
 {
     (void)state;
@@ -77,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_property_is_broken_in_so_many_worlds),
+        cmocka_unit_test(the_last_seed_there_is_is_run_like_any_other),
         cmocka_unit_test(the_same_seed_is_the_same_world),
         cmocka_unit_test(worlds_that_were_called_broken_are_whole),
     };

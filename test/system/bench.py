@@ -3,8 +3,11 @@
 
 import json
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 
 HANDFAST = os.environ["HF_HANDFAST"]
 
@@ -31,6 +34,38 @@ def one_object_for_each_figure():
         assert figure["command"] == f"handfast bench {figure['figure']}"
 
 
+UNSTEADY = """
+#include <unistd.h>
+#include <sys/syscall.h>
+pid_t getppid(void)
+{
+    static unsigned calls;
+    for (unsigned i = 0; i < (calls / 20000 % 2 ? 8u : 1u); i++)
+        syscall(SYS_getppid);
+    calls++;
+    return 1;
+}
+"""
+
+
+def a_machine_that_is_never_steady_has_no_figures_and_no_speed_of_zero():
+    if shutil.which("cc") is None:
+        print("left out: there is no cc to make the machine unsteady with")
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        library = pathlib.Path(directory) / "unsteady.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=UNSTEADY,
+                       text=True, check=True)
+        os.environ["LD_PRELOAD"] = str(library)
+        try:
+            told, [figure] = bench("open-close"), bench("--json", "open-close").splitlines()
+        finally:
+            del os.environ["LD_PRELOAD"]
+    assert "absent: each round was disturbed" in told, told
+    assert "0 rounds, 3 discarded\n" in told, told
+    assert json.loads(figure)["reference"] is None, figure
+
+
 def help_names_each_figure():
     told = bench("--help")
     for name in ("open-close", "open-close-1k-idle", "bulk-1500", "bulk-64k", "tun-crr",
@@ -39,7 +74,8 @@ def help_names_each_figure():
 
 
 def main():
-    for check in (one_object_for_each_figure, help_names_each_figure):
+    for check in (one_object_for_each_figure, help_names_each_figure,
+                  a_machine_that_is_never_steady_has_no_figures_and_no_speed_of_zero):
         try:
             check()
         except AssertionError as error:
