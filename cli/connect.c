@@ -11,6 +11,7 @@ enum {
     CONNECTIONS = 16,
     ADDRESSES = 16,
     START_MS = 3000, /* COMMAND may need this long until it listens */
+    UP_MS = 10000,   /* without -w, what was made here has so long to come up */
     AGAIN_MS = 20
 };
 
@@ -134,18 +135,49 @@ static void await_server(struct link *link, const struct hf_endpoint *remote)
     }
 }
 
+/* What was there before and is down is an error at once.  What was made here nobody could set up
+ * before: it has until the end of -w. */
+static int await_device(struct link *link, const struct netcat_options *options, int64_t begin)
+{
+    const char *down = link_down(link);
+    if (!down)
+        return CLI_OK;
+    if (!link->made)
+        return cli_failure("%s is down: `ip link set %s up`", down, down);
+    int64_t end = begin + (options->has_wait ? options->wait_ms : UP_MS) * 1000000LL;
+    cli_note("%s was made just now and is down; waiting for `ip link set %s up`, and the kernel "
+             "needs an address there",
+             down, down);
+    while (link_down(link)) {
+        if (hf_host_env(link->host)->now_ns >= end)
+            return cli_failure("%s is still down and is given up; to make it beforehand: `ip "
+                               "tuntap add %s mode %s` and `ip link set %s up`",
+                               down, down, options->link.tun ? "tun" : "tap", down);
+        hf_host_run_once(link->host, AGAIN_MS * 1000000LL);
+        if (link_interrupted()) {
+            cli_note("interrupted: %s has not come up", down);
+            return CLI_INTERRUPTED;
+        }
+    }
+    return CLI_OK;
+}
+
 static int open_connection(struct link *link, const struct netcat_options *options,
                            hf_handle *connection)
 {
     struct hf_endpoint local, remotes[ADDRESSES];
     const char *host = options->arguments[0], *port = options->arguments[1];
+    int64_t begin = hf_host_env(link->host)->now_ns;
+    int status = await_device(link, options, begin);
+    if (status != CLI_OK)
+        return status;
     if (source(link, options, &local) != CLI_OK)
         return CLI_FAILED;
     int n = hf_host_resolve(link->host, host, port, options->version, remotes, ADDRESSES);
     if (n < 1)
         return cli_failure("%s port %s: %s", host, port, hf_host_error(link->host));
     await_server(link, &remotes[0]);
-    int64_t begin = hf_host_env(link->host)->now_ns;
+    begin = link->net ? hf_host_env(link->host)->now_ns : begin;
     int result = try_all(link, options, &local, remotes, n, begin, connection);
     if (result == 0)
         return CLI_OK;
@@ -153,6 +185,8 @@ static int open_connection(struct link *link, const struct netcat_options *optio
         cli_note("interrupted: the connection was not open yet and is given up");
         return CLI_INTERRUPTED;
     }
+    if (link_down(link)) /* since then */
+        return cli_failure("%s is down: `ip link set %s up`", link_down(link), link_down(link));
     if (result == -EAGAIN || (result == -ETIMEDOUT && options->has_wait))
         return cli_failure("%s port %s: no answer within %g seconds", host, port,
                            options->wait_ms / 1000.0);

@@ -217,6 +217,20 @@ static int open_xdp(const char *name, struct hf_device **device, char error[HF_E
     return hf_device_xdp(device, name, 0, NULL, 0, error);
 }
 
+static const char *device_name(const struct link_options *options)
+{
+    return options->tun         ? options->tun
+           : options->tap       ? options->tap
+           : options->interface ? options->interface
+                                : options->xdp;
+}
+
+const char *link_down(const struct link *link)
+{
+    const char *name = device_name(link->options);
+    return name && hf_device_is_up(name) == 0 ? name : NULL;
+}
+
 static int open_device(struct link *link, struct hf_device **device, char error[HF_ERROR_TEXT])
 {
     const struct link_options *options = link->options;
@@ -278,6 +292,8 @@ int link_open(struct link *link, const struct link_options *options, const struc
     if (link_watch(link) != CLI_OK)
         return CLI_FAILED;
     struct hf_device *device = NULL;
+    const char *name = device_name(options);
+    link->made = name && hf_device_is_up(name) == -ENODEV;
     if (open_device(link, &device, error) < 0)
         return cli_failure("%s", error);
     if (options->pcap) {

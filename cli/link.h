@@ -33,6 +33,7 @@ struct link {
     struct hf_oracle *oracle;
     struct hf_device *capture; /* the host's, which closes it */
     int iface;
+    bool made;     /* the device was not there before */
     pid_t command; /* 0: none runs */
     int command_status;
 };
@@ -77,6 +78,9 @@ bool link_options_complete(const struct link_options *options);
 /* Opens what the options say; the command does not run yet.  config is changed by the caller. */
 int link_open(struct link *link, const struct link_options *options,
               const struct hf_config *config);
+/* The name of the device, if it is down: nothing crosses it; NULL: it is up, or a private
+ * network's. */
+const char *link_down(const struct link *link);
 /* Starts the command, when there is one. */
 int link_start_command(struct link *link);
 /* Is there a command, and has it ended?  Its status is noted. */

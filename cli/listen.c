@@ -31,6 +31,10 @@ static int open_listener(struct link *link, const struct netcat_options *options
     if (options->verbose)
         cli_note("listening on port %u%s%s", (unsigned)local.port, options->source ? " of " : "",
                  options->source ? options->source : "");
+    const char *down = link_down(link);
+    if (down) /* it may come up at any time: somebody else sets up the kernel's side */
+        cli_note("%s is down, and nothing can arrive until it is up: `ip link set %s up`", down,
+                 down);
     return CLI_OK;
 }
 

@@ -89,6 +89,10 @@ int hf_device_xdp(struct hf_device **device, const char *name, uint32_t queue, c
                   uint32_t flags, char error[HF_ERROR_TEXT]);
 /* How many queues the interface receives with, at least 1; -ENODEV: no such interface. */
 int hf_device_queues(const char *name);
+/* 1: the kernel's interface `name` is up; 0: down (`ip link set NAME up`): what is sent is lost and
+ * nothing arrives, until it is up; -ENODEV: no such interface.  A TUN or TAP device that opening it
+ * has made is down at first. */
+int hf_device_is_up(const char *name);
 /* A device from a descriptor that somebody else opened, which it owns from now on, also on failure:
  * /dev/net/tun after TUNSETIFF with IFF_NO_PI and IFF_VNET_HDR, or an AF_PACKET socket
  * that is bound to an Ethernet interface.  mtu: the interface's, 576 .. 65535. */

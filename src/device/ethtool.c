@@ -1,4 +1,5 @@
-/* ethtool.c - an interface's own offloads switched off, its queues counted: ioctl SIOCETHTOOL. */
+/* ethtool.c - what an interface of the kernel's says of itself: its offloads switched off and its
+ * queues counted (ioctl SIOCETHTOOL), up or down (netdevice(7)). */
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -47,4 +48,17 @@ int hf_device_queues(const char *name)
         return err;
     }
     return err < 0 || queues == 0 ? 1 : (int)queues;
+}
+
+int hf_device_is_up(const char *name)
+{
+    struct ifreq ifr = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    dev_copy_name(ifr.ifr_name, sizeof ifr.ifr_name, name);
+    int err = ioctl(fd, SIOCGIFFLAGS, &ifr) != 0 ? -errno : 0;
+    close(fd);
+    return err < 0 ? err : (ifr.ifr_flags & IFF_UP) != 0;
 }
