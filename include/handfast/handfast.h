@@ -371,8 +371,9 @@ enum hf_option {
                               longer tuned (hf_policy.tune_buffers)                              */
     HF_SEND_BUFFER,        /* octets accepted and not acknowledged at most; once set, not tuned   */
     HF_SEND_LOW_WATER,     /* HF_WRITABLE once this many octets fit; 1 .. HF_SEND_BUFFER          */
-    HF_USER_TIMEOUT,       /* ms that text may stay unacknowledged (RFC 9293 3.9.1.1); decides
-                              instead of hf_policy.data_retries.  0: none                         */
+    HF_USER_TIMEOUT,       /* ms that text may stay unacknowledged, or unsent before a closed
+                              window (RFC 9293 3.9.1.1, RFC 5482); decides instead of
+                              hf_policy.data_retries.  0: none                                    */
     HF_MAX_SEGMENT,        /* MSS: announced and used at most, before opening                     */
     HF_TTL,                /* 1 .. 255                                                            */
     HF_TOS,                /* DSCP in the upper six bits; the lower two are ECN's.  Best set once,

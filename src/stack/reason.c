@@ -100,11 +100,21 @@ static void say_in_order(struct sentence *s, const struct tcb *tcb)
     }
 }
 
+/* The last window told was 0, by the ACK of all that was sent, and probes were answered: what
+ * waited was not in flight, but for the peer to read (3.8.6.1). */
+static bool stayed_closed(const struct tcb *tcb)
+{
+    return tcb->snd.wnd == 0 && seq_eq(tcb->snd.wl2, tcb->snd.nxt) && tcb->retries <= 1;
+}
+
 static void say_timed_out(struct sentence *s, const struct tcb *tcb)
 {
     switch (tcb->cause) {
     case HF_TIMER_USER_TIMEOUT:
-        add_state(s, "the user timeout passed without an acknowledgment in ", tcb->end_state);
+        add_state(s,
+                  stayed_closed(tcb) ? "the peer's window stayed closed for the user timeout in "
+                                     : "the user timeout passed without an acknowledgment in ",
+                  tcb->end_state);
         break;
     case HF_TIMER_RTO:
     case HF_TIMER_PERSIST:

@@ -121,6 +121,39 @@ TEST(what_gave_up_tells_how_often_it_tried)
     tells(p, HF_ERR_TIMED_OUT, THIS_SIDE, HF_ESTABLISHED, "the user timeout passed");
 }
 
+/* RFC 5482 counts it, though nothing is in flight; RFC 9293 3.8.6.1 keeps the connection without.
+ */
+TEST(a_user_timeout_tells_a_window_that_stayed_closed_from_a_silent_peer)
+{
+    for (int i = 0; i < 2; i++) {
+        bool answers = i == 0;
+        on(i);
+        establish_active();
+        sets(HF_USER_TIMEOUT, 5000);
+        sends(ACK, .wnd = ZERO);
+        writes(100);
+        for (int tick = 0; tick < 5; tick++) {
+            after(1100);
+            peer_forget(p);
+            if (answers)
+                sends(ACK, .wnd = ZERO);
+        }
+        tells(p, HF_ERR_TIMED_OUT, THIS_SIDE, HF_ESTABLISHED,
+              answers ? "the peer's window stayed closed for the user timeout in"
+                      : "the user timeout passed without an acknowledgment");
+    }
+    on(2);
+    establish_active();
+    sets(HF_USER_TIMEOUT, 5000);
+    writes(100);
+    after(100);
+    sends(ACK, .ack = ISS + 1,
+          .wnd = ZERO); /* a window taken back: what was sent is not acknowledged */
+    after(6000);
+    peer_forget(p);
+    tells(p, HF_ERR_TIMED_OUT, THIS_SIDE, HF_ESTABLISHED, "without an acknowledgment");
+}
+
 TEST(a_reset_tells_whose_it_was_and_what_it_ended)
 {
     establish_active();
@@ -166,6 +199,7 @@ int main(void)
         V4(a_simultaneous_open_and_a_held_syn_are_told),
         V4(a_close_before_the_open_is_told),
         V4(what_gave_up_tells_how_often_it_tried),
+        V4(a_user_timeout_tells_a_window_that_stayed_closed_from_a_silent_peer),
         V4(a_reset_tells_whose_it_was_and_what_it_ended),
         V4(what_ends_the_last_states_is_told),
     };
