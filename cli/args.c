@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +150,18 @@ bool cli_port(const char *what, const char *text, uint16_t *port)
         return false;
     *port = (uint16_t)value;
     return true;
+}
+
+bool cli_service(const char *text)
+{
+    uint16_t port;
+    if (*text && strspn(text, "0123456789") == strlen(text))
+        return cli_port("the port", text, &port);
+    if (getservbyname(text, "tcp"))
+        return true;
+    cli_usage_error("the port: '%s' is neither a number from 1 to 65535 nor a service's name",
+                    text);
+    return false;
 }
 
 bool cli_seconds(const char *what, const char *text, uint32_t *ms)

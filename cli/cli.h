@@ -44,6 +44,8 @@ int cli_getopt(int argc, char **argv, const char *letters, const struct option *
 /* Read a value; false: a line was printed.  what: how the message calls it ("option -p"). */
 bool cli_number(const char *what, const char *text, long min, long max, long *value);
 bool cli_port(const char *what, const char *text, uint16_t *port);
+/* A number or a service's name. */
+bool cli_service(const char *text);
 bool cli_seconds(const char *what, const char *text, uint32_t *ms);
 bool cli_address(const char *what, const char *text, uint8_t ip[16]);
 /* ADDRESS/PREFIX. */

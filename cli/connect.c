@@ -58,8 +58,8 @@ static int open_fast(struct link *link, const struct hf_endpoint *local,
 {
     int error =
         hf_open(hf_host_stack(link->host), hf_host_env(link->host), local, remote, 0, connection);
-    if (error < 0)
-        return -hf_errno(error);
+    if (error < 0) /* this one fails, too, and says why */
+        return hf_host_open(link->host, local, remote, timeout_ms, connection);
     int result = hf_host_settings(link->host, *connection);
     if (result == 0)
         result = send_early(link, *connection);
@@ -190,8 +190,10 @@ static int open_connection(struct link *link, const struct netcat_options *optio
     if (result == -EAGAIN || (result == -ETIMEDOUT && options->has_wait))
         return cli_failure("%s port %s: no answer within %g seconds", host, port,
                            options->wait_ms / 1000.0);
-    if (result == -EINVAL || result == -EOPNOTSUPP) /* of --set */
-        return cli_failure("%s", hf_host_error(link->host));
+    if (result == -EINVAL || result == -EOPNOTSUPP) /* of an address, of --set */
+        return cli_usage_error("%s", hf_host_error(link->host));
+    if (result == -EADDRNOTAVAIL && options->source)
+        return cli_failure("option -s: %s", hf_host_error(link->host));
     return cli_failure("%s port %s: %s", host, port, strerror(-result));
 }
 

@@ -262,10 +262,11 @@ static int set_addresses(struct link *link)
         n = 1;
     for (uint32_t i = 0; i < n; i++)
         if (hf_host_address(link->host, link->iface, addresses[i]) < 0)
-            return cli_failure("--address %s: %s", addresses[i], hf_host_error(link->host));
+            return cli_usage_error("option --address: %s", hf_host_error(link->host));
     for (uint32_t i = 0; i < options->n_gateways; i++)
         if (hf_host_route(link->host, link->iface, "default", options->gateways[i]) < 0)
-            return cli_failure("--gateway %s: %s", options->gateways[i], hf_host_error(link->host));
+            return cli_usage_error("option --gateway: %s: %s", options->gateways[i],
+                                   hf_host_error(link->host));
     return CLI_OK;
 }
 

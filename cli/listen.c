@@ -15,7 +15,8 @@ static int open_listener(struct link *link, const struct netcat_options *options
     snprintf(number, sizeof number, "%u", (unsigned)options->port);
     const char *port = options->n_arguments ? options->arguments[0] : number;
     if (hf_host_resolve(link->host, options->source, port, options->version, &local, 1) < 1)
-        return cli_failure("port '%s': %s", port, hf_host_error(link->host));
+        return cli_failure("port %s%s%s: %s", port, options->source ? " of " : "",
+                           options->source ? options->source : "", hf_host_error(link->host));
     struct hf_listen listen = {.struct_size = sizeof listen,
                                .local = local,
                                .backlog = BACKLOG,
@@ -27,7 +28,7 @@ static int open_listener(struct link *link, const struct netcat_options *options
         return cli_failure("listening on %s: %s", hf_endpoint_text(&listen.local, text),
                            hf_error_text(result));
     if (hf_host_settings(link->host, *listener) < 0)
-        return cli_failure("--set %s", hf_host_error(link->host));
+        return cli_usage_error("%s", hf_host_error(link->host));
     if (options->verbose)
         cli_note("listening on port %u%s%s", (unsigned)local.port, options->source ? " of " : "",
                  options->source ? options->source : "");

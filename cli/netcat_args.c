@@ -128,7 +128,7 @@ static bool take_arguments(struct netcat_options *options, int argc, char **argv
         cli_usage_error("to whom? handfast connect [OPTION]... HOST PORT");
         return false;
     }
-    return true;
+    return options->n_arguments < most || cli_service(options->arguments[most - 1]);
 }
 
 static bool versions_agree(const struct netcat_options *options)

@@ -35,7 +35,7 @@ struct hf_stack;
 enum hf_error {
     HF_OK = 0,
     HF_ERR_WOULD_BLOCK = -1,       /* nothing now; an event will tell when                        */
-    HF_ERR_INVALID = -2,           /* an argument that cannot be                                  */
+    HF_ERR_INVALID = -2,           /* invalid argument                                            */
     HF_ERR_STALE_HANDLE = -3,      /* "connection does not exist"                                 */
     HF_ERR_NO_RESOURCES = -4,      /* "insufficient resources": a limit of the config is reached  */
     HF_ERR_EXISTS = -5,            /* "connection already exists", address in use                 */

@@ -83,6 +83,31 @@ static int wait_open(struct hf_host *host, hf_handle handle, struct patience *pa
     }
 }
 
+/* Which of the arguments hf_open refused. */
+static int explain_open(struct hf_host *host, int error, const struct hf_endpoint *local,
+                        const struct hf_endpoint *remote)
+{
+    char text[HF_ENDPOINT_TEXT], from[HF_ENDPOINT_TEXT];
+    (void)hf_endpoint_text(remote, text);
+    if (error == HF_ERR_NO_ADDRESS && local != NULL) {
+        (void)hf_endpoint_text(local, from);
+        *strrchr(from, ':') = 0; /* whatever the port */
+        return host_core_fail(host, error, from);
+    }
+    if (error != HF_ERR_INVALID) {
+        return host_core_fail(host, error, text);
+    }
+    if (remote->port == 0) {
+        return host_fail(host, -EINVAL, "%s: there is no port 0", text);
+    }
+    if (local != NULL && host_is_v4(local->ip) != host_is_v4(remote->ip)) {
+        return host_fail(host, -EINVAL, "from %s to %s: two versions of IP",
+                         hf_endpoint_text(local, from), text);
+    }
+    return host_fail(host, -EINVAL,
+                     "%s: not the address of one host (unspecified, multicast or broadcast)", text);
+}
+
 static int open_one(struct hf_host *host, const struct hf_endpoint *local,
                     const struct hf_endpoint *remote, struct patience *patience, hf_handle *handle)
 {
@@ -90,8 +115,7 @@ static int open_one(struct hf_host *host, const struct hf_endpoint *local,
     host_now(host);
     int error = hf_open(host->stack, &host->env, local, remote, 0, handle);
     if (error < 0) {
-        char text[HF_ENDPOINT_TEXT];
-        return host_core_fail(host, error, hf_endpoint_text(remote, text));
+        return explain_open(host, error, local, remote);
     }
     int err = host_apply_settings(host, *handle);
     if (err == 0) {

@@ -286,7 +286,18 @@ int hf_host_address(struct hf_host *host, int iface, const char *address)
     }
     host_now(host);
     int error = hf_address_add(host->stack, &host->env, (uint32_t)iface, ip, (uint32_t)prefix_len);
-    return error < 0 ? host_core_fail(host, error, address) : 0;
+    switch (error) {
+    case HF_ERR_INVALID:
+        return host_fail(host, -EINVAL,
+                         "%s: no interface can have it (unspecified, multicast or broadcast, or "
+                         "IPv6 with an MTU below 1280)",
+                         address);
+    case HF_ERR_EXISTS:
+        return host_fail(host, -hf_errno(error), "%s: is an address of this stack already",
+                         address);
+    default:
+        return error < 0 ? host_core_fail(host, error, address) : 0;
+    }
 }
 
 static int add_route(struct hf_host *host, int iface, const char *prefix, const uint8_t *gateway)
@@ -303,6 +314,10 @@ static int add_route(struct hf_host *host, int iface, const char *prefix, const 
     host_now(host);
     int error =
         hf_route_add(host->stack, &host->env, (uint32_t)iface, ip, (uint32_t)prefix_len, gateway);
+    if (error == HF_ERR_INVALID) {
+        return host_fail(host, -EINVAL, "%s: no route: the prefix or the gateway cannot be",
+                         prefix);
+    }
     return error < 0 ? host_core_fail(host, error, prefix) : 0;
 }
 

@@ -101,6 +101,7 @@ void host_drop_posts(struct hf_host *host);
 
 /* names.c: "10.0.0.2/24"; prefix_len -1: there was none.  0 or -EINVAL. */
 int host_parse_prefix(const char *text, uint8_t ip[16], int *prefix_len);
+bool host_is_v4(const uint8_t ip[16]); /* v4-mapped */
 /* Where a scope ("2", "hf0") lies; 0: no such interface. */
 uint16_t host_scope(const struct hf_host *host, const char *text);
 

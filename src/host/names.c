@@ -45,7 +45,7 @@ static void from_v4(uint8_t ip[16], const void *v4)
     memcpy(ip + 12, v4, 4);
 }
 
-static bool is_v4(const uint8_t ip[16])
+bool host_is_v4(const uint8_t ip[16])
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     return memcmp(ip, mapped, sizeof mapped) == 0;
@@ -101,7 +101,7 @@ char *hf_endpoint_text(const struct hf_endpoint *endpoint, char text[HF_ENDPOINT
 {
     char address[INET6_ADDRSTRLEN] = "";
     char scope[8] = "";
-    if (is_v4(endpoint->ip)) {
+    if (host_is_v4(endpoint->ip)) {
         (void)inet_ntop(AF_INET, endpoint->ip + 12, address, sizeof address);
         (void)snprintf(text, HF_ENDPOINT_TEXT, "%s:%u", address, endpoint->port);
         return text;

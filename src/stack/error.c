@@ -4,7 +4,7 @@
 static const char *const texts[] = {
     [-HF_OK] = "no error",
     [-HF_ERR_WOULD_BLOCK] = "nothing to be had now",
-    [-HF_ERR_INVALID] = "an argument that cannot be",
+    [-HF_ERR_INVALID] = "invalid argument",
     [-HF_ERR_STALE_HANDLE] = "connection does not exist",
     [-HF_ERR_NO_RESOURCES] = "insufficient resources",
     [-HF_ERR_EXISTS] = "connection already exists",

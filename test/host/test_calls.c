@@ -128,6 +128,34 @@ static void on_ethernet_neighbours_find_each_other(void **state)
     tear_down(NULL);
 }
 
+static void says(int result, int expected, const char *words)
+{
+    assert_int_equal(result, expected);
+    if (strstr(hf_host_error(client), words) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", hf_host_error(client), words);
+    }
+}
+
+/* One sentence that names what is wrong once, not the stack's word for all of it. */
+static void an_address_that_cannot_be_is_named_with_the_reason(void **state)
+{
+    (void)state;
+    hf_handle c;
+    struct hf_endpoint remote, local;
+    says(hf_host_address(client, 1, "224.0.0.1/24"), -EINVAL, "224.0.0.1/24: no interface can");
+    says(hf_host_address(client, 1, "192.0.2.255/24"), -EINVAL, "broadcast");
+    says(hf_host_address(client, 1, "192.0.2.1/24"), -EADDRINUSE, "is an address of this stack");
+    says(hf_host_route(client, 1, "default", "224.0.0.1"), -EINVAL, "the gateway");
+    says(hf_host_connect(client, "224.0.0.1", "80", 0, &c), -EINVAL, "not the address of one host");
+    says(hf_host_connect(client, "192.0.2.255", "80", 0, &c), -EINVAL, "192.0.2.255:80: not");
+    says(hf_host_connect(client, "192.0.2.2", "0", 0, &c), -EINVAL, "there is no port 0");
+    assert_int_equal(hf_host_resolve(client, "192.0.2.2", "80", 0, &remote, 1), 1);
+    assert_int_equal(hf_host_resolve(client, "192.0.2.9", "0", 0, &local, 1), 1);
+    says(hf_host_open(client, &local, &remote, 0, &c), -EADDRNOTAVAIL, "192.0.2.9: not an address");
+    assert_int_equal(hf_host_resolve(client, "2001:db8::1", "0", 0, &local, 1), 1);
+    says(hf_host_open(client, &local, &remote, 0, &c), -EINVAL, "two versions of IP");
+}
+
 static void a_port_that_nobody_listens_on_refuses(void **state)
 {
     (void)state;
@@ -366,6 +394,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_connection_opens_carries_half_closes_and_closes, set_up,
                                         tear_down),
         cmocka_unit_test(on_ethernet_neighbours_find_each_other),
+        cmocka_unit_test_setup_teardown(an_address_that_cannot_be_is_named_with_the_reason, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_port_that_nobody_listens_on_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_happen_in_time_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_the_error_of_the_next_call, set_up, tear_down),
