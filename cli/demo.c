@@ -105,7 +105,10 @@ static int start_network(struct demo *demo)
     struct hf_private_options options = {.struct_size = sizeof options,
                                          .flags = demo->options.network};
     if (hf_private_open(&demo->net, &options, error) < 0)
-        return cli_failure("%s", error);
+        return cli_failure("%s%s", error,
+                           options.flags == HF_PRIVATE_TUN    ? "; without --tun veth would do"
+                           : options.flags == HF_PRIVATE_VETH ? "; without --veth a TUN would do"
+                                                              : "");
     struct hf_device *device = hf_private_device(demo->net);
     if (demo_watch_device(demo, &device) != CLI_OK)
         return CLI_FAILED;

@@ -252,6 +252,17 @@ static int open_device(struct link *link, struct hf_device **device, char error[
     return result;
 }
 
+/* What the user may do instead where the device cannot be had. */
+static const char *way_out(const struct link_options *options, int result)
+{
+    bool tun = options->tun || options->tap;
+    bool forbidden = result == -EPERM || result == -EACCES;
+    bool missing = tun && (result == -ENOENT || result == -ENODEV || result == -ENXIO);
+    return !options->private_network && (forbidden || missing)
+               ? "; --private -- COMMAND needs no privileges and no device"
+               : "";
+}
+
 static int set_addresses(struct link *link)
 {
     static const char *const ours[] = {"10.77.0.2/24", "fd77::2/64"};
@@ -295,8 +306,9 @@ int link_open(struct link *link, const struct link_options *options, const struc
     struct hf_device *device = NULL;
     const char *name = device_name(options);
     link->made = name && hf_device_is_up(name) == -ENODEV;
-    if (open_device(link, &device, error) < 0)
-        return cli_failure("%s", error);
+    result = open_device(link, &device, error);
+    if (result < 0)
+        return cli_failure("%s%s", error, way_out(options, result));
     if (options->pcap) {
         struct hf_capture capture = {.struct_size = sizeof capture,
                                      .path = options->pcap,

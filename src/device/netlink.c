@@ -105,7 +105,7 @@ int dev_link_set(const char *name, unsigned flags, uint32_t mtu, char error[HF_E
     }
     int err = ask(header);
     if (err == -EPERM) {
-        return dev_fail(error, err, "%s: not allowed to set it up: run as root, or use --private",
+        return dev_fail(error, err, "%s: not allowed to set it up: it takes root or CAP_NET_ADMIN",
                         name);
     }
     return err < 0 ? dev_fail(error, err, "%s: cannot be set up: %s", name, strerror(-err)) : 0;
@@ -131,9 +131,7 @@ int dev_link_address(const char *name, int family, const uint8_t *ip, uint32_t p
     int err = ask(header);
     if (err == -EPERM) {
         return dev_fail(error, err,
-                        "%s: not allowed to add an address: run as root, or use "
-                        "--private",
-                        name);
+                        "%s: not allowed to add an address: it takes root or CAP_NET_ADMIN", name);
     }
     return err < 0 ? dev_fail(error, err, "%s: address not added: %s", name, strerror(-err)) : 0;
 }

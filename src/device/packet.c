@@ -162,8 +162,8 @@ int dev_packet_open(const char *name, char error[HF_ERROR_TEXT])
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         int err = errno;
-        return dev_fail(error, -err, "%s: no packet socket: %s: run as root, or use --private",
-                        name, strerror(err));
+        return dev_fail(error, -err, "%s: no packet socket: %s%s", name, strerror(err),
+                        err == EPERM || err == EACCES ? ": it takes root or CAP_NET_RAW" : "");
     }
     struct sockaddr_ll at = {.sll_family = AF_PACKET};
     at.sll_ifindex = (int)if_nametoindex(name);

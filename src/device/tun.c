@@ -163,10 +163,11 @@ static int explain_open(char error[HF_ERROR_TEXT], int err)
     case ENXIO:
         return dev_fail(error, -err,
                         TUN_PATH ": the kernel has no TUN here: modprobe tun, or use an Ethernet "
-                                 "interface or --private, which needs none");
+                                 "interface");
     case EACCES:
     case EPERM:
-        return dev_fail(error, -err, TUN_PATH ": %s: run as root, or use --private", strerror(err));
+        return dev_fail(error, -err, TUN_PATH ": %s: it takes root, or leave to read and write it",
+                        strerror(err));
     default:
         return dev_fail(error, -err, TUN_PATH ": %s", strerror(err));
     }
@@ -179,8 +180,9 @@ static int explain_attach(char error[HF_ERROR_TEXT], int err, const char *name, 
     switch (err) {
     case EPERM:
         return dev_fail(error, -err,
-                        "%s: not allowed to create or use this device: run as root, or make it "
-                        "once with `ip tuntap add %s mode %s user $USER`, or use --private",
+                        "%s: not allowed to create or use this device: it takes root or "
+                        "CAP_NET_ADMIN, or a device made for this user: `ip tuntap add %s mode %s "
+                        "user $USER`",
                         name, name, (kind & IFF_TUN) != 0 ? "tun" : "tap");
     case EBUSY:
         return dev_fail(error, -err, "%s: in use by another program: choose another name", name);

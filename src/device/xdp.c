@@ -212,13 +212,14 @@ static int explain(char error[HF_ERROR_TEXT], int err, const char *name, uint32_
     switch (err) {
     case -EPERM:
     case -EACCES:
-        return dev_fail(error, err, "%s: no XDP: %s: run as root", name, strerror(-err));
+        return dev_fail(error, err, "%s: no XDP: %s: it takes root", name, strerror(-err));
     case -EAFNOSUPPORT:
         return dev_fail(error, err, "%s: this kernel has no AF_XDP: use a packet socket", name);
     case -ENOBUFS:
-        return dev_fail(error, err,
-                        "%s: %zu MiB of memory cannot be locked: run as root, or raise `ulimit -l`",
-                        name, MEMORY_BYTES >> 20);
+        return dev_fail(
+            error, err,
+            "%s: %zu MiB of memory cannot be locked: it takes root, or a higher `ulimit -l`", name,
+            MEMORY_BYTES >> 20);
     case -EBUSY:
         return dev_fail(error, err,
                         "%s: queue %u, or the place of the XDP program, is in use (`ip link show "
