@@ -220,7 +220,7 @@ int cli_connect(int argc, char **argv)
     link_catch_signals();
     struct hf_config config;
     hf_config_default(&config, CONNECTIONS);
-    config.policy.syn_soft_abort = true; /* RFC 5461: a person wants the answer at once */
+    netcat_policy(false, &config.policy);
     struct link link;
     status = link_open(&link, &options.link, &config);
     if (status == CLI_OK)

@@ -109,11 +109,16 @@ static bool set_file(const char **name, const char *what, const char *value)
     return true;
 }
 
-void link_list_settings(void)
+void link_list_settings(const struct hf_policy *policy)
 {
     const char *name;
-    for (uint32_t i = 0; (name = hf_setting_name(i)) != NULL; i++)
-        printf("%-24s %s\n", name, hf_setting_text(name));
+    char allowed[HF_SETTING_TEXT], usual[HF_SETTING_TEXT], assignment[64];
+    printf("%-28s  %s\n\n", "As it is without --set", "What it may be: what it is for");
+    for (uint32_t i = 0; (name = hf_setting_name(i)) != NULL; i++) {
+        hf_setting_values(name, policy, allowed, usual);
+        snprintf(assignment, sizeof assignment, "%s=%.38s", name, usual);
+        printf("%-28s  %s: %s\n", assignment, allowed, hf_setting_text(name));
+    }
 }
 
 static bool add_setting(struct link_options *options, const char *value)

@@ -69,8 +69,8 @@ enum {
     }
 extern const char link_help[]; /* the paragraph on these options */
 
-/* Prints what --set may set. */
-void link_list_settings(void);
+/* Prints what --set may set, and what it is under this policy without. */
+void link_list_settings(const struct hf_policy *policy);
 /* Takes one option; false: its value is wrong, and a line was printed. */
 bool link_option(struct link_options *options, int option, const char *value);
 /* Do the options make sense together?  Prints a line when not. */

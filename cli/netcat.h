@@ -16,6 +16,8 @@ struct netcat_options {
     int n_arguments;
 };
 
+/* What the command changes of the usual policy. */
+void netcat_policy(bool listens, struct hf_policy *policy);
 /* -1: go on; else the exit status (--help, or something was wrong and a line was printed). */
 int netcat_arguments(struct netcat_options *options, bool listens, int argc, char **argv);
 

@@ -34,6 +34,19 @@ static void help(bool listens)
            link_help);
 }
 
+void netcat_policy(bool listens, struct hf_policy *policy)
+{
+    policy->syn_soft_abort = !listens; /* RFC 5461: a person wants the answer at once */
+}
+
+static void list_settings(bool listens)
+{
+    struct hf_config config;
+    hf_config_default(&config, 2);
+    netcat_policy(listens, &config.policy);
+    link_list_settings(&config.policy);
+}
+
 static bool take(struct netcat_options *options, int option, const char *value)
 {
     uint8_t ip[16];
@@ -90,7 +103,7 @@ static bool parse(struct netcat_options *options, int argc, char **argv, bool *h
         }
         if (option == LINK_SET && !strcmp(optarg, "help")) {
             *helped = true;
-            link_list_settings();
+            list_settings(listens);
             return true;
         }
         if (option == '?' || !take(options, option, optarg))

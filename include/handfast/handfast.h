@@ -375,13 +375,14 @@ enum hf_option {
                               window (RFC 9293 3.9.1.1, RFC 5482); decides instead of
                               hf_policy.data_retries.  0: none                                    */
     HF_MAX_SEGMENT,        /* MSS: announced and used at most, before opening                     */
-    HF_TTL,                /* 1 .. 255                                                            */
+    HF_TTL,                /* 1 .. 255: TTL or hop limit of packets                               */
     HF_TOS,                /* DSCP in the upper six bits; the lower two are ECN's.  Best set once,
                               before opening (SHLD-23): a change reorders what is on its way      */
     HF_QUICK_ACK,          /* 1: no delayed ACKs                                                  */
     HF_KEEPALIVE,          /* 0, 1: an idle peer is asked whether it is there (RFC 9293 3.8.4);
                               unanswered: a reset, HF_ERR_TIMED_OUT                               */
-    HF_FAST_OPEN,          /* RFC 7413: see fast_open.h                                           */
+    HF_FAST_OPEN,          /* RFC 7413: HF_FAST_OPEN_OFF, _ON or _DEFER; of a listener, how many
+                              requests may wait at most: see fast_open.h                          */
     HF_ECN,                /* enum hf_ecn: on a listener, or before the SYN is sent (RFC 3168)    */
     HF_CONGESTION_CONTROL, /* enum hf_congestion; at any time                                     */
     HF_KEEPALIVE_IDLE,     /* ms without anything from the peer before the first probe: 7,200,000 */

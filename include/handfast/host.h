@@ -66,9 +66,15 @@ int hf_settings_policy(const char *text, struct hf_policy *policy, char error[HF
 /* The options among the host's settings, for a handle that hf_open or hf_listen made: in SYN-SENT
  * before hf_host_flush, they go with the SYN. */
 int hf_host_settings(struct hf_host *host, hf_handle handle);
-/* The name of setting number 0, 1, ...; NULL: no more. What the header says of it. */
+/* The name of setting number 0, 1, ...; NULL: no more. What it is for. */
 const char *hf_setting_name(uint32_t number);
 const char *hf_setting_text(const char *name);
+enum { HF_SETTING_TEXT = 128 };
+/* What may stand behind its NAME=, as hf_settings_policy reads it ("off, full or always", "1 to
+ * 500"), beside the rest of this policy; and the value without: the policy's, or what an option
+ * begins as under it.  -EINVAL: there is no such setting. */
+int hf_setting_values(const char *name, const struct hf_policy *policy,
+                      char allowed[HF_SETTING_TEXT], char usual[HF_SETTING_TEXT]);
 
 /* One sentence for the last call that failed; never NULL, valid until the next call. */
 const char *hf_host_error(const struct hf_host *host);

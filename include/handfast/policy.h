@@ -42,7 +42,7 @@ struct hf_policy {
     uint32_t msl_ms;           /* 30,000: TIME-WAIT lasts twice this (RFC 9293 3.4.2)           */
     uint32_t fin_timeout_ms;   /* 60,000: FIN-WAIT-2 of a released handle                       */
     uint32_t rto_min_ms;       /* 200 (RFC 6298 2.4 SHOULD be 1 s; deployed value)              */
-    uint32_t rto_max_ms;       /* 120,000                                                       */
+    uint32_t rto_max_ms;       /* 120,000 (RFC 6298 2.5)                                         */
     uint32_t rto_initial_ms;   /* 1,000 (RFC 6298 2.1)                                          */
     uint32_t ack_delay_ms;     /* 40: delayed ACK, 1 .. 500 (RFC 9293 3.8.6.3)                  */
     uint32_t quick_acks;       /* 16: first ACKs of a connection that are not delayed           */
@@ -50,8 +50,8 @@ struct hf_policy {
     uint32_t reset_rate;     /* 3,200 (to 1,000,000; 0: any): resets a second without connection */
     uint32_t cookie_slot_ms; /* 60,000: SYN cookies of this and the previous slot are taken   */
     uint32_t hold_ms;        /* 130,000: a held SYN is forgotten this long after its last     */
-    uint32_t syn_retries;    /* 7                                                             */
-    uint32_t synack_retries; /* 5; at most 7                                                  */
+    uint32_t syn_retries;    /* 7: R2 of a SYN (RFC 9293 3.8.3)                               */
+    uint32_t synack_retries; /* 5: the same of a SYN,ACK; at most 7                           */
     uint32_t data_retries;   /* 15: R2 (RFC 9293 3.8.3)                                       */
     uint32_t warn_retries;   /* 3: R1 (RFC 9293 3.8.3), 3 or more: HF_TROUBLE                 */
     uint32_t orphan_retries; /* 8: R2 of a released handle, about 100 s at least              */
@@ -78,17 +78,19 @@ struct hf_policy {
     uint16_t min_pmtu;           /* 552: a smaller path MTU is taken as this; 68 .. (RFC 1191 3)  */
     uint16_t base_mtu;           /* 1064: packets in a black hole (search_low of RFC 4821 7.2)    */
     uint16_t port_first;         /* 32768: local ports of active opens, first ...                 */
-    uint16_t fast_open;          /* CLIENT | SERVER: what HF_FAST_OPEN may ask for (fast_open.h) */
+    uint16_t fast_open;          /* HF_FAST_OPEN_CLIENT | HF_FAST_OPEN_SERVER: what HF_FAST_OPEN may
+                                    ask for */
     uint16_t port_last;          /* 60999: ... and last                                           */
-    uint8_t ttl;                 /* 64                                                            */
+    uint8_t ttl;                 /* 64: TTL or hop limit of packets                               */
     uint8_t chunk_segments;      /* 2: a transmit chunk, which ends with PSH, is no smaller when it
                                     can be; at most 255, 0 as 1 (push.c)                          */
-    uint8_t mtu_probing;         /* enum hf_mtu_probing: HF_MTU_PROBING_BLACK_HOLE                */
+    uint8_t mtu_probing;         /* enum hf_mtu_probing: HF_MTU_PROBING_BLACK_HOLE: the search for
+                                    path MTUs (RFC 4821)                                          */
     uint8_t dupthresh;           /* 3 (RFC 5681 3.2, RFC 6675)                                    */
     uint8_t syn_cookies;         /* enum hf_cookies: HF_COOKIES_FULL, when a listener's backlog or
                                     max_half_open is full (RFC 4987 3.6)                          */
     uint8_t congestion;          /* HF_CUBIC: default of HF_CONGESTION_CONTROL                    */
-    uint8_t hystart;             /* HF_HYSTART_HYBRID                                             */
+    uint8_t hystart;             /* HF_HYSTART_HYBRID: how CUBIC leaves slow start (RFC 9438)     */
     uint8_t ecn;                 /* enum hf_ecn: HF_ECN_ACCEPT; what HF_ECN begins as             */
     bool accecn;                 /* false: what HF_ACCECN begins as                               */
     bool timestamps;             /* true (RFC 7323)                                               */
@@ -121,7 +123,7 @@ struct hf_policy {
     bool tw_syn_ack;            /* false: a refused SYN in TIME-WAIT gets an ACK                 */
     bool ts_tolerate_missing;   /* false: segments without the agreed timestamp are taken        */
     bool rst_ts;                /* false: timestamps in resets without a connection              */
-    bool sack_keep_on_rto;      /* false                                                         */
+    bool sack_keep_on_rto;      /* false: what was SACKed stays so after a timeout              */
     bool zwp_octet;             /* false: zero-window probes carry one octet                     */
     bool answer_echo;           /* true: ICMP echo                                               */
     bool answer_closed;         /* true: resets and port unreachable for what nobody wants       */

@@ -5,7 +5,7 @@
  *     watch.c      other descriptors, posts from other threads
  *     memory.c     the block of a stack, touched ahead of need
  *     calls.c      blocking calls
- *     settings.c   policies and options by name
+ *     settings.c   policies and options by name; settings_values.c: what they may be
  *     names.c      errors, addresses and names as text
  *     private.c    a private network
  *     shards.c     hosts with threads of their own; flow_hash.c: which of them has a flow

@@ -31,7 +31,7 @@ static bool equal(const char *name, const char *text, size_t len)
     return name[len] == 0;
 }
 
-static const struct host_setting *find(const char *text, size_t len)
+const struct host_setting *host_setting_find(const char *text, size_t len)
 {
     for (const struct host_setting *s = host_settings; s->name != NULL; s++) {
         if (equal(s->name, text, len)) {
@@ -41,66 +41,11 @@ static const struct host_setting *find(const char *text, size_t len)
     return NULL;
 }
 
-/* The place of text in "a,b,c"; -1: it is not there. */
-static int place_in(const char *names, const char *text, size_t len)
-{
-    for (int at = 0; *names != 0; at++) {
-        size_t n = strcspn(names, ",");
-        if (n == len && strncmp(names, text, len) == 0) {
-            return at;
-        }
-        names += names[n] == ',' ? n + 1 : n;
-    }
-    return -1;
-}
-
-static int64_t most_of(enum setting_kind kind)
-{
-    switch (kind) {
-    case SETTING_U32:
-        return UINT32_MAX;
-    case SETTING_U16:
-        return UINT16_MAX;
-    case SETTING_U8:
-        return UINT8_MAX;
-    case SETTING_BOOL:
-        return 1;
-    default:
-        return INT64_MAX;
-    }
-}
-
-static bool read_value(const struct host_setting *setting, const char *text, size_t len,
-                       int64_t *value)
-{
-    static const char no[] = "0,off,no,false", yes[] = "1,on,yes,true";
-    char number[24];
-    char *end;
-    int named = place_in(setting->values, text, len);
-    if (named >= 0) {
-        *value = named;
-        return true;
-    }
-    bool either = setting->kind == SETTING_BOOL || setting->kind == SETTING_OPTION;
-    if (either && (place_in(no, text, len) >= 0 || place_in(yes, text, len) >= 0)) {
-        *value = place_in(yes, text, len) >= 0;
-        return true;
-    }
-    if (len == 0 || len >= sizeof number) {
-        return false;
-    }
-    memcpy(number, text, len);
-    number[len] = 0;
-    errno = 0;
-    *value = strtoll(number, &end, 10);
-    int64_t least = setting->kind == SETTING_OPTION ? INT64_MIN : 0;
-    return *end == 0 && errno == 0 && *value >= least && *value <= most_of(setting->kind);
-}
-
 /* Takes the first assignment off *text; 0: there is none left. */
 static int next_assignment(const char **text, struct assignment *found, char error[HF_ERROR_TEXT])
 {
-    const char *at = *text + strspn(*text, between);
+    const char *begin = *text;
+    const char *at = begin + strspn(begin, between);
     size_t len = strcspn(at, between);
     *text = at + len;
     if (len == 0) {
@@ -108,58 +53,65 @@ static int next_assignment(const char **text, struct assignment *found, char err
     }
     const char *equals = memchr(at, '=', len);
     size_t name_len = equals == NULL ? len : (size_t)(equals - at);
-    *found = (struct assignment){.setting = find(at, name_len), .text = at, .len = (int)len};
+    *found = (struct assignment){
+        .setting = host_setting_find(at, name_len), .text = at, .len = (int)len};
+    bool behind_comma = equals == NULL && at > begin && at[-1] == ',';
+    if (behind_comma && strspn(at, "0123456789") == len) {
+        return dev_fail(error, -EINVAL, "',%.*s': numbers are written without separators", (int)len,
+                        at);
+    }
     if (equals == NULL) {
         return dev_fail(error, -EINVAL, "'%.*s': a setting is NAME=VALUE", (int)len, at);
     }
     if (found->setting == NULL) {
         return dev_fail(error, -EINVAL, "there is no setting '%.*s'", (int)name_len, at);
     }
-    if (read_value(found->setting, equals + 1, len - name_len - 1, &found->value)) {
+    if (host_setting_read(found->setting, equals + 1, len - name_len - 1, &found->value)) {
         return 1;
     }
-    const char *values = found->setting->values;
-    return dev_fail(error, -EINVAL, "'%.*s': %s is not a value of %s%s%s", (int)len, at,
-                    len == name_len + 1 ? "nothing" : "this", found->setting->name,
-                    *values ? ", which are " : "", values);
+    struct hf_config config;
+    char allowed[HF_SETTING_TEXT];
+    hf_config_default(&config, 2);
+    host_setting_allowed(found->setting, &config.policy, allowed);
+    return dev_fail(error, -EINVAL, "'%.*s': it may be %s", (int)len, at, allowed);
 }
 
-static void put(struct hf_policy *policy, const struct assignment *found)
+/* A policy that the core does not take beside the others: names what it would take. */
+static int refuse(const struct assignment *found, const struct hf_policy *policy,
+                  char error[HF_ERROR_TEXT])
 {
-    uint8_t *at = (uint8_t *)policy + found->setting->where;
-    uint32_t u32 = (uint32_t)found->value;
-    uint16_t u16 = (uint16_t)found->value;
-    bool flag = found->value != 0;
-    switch (found->setting->kind) {
-    case SETTING_U32:
-        memcpy(at, &u32, sizeof u32);
-        break;
-    case SETTING_U16:
-        memcpy(at, &u16, sizeof u16);
-        break;
-    case SETTING_U8:
-        *at = (uint8_t)found->value;
-        break;
-    case SETTING_BOOL:
-        memcpy(at, &flag, sizeof flag);
-        break;
-    default:
-        break;
-    }
+    char allowed[HF_SETTING_TEXT];
+    host_setting_allowed(found->setting, policy, allowed);
+    return dev_fail(error, -EINVAL, "'%.*s': it may be %s, as the other settings are", found->len,
+                    found->text, allowed);
 }
 
+static int put_policies(const char *text, struct hf_policy *policy, char error[HF_ERROR_TEXT])
+{
+    struct assignment found;
+    struct hf_config config;
+    int more;
+    hf_config_default(&config, 2);
+    while ((more = next_assignment(&text, &found, error)) > 0) {
+        config.policy = *policy;
+        host_setting_put(found.setting, &config.policy, found.value);
+        if (found.setting->kind != SETTING_OPTION && hf_size(&config) == 0) {
+            return refuse(&found, policy, error);
+        }
+        *policy = config.policy;
+    }
+    return more;
+}
+
+/* Some options have limits that are policies, which may stand behind them. */
 int hf_settings_policy(const char *text, struct hf_policy *policy, char error[HF_ERROR_TEXT])
 {
     struct assignment found;
-    int more;
-    struct hf_config config;
-    hf_config_default(&config, 2);
-    while ((more = next_assignment(&text, &found, error)) > 0) {
-        put(policy, &found);
-        config.policy = *policy;
-        if (found.setting->kind != SETTING_OPTION && hf_size(&config) == 0) {
-            return dev_fail(error, -EINVAL, "'%.*s': out of range, or at odds with another setting",
-                            found.len, found.text);
+    int more = put_policies(text, policy, error);
+    while (more == 0 && next_assignment(&text, &found, error) > 0) {
+        if (found.setting->kind == SETTING_OPTION) {
+            struct setting_range range = host_setting_range(found.setting, policy);
+            more = host_setting_in(&range, found.value) ? 0 : refuse(&found, policy, error);
         }
     }
     return more;
@@ -176,7 +128,7 @@ int host_apply_settings(struct hf_host *host, hf_handle handle)
         int error = hf_set_option(host->stack, &host->env, handle,
                                   (enum hf_option)found.setting->where, found.value);
         if (error < 0) {
-            return host_fail(host, -hf_errno(error), "%.*s: %s", found.len, found.text,
+            return host_fail(host, -hf_errno(error), "setting %.*s: %s", found.len, found.text,
                              hf_error_text(error));
         }
     }
@@ -200,6 +152,6 @@ const char *hf_setting_name(uint32_t number)
 
 const char *hf_setting_text(const char *name)
 {
-    const struct host_setting *setting = find(name, strlen(name));
+    const struct host_setting *setting = host_setting_find(name, strlen(name));
     return setting == NULL ? NULL : setting->what;
 }

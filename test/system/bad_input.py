@@ -21,7 +21,8 @@ NETWORKS = ["10.0.0.2", "10.0.0.2/", "10.0.0.2/33", "10.0.0.2/0", "fd00::2/129",
             "10.0.0.2/x", "x/24", "10.0.0.2/24/24", "1" * 60 + "/24"]
 FILES = ["", "-"]
 SETTINGS = ["", "timestamps", "=1", "no_such=1", "timestamps=2", "ttl=256", "rto_min_ms=0",
-            "ack_delay_ms=501", "nodelay=maybe", "msl_ms=x"]
+            "ack_delay_ms=501", "nodelay=maybe", "msl_ms=x", "max_segment=65536",
+            "keepalive_count=500", "tos=256", "receive_window_option=-5", "rto_min_ms=5,000"]
 MTUS = ["575", "65536", "x", ""]
 
 # (arguments, exit status, what the line must name)
@@ -190,6 +191,13 @@ def main():
         if said:
             wrong += 1
             print(f"handfast {command}: {said}")
+    for command, value in ("connect", "on"), ("listen", "off"):
+        listed = subprocess.run([HANDFAST, command, "--set", "help"], capture_output=True,
+                                text=True, check=True).stdout
+        ours = re.search(rf"^syn_soft_abort={value} ", listed, re.M)
+        if not ours or "HF_MTU" in listed:
+            wrong += 1
+            print(f"{command} --set help: other values than its own: {listed}")
     print(f"{tried} wrong calls, {wrong} not answered as they should be")
     sys.exit(1 if wrong else 0)
 

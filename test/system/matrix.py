@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,8 @@ PATH = {"opens": ("handfast", "kernel"),
 def settings_here():
     listed = subprocess.run([HANDFAST, "connect", "--set", "help"], capture_output=True, text=True,
                             check=True).stdout
-    return {line.split()[0] for line in listed.splitlines() if "HF_ERR_UNSUPPORTED" not in line}
+    return {line.split("=")[0] for line in listed.splitlines()
+            if re.match(r"\w+=", line) and "HF_ERR_UNSUPPORTED" not in line}
 
 
 def pairwise(factors, rng):
