@@ -69,6 +69,22 @@ static void found(void *arg, const struct hf_finding *f)
            f->violation.detail);
 }
 
+/* What is cut off is left out, which is told: else it would pass for judged. */
+static void sum_up_cut(const struct hf_capture_counts *c)
+{
+    if (c->options_cut)
+        printf("Packets were cut by the capture: of %" PRIu64 " TCP segment%s the options are not "
+               "all there; rules that need them were left out.\n",
+               c->options_cut, c->options_cut == 1 ? "" : "s");
+    if (c->headers_cut)
+        printf("Packets were cut by the capture: of %" PRIu64 " TCP segment%s not even the header "
+               "is there; %s not judged.\n",
+               c->headers_cut, c->headers_cut == 1 ? "" : "s",
+               c->headers_cut == 1 ? "it was" : "they were");
+    if (c->options_cut || c->headers_cut)
+        puts("A larger snaplen keeps all headers: tcpdump -s 128.");
+}
+
 static void sum_up(const struct hf_capture_counts *c)
 {
     int left_out = 0;
@@ -81,6 +97,7 @@ static void sum_up(const struct hf_capture_counts *c)
         printf("The capture has not all packets of %" PRIu64
                " connections: there, ACKs and windows were judged up to the gap only.\n",
                c->missed);
+    sum_up_cut(c);
     printf("%d of %d rules need inside knowledge and were left out (--rules).\n", left_out,
            HF_RULE_COUNT);
 }

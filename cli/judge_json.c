@@ -28,8 +28,10 @@ void judge_json_finding(const struct hf_finding *f)
 
 void judge_json_counts(const struct hf_capture_counts *c)
 {
-    put(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)c->packets,
-                  "segments", (json_int_t)c->segments, "other", (json_int_t)c->other, "connections",
-                  (json_int_t)c->connections, "whole", (json_int_t)c->whole, "missed",
-                  (json_int_t)c->missed, "violations", (json_int_t)c->findings));
+    put(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets",
+                  (json_int_t)c->packets, "segments", (json_int_t)c->segments, "other",
+                  (json_int_t)c->other, "connections", (json_int_t)c->connections, "whole",
+                  (json_int_t)c->whole, "missed", (json_int_t)c->missed, "options_cut",
+                  (json_int_t)c->options_cut, "headers_cut", (json_int_t)c->headers_cut,
+                  "violations", (json_int_t)c->findings));
 }

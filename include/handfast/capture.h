@@ -11,6 +11,9 @@
  * what only the SYNs tell (options, window scale).  Packets that the capture itself has missed show
  * as acknowledged text that never passed; from there on windows and ACKs of that connection are not
  * judged.  Checksums are not looked at: a sending host leaves them to its network card.
+ *
+ * Of a packet that was cut (a small snaplen), what is cut off is unknown: a segment without all its
+ * options is judged without them, and where it is a SYN, without what it might have agreed upon.
  */
 #ifndef HANDFAST_CAPTURE_H
 #define HANDFAST_CAPTURE_H
@@ -52,6 +55,8 @@ struct hf_capture_counts {
     uint64_t whole;       /* ... whose SYNs were both seen                                      */
     uint64_t findings;    /* packets that broke a rule                                          */
     uint64_t missed;      /* connections of which the capture has not all packets               */
+    uint64_t options_cut; /* of segments: the capture has not all their options                 */
+    uint64_t headers_cut; /* of other: TCP, but not even the header is there as far as options  */
 };
 
 /* Is this rule looked at in a capture?  RFC 9293's others need inside knowledge. */

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 enum { CONNECTIONS = 65536, MOST = 1 << 24, WHOLE_FRAME = 65536 + 64 };
+enum { TCP = 6, TCP_HEADER = 20 };
 enum { ETHERNET = 1, COOKED = 113, COOKED2 = 276, LOOPBACK = 0, LOOPBACK_BSD = 108 };
 
 bool hf_capture_judges(enum hf_rule rule, bool on_wire)
@@ -161,34 +164,45 @@ static void forget(struct hf_capture_judge *judge, struct followed *f)
     free(f);
 }
 
-/* The connection of a packet; *reversed: it was sent by at[1].  NULL: no memory. */
+/* The connection of a packet; *reversed: it was sent by at[1].  NULL: it is a new one. */
+static struct followed *find(struct hf_capture_judge *judge, const struct hf_endpoint at[2],
+                             bool *reversed)
+{
+    for (struct followed *f = *bucket_of(judge, at); f != NULL; f = f->next) {
+        for (int i = 0; i < 2; i++) {
+            if (same_end(&f->at[i], at[0].ip, at[0].port) &&
+                same_end(&f->at[1 - i], at[1].ip, at[1].port)) {
+                *reversed = i == 1;
+                return f;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* The same, begun if it is a new one.  NULL: no memory. */
 static struct followed *follow(struct hf_capture_judge *judge, const struct hf_packet *p,
                                bool *reversed)
 {
     struct hf_endpoint at[2] = {{.port = p->src_port}, {.port = p->dst_port}};
     memcpy(at[0].ip, p->src, 16);
     memcpy(at[1].ip, p->dst, 16);
-    struct followed **bucket = bucket_of(judge, at);
-    for (struct followed *f = *bucket; f != NULL; f = f->next) {
-        for (int i = 0; i < 2; i++) {
-            if (same_end(&f->at[i], p->src, p->src_port) &&
-                same_end(&f->at[1 - i], p->dst, p->dst_port)) {
-                *reversed = i == 1;
-                leave_order(judge, f);
-                become_newest(judge, f);
-                return f;
-            }
-        }
+    struct followed *f = find(judge, at, reversed);
+    if (f != NULL) {
+        leave_order(judge, f);
+        become_newest(judge, f);
+        return f;
     }
     if (judge->n == judge->max) {
         forget(judge, judge->oldest);
     }
-    struct followed *f = calloc(1, sizeof *f);
+    f = calloc(1, sizeof *f);
     if (f == NULL) {
         return NULL;
     }
     *reversed = false;
     memcpy(f->at, at, sizeof at);
+    struct followed **bucket = bucket_of(judge, at);
     f->next = *bucket;
     *bucket = f;
     judge->n++;
@@ -223,7 +237,8 @@ static void begin_anew(struct seen *s)
     s->judge->counts.connections++;
 }
 
-static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const struct hf_packet *p)
+static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const struct hf_packet *p,
+                         bool cut)
 {
     bool reversed;
     struct followed *f = follow(judge, p, &reversed);
@@ -235,18 +250,41 @@ static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const 
                      .f = f,
                      .me = &f->end[reversed ? 1 : 0],
                      .peer = &f->end[reversed ? 0 : 1],
-                     .time_ns = time_ns};
+                     .time_ns = time_ns,
+                     .cut = cut};
     if (begins_anew(&s)) {
         begin_anew(&s);
     }
     bool was_whole = whole(&s), had_missed = f->missed;
     judge->counts.segments++;
+    judge->counts.options_cut += cut;
     capture_rules(&s);
     capture_learn(&s);
     judge->counts.whole += !was_whole && whole(&s);
     judge->counts.missed += !had_missed && f->missed;
     f->last_ns = time_ns;
     return HF_OK;
+}
+
+/* A segment without its header's end says nothing; but it passed, and what follows may answer it.
+ */
+static void miss_segment(struct hf_capture_judge *judge, const struct hf_packet *p,
+                         const uint8_t *header, size_t len)
+{
+    judge->counts.headers_cut++;
+    judge->counts.other++;
+    if (len < 4) {
+        return; /* of an unknown connection */
+    }
+    struct hf_endpoint at[2] = {{.port = get_be16(header)}, {.port = get_be16(header + 2)}};
+    memcpy(at[0].ip, p->src, 16);
+    memcpy(at[1].ip, p->dst, 16);
+    bool reversed;
+    struct followed *f = find(judge, at, &reversed);
+    if (f != NULL) {
+        judge->counts.missed += !f->missed;
+        f->missed = true;
+    }
 }
 
 /* Packets -------------------------------------------------------------------------------------- */
@@ -293,8 +331,8 @@ int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uin
     packet += skip;
     len -= (uint32_t)skip;
     whole_len = whole_len > (uint32_t)skip ? whole_len - (uint32_t)skip : 0;
-    if (len < whole_len &&
-        whole_len <= WHOLE_FRAME) { /* the headers are there, text is not needed */
+    uint32_t there = len;
+    if (len < whole_len && whole_len <= WHOLE_FRAME) { /* text is not needed, its length is */
         memcpy(judge->frame, packet, len);
         memset(judge->frame + len, 0, whole_len - len);
         packet = judge->frame;
@@ -302,11 +340,21 @@ int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uin
     }
     struct hf_packet p = {.struct_size = sizeof p};
     hf_packet_decode(packet, len, link, &p);
+    bool tcp = (p.layers & HF_LAYER_IP) && !(p.layers & HF_LAYER_FRAGMENT) && p.protocol == TCP;
+    if (tcp && there < len && there < p.header_offset + TCP_HEADER) {
+        uint32_t header = there > p.header_offset ? there - p.header_offset : 0;
+        miss_segment(judge, &p, packet + p.header_offset, header);
+        return HF_OK;
+    }
     if (!(p.layers & HF_LAYER_TCP) || (p.wrong & (HF_WRONG_SHORT | HF_WRONG_FORM))) {
         judge->counts.other++;
         return HF_OK;
     }
-    return judge_segment(judge, time_ns, &p);
+    bool cut = there < p.text_offset;
+    if (cut) {
+        p.options = p.n_sack = 0; /* what was read of them are zeros, or a part */
+    }
+    return judge_segment(judge, time_ns, &p, cut);
 }
 
 struct hf_capture_judge *hf_capture_judge_new(const struct hf_capture_config *config)

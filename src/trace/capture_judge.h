@@ -15,16 +15,20 @@ enum { NS_PER_MS = 1000000 };
 
 /* What one end has shown: bits of end.facts. */
 enum {
-    END_SEEN = 1u << 0,     /* start, nxt: it has sent something with a number                  */
-    END_SYN = 1u << 1,      /* its SYN: iss, options, wscale, mss                              */
-    END_SYN_ACK = 1u << 2,  /* ... was a SYN,ACK                                               */
-    END_ACK = 1u << 3,      /* ack                                                             */
-    END_EDGE = 1u << 4,     /* edge                                                            */
-    END_FIN = 1u << 5,      /* fin                                                             */
-    END_STAMP = 1u << 6,    /* ts_first, ts_max, ts_of_nxt                                     */
-    END_RST = 1u << 7,      /*                                                                 */
-    END_OPENED = 1u << 8,   /* text of it was answered                                         */
-    END_REPEATED = 1u << 9, /* repeat_seq, repeat_ns, repeat_wait_ns                           */
+    END_SEEN = 1u << 0,       /* start, nxt: it has sent something with a number                  */
+    END_SYN = 1u << 1,        /* its SYN: iss, options, wscale, mss                              */
+    END_SYN_ACK = 1u << 2,    /* ... was a SYN,ACK                                               */
+    END_ACK = 1u << 3,        /* ack                                                             */
+    END_EDGE = 1u << 4,       /* edge                                                            */
+    END_FIN = 1u << 5,        /* fin                                                             */
+    END_STAMP = 1u << 6,      /* ts_first, ts_max                                                */
+    END_RST = 1u << 7,        /*                                                                 */
+    END_OPENED = 1u << 8,     /* text of it was answered                                         */
+    END_REPEATED = 1u << 9,   /* repeat_seq, repeat_ns, repeat_wait_ns                           */
+    END_NXT_STAMP = 1u << 10, /* ts_of_nxt                                                     */
+    END_ACK_STAMP = 1u << 11, /* ack_stamp                                                     */
+    END_SYN_CUT = 1u << 12,   /* its SYN's options are not in the capture                      */
+    END_CUT = 1u << 13,       /* the options of a segment of it are not                        */
 };
 
 /* An ACK of what has not passed: the other end's next text tells whether the capture missed it. */
@@ -84,6 +88,7 @@ struct seen {
     struct followed *f;
     struct end *me, *peer; /* who sent it, and the other one */
     int64_t time_ns;
+    bool cut; /* its options are not in the capture: p has none */
     bool broken;
 };
 
@@ -110,7 +115,21 @@ static inline bool agreed_on(const struct seen *s, uint8_t option)
     return (s->me->options & s->peer->options & option) != 0;
 }
 
-/* SEG.WND in octets; only when both SYNs have passed. */
+/* Its SYN has passed, with its options. */
+static inline bool offer_known(const struct end *end)
+{
+    return (end->facts & (END_SYN | END_SYN_CUT)) == END_SYN;
+}
+
+/* agreed_on tells: both offers are known, or the one that is lacks the option. */
+static inline bool agreement_known(const struct seen *s, uint8_t option)
+{
+    bool mine = offer_known(s->me), peers = offer_known(s->peer);
+    return whole(s) && ((mine && peers) || (mine && !(s->me->options & option)) ||
+                        (peers && !(s->peer->options & option)));
+}
+
+/* SEG.WND in octets; only when it is known whether windows are scaled. */
 static inline uint32_t window_of(const struct seen *s)
 {
     bool scaled = !(s->p->ctl & HF_SYN) && agreed_on(s, HF_OPT_WSCALE);

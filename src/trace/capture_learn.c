@@ -13,14 +13,14 @@ static void learn_syn(struct seen *s)
     if (me->facts & END_SEEN) {
         return; /* of another incarnation, late; it is not followed */
     }
-    me->facts |= END_SYN | (p->ctl & HF_ACK ? END_SYN_ACK : 0);
+    me->facts |= END_SYN | (p->ctl & HF_ACK ? END_SYN_ACK : 0) | (s->cut ? END_SYN_CUT : 0);
     me->iss = p->seq;
     me->options = p->options;
     me->wscale = p->wscale > 14 ? 14 : p->wscale; /* RFC 7323 2.3 */
     me->mss = p->mss;
     me->ctl = p->ctl;
     if (p->options & HF_OPT_TS) {
-        me->facts |= END_STAMP;
+        me->facts |= END_STAMP | END_NXT_STAMP;
         me->ts_first = me->ts_max = me->ts_of_nxt = p->ts_val;
     }
 }
@@ -75,6 +75,7 @@ static void learn_text(struct seen *s)
     learn_repeat(s);
     if (behind(end, me->nxt) > 0) {
         if (behind(p->seq, me->nxt) >= 0 && (p->options & HF_OPT_TS)) {
+            me->facts |= END_NXT_STAMP;
             me->ts_of_nxt = p->ts_val;
         }
         me->nxt = end;
@@ -98,6 +99,21 @@ static void learn_due(struct seen *s)
     }
 }
 
+/* The newest stamp that came with the furthest ACK; unknown once it came without one, or cut. */
+static void learn_ack_stamp(struct seen *s, bool further)
+{
+    const struct hf_packet *p = s->p;
+    struct end *me = s->me;
+    bool stamped = (p->options & HF_OPT_TS) != 0, same = !further && p->ack == me->ack;
+    bool newer = same && (me->facts & END_ACK_STAMP) && behind(p->ts_val, me->ack_stamp) > 0;
+    if (stamped && (further || newer)) {
+        me->ack_stamp = p->ts_val;
+        me->facts |= END_ACK_STAMP;
+    } else if (further || (same && s->cut)) {
+        me->facts &= ~(uint32_t)END_ACK_STAMP;
+    }
+}
+
 static void learn_ack(struct seen *s)
 {
     const struct hf_packet *p = s->p;
@@ -117,10 +133,7 @@ static void learn_ack(struct seen *s)
     if (me->text_ns != 0 && behind(p->ack, me->text_end) >= 0) {
         me->text_ns = 0;
     }
-    if (further ||
-        (p->ack == me->ack && (p->options & HF_OPT_TS) && behind(p->ts_val, me->ack_stamp) > 0)) {
-        me->ack_stamp = p->ts_val;
-    }
+    learn_ack_stamp(s, further);
     if (further) {
         me->ack = p->ack;
         me->facts |= END_ACK;
@@ -129,7 +142,7 @@ static void learn_ack(struct seen *s)
     if ((peer->facts & END_SYN) && behind(peer->nxt, peer->iss + 1) > 0) {
         peer->facts |= END_OPENED;
     }
-    if (whole(s)) {
+    if (agreement_known(s, HF_OPT_WSCALE)) {
         uint32_t edge = p->ack + window_of(s);
         me->edge = (me->facts & END_EDGE) && behind(me->edge, edge) > 0 ? me->edge : edge;
         me->edge_now =
@@ -149,6 +162,7 @@ void capture_learn(struct seen *s)
         me->facts |= END_RST;
         return;
     }
+    me->facts |= s->cut ? END_CUT : 0;
     if (p->ctl & HF_SYN) {
         learn_syn(s);
     }
@@ -171,6 +185,6 @@ void capture_learn(struct seen *s)
         me->ts_max = behind(p->ts_val, me->ts_max) > 0 ? p->ts_val : me->ts_max;
     } else if (p->options & HF_OPT_TS) {
         me->facts |= END_STAMP;
-        me->ts_first = me->ts_max = me->ts_of_nxt = p->ts_val;
+        me->ts_first = me->ts_max = p->ts_val;
     }
 }

@@ -10,11 +10,11 @@
 enum { ACK_MOST_MS = 500, ACK_LATE_MS = 100, ISN_MS = 120000, BACK_OFF_MOST_MS = 60000 };
 enum { IPV4_MSS = 536, IPV6_MSS = 1220, INITIAL_SEGMENTS = 10, INITIAL_OCTETS = 14600 };
 
-/* Certainly sent later than what has the stamp, which the same end sent. */
-static bool is_newer(const struct seen *s, uint32_t stamp)
+/* Certainly sent later than the same end's furthest ACK. */
+static bool is_newer(const struct seen *s)
 {
-    return (s->p->options & HF_OPT_TS) && (s->me->facts & END_STAMP) &&
-           behind(s->p->ts_val, stamp) > 0;
+    return (s->p->options & HF_OPT_TS) && (s->me->facts & END_ACK_STAMP) &&
+           behind(s->p->ts_val, s->me->ack_stamp) > 0;
 }
 
 /* Opening -------------------------------------------------------------------------------------- */
@@ -32,7 +32,8 @@ static void judge_answer(struct seen *s)
         capture_broken(s, HF_RULE_SYN_FORM, "SEG.ACK of the SYN,ACK is %u, the SYN's number %u",
                        p->ack, peer->iss);
     }
-    if (!(peer->facts & END_SYN_ACK) && (p->options & ANSWERED & ~peer->options)) {
+    if (offer_known(peer) && !(peer->facts & END_SYN_ACK) &&
+        (p->options & ANSWERED & ~peer->options)) {
         capture_broken(s, HF_RULE_OPTIONS, "the SYN,ACK has options 0x%02x, the SYN 0x%02x",
                        p->options, peer->options);
     }
@@ -65,16 +66,17 @@ static void judge_syn(struct seen *s)
 static void judge_options(struct seen *s)
 {
     const struct hf_packet *p = s->p;
-    if (!whole(s)) {
+    if (!whole(s) || s->cut) {
         return;
     }
-    bool stamps = agreed_on(s, HF_OPT_TS);
+    bool known = agreement_known(s, HF_OPT_TS), stamps = known && agreed_on(s, HF_OPT_TS);
     if (stamps && !(p->options & HF_OPT_TS) && !(p->ctl & HF_RST)) {
         capture_broken(s, HF_RULE_OPTIONS, "no timestamp, though both SYNs had it");
-    } else if (!stamps && (p->options & HF_OPT_TS)) {
+    } else if (known && !stamps && (p->options & HF_OPT_TS)) {
         capture_broken(s, HF_RULE_OPTIONS, "a timestamp that the SYNs did not agree upon");
     }
-    if ((p->options & HF_OPT_SACK) && !(s->peer->options & HF_OPT_SACK_OK)) {
+    if (offer_known(s->peer) && (p->options & HF_OPT_SACK) &&
+        !(s->peer->options & HF_OPT_SACK_OK)) {
         capture_broken(s, HF_RULE_OPTIONS, "SACK, which the other end has not permitted");
     }
 }
@@ -88,17 +90,17 @@ static void judge_stamps(struct seen *s)
         return;
     }
     bool new_text = p->len > 0 && (me->facts & END_SEEN) && behind(p->seq, me->nxt) >= 0;
-    if (new_text && (me->facts & END_STAMP) && behind(me->ts_of_nxt, p->ts_val) > 0) {
+    if (new_text && (me->facts & END_NXT_STAMP) && behind(me->ts_of_nxt, p->ts_val) > 0) {
         capture_broken(s, HF_RULE_STAMP, "TSval %u, of text before it %u", p->ts_val,
                        me->ts_of_nxt);
     }
     if (!(p->ctl & HF_ACK) || !(peer->facts & END_STAMP) || !complete(s)) {
         return;
     }
-    if (behind(p->ts_ecr, peer->ts_max) > 0) {
+    if (!(peer->facts & END_CUT) && behind(p->ts_ecr, peer->ts_max) > 0) {
         capture_pending(s, HF_RULE_STAMP_ECHO, "TSecr %u, the other end has sent %u at most",
                         p->ts_ecr, peer->ts_max);
-    } else if ((peer->facts & END_SYN) && behind(peer->ts_first, p->ts_ecr) > 0) {
+    } else if (offer_known(peer) && behind(peer->ts_first, p->ts_ecr) > 0) {
         capture_broken(s, HF_RULE_STAMP_ECHO, "TSecr %u, the other end began with %u", p->ts_ecr,
                        peer->ts_first);
     }
@@ -146,7 +148,7 @@ static void judge_ack(struct seen *s)
     } else if ((peer->facts & END_SEEN) && behind(p->ack, peer->nxt) > 0 && complete(s)) {
         capture_pending(s, HF_RULE_ACK_FIELD, "SEG.ACK %u, the other end has sent to %u", p->ack,
                         peer->nxt);
-    } else if ((me->facts & END_ACK) && behind(p->ack, me->ack) < 0 && is_newer(s, me->ack_stamp)) {
+    } else if ((me->facts & END_ACK) && behind(p->ack, me->ack) < 0 && is_newer(s)) {
         capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u after %u, with a newer timestamp", p->ack,
                        me->ack);
     }
@@ -157,10 +159,11 @@ static void judge_window(struct seen *s)
 {
     const struct hf_packet *p = s->p;
     const struct end *me = s->me;
-    if (!whole(s) || !(me->facts & END_EDGE) || (s->peer->facts & END_FIN)) {
+    if (!agreement_known(s, HF_OPT_WSCALE) || !(me->facts & END_EDGE) ||
+        (s->peer->facts & END_FIN)) {
         return;
     }
-    bool later = behind(p->ack, me->ack) > 0 || (p->ack == me->ack && is_newer(s, me->ack_stamp));
+    bool later = behind(p->ack, me->ack) > 0 || (p->ack == me->ack && is_newer(s));
     uint32_t edge = p->ack + window_of(s);
     int32_t back = behind(me->edge_now, edge);
     int32_t unit = agreed_on(s, HF_OPT_WSCALE) ? 1 << me->wscale : 1;
@@ -177,7 +180,7 @@ static void judge_cause(struct seen *s)
     const struct end *me = s->me;
     bool bare = p->len == 0 && (p->ctl & HF_ACK) && (me->facts & END_ACK);
     bool probes = behind(p->seq, me->nxt) < 0; /* keep-alives, window probes: one octet old */
-    bool says_nothing = p->ack == me->ack && p->wnd == me->last_wnd && p->n_sack == 0;
+    bool says_nothing = p->ack == me->ack && p->wnd == me->last_wnd && p->n_sack == 0 && !s->cut;
     if (bare && !probes && says_nothing && me->may_ack == 0 && complete(s)) {
         capture_broken(s, HF_RULE_ACK_CAUSE, "the same ACK (%u) once more, and nothing came",
                        p->ack);
@@ -213,13 +216,23 @@ static void judge_fin(struct seen *s)
     }
 }
 
+/* It may echo what has not passed: then there may be a window that has not, either. */
+static bool may_know_more(const struct seen *s)
+{
+    const struct end *peer = s->peer;
+    if (s->cut) {
+        return !agreement_known(s, HF_OPT_TS) || agreed_on(s, HF_OPT_TS);
+    }
+    bool compares = (peer->facts & END_STAMP) && !(peer->facts & END_CUT);
+    return (s->p->options & HF_OPT_TS) && (!compares || behind(s->p->ts_ecr, peer->ts_max) > 0);
+}
+
 static void judge_beyond(struct seen *s)
 {
     const struct end *peer = s->peer;
     uint32_t end = s->p->seq + s->p->text_bytes;
-    /* It echoes what has not passed: then there may be a window that has not, either. */
-    bool knows_more = (s->p->options & HF_OPT_TS) && behind(s->p->ts_ecr, peer->ts_max) > 0;
-    bool known = whole(s) && (peer->facts & END_EDGE) && complete(s) && !knows_more;
+    bool known = agreement_known(s, HF_OPT_WSCALE) && (peer->facts & END_EDGE) && complete(s) &&
+                 !may_know_more(s);
     if (known && behind(end, peer->edge) > 1) {
         capture_broken(s, HF_RULE_BEYOND_WINDOW, "text up to %u, the window ends at %u", end,
                        peer->edge);
@@ -236,7 +249,8 @@ static uint32_t peer_mss(const struct seen *s)
 static void judge_mss(struct seen *s)
 {
     uint32_t options = s->p->text_offset - s->p->header_offset - 20;
-    if (s->judge->config.on_wire && whole(s) && s->p->text_bytes + options > peer_mss(s)) {
+    if (s->judge->config.on_wire && whole(s) && offer_known(s->peer) &&
+        s->p->text_bytes + options > peer_mss(s)) {
         capture_broken(s, HF_RULE_MSS, "%u octets of text and %u of options, the peer's MSS is %u",
                        s->p->text_bytes, options, peer_mss(s));
     }
@@ -248,7 +262,8 @@ static void judge_initial_window(struct seen *s)
     uint32_t most = INITIAL_SEGMENTS * peer_mss(s);
     most = (most < INITIAL_OCTETS ? INITIAL_OCTETS : most) + peer_mss(s);
     uint32_t sent = s->p->seq + s->p->text_bytes - (s->me->iss + 1);
-    if (whole(s) && !(s->me->facts & END_OPENED) && complete(s) && behind(sent, most) > 0) {
+    if (whole(s) && offer_known(s->peer) && !(s->me->facts & END_OPENED) && complete(s) &&
+        behind(sent, most) > 0) {
         capture_broken(s, HF_RULE_CONGESTION, "%u octets before the first is acknowledged", sent);
     }
 }
@@ -257,7 +272,8 @@ static void judge_initial_window(struct seen *s)
 static void judge_back_off(struct seen *s)
 {
     const struct end *me = s->me;
-    bool again = (me->facts & END_REPEATED) && s->p->seq == me->repeat_seq && me->repeats >= 2;
+    bool again = (me->facts & END_REPEATED) && s->p->seq == me->repeat_seq && me->repeats >= 2 &&
+                 !s->f->missed;
     int64_t waited_ns = s->time_ns - me->repeat_ns;
     int64_t least_ns = me->repeat_wait_ns + me->repeat_wait_ns / 2;
     if (again && me->repeat_wait_ns < (int64_t)BACK_OFF_MOST_MS * NS_PER_MS &&

@@ -5,6 +5,7 @@ breaks it, and nothing is found in the same one that does not; kernels on a bad 
 # ctest: timeout=180
 # ctest: native
 
+import functools
 import json
 import os
 import pathlib
@@ -59,6 +60,17 @@ def pcap(packets, order="<", link=101, keep=65535):
     for ms, octets in packets:
         out += struct.pack(order + "IIII", 1000 + ms // 1000, ms % 1000 * 1000,
                            min(len(octets), keep), len(octets)) + octets[:keep]
+    return out
+
+
+def cut(octets, keep):
+    """A pcap file, as a smaller snaplen would have had it."""
+    out, at = octets[:24], 24
+    while at < len(octets):
+        time, part, caplen, whole = struct.unpack_from("<IIII", octets, at)
+        kept = min(caplen, keep)
+        out += struct.pack("<IIII", time, part, kept, whole) + octets[at + 16:at + 16 + kept]
+        at += 16 + caplen
     return out
 
 
@@ -225,6 +237,69 @@ def formats():
           "RFC 9293 3.6" in text.stdout, f"the line: {text.stdout}")
 
 
+def honest():
+    """All that a cut capture hides: a scaled window, stamps, SACK, an ACK that was overtaken."""
+    segment = functools.partial(packet, wnd=20000)
+    syn = mss(1460) + PERMITTED + scale(7)
+    text = [segment(A, ACK, 1 + i * 1400, 1, 1400, options=stamp(12 + i, 20)) for i in range(9)]
+    holes = stamp(22, 13) + bytes([1, 1]) + sack((ISS[A] + 4201, ISS[A] + 12601))
+    what = [*text[:2], *text[3:], segment(B, ACK, 1, 2801, options=stamp(21, 13)),
+            segment(B, ACK, 1, 1401, options=stamp(20, 12)),
+            segment(B, ACK, 1, 2801, options=holes), segment(B, ACK, 1, 2801, options=holes),
+            segment(A, ACK, 2801, 1, 1400, options=stamp(31, 22)),
+            segment(B, ACK, 1, 12601, options=stamp(33, 31)),
+            segment(A, ACK, 12601, 1, 30000, options=stamp(34, 33)),
+            segment(B, ACK, 1, 42601, options=stamp(36, 34))]
+    return conversation(opened(syn + stamp(10, 0), syn + stamp(20, 10), wnd=20000), what)
+
+
+# Rules that need no option; the octets of an IP header and one of TCP are there.
+WITHOUT_OPTIONS = {"syn-form", "ack-field", "ecn", "fin", "ack-time", "back-off", "reset-form",
+                   "isn"}
+BARE = 40
+
+
+def cut_captures():
+    """What is cut off accuses nobody; what is there still does."""
+    check(rules(pcap(honest())) == [], "honest, uncut")
+    for keep in (10, 23, 33, 39, 40, 44, 48, 52, 60, 64, 72):
+        found = rules(pcap(honest(), keep=keep))
+        check(found == [], f"honest, cut at {keep}: {found}")
+        for number, (rule, options, before, what) in enumerate(CASES, 1):
+            found = rules(pcap(conversation(before, what), keep=keep), *options)
+            expected = [rule] if rule else []
+            check(found in (expected, []), f"case {number} cut at {keep}: found {found}")
+            needed = rule in WITHOUT_OPTIONS and keep >= BARE and before is not STAMPS
+            check(found or not needed, f"case {number} cut at {keep}: {rule} is not found")
+
+
+def cut_captures_are_told():
+    """How many segments, and what helps."""
+    text = run(pcap(honest())).stdout
+    check("cut" not in text and "snaplen" not in text, f"nothing is cut: {text}")
+    whole = len(honest())
+    done = run(pcap(honest(), keep=40))
+    check(f"of {whole} TCP segments the options are not all there" in done.stdout and
+          "tcpdump -s 128" in done.stdout, f"cut options: {done.stdout}")
+    done = run(pcap(honest(), keep=39))
+    check(f"of {whole} TCP segments not even the header is there" in done.stdout and
+          "tcpdump -s 128" in done.stdout, f"cut headers: {done.stdout}")
+    done = run(pcap(PLAIN, keep=43), "--json")  # two SYNs with an option, and an ACK without
+    counts = json.loads(done.stdout.splitlines()[-1])
+    check([counts.get(name) for name in ("segments", "options_cut", "headers_cut")] == [3, 2, 0],
+          f"JSON: {counts}")
+
+
+def what_is_cut_may_have_been_answered():
+    """An ACK answers a segment whose header is not there: IP options make it longer."""
+    text = packet(B, ACK, 1, 1, 10)
+    longer = b"\x47" + text[1:20] + bytes(8) + text[20:]
+    longer = longer[:2] + struct.pack(">H", len(longer)) + longer[4:]
+    what = [longer, packet(A, ACK, 1, 1), longer, packet(A, ACK, 1, 1)]
+    found = rules(pcap(conversation(PLAIN, what), keep=44))
+    check(found == [], f"answers to what is cut: {found}")
+
+
 def bad_input():
     """A line that names the file, and status 2."""
     whole = pcapng(PLAIN)
@@ -251,9 +326,13 @@ def kernels():
         found = rules(pathlib.Path(path).read_bytes(), "--on-wire")
         late = {"ack-time", "back-off"}  # the relay, on a busy machine
         check(set(found) <= late | {"window-shrinks"}, f"kernels: {found}")
+        for keep in (38, 40, 46, 52, 56, 64):
+            found = rules(cut(pathlib.Path(path).read_bytes(), keep))
+            check(set(found) <= late | {"window-shrinks"}, f"kernels, cut at {keep}: {found}")
 
 
-for part in (each_rule, formats, bad_input, kernels):
+for part in (each_rule, formats, cut_captures, cut_captures_are_told,
+             what_is_cut_may_have_been_answered, bad_input, kernels):
     part()
 for failure in failures:
     print("FAILED:", failure)
