@@ -21,6 +21,7 @@ struct reader {
     FILE *file;
     const char *path;
     char *error;
+    int read_errno; /* why a read failed, 0: none has */
     uint8_t *block;
     size_t room;
     struct {
@@ -66,7 +67,9 @@ static bool read_more(struct reader *r, size_t at, size_t n)
         r->block = larger;
         r->room = at + n;
     }
-    return fread(r->block + at, 1, n, r->file) == n;
+    bool whole = fread(r->block + at, 1, n, r->file) == n;
+    r->read_errno = !whole && ferror(r->file) ? errno : 0;
+    return whole;
 }
 
 /* pcapng --------------------------------------------------------------------------------------- */
@@ -182,8 +185,8 @@ int hf_capture_judge_file(struct hf_capture_judge *judge, const char *path,
         return fail(&r, HF_ERR_PROHIBITED, "cannot be read: %s", strerror(errno));
     }
     int result = read_all(&r);
-    if (result == HF_OK && ferror(r.file)) {
-        result = fail(&r, HF_ERR_PROHIBITED, "cannot be read: %s", strerror(errno));
+    if (r.read_errno != 0) { /* that, not what the file seems to lack */
+        result = fail(&r, HF_ERR_PROHIBITED, "cannot be read: %s", strerror(r.read_errno));
     }
     if (r.file != stdin) {
         (void)fclose(r.file);

@@ -307,6 +307,10 @@ def bad_input():
         done = run(octets)
         check(done.returncode == 2 and ".pcap: " in done.stderr and done.stderr.count("\n") == 1,
               f"{octets[:8]}: {done.returncode} {done.stderr}")
+    done = subprocess.run([HANDFAST, "judge", tempfile.gettempdir()], capture_output=True,
+                          text=True, check=False, env=os.environ | {"LC_ALL": "C"})
+    check(done.returncode == 2 and done.stderr.endswith(": cannot be read: Is a directory\n"),
+          f"a directory: {done}")
     for arguments in ([], ["a", "b"], ["/nonexistent"], ["--no-such"]):
         done = subprocess.run([HANDFAST, "judge", *arguments], capture_output=True, text=True,
                               check=False)
