@@ -42,7 +42,8 @@ int judge_end(struct hf_oracle *oracle)
         return cli_failure("--judge: %llu of %llu records break a rule",
                            (unsigned long long)counts.violations,
                            (unsigned long long)counts.records);
-    fprintf(stderr, "judge: %llu segments, %llu connections, no rule broken\n",
-            (unsigned long long)counts.segments, (unsigned long long)counts.connections);
+    fprintf(stderr, "judge: %llu segments, %llu connection%s, no rule broken\n",
+            (unsigned long long)counts.segments, (unsigned long long)counts.connections,
+            counts.connections == 1 ? "" : "s");
     return CLI_OK;
 }

@@ -69,17 +69,22 @@ static void found(void *arg, const struct hf_finding *f)
            f->violation.detail);
 }
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 /* What is cut off is left out, which is told: else it would pass for judged. */
 static void sum_up_cut(const struct hf_capture_counts *c)
 {
     if (c->options_cut)
         printf("Packets were cut by the capture: of %" PRIu64 " TCP segment%s the options are not "
                "all there; rules that need them were left out.\n",
-               c->options_cut, c->options_cut == 1 ? "" : "s");
+               c->options_cut, plural(c->options_cut));
     if (c->headers_cut)
         printf("Packets were cut by the capture: of %" PRIu64 " TCP segment%s not even the header "
                "is there; %s not judged.\n",
-               c->headers_cut, c->headers_cut == 1 ? "" : "s",
+               c->headers_cut, plural(c->headers_cut),
                c->headers_cut == 1 ? "it was" : "they were");
     if (c->options_cut || c->headers_cut)
         puts("A larger snaplen keeps all headers: tcpdump -s 128.");
@@ -90,13 +95,15 @@ static void sum_up(const struct hf_capture_counts *c)
     int left_out = 0;
     for (int i = 0; i < HF_RULE_COUNT; i++)
         left_out += !hf_capture_judges((enum hf_rule)i, true);
-    printf("%" PRIu64 " packets, %" PRIu64 " TCP segments of %" PRIu64 " connections, %" PRIu64
-           " of these from their SYNs on; %" PRIu64 " break a rule\n",
-           c->packets, c->segments, c->connections, c->whole, c->findings);
+    printf("%" PRIu64 " packet%s, %" PRIu64 " TCP segment%s of %" PRIu64 " connection%s, %" PRIu64
+           " of these from %s on; %" PRIu64 " break%s a rule\n",
+           c->packets, plural(c->packets), c->segments, plural(c->segments), c->connections,
+           plural(c->connections), c->whole, c->whole == 1 ? "its SYN" : "their SYNs", c->findings,
+           c->findings == 1 ? "s" : "");
     if (c->missed)
         printf("The capture has not all packets of %" PRIu64
-               " connections: there, ACKs and windows were judged up to the gap only.\n",
-               c->missed);
+               " connection%s: there, ACKs and windows were judged up to the gap only.\n",
+               c->missed, plural(c->missed));
     sum_up_cut(c);
     printf("%d of %d rules need inside knowledge and were left out (--rules).\n", left_out,
            HF_RULE_COUNT);

@@ -52,7 +52,8 @@ struct hf_capture_counts {
     uint64_t segments;    /* of these, TCP segments that were judged                            */
     uint64_t other;       /* ... that are no TCP, are fragments, or cannot be read              */
     uint64_t connections; /* incarnations                                                       */
-    uint64_t whole;       /* ... whose SYNs were both seen                                      */
+    uint64_t whole;       /* ... seen from the SYNs on: both, or one that is refused or has no
+                             answer                                                             */
     uint64_t findings;    /* packets that broke a rule                                          */
     uint64_t missed;      /* connections of which the capture has not all packets               */
     uint64_t options_cut; /* of segments: the capture has not all their options                 */

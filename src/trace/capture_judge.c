@@ -237,6 +237,14 @@ static void begin_anew(struct seen *s)
     s->judge->counts.connections++;
 }
 
+/* Whoever has sent something began with a SYN that was seen; a refusal has none. */
+static bool from_syns(const struct followed *f)
+{
+    uint32_t a = f->end[0].facts, b = f->end[1].facts;
+    return ((a | b) & END_SYN) && !((a & END_SEEN) && !(a & END_SYN)) &&
+           !((b & END_SEEN) && !(b & END_SYN));
+}
+
 static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const struct hf_packet *p,
                          bool cut)
 {
@@ -255,12 +263,13 @@ static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const 
     if (begins_anew(&s)) {
         begin_anew(&s);
     }
-    bool was_whole = whole(&s), had_missed = f->missed;
+    bool was_whole = from_syns(f), had_missed = f->missed;
     judge->counts.segments++;
     judge->counts.options_cut += cut;
     capture_rules(&s);
     capture_learn(&s);
-    judge->counts.whole += !was_whole && whole(&s);
+    judge->counts.whole += !was_whole && from_syns(f);
+    judge->counts.whole -= was_whole && !from_syns(f);
     judge->counts.missed += !had_missed && f->missed;
     f->last_ns = time_ns;
     return HF_OK;

@@ -300,6 +300,25 @@ def what_is_cut_may_have_been_answered():
     check(found == [], f"answers to what is cut: {found}")
 
 
+def figures():
+    """Connections seen from their SYNs on: both, or the only one; and what is one is called one."""
+    syn, refusal = PLAIN[0], (1, packet(B, RST | ACK, 0, 1))
+    for what, packets, whole in (("a handshake", PLAIN, 1), ("refused", [syn, refusal], 1),
+                                 ("no answer", [syn], 1), ("no SYN", PLAIN[2:], 0),
+                                 ("no SYN of A", PLAIN[1:], 0),
+                                 ("no SYN,ACK of B", [syn, PLAIN[2]], 0),
+                                 ("refused, and again", [syn, refusal, syn, refusal,
+                                                         (3, packet(A, SYN, 500, 0))], 2)):
+        counts = json.loads(run(pcap(packets), "--json").stdout.splitlines()[-1])
+        check(counts["whole"] == whole, f"{what}: {counts}")
+    text = run(pcap([syn, refusal])).stdout
+    check(text.startswith("2 packets, 2 TCP segments of 1 connection, 1 of these from its SYN on; "
+                          "0 break a rule\n"), f"refused: {text}")
+    text = run(pcap([(0, packet(A, SYN | FIN, 0, 0))])).stdout
+    check("1 packet, 1 TCP segment of 1 connection, 1 of these from its SYN on; 1 breaks a rule\n"
+          in text, f"one of each: {text}")
+
+
 def bad_input():
     """A line that names the file, and status 2."""
     whole = pcapng(PLAIN)
@@ -336,7 +355,7 @@ def kernels():
 
 
 for part in (each_rule, formats, cut_captures, cut_captures_are_told,
-             what_is_cut_may_have_been_answered, bad_input, kernels):
+             what_is_cut_may_have_been_answered, figures, bad_input, kernels):
     part()
 for failure in failures:
     print("FAILED:", failure)

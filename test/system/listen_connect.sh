@@ -53,7 +53,7 @@ echo hello | "$handfast" connect --judge --ladder --svg a.svg --pcap a.pcapng \
     nc -N -l 80 >received 2>ladder || fail "connect --ladder: $(cat ladder)"
 grep -q 'SYN-SENT .*<CTL=SYN>' ladder || fail "no SYN in the ladder: $(cat ladder)"
 grep -q 'ISS ' ladder || fail "no ISS in the ladder"
-grep -q 'judge: [1-9][0-9]* segments, 1 connections, no rule broken' ladder ||
+grep -q 'judge: [1-9][0-9]* segments, 1 connection, no rule broken' ladder ||
     fail "no judgement: $(cat ladder)"
 grep -q '</svg>' a.svg || fail "no SVG"
 if command -v tshark >/dev/null; then check_capture a.pcapng; fi
