@@ -2,7 +2,8 @@
  *
  * Rows that change a state, and SYN, FIN and RST, are drawn; data segments and bare ACKs are drawn
  * as long as there are few of them, then counted: "... out: 1,024 segments, 100,000,000 octets".
- * A pause, a change of state or a retransmission timeout starts drawing again.
+ * A pause, a change of state or a retransmission timeout starts drawing again.  What shuts a window
+ * or opens it again is always drawn, and so is what would be folded alone.
  */
 #include "trace/ladder.h"
 
@@ -106,15 +107,24 @@ static struct row new_row(const struct hf_ladder *ladder, enum row_kind kind, in
                         .right = NO_STATE};
 }
 
+/* A fold takes as much room as one row, and says less.  Calls show in the segments they make. */
+bool trace_run_is_single(const struct run *run)
+{
+    return run->lost == 0 && (run->rows == 1 || (run->rows == 0 && run->calls == 1));
+}
+
 void hf_ladder_flush(struct hf_ladder *ladder)
 {
     if (!ladder->run.active) {
         return;
     }
-    struct row row = new_row(ladder, ROW_RUN, ladder->run.since_ns);
-    trace_run_label(&ladder->run, row.note);
-    copy_name(row.label, sizeof row.label, row.note, "");
-    row.note[0] = 0;
+    struct row row = ladder->run.alone;
+    if (!trace_run_is_single(&ladder->run)) {
+        row = new_row(ladder, ROW_RUN, ladder->run.since_ns);
+        trace_run_label(&ladder->run, row.note);
+        copy_name(row.label, sizeof row.label, row.note, "");
+        row.note[0] = 0;
+    }
     ladder->run = (struct run){.active = false};
     trace_ladder_add(ladder, &row);
 }
@@ -199,27 +209,17 @@ static bool drawn(struct hf_ladder *ladder, const struct hf_trace *record)
     return spend(&ladder->budget);
 }
 
-static void fold(struct hf_ladder *ladder, const struct hf_trace *record, bool repeat, bool dropped)
+/* Shuts the window of its sender, or opens it again: what follows is because of it. */
+static bool turns_window(struct hf_ladder *ladder, const struct hf_trace *record, bool dropped)
 {
-    struct run *run = &ladder->run;
-    if (!run->active) {
-        run->active = true;
-        run->since_ns = record->time_ns;
+    bool out = record->kind == HF_TRACE_OUT;
+    if ((!out && record->kind != HF_TRACE_IN) || dropped || (record->ctl & HF_RST) ||
+        (record->marks & (HF_MARK_ICMP | HF_MARK_NO_CONNECTION))) {
+        return false;
     }
-    run->until_ns = record->time_ns;
-    if (record->kind == HF_TRACE_OUT) {
-        run->out.segments++;
-        run->out.octets += record->text_bytes;
-        run->out.repeats += repeat;
-        run->out.super |= (record->marks & HF_MARK_GSO) != 0;
-    } else if (record->kind == HF_TRACE_IN || record->kind == HF_TRACE_DROP) {
-        run->in.segments++;
-        run->in.octets += record->text_bytes;
-        run->in.repeats += repeat;
-        run->in.dropped += dropped && !repeat;
-    } else {
-        run->timeouts += is_timeout(record);
-    }
+    bool was_shut = ladder->shut[out];
+    ladder->shut[out] = record->wnd == 0;
+    return was_shut != ladder->shut[out];
 }
 
 /* One record ----------------------------------------------------------------------------------- */
@@ -288,7 +288,7 @@ static bool update_peer(struct hf_ladder *ladder, const struct hf_trace *record)
     return proved != ladder->peer.proved || presumed != ladder->peer.presumed;
 }
 
-static void draw_segment(struct hf_ladder *ladder, const struct hf_trace *record, struct row *row,
+static void fill_segment(struct hf_ladder *ladder, const struct hf_trace *record, struct row *row,
                          bool peer_changed)
 {
     bool out = record->kind == HF_TRACE_OUT;
@@ -324,17 +324,56 @@ static void enter_state(struct hf_ladder *ladder, const struct hf_trace *record)
     }
 }
 
-static void draw(struct hf_ladder *ladder, const struct hf_trace *record, struct row *row,
+static void fill(struct hf_ladder *ladder, const struct hf_trace *record, struct row *row,
                  bool peer_changed)
 {
-    hf_ladder_flush(ladder);
     row->left = (int8_t)ladder->state;
     if (record->kind >= HF_TRACE_CALL) {
         trace_event_label(ladder, record, row->label);
     } else {
-        draw_segment(ladder, record, row, peer_changed);
+        fill_segment(ladder, record, row, peer_changed);
     }
+}
+
+static void draw(struct hf_ladder *ladder, const struct hf_trace *record, struct row *row,
+                 bool peer_changed)
+{
+    hf_ladder_flush(ladder);
+    fill(ladder, record, row, peer_changed);
     trace_ladder_add(ladder, row);
+}
+
+static void fold(struct hf_ladder *ladder, const struct hf_trace *record, const struct row *row,
+                 bool peer_changed)
+{
+    struct run *run = &ladder->run;
+    bool repeat = (row->marks & ROW_REPEAT) != 0, dropped = (row->marks & ROW_DROPPED) != 0;
+    bool call = record->kind == HF_TRACE_CALL;
+    if (!run->active) {
+        run->active = true;
+        run->since_ns = record->time_ns;
+    }
+    run->until_ns = record->time_ns;
+    if (run->rows == 0 && (!call || run->calls == 0)) {
+        run->alone = *row;
+        fill(ladder, record, &run->alone, peer_changed);
+    }
+    run->calls += call;
+    run->rows += !call;
+    if (record->kind == HF_TRACE_OUT) {
+        run->out.segments++;
+        run->out.octets += record->text_bytes;
+        run->out.repeats += repeat;
+        run->out.super |= (record->marks & HF_MARK_GSO) != 0;
+    } else if (record->kind == HF_TRACE_IN || record->kind == HF_TRACE_DROP) {
+        run->in.segments++;
+        run->in.octets += record->text_bytes;
+        run->in.repeats += repeat;
+        run->in.dropped += dropped && !repeat;
+    } else {
+        run->timeouts += is_timeout(record);
+        run->events += !call && !is_timeout(record);
+    }
 }
 
 void hf_ladder_trace(void *arg, const struct hf_trace *record)
@@ -357,6 +396,7 @@ void hf_ladder_trace(void *arg, const struct hf_trace *record)
     row.marks = (uint8_t)((changed ? ROW_CHANGED : 0) | (repeat ? ROW_REPEAT : 0) |
                           (dropped ? ROW_DROPPED : 0));
     bool peer_changed = update_peer(ladder, record);
+    bool turns = turns_window(ladder, record, dropped);
     if (record->handle != 0) {
         ladder->handle = record->handle;
     }
@@ -369,10 +409,11 @@ void hf_ladder_trace(void *arg, const struct hf_trace *record)
     if (record->kind == HF_TRACE_WAIT || record->kind == HF_TRACE_OUT) {
         ladder->waits = record->kind == HF_TRACE_WAIT ? record->cause : 0;
     }
-    if (changed || (peer_changed && spend(&ladder->loud_budget)) || drawn(ladder, record)) {
+    if (changed || ((peer_changed || turns) && spend(&ladder->loud_budget)) ||
+        drawn(ladder, record)) {
         draw(ladder, record, &row, peer_changed);
     } else {
-        fold(ladder, record, repeat, dropped);
+        fold(ladder, record, &row, peer_changed);
     }
     ladder->rto_ms = record->rto_ms;
     if (ladder->syn_ack_ns == 0 || record->cause == HF_TIMER_SYN_ACK) {

@@ -50,15 +50,17 @@ struct numbers {
     int64_t high;
 };
 
-/* What a run of folded segments holds. */
+/* What a run of folded rows holds. */
 struct run {
     bool active;
     int64_t since_ns, until_ns;
+    uint64_t rows, calls; /* but for user calls, and these                              */
+    struct row alone;     /* the first of the rows, of calls where there are no others  */
     struct {
         uint64_t segments, octets, repeats, dropped;
         bool super;
     } in, out;
-    uint64_t timeouts, lost;
+    uint64_t timeouts, events, lost;
 };
 
 enum { NAME_BYTES = 40, TITLE_BYTES = 160 };
@@ -85,6 +87,7 @@ struct hf_ladder {
     bool iss_told, irs_told;
     uint8_t waits;             /* enum hf_cause: why nothing can leave, drawn once  */
     bool syn_out, syn_ack_out; /* sent at least once                              */
+    bool shut[2];              /* the window last announced is 0: the peer's, ours */
     struct hf_trace last;      /* the record that made it CLOSED                           */
     struct row *rows;          /* kept ones                                                */
     size_t n_rows, room, rows_left_out;
@@ -92,6 +95,8 @@ struct hf_ladder {
 
 /* ladder.c: writes and keeps a row */
 void trace_ladder_add(struct hf_ladder *ladder, const struct row *row);
+/* So little that it is drawn, not folded. */
+bool trace_run_is_single(const struct run *run);
 
 /* ladder_words.c: what a row says */
 int64_t trace_relative(struct numbers *numbers, uint32_t value, bool absolute);

@@ -90,6 +90,10 @@ void hf_ladder_lost(struct hf_ladder *ladder, int64_t time_ns, const struct hf_p
         trace_peer_in(&ladder->peer, &record);
     }
     bool loud = (packet->ctl & (HF_SYN | HF_FIN | HF_RST)) != 0;
+    if (trace_run_is_single(&ladder->run) && !loud && ladder->loud_budget > 0) {
+        hf_ladder_flush(ladder); /* what is lost may be that row */
+        loud = true;
+    }
     uint32_t *budget = loud ? &ladder->loud_budget : &ladder->budget;
     if ((ladder->run.active && !loud) || *budget == 0) {
         ladder->run.lost += ladder->run.active;

@@ -163,7 +163,7 @@ void trace_event_label(const struct hf_ladder *ladder, const struct hf_trace *re
         if (record->text_bytes > 0) {
             trace_add(&text, ", ");
             trace_add_count(&text, record->text_bytes);
-            trace_add(&text, " octets");
+            trace_add(&text, record->text_bytes == 1 ? " octet" : " octets");
         }
         break;
     default:
@@ -190,7 +190,7 @@ static void add_run_half(struct text *text, const char *which, uint64_t segments
     if (octets > 0) {
         trace_add(text, ", ");
         trace_add_count(text, octets);
-        trace_add(text, " octets");
+        trace_add(text, octets == 1 ? " octet" : " octets");
     }
     if (repeats > 0) {
         trace_add(text, ", ");
@@ -204,6 +204,15 @@ static void add_run_half(struct text *text, const char *which, uint64_t segments
     }
 }
 
+static void add_run_count(struct text *text, uint64_t count, const char *what)
+{
+    if (count > 0) {
+        trace_add(text, "%s", text->len > 4 ? "; " : "");
+        trace_add_count(text, count);
+        trace_add(text, " %s%s", what, count == 1 ? "" : "s");
+    }
+}
+
 void trace_run_label(const struct run *run, char *note)
 {
     struct text text = trace_text(note, NOTE_BYTES);
@@ -212,10 +221,10 @@ void trace_run_label(const struct run *run, char *note)
                  run->out.dropped, run->out.super);
     add_run_half(&text, "in:", run->in.segments, run->in.octets, run->in.repeats, run->in.dropped,
                  run->in.super);
-    if (run->timeouts > 0) {
-        trace_add(&text, "%s", text.len > 4 ? "; " : "");
-        trace_add_count(&text, run->timeouts);
-        trace_add(&text, run->timeouts == 1 ? " timeout" : " timeouts");
+    add_run_count(&text, run->timeouts, "timeout");
+    if (run->out.segments + run->in.segments == 0) { /* else these show in what they made leave */
+        add_run_count(&text, run->calls, "call");
+        add_run_count(&text, run->events, "event");
     }
     if (run->lost > 0) {
         trace_add(&text, "; ");

@@ -61,7 +61,7 @@ static void segment(struct hf_trace *record, uint16_t ctl, uint32_t seq, struct 
     record->ack = more.ack;
     record->text_bytes = more.text;
     record->len = more.text + (ctl & SYN ? 1 : 0) + (ctl & FIN ? 1 : 0);
-    record->wnd = more.wnd != 0 ? more.wnd : 65535;
+    record->wnd = more.shut ? 0 : more.wnd != 0 ? more.wnd : 65535;
     record->marks = more.marks;
     record->mss = more.mss;
     record->wscale = more.wscale;

@@ -38,6 +38,7 @@ void at_ms(struct played *played, int64_t ms);
 /* Members that a segment may have beside the obvious ones. */
 struct more {
     uint32_t none, ack, text, wnd;
+    bool shut; /* wnd 0 */
     uint8_t marks;
     uint16_t mss;
     uint8_t wscale, options;

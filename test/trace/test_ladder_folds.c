@@ -1,0 +1,147 @@
+/* The ladder as text: which rows are folded, and what a fold says. */
+#include <stdio.h>
+
+#include "trace/play.h"
+
+static struct played p;
+
+/* Nothing but what decides is drawn: two plain rows, then folds. */
+static struct hf_ladder *begin(void)
+{
+    struct hf_ladder_style style = {.struct_size = sizeof style,
+                                    .absolute = true,
+                                    .brief = true,
+                                    .keep = true,
+                                    .full_lines = 2,
+                                    .write = collect,
+                                    .write_arg = &p};
+    memset(&p, 0, sizeof p);
+    struct hf_ladder *ladder = hf_ladder_new(&style);
+    assert_non_null(ladder);
+    play(&p, hf_ladder_trace, ladder, HF_ESTABLISHED);
+    for (uint32_t i = 0; i < 2; i++) {
+        sends(&p, ACK, 100 + i, HF_ESTABLISHED, .ack = 300, .text = 1);
+    }
+    gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 102);
+    at_ms(&p, 1);
+    p.text[p.len = 0] = 0; /* the head, the state, the two rows, and what proves the peer's state */
+    return ladder;
+}
+
+static void expect(struct hf_ladder *ladder, const char *text)
+{
+    assert_string_equal(p.text, text);
+    hf_ladder_free(ladder);
+}
+
+static void what_shuts_a_window_and_what_opens_it_again_is_drawn(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    sends(&p, ACK, 102, HF_ESTABLISHED, .ack = 300, .text = 1);
+    gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 102);
+    gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 103, .shut = true);
+    at_ms(&p, 2);
+    gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 103, .shut = true); /* it stays so */
+    gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 103, .shut = true);
+    at_ms(&p, 3);
+    gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 103, .wnd = 7);
+    sends(&p, ACK, 103, HF_ESTABLISHED, .ack = 300, .shut = true);
+    sends(&p, ACK, 103, HF_ESTABLISHED, .ack = 300);
+    expect(ladder,
+           " 0.001000                  ... out: 1 segment, 1 octet; in: 1 segment; 0.000000 s ...\n"
+           " 0.001000 ESTABLISHED  <-- <SEQ=300><ACK=103><CTL=ACK><WND=0>                    <-- "
+           "(ESTABLISHED)\n"
+           " 0.002000                  ... in: 2 segments; 0.000000 s ...\n"
+           " 0.003000 ESTABLISHED  <-- <SEQ=300><ACK=103><CTL=ACK>                           <-- "
+           "(ESTABLISHED)\n"
+           " 0.003000 ESTABLISHED  --> <SEQ=103><ACK=300><CTL=ACK><WND=0>                    --> "
+           "(ESTABLISHED)\n"
+           " 0.003000 ESTABLISHED  --> <SEQ=103><ACK=300><CTL=ACK>                           --> "
+           "(ESTABLISHED)\n");
+}
+
+static void what_is_of_no_use_does_not_shut_a_window(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    for (int i = 0; i < 3; i++) {
+        gets(&p, ACK, 900000, HF_ESTABLISHED, .ack = 102, .shut = true,
+             .verdict = HF_V_DROP_OUT_OF_WINDOW);
+    }
+    hf_ladder_flush(ladder);
+    expect(ladder, " 0.001000                  ... in: 3 segments, 3 of no use; 0.000000 s ...\n");
+}
+
+static void a_window_that_opens_and_shuts_without_end_makes_few_lines(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    for (int i = 0; i < 2000; i++) {
+        gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 102, .shut = i % 2 == 0);
+    }
+    hf_ladder_flush(ladder);
+    int lines = 0;
+    for (size_t i = 0; i < p.len; i++) {
+        lines += p.text[i] == '\n';
+    }
+    assert_in_range(lines, 3, 201);
+    hf_ladder_free(ladder);
+}
+
+static void a_row_is_drawn_where_it_would_be_folded_alone(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    calls(&p, HF_CALL_SEND, HF_ESTABLISHED); /* shows in what it sends */
+    sends(&p, ACK, 102, HF_ESTABLISHED, .ack = 300, .text = 1);
+    calls(&p, HF_CALL_SEND, HF_ESTABLISHED);
+    at_ms(&p, 2);
+    hf_ladder_flush(ladder);
+    calls(&p, HF_CALL_SEND, HF_ESTABLISHED);
+    calls(&p, HF_CALL_CLOSE, HF_FIN_WAIT_1);
+    expect(ladder,
+           " 0.001000 ESTABLISHED  --> <SEQ=102><ACK=300><CTL=ACK><DATA=1>                   --> "
+           "(ESTABLISHED)\n"
+           " 0.002000 ESTABLISHED      (SEND)\n"
+           " 0.002000 FIN-WAIT-1       (CLOSE)\n");
+}
+
+static void a_row_that_is_drawn_after_all_can_be_lost(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    sends(&p, ACK, 102, HF_ESTABLISHED, .ack = 300, .text = 1);
+    struct hf_packet lost = packet_of(&p, true, ACK, 102, 300, 1);
+    hf_ladder_lost(ladder, p.now_ns, &lost);
+    p.len = 0;
+    hf_ladder_text(ladder, false, collect, &p);
+    assert_non_null(strstr(
+        p.text,
+        " 0.001000 ESTABLISHED  --> <SEQ=102><ACK=300><CTL=ACK><DATA=1>                   X\n"));
+    hf_ladder_free(ladder);
+}
+
+static void a_fold_says_what_it_holds(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    calls(&p, HF_CALL_SEND, HF_ESTABLISHED);
+    at_ms(&p, 2);
+    calls(&p, HF_CALL_SEND, HF_ESTABLISHED);
+    hf_ladder_flush(ladder);
+    expect(ladder, " 0.001000                  ... 2 calls; 0.001000 s ...\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_shuts_a_window_and_what_opens_it_again_is_drawn),
+        cmocka_unit_test(what_is_of_no_use_does_not_shut_a_window),
+        cmocka_unit_test(a_window_that_opens_and_shuts_without_end_makes_few_lines),
+        cmocka_unit_test(a_row_is_drawn_where_it_would_be_folded_alone),
+        cmocka_unit_test(a_row_that_is_drawn_after_all_can_be_lost),
+        cmocka_unit_test(a_fold_says_what_it_holds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
