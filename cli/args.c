@@ -73,21 +73,25 @@ const char *cli_file_error(int error)
 }
 
 /* stdout knows that a line has failed, but no longer why: one more octet behind the torn output
- * finds out. */
+ * finds out.  Who reads from a pipe may have had enough (head, grep -q): that is no failure, and
+ * what is one there, its own status tells. */
 int cli_output_torn(void)
 {
     bool works = write(STDOUT_FILENO, "\n", 1) == 1;
+    int error = errno;
     clearerr(stdout);
+    if (!works && error == EPIPE)
+        return CLI_OK;
     return cli_failure("standard output could not be written: %s",
-                       works ? "a part of it is missing" : cli_file_error(errno));
+                       works ? "a part of it is missing" : cli_file_error(error));
 }
 
 int cli_flushed(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    cli_output_torn();
-    return status == CLI_OK ? CLI_FAILED : status;
+    int torn = cli_output_torn();
+    return status == CLI_OK ? torn : status;
 }
 
 static const char *long_name(const struct option *options, int val)

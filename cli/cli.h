@@ -37,7 +37,8 @@ const char *cli_file_error(int error);
 /* Output that could not be written (a full disk) must not look like success: status, or it is said
  * and CLI_FAILED instead of CLI_OK. */
 int cli_flushed(int status);
-/* The same for what another process could not write there: says why and returns CLI_FAILED. */
+/* The same for what another process could not write there: says why and returns CLI_FAILED; CLI_OK
+ * where nobody reads any more. */
 int cli_output_torn(void);
 /* getopt_long that has printed its own line when it returns '?'. */
 int cli_getopt(int argc, char **argv, const char *letters, const struct option *options);

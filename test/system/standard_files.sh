@@ -23,7 +23,13 @@ for command in version --version --help "version --help" conformance "judge --ru
     [ "$(grep -c 'standard output could not be written: No space left on device' err)" = 1 ] ||
         fail "$command to a full disk says: $(cat err)"
 done
-# Nor is output that is closed; and input that is closed is no reason to fail.
+# But a reader may have had enough.
+for command in conformance "judge --rules" --help; do
+    # shellcheck disable=SC2086
+    "$handfast" $command 2>err | head -n 1 >/dev/null || fail "$command to head: $(cat err)"
+    [ ! -s err ] || fail "$command to head says: $(cat err)"
+done
+# Nor is output that is closed a success; and input that is closed is no reason to fail.
 status_of "$handfast" version <&- >&-
 [ "$status" = 1 ] || fail "version to a closed output: status $status"
 grep -q 'standard output could not be written: it is closed' err || fail "closed: $(cat err)"
