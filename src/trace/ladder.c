@@ -90,6 +90,7 @@ static void keep_row(struct hf_ladder *ladder, const struct row *row)
 
 void trace_ladder_add(struct hf_ladder *ladder, const struct row *row)
 {
+    ladder->row_ns = row->time_ns;
     if (ladder->style.write != NULL) {
         trace_text_row(row, ladder->style.colour, true, ladder->style.write,
                        ladder->style.write_arg);
@@ -442,6 +443,7 @@ void hf_ladder_end(struct hf_ladder *ladder, const char *why)
     ladder->ended = true;
     hf_ladder_flush(ladder);
     struct row row = new_row(ladder, ROW_END, ladder->last_ns);
+    row.time_ns = row.time_ns < ladder->row_ns ? ladder->row_ns : row.time_ns; /* a note's */
     if (why != NULL) {
         copy_name(row.label, sizeof row.label, why, "");
     } else {

@@ -89,6 +89,7 @@ struct hf_ladder {
     bool syn_out, syn_ack_out; /* sent at least once                              */
     bool shut[2];              /* the window last announced is 0: the peer's, ours */
     struct hf_trace last;      /* the record that made it CLOSED                           */
+    int64_t row_ns;            /* of the last row                                          */
     struct row *rows;          /* kept ones                                                */
     size_t n_rows, room, rows_left_out;
 };

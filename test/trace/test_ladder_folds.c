@@ -133,6 +133,16 @@ static void a_fold_says_what_it_holds(void **state)
     expect(ladder, " 0.001000                  ... 2 calls; 0.001000 s ...\n");
 }
 
+static void the_end_is_not_before_what_was_noted(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    hf_ladder_note(ladder, p.now_ns + 7000000, "at rest");
+    hf_ladder_end(ladder, "over");
+    expect(ladder, " 0.008000                  at rest\n"
+                   " 0.008000                  over\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +152,7 @@ int main(void)
         cmocka_unit_test(a_row_is_drawn_where_it_would_be_folded_alone),
         cmocka_unit_test(a_row_that_is_drawn_after_all_can_be_lost),
         cmocka_unit_test(a_fold_says_what_it_holds),
+        cmocka_unit_test(the_end_is_not_before_what_was_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
