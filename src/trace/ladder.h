@@ -113,6 +113,8 @@ enum { ENDPOINT_BYTES = 64 };
 size_t trace_endpoint(const uint8_t ip[16], uint16_t port, char at[ENDPOINT_BYTES]);
 /* How much of a label or a note fits into width: to the last '>' or space that does. */
 size_t trace_fitting(const char *string, size_t width);
+/* The same of a segment's label: words behind the last '>' stay together. */
+size_t trace_label_fitting(const char *label, size_t width);
 void trace_text_head(const struct hf_ladder *ladder, bool colour, hf_text_fn *write, void *arg);
 void trace_text_row(const struct row *row, bool colour, bool live, hf_text_fn *write, void *arg);
 

@@ -139,19 +139,42 @@ static bool is_segment(const struct row *row)
     return row->kind == ROW_OUT || row->kind == ROW_IN;
 }
 
+static const char *after_spaces(const char *string)
+{
+    return string + strspn(string, " ");
+}
+
+static int lines_of(const char *string, size_t width)
+{
+    int lines = 0;
+    for (string = after_spaces(string); *string != 0; lines++) {
+        string = after_spaces(string + trace_fitting(string, width));
+    }
+    return lines;
+}
+
+/* The least width that takes no more lines: no word is left alone on the last of them. */
+static size_t even_width(const char *string)
+{
+    size_t width = NOTE_WIDTH;
+    int lines = lines_of(string, width);
+    while (lines > 1 && width > NOTE_WIDTH / 2 && lines_of(string, width - 1) == lines) {
+        width--;
+    }
+    return width;
+}
+
 /* Words that may take several lines; returns the y below them.  svg NULL: only that. */
 static int say_lines(const struct svg *svg, int y, const char *class, const char *string)
 {
-    while (*string != 0) {
-        size_t n = trace_fitting(string, NOTE_WIDTH);
-        if (svg != NULL) {
-            say(svg, MIDDLE, y, "middle", class, string, n);
-        }
-        y += NOTE_LINE;
-        string += n;
-        while (*string == ' ') {
-            string++;
-        }
+    if (svg == NULL) {
+        return y + NOTE_LINE * lines_of(string, NOTE_WIDTH);
+    }
+    size_t width = even_width(string);
+    for (string = after_spaces(string); *string != 0; y += NOTE_LINE) {
+        size_t n = trace_fitting(string, width);
+        say(svg, MIDDLE, y, "middle", class, string, n);
+        string = after_spaces(string + n);
     }
     return y;
 }
@@ -162,7 +185,7 @@ static int height_of(const struct row *row)
         return 0;
     }
     if (is_segment(row)) {
-        const char *rest = row->label + trace_fitting(row->label, LABEL_WIDTH);
+        const char *rest = row->label + trace_label_fitting(row->label, LABEL_WIDTH);
         return say_lines(NULL, say_lines(NULL, ROW, "", rest), "", row->note);
     }
     int height = say_lines(NULL, 0, "", row->label);
@@ -273,7 +296,7 @@ static void draw_arrow(const struct svg *svg, const struct row *row, int y)
 /* The label lies on the arrow and leans as it does. */
 static void draw_segment(const struct svg *svg, const struct row *row, int y)
 {
-    size_t n = trace_fitting(row->label, LABEL_WIDTH);
+    size_t n = trace_label_fitting(row->label, LABEL_WIDTH);
     bool bad = (row->marks & (ROW_LOST | ROW_DROPPED)) != 0;
     char escaped[PRINT_BYTES - 200];
     struct text text = trace_text(escaped, sizeof escaped);
@@ -285,7 +308,7 @@ static void draw_segment(const struct svg *svg, const struct row *row, int y)
           "transform=\"rotate(%s %d %d)\">%s</text>\n",
           MIDDLE, arrow_y + SLANT / 2 - 6, bad ? " bad" : "",
           row->kind == ROW_OUT ? "1.57" : "-1.57", MIDDLE, arrow_y + SLANT / 2, escaped);
-    y = say_lines(svg, y + ROW, "mono", row->label + n);
+    y = say_lines(svg, y + ROW, row->label[n] == ' ' ? "note" : "mono", row->label + n);
     say_lines(svg, y, row->marks & ROW_DROPPED ? "note bad" : "note", row->note);
 }
 

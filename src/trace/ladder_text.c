@@ -72,6 +72,15 @@ size_t trace_fitting(const char *string, size_t width)
     return fits > 0 ? fits : width;
 }
 
+size_t trace_label_fitting(const char *label, size_t width)
+{
+    size_t n = trace_fitting(label, width);
+    const char *last = strrchr(label, '>');
+    size_t fields = last != NULL ? (size_t)(last - label) + 1 : 0;
+    bool in_words = label[n] != 0 && fields > 0 && fields < n;
+    return in_words ? fields : n;
+}
+
 /* The rest of a string on lines of its own, below the labels. */
 static void put_below(struct out *out, const char *colour, const char *string)
 {
@@ -146,7 +155,7 @@ static const char *right_arrow(const struct row *row)
 static void put_segment(struct out *out, const struct row *row)
 {
     const char *colour = colour_of(row);
-    size_t n = trace_fitting(row->label, LABEL_WIDTH);
+    size_t n = trace_label_fitting(row->label, LABEL_WIDTH);
     put_string(out, colour, left_arrow(row));
     pad_to(out, LABEL_AT);
     put(out, colour, row->label, n);

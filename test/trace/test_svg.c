@@ -1,4 +1,6 @@
 /* The ladder as SVG: well-formed, stand-alone, with the states, the losses and the folded data. */
+#include <stdio.h>
+
 #include "trace/play.h"
 
 static struct played p;
@@ -110,6 +112,36 @@ static void what_callers_write_cannot_break_the_picture(void **state)
     hf_ladder_free(ladders[1]);
 }
 
+/* A line of the picture says this, and nothing else. */
+static bool has_line(const char *words)
+{
+    char wanted[160];
+    snprintf(wanted, sizeof wanted, ">%s</text>", words);
+    return strstr(p.text, wanted) != NULL;
+}
+
+static void no_word_is_left_alone_where_a_line_is_too_long(void **state)
+{
+    (void)state;
+    struct hf_ladder_style style = {.struct_size = sizeof style, .keep = true, .absolute = true};
+    struct hf_ladder *ladder = hf_ladder_new(&style);
+    play(&p, hf_ladder_trace, ladder, HF_ESTABLISHED);
+    sends(&p, ACK | PSH | FIN, 2954189000, HF_FIN_WAIT_1, .ack = 300, .text = 45812,
+          .marks = HF_MARK_GSO);
+    hf_ladder_note(ladder, p.now_ns,
+                   "at rest: Handfast TIME-WAIT, kernel CLOSED; inet_diag says CLOSED (no such "
+                   "socket)");
+    p.len = 0;
+    hf_ladder_svg(&ladder, 1, collect, &p);
+    check_well_formed(p.text);
+    assert_true(has_line("&lt;SEQ=2954189000&gt;&lt;ACK=300&gt;&lt;CTL=FIN,PSH,ACK&gt;"
+                         "&lt;DATA=45812&gt;"));
+    assert_true(has_line("cut by the device"));
+    assert_true(has_line("at rest: Handfast TIME-WAIT, kernel CLOSED;"));
+    assert_true(has_line("inet_diag says CLOSED (no such socket)"));
+    hf_ladder_free(ladder);
+}
+
 static void no_ladder_is_a_picture_too(void **state)
 {
     (void)state;
@@ -123,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_becomes_a_picture),
         cmocka_unit_test(what_callers_write_cannot_break_the_picture),
+        cmocka_unit_test(no_word_is_left_alone_where_a_line_is_too_long),
         cmocka_unit_test(no_ladder_is_a_picture_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
