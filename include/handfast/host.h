@@ -84,7 +84,10 @@ int hf_errno(int error);
 /* Devices, addresses, routes ------------------------------------------------------------------- */
 
 /* Adds the device as an interface and owns it from now on (on failure it is closed). Returns the
- * interface number, 1 and up.  On Ethernet the IPv6 link-local address (RFC 4291 A) is added. */
+ * interface number, 1 and up.  On Ethernet an IPv6 link-local address is
+ * added: of the MAC (RFC 4291 A), but where the kernel has that MAC, too (hf_device_packet), one
+ * that is drawn by lot for this process (RFC 7217), as the kernel has the other and would reset our
+ * connections. */
 int hf_host_attach(struct hf_host *host, struct hf_device *device);
 /* "10.0.0.2/24", "fd77::2/64"; without a length the address stands alone (32, 128). */
 int hf_host_address(struct hf_host *host, int iface, const char *address);

@@ -43,7 +43,9 @@ struct hf_device {
     void *self;
     struct dev_member *member; /* of a group of queues; NULL: of none */
     struct hf_interface iface;
-    int fd; /* a member's: of the group's making */
+    bool shares_mac; /* with the kernel, which sees each frame, too, and has the address made of it
+                      */
+    int fd;          /* a member's: of the group's making */
     char name[DEV_NAME_BYTES];
 };
 

@@ -250,6 +250,15 @@ int dev_packet_describe(int fd, char name[DEV_NAME_BYTES], const uint8_t *mac,
                                name, strerror(-err));
 }
 
+/* Asked through the socket, as its interface may be in another namespace. */
+static bool is_mac_of(int fd, const uint8_t mac[6])
+{
+    struct sockaddr_ll at = {0};
+    socklen_t len = sizeof at;
+    return getsockname(fd, (struct sockaddr *)&at, &len) == 0 && at.sll_halen == 6 &&
+           memcmp(at.sll_addr, mac, 6) == 0;
+}
+
 static int start(int fd)
 {
     struct sockaddr_ll at = {0};
@@ -315,6 +324,7 @@ int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint3
         close_packet(packet);
         return dev_fail(error, err, "%s: no memory for the device", name);
     }
+    (*device)->shares_mac = is_mac_of(fd, iface.mac);
     err = dev_join_if_queue(device, flags, error);
     return err < 0 ? err : start_device(device, packet, error);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/siphash.h"
 #include "host/host.h"
 
 enum { DEFAULT_CONNECTIONS = 1024 };
@@ -220,18 +221,64 @@ struct hf_device *hf_host_device(struct hf_host *host, int iface)
 /* Devices, addresses, routes ------------------------------------------------------------------ */
 
 /* RFC 4291 appendix A: fe80::/64 and the MAC as a modified EUI-64. */
-static int add_link_local(struct hf_host *host, int iface, const uint8_t mac[6])
+static void eui64_of(const uint8_t mac[6], uint8_t ip[16])
 {
-    uint8_t ip[16] = {0xfe, 0x80};
-    ip[8] = mac[0] ^ 2;
-    ip[9] = mac[1];
-    ip[10] = mac[2];
-    ip[11] = 0xff;
-    ip[12] = 0xfe;
-    ip[13] = mac[3];
-    ip[14] = mac[4];
-    ip[15] = mac[5];
+    const uint8_t made[16] = {0xfe,       0x80,   0,      0,    0,    0,      0,      0,
+                              mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
+    memcpy(ip, made, 16);
+}
+
+static struct {
+    pthread_once_t once;
+    uint64_t key[2];
+} secret = {.once = PTHREAD_ONCE_INIT};
+
+static void draw_secret(void)
+{
+    if (getrandom(secret.key, sizeof secret.key, 0) != (ssize_t)sizeof secret.key) {
+        secret.key[0] = (uint64_t)getpid();
+    }
+}
+
+/* RFC 7217, its secret this process's: hosts of one process (shards) have the same address, those
+ * of two do not meet on one interface.  Bits are chosen so that it is no reserved one (RFC 5453).
+ */
+static void opaque_of(const uint8_t mac[6], uint8_t ip[16])
+{
+    static const uint8_t prefix[8] = {0xfe, 0x80};
+    uint8_t about[14];
+    memcpy(about, prefix, 8);
+    memcpy(about + 8, mac, 6);
+    (void)pthread_once(&secret.once, draw_secret);
+    uint64_t id = sip24(secret.key[0], secret.key[1], about, sizeof about);
+    memcpy(ip, prefix, 8);
+    memcpy(ip + 8, &id, 8);
+    ip[8] &= 0xfc;
+    ip[15] |= 1;
+}
+
+/* Where the kernel has the same MAC it has its EUI-64 address, too, and would reset what it knows
+ * nothing of. */
+static int add_link_local(struct hf_host *host, int iface, const struct hf_device *device)
+{
+    uint8_t ip[16];
+    if (device->shares_mac) {
+        opaque_of(device->iface.mac, ip);
+    } else {
+        eui64_of(device->iface.mac, ip);
+    }
     return hf_address_add(host->stack, &host->env, (uint32_t)iface, ip, 64);
+}
+
+static bool is_the_kernels(const struct hf_host *host, int iface, const uint8_t ip[16])
+{
+    uint8_t kernels[16];
+    if (iface < 1 || (uint32_t)iface > host->n_ifaces ||
+        !host->ifaces[iface - 1].device->shares_mac) {
+        return false;
+    }
+    eui64_of(host->ifaces[iface - 1].device->iface.mac, kernels);
+    return memcmp(ip, kernels, 16) == 0;
 }
 
 /* The number of the device's memory; 0: it lends none, or there is no number left. */
@@ -265,7 +312,7 @@ int hf_host_attach(struct hf_host *host, struct hf_device *device)
     host->ifaces[host->n_ifaces++] =
         (struct host_iface){.device = device, .region = add_region(host, device)};
     if (iface->link == HF_LINK_ETHERNET && iface->mtu >= 1280) {
-        int error = add_link_local(host, number, iface->mac);
+        int error = add_link_local(host, number, device);
         if (error < 0) {
             return host_core_fail(host, error, "link-local address");
         }
@@ -280,6 +327,12 @@ int hf_host_address(struct hf_host *host, int iface, const char *address)
     if (host_parse_prefix(address, ip, &prefix_len) < 0) {
         return host_fail(host, -EINVAL, "%s: not an address, such as 10.77.0.2/24 or fd77::2/64",
                          address);
+    }
+    if (is_the_kernels(host, iface, ip)) {
+        return host_fail(host, -EADDRINUSE,
+                         "%s: the kernel has this address of %s, and would reset what it knows "
+                         "nothing of: choose another",
+                         address, hf_device_name(host->ifaces[iface - 1].device));
     }
     if (prefix_len < 0) {
         prefix_len = strchr(address, ':') == NULL ? 32 : 128;
