@@ -60,9 +60,17 @@ static uint32_t which_reset(const struct watched *w, const struct hf_trace *r)
     return i;
 }
 
+/* A timer ended it. */
+static bool resets_itself(const struct watched *w, const struct hf_trace *r)
+{
+    const struct model *m = &w->m;
+    return (m->facts & MAY_RESET) && (r->ctl & HF_ACK) && r->seq == m->nxt && r->ack == m->rcv_nxt;
+}
+
 bool oracle_owes_reset(const struct watched *w, const struct hf_trace *r)
 {
-    return r->kind == HF_TRACE_OUT && (r->ctl & HF_RST) && which_reset(w, r) < w->n_resets;
+    return r->kind == HF_TRACE_OUT && (r->ctl & HF_RST) &&
+           (which_reset(w, r) < w->n_resets || resets_itself(w, r));
 }
 
 static bool take_reset(struct watched *w, const struct hf_trace *r)
@@ -77,15 +85,6 @@ static bool take_reset(struct watched *w, const struct hf_trace *r)
     return true;
 }
 
-/* A timer ended it. */
-static bool resets_itself(const struct judging *j)
-{
-    const struct hf_trace *r = j->r;
-    const struct watched *w = j->w;
-    const struct model *m = &w->m;
-    return (m->facts & MAY_RESET) && (r->ctl & HF_ACK) && r->seq == m->nxt && r->ack == m->rcv_nxt;
-}
-
 void oracle_judge_reset(struct judging *j)
 {
     const struct hf_trace *r = j->r;
@@ -98,7 +97,7 @@ void oracle_judge_reset(struct judging *j)
     if (r->handle != 0 || has_numbers(r)) {
         oracle_broken(j, HF_RULE_RESET_FORM, "the connection is still there");
     }
-    if (!take_reset(w, r) && !resets_itself(j) && !w->resets_lost && w->begun_ns) {
+    if (!take_reset(w, r) && !resets_itself(w, r) && !w->resets_lost && w->begun_ns) {
         oracle_broken(j, HF_RULE_RESET_CAUSE, "seq %u ack %u, %u others are due (seq %u ack %u)",
                       r->seq, r->ack, w->n_resets, w->resets[0].seq, w->resets[0].ack);
     }

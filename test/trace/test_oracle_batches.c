@@ -286,6 +286,35 @@ TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
     holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
 }
 
+static void opens_held(struct peer *p)
+{
+    sends(SYN, .seq = IRS, .mss = 1460);
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+}
+
+TEST(the_reset_of_a_silent_peer_is_of_the_newest_of_three_connections_of_its_sockets)
+{
+    listens_with(4, true);
+    for (int i = 0; i < 2; i++) {
+        opens_held(p);
+        closes_first(p);
+        releases();
+        new_incarnation(2000 * (uint32_t)(i + 1));
+    }
+    opens_held(p);
+    sets(HF_KEEPALIVE_IDLE, 10000);
+    sets(HF_KEEPALIVE_INTERVAL, 1000);
+    sets(HF_KEEPALIVE_COUNT, 1);
+    sets(HF_KEEPALIVE, 1);
+    p->wild = true;
+    after(12000);
+    drop_frames(p);
+    expects_state(HF_CLOSED);
+}
+
 TEST(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait)
 {
     listens_with(4, true);
@@ -516,6 +545,7 @@ int main(void)
         V4(a_half_open_connection_ends_with_its_listener_and_the_same_syn_gets_another_iss),
         V4(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait),
         V4(a_held_syn_that_is_answered_has_variables_of_its_own),
+        V4(the_reset_of_a_silent_peer_is_of_the_newest_of_three_connections_of_its_sockets),
         V4(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait),
         V4(a_syn_ack_may_leave_after_its_half_open_connection_beside_one_in_time_wait),
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
