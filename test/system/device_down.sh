@@ -68,6 +68,10 @@ connect=$!
 await 'hfd0 was made just now and is down'
 ip address add 10.8.0.1/24 dev hfd0
 nc -N -l 10.8.0.1 80 </dev/null >got &
+for _ in $(seq 200); do
+    ! grep -q ':0050 .* 0A ' /proc/net/tcp || break # port 80, LISTEN
+    sleep 0.05
+done
 ip link set hfd0 up
 wait "$connect" || fail "connect does not go on when its device comes up: $(cat err)"
 grep -q 'connected to 10.8.0.1:80' err || fail "connect after up: $(cat err)"
