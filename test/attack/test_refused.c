@@ -51,6 +51,8 @@ static struct net *begin(void)
 {
     struct hf_config config;
     hf_config_default(&config, 8);
+    config.large_chunks = 80; /* each run has blocks of its own: as much as the lives need */
+    config.max_sent = 1024;
     config.policy.syn_cookies = life->cookies ? HF_COOKIES_ALWAYS : HF_COOKIES_FULL;
     config.policy.ecn = life->ecn ? HF_ECN_ASK : HF_ECN_ACCEPT;
     config.policy.accecn = life->ecn;
