@@ -46,15 +46,23 @@ static int broken(const char *doing, ssize_t result)
     return cli_failure("%s: %s", doing, strerror((int)-result));
 }
 
+/* Whoever gave us the output may have made it non-blocking: it is waited for all the same. */
+static bool output_waits(int error)
+{
+    struct pollfd out = {.fd = 1, .events = POLLOUT};
+    return (error == EINTR || (error == EAGAIN && (poll(&out, 1, -1) > 0 || errno == EINTR))) &&
+           !link_interrupted();
+}
+
 /* Output that nobody reads any more ends the connection: the peer shall not send for nothing. */
 static int deliver(struct relay *relay, size_t len)
 {
     for (size_t at = 0; at < len;) {
         ssize_t n = write(1, relay->received + at, len - at);
-        if (n < 0 && errno == EINTR && !link_interrupted())
+        int error = errno;
+        if (n < 0 && output_waits(error))
             continue;
         if (n < 0) {
-            int error = errno;
             hf_host_abort(relay->host, relay->connection);
             return cli_failure("standard output: %s; the connection was reset",
                                cli_file_error(error));

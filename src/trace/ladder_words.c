@@ -258,10 +258,10 @@ static void why_after_timer(struct text *text, const struct hf_ladder *ladder)
         trace_add(text, " in order: %s, and 2MSL are over", who_closed_first(ladder));
         break;
     case HF_TIMER_FIN_WAIT_2:
-        trace_add(text, " forgotten: the peer's FIN did not come in time");
+        trace_add(text, ": forgotten, the peer's FIN did not come in time");
         break;
     default:
-        trace_add(text, " given up in %s: %s", hf_state_name((enum hf_state)last->state_before),
+        trace_add(text, ": given up in %s, %s", hf_state_name((enum hf_state)last->state_before),
                   hf_cause_name((enum hf_cause)last->cause));
     }
 }

@@ -75,4 +75,25 @@ for text in 1234567 123456789; do
     [ "$status" = 1 ] || fail "$text to a closed output: status $status: $(cat err)"
     grep -q 'standard output: it is closed' err || fail "$text to a closed output: $(cat err)"
 done
+
+# A terminal that is non-blocking is waited for.
+cat >slowly.py <<'END'
+import os, subprocess, sys, time, tty
+taken, given = os.openpty()
+tty.setraw(given)
+os.set_blocking(given, False)
+feed = "head -c 1000000 /dev/zero | nc -N 10.77.0.2 80"
+run = subprocess.Popen([sys.argv[1], "listen", "80", "--private", "--", "sh", "-c", feed],
+                       stdin=subprocess.DEVNULL, stdout=given)
+os.close(given)
+octets = 0
+try:
+    while got := os.read(taken, 50000):
+        octets += len(got)
+        time.sleep(0.001)
+except OSError:  # EIO: nobody has the other end any more
+    pass
+sys.exit(f"{octets} octets, status {run.returncode}" if run.wait() or octets != 1000000 else 0)
+END
+timeout 30 python3 slowly.py "$handfast" 2>err || fail "a non-blocking terminal: $(cat err)"
 echo "what cannot be read or written is told"
