@@ -79,11 +79,17 @@ static int open_one(struct link *link, const struct netcat_options *options,
                 : hf_host_open(link->host, local, remote, timeout_ms, connection);
 }
 
+/* Is this the end of -w? */
+static bool is_late(const struct netcat_options *options, int error)
+{
+    return error == -EAGAIN || (error == -ETIMEDOUT && options->has_wait);
+}
+
 /* What ended an attempt from outside, its ladder cannot know. */
 static void say_end(struct link *link, const struct netcat_options *options, int error)
 {
     char why[64] = "given up: interrupted";
-    bool late = error == -EAGAIN || (error == -ETIMEDOUT && options->has_wait);
+    bool late = is_late(options, error);
     if (late)
         snprintf(why, sizeof why, "given up: no answer within %g seconds",
                  options->wait_ms / 1000.0);
@@ -135,6 +141,11 @@ static void await_server(struct link *link, const struct hf_endpoint *remote)
     }
 }
 
+static int fail_down(const char *down)
+{
+    return cli_failure("%s is down: `ip link set %s up`", down, down);
+}
+
 /* What was there before and is down is an error at once.  What was made here nobody could set up
  * before: it has until the end of -w. */
 static int await_device(struct link *link, const struct netcat_options *options, int64_t begin)
@@ -143,7 +154,7 @@ static int await_device(struct link *link, const struct netcat_options *options,
     if (!down)
         return CLI_OK;
     if (!link->made)
-        return cli_failure("%s is down: `ip link set %s up`", down, down);
+        return fail_down(down);
     int64_t end = begin + (options->has_wait ? options->wait_ms : UP_MS) * 1000000LL;
     cli_note("%s was made just now and is down; waiting for `ip link set %s up`, and the kernel "
              "needs an address there",
@@ -185,9 +196,10 @@ static int open_connection(struct link *link, const struct netcat_options *optio
         cli_note("interrupted: the connection was not open yet and is given up");
         return CLI_INTERRUPTED;
     }
-    if (link_down(link)) /* since then */
-        return cli_failure("%s is down: `ip link set %s up`", link_down(link), link_down(link));
-    if (result == -EAGAIN || (result == -ETIMEDOUT && options->has_wait))
+    const char *down = link_down(link);
+    if (down) /* since then */
+        return fail_down(down);
+    if (is_late(options, result))
         return cli_failure("%s port %s: no answer within %g seconds", host, port,
                            options->wait_ms / 1000.0);
     if (result == -EINVAL || result == -EOPNOTSUPP) /* of an address, of --set */
