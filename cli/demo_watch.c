@@ -1,5 +1,6 @@
 /* demo_watch.c - the demo's eyes: a ladder for each connection, demo.pcapng, and what gets lost. */
 #include "demo.h"
+#include "link.h"
 
 #include <handfast/packet.h>
 
@@ -56,20 +57,6 @@ static bool keep(void *arg, const struct hf_captured *captured)
         return true;
     demo->left_out++;
     return false;
-}
-
-static size_t comment(void *arg, const struct hf_captured *captured, char *text, size_t room)
-{
-    struct demo *demo = arg;
-    struct hf_packet packet = {.struct_size = sizeof packet};
-    char found[HF_COMMENT_BYTES];
-    hf_packet_decode(captured->data, captured->len, (enum hf_link)captured->link, &packet);
-    size_t len =
-        hf_comments_find(demo->comments, &packet, captured->direction == HF_DIRECTION_OUT, found);
-    if (len > room)
-        len = room;
-    memcpy(text, found, len);
-    return len;
 }
 
 /* Losses --------------------------------------------------------------------------------------- */
@@ -156,8 +143,8 @@ int demo_watch_device(struct demo *demo, struct hf_device **device)
         .struct_size = sizeof impairment, .lose_fn = lose, .lose_arg = demo};
     struct hf_capture capture = {.struct_size = sizeof capture,
                                  .path = demo->pcap_at_work,
-                                 .comment = comment,
-                                 .comment_arg = demo,
+                                 .comment = link_comment,
+                                 .comment_arg = demo->comments,
                                  .name = "handfast",
                                  .keep = keep};
     if (hf_device_impaired(device, *device, &impairment, error) < 0 ||

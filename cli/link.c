@@ -318,7 +318,7 @@ int link_open(struct link *link, const struct link_options *options, const struc
         struct hf_capture capture = {.struct_size = sizeof capture,
                                      .path = options->pcap,
                                      .comment = link_comment,
-                                     .comment_arg = link};
+                                     .comment_arg = link->comments};
         if (hf_device_capture(&device, device, &capture, error) < 0)
             return cli_failure("%s", error);
         link->capture = device;

@@ -99,7 +99,7 @@ bool link_same_file(const char *one, const char *other);
 int link_watch(struct link *link);
 void link_watch_end(struct link *link);
 /* An hf_capture_comment_fn: what the trace says of this packet. */
-size_t link_comment(void *link, const struct hf_captured *packet, char *text, size_t room);
+size_t link_comment(void *comments, const struct hf_captured *packet, char *text, size_t room);
 /* The last line of a connection's ladder; forget: what still comes is not drawn on standard error,
  * where the next connection's ladder is. */
 void link_say_end(struct link *link, hf_handle connection, const char *why, bool forget);

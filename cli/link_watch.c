@@ -92,10 +92,8 @@ size_t link_comment(void *arg, const struct hf_captured *packet, char *text, siz
 {
     struct hf_packet decoded = {.struct_size = sizeof decoded};
     char found[HF_COMMENT_BYTES];
-    struct link *link = arg;
     hf_packet_decode(packet->data, packet->len, (enum hf_link)packet->link, &decoded);
-    size_t len =
-        hf_comments_find(link->comments, &decoded, packet->direction == HF_DIRECTION_OUT, found);
+    size_t len = hf_comments_find(arg, &decoded, packet->direction == HF_DIRECTION_OUT, found);
     if (len > room)
         len = room;
     memcpy(text, found, len);
