@@ -25,9 +25,12 @@ says() {
     grep -qE -- "$1" "$work/err" || fail "not told '$1': $(cat "$work/err")"
 }
 
-as_nobody demo --tun
-says '/dev/net/tun: Permission denied: it takes root, .*; without --tun veth would do$'
-! grep -q -- '--private' "$work/err" || fail "demo has no --private: $(cat "$work/err")"
+# ThreadSanitizer has a thread of its own, and a process with two gets no user namespace (EINVAL).
+if [ "$HF_SANITIZE" != thread ]; then
+    as_nobody demo --tun
+    says '/dev/net/tun: Permission denied: it takes root, .*; without --tun veth would do$'
+    ! grep -q -- '--private' "$work/err" || fail "demo has no --private: $(cat "$work/err")"
+fi
 for kind in tun tap; do
     as_nobody listen "--$kind" hfu0 --address 10.8.0.2/24 80
     says '/dev/net/tun: Permission denied: it takes root, .*; --private -- COMMAND needs no'
