@@ -530,6 +530,29 @@ TEST(the_ack_of_a_closed_connection_may_leave_beside_a_cookie_for_the_next)
     holds_equal(count(p, HF_V_COOKIE_SENT), 2);
 }
 
+/* RFC 5961 5.2: SND.UNA - MAX.SND.WND, but nothing below the first number. */
+TEST(an_ack_of_the_syn_is_not_too_old_where_it_opened_before_the_syn_ack_had_left)
+{
+    p->wild = true;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    sends(RST, .seq = IRS + 1);
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .wnd = 65535); /* in the same instant: the same ISS */
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = 65535);
+    batch_ends();
+    settles(p);
+    accepts();
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2, .wnd = 65535);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = 65535);
+    expects_silence();
+    expects_state(HF_FIN_WAIT_2);
+    holds_equal(count(p, HF_V_DROP_ACK_TOO_OLD), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,6 +584,7 @@ int main(void)
         V4(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit),
         V4(the_ack_of_a_closed_connection_may_leave_when_a_half_open_one_is_there),
         V4(the_ack_of_a_closed_connection_may_leave_beside_a_cookie_for_the_next),
+        V4(an_ack_of_the_syn_is_not_too_old_where_it_opened_before_the_syn_ack_had_left),
     };
     return cmocka_run_group_tests_name("oracle batches", tests, NULL, NULL);
 }
