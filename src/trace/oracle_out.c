@@ -382,12 +382,14 @@ static bool answers_older(struct judging *j)
     }
     /* The SYN that was taken last may be that of a record which a cookie's connection replaced. */
     bool of_newest_syn = !(w->m.facts & KNOWS_NUMBERS) || w->m.irs == w->syn.seq;
-    /* It came twice, and its first record went between. */
+    /* It came twice, and its first record went between; others, too, they leave at once. */
     if (of_newest_syn && r->ack == w->syn.seq + 1) {
         bool syn = r->ctl & HF_SYN; /* it may stand for a challenge ACK */
         uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
         bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
-        bool other = w->old_irs == w->syn.seq && is_of_the_first(w, r);
+        bool many = w->old_many || (syn && w->old_syns > 1);
+        bool same = w->old_irs == w->syn.seq || (many && r->time_ns == w->begun_ns);
+        bool other = same && is_of_the_first(w, r);
         bool first = (!due || other) && *old != 0;
         *old -= first;
         return first;

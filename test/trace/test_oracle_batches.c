@@ -456,6 +456,27 @@ TEST(of_two_records_of_one_syn_the_older_answers_first)
     holds_equal(count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
 }
 
+TEST(of_two_records_of_one_syn_another_one_may_have_been_between)
+{
+    p->wild = true;
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    after(100);
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    sends(SYN, .seq = IRS + 700, .mss = 1460);
+    sends(SYN, .seq = IRS + 700, .mss = 1460);
+    sends(SYN, .seq = IRS + 800, .mss = 1460);
+    sends(SYN, .seq = IRS, .mss = 1460); /* 100 ms after the first: a larger ISS */
+    batch_ends();
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    expects(SYN | ACK, .ack = IRS + 701);
+    settles(p);
+    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
+    holds_equal(count(p, HF_V_HANDSHAKE), 3);
+}
+
 TEST(the_window_of_a_half_open_connection_grows_with_its_listeners)
 {
     listens();
@@ -577,6 +598,7 @@ int main(void)
         V4(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window),
         V4(of_two_records_of_one_syn_each_has_acks_of_its_own),
         V4(of_two_records_of_one_syn_the_older_answers_first),
+        V4(of_two_records_of_one_syn_another_one_may_have_been_between),
         V4(each_record_of_one_syn_may_have_an_iss_of_its_own),
         V4(of_several_half_open_connections_that_are_gone_each_may_still_answer),
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
