@@ -174,6 +174,13 @@ static inline bool is_overtaken(const struct hf_trace *r, const struct watched *
            w->begun_ns != 0 && w->state >= at_least && w->state != r->state_before;
 }
 
+/* The first number of text that is not acknowledged.  A window that comes while our SYN is out
+ * counts from here: it is of what follows the SYN. */
+static inline uint32_t text_una(const struct model *m)
+{
+    return m->una == m->iss ? m->iss + 1 : m->una;
+}
+
 /* SND.WND where the segment's is not taken.  When SND.UNA moves all the same, the edge does not go
  * beyond what was promised before and what this segment promises. */
 static inline uint32_t oracle_kept_window(const struct hf_trace *r, const struct model *m)

@@ -267,7 +267,7 @@ static void learn_numbers(struct judging *j)
     m->queued = r->queued_bytes;
     m->unread = r->unread_bytes;
     m->max_wnd = r->snd_wnd > m->max_wnd ? r->snd_wnd : m->max_wnd;
-    raise_edge(m, m->facts & KNOWS_NUMBERS, r->snd_una + r->snd_wnd);
+    raise_edge(m, m->facts & KNOWS_NUMBERS, text_una(m) + m->wnd);
     m->facts |= KNOWS_NUMBERS | KNOWS_ISS;
     trim_held(m);
 }

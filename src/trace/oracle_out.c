@@ -5,12 +5,6 @@
  */
 #include "trace/oracle.h"
 
-/* The first number of text that is not acknowledged. */
-static uint32_t text_una(const struct model *m)
-{
-    return m->una == m->iss ? m->iss + 1 : m->una;
-}
-
 /* Window ---------------------------------------------------------------------------------------*/
 
 /* SHLD-14: the right edge never moves left, but for what the scale rounds off (RFC 7323 2.4). */
