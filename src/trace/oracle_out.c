@@ -366,6 +366,14 @@ static bool is_of_the_first(const struct watched *w, const struct hf_trace *r)
     return (w->old_facts & KNOWS_ISS) && ahead(iss, w->old_iss) <= 0;
 }
 
+/* The same where others went between, too: they leave at once, and an ISS does not go back. */
+static bool is_of_several(const struct watched *w, const struct hf_trace *r)
+{
+    bool older =
+        !(w->m.facts & KNOWS_ISS) && (w->old_facts & KNOWS_ISS) && ahead(r->seq, w->old_iss) < 0;
+    return older && (r->ctl & HF_SYN) && w->old_many && r->time_ns == w->begun_ns;
+}
+
 /* An answer that waited while another SYN of the same sockets came: to the one before. */
 static bool answers_older(struct judging *j)
 {
@@ -376,14 +384,12 @@ static bool answers_older(struct judging *j)
     }
     /* The SYN that was taken last may be that of a record which a cookie's connection replaced. */
     bool of_newest_syn = !(w->m.facts & KNOWS_NUMBERS) || w->m.irs == w->syn.seq;
-    /* It came twice, and its first record went between; others, too, they leave at once. */
+    /* It came twice, and its first record went between. */
     if (of_newest_syn && r->ack == w->syn.seq + 1) {
         bool syn = r->ctl & HF_SYN; /* it may stand for a challenge ACK */
         uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
         bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
-        bool many = w->old_many || (syn && w->old_syns > 1);
-        bool same = w->old_irs == w->syn.seq || (many && r->time_ns == w->begun_ns);
-        bool other = same && is_of_the_first(w, r);
+        bool other = (w->old_irs == w->syn.seq && is_of_the_first(w, r)) || is_of_several(w, r);
         bool first = (!due || other) && *old != 0;
         *old -= first;
         return first;
