@@ -397,10 +397,10 @@ static void learn(struct judging *j)
     if (opens_by_cookie(r)) {
         begin_by_cookie(&w->m, r);
     }
-    oracle_learn_syn(j);
-    if (r->verdict == HF_V_SYN_HELD && w->state != HF_TIME_WAIT) { /* it is the newest */
+    if (r->verdict == HF_V_SYN_HELD) { /* it is the newest */
         (void)take_held(j->oracle, r);
     }
+    oracle_learn_syn(j);
     if (w->state == HF_CLOSED) {
         return;
     }

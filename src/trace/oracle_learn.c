@@ -110,12 +110,12 @@ void oracle_learn_syn(struct judging *j)
                                  .ctl = r->ctl,
                                  .options = r->options,
                                  .seen = 1};
-    if (r->verdict == HF_V_SYN_HELD && w->state == HF_TIME_WAIT) { /* it stays as it is */
-        w->held = syn;
+    w->held = syn;
+    w->held.seen = r->verdict == HF_V_SYN_HELD;
+    if (w->held.seen && w->state == HF_TIME_WAIT) { /* it stays as it is */
         return;
     }
     w->syn = syn;
-    w->held.seen = 0;
     m->irs = r->seq;
     m->rcv_nxt = r->seq + 1;
     m->last_ack = r->seq + 1;

@@ -257,6 +257,24 @@ TEST(the_reset_of_a_silent_peer_is_of_the_newest_of_three_connections_of_its_soc
     expects_state(HF_CLOSED);
 }
 
+TEST(a_syn_that_was_held_twice_is_answered_when_two_of_its_sockets_are_gone)
+{
+    listens_with(4, true);
+    p->wild = true;
+    for (int i = 0; i < 2; i++) {
+        opens_held(p);
+        closes_first(p);
+        releases();
+        new_incarnation(2000 * (uint32_t)(i + 1));
+    }
+    for (int i = 0; i < 2; i++)
+        sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1300 + i);
+    after(70000);
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1, .tsecr = 1301);
+}
+
 TEST(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait)
 {
     listens_with(4, true);
@@ -415,6 +433,7 @@ int main(void)
         V4(a_reset_may_be_of_a_half_open_connection_beside_one_in_time_wait),
         V4(a_held_syn_that_is_answered_has_variables_of_its_own),
         V4(the_reset_of_a_silent_peer_is_of_the_newest_of_three_connections_of_its_sockets),
+        V4(a_syn_that_was_held_twice_is_answered_when_two_of_its_sockets_are_gone),
         V4(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait),
         V4(a_syn_ack_may_leave_after_its_half_open_connection_beside_one_in_time_wait),
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
