@@ -360,10 +360,11 @@ static bool is_of_the_first(const struct watched *w, const struct hf_trace *r)
         return true;
     }
     uint32_t iss = r->seq - (syn ? 0 : 1);
+    bool known = w->old_facts & KNOWS_ISS;
     if (m->facts & KNOWS_ISS) {
-        return iss != m->iss;
+        return iss != m->iss || (known && syn && iss == w->old_iss);
     }
-    return (w->old_facts & KNOWS_ISS) && ahead(iss, w->old_iss) <= 0;
+    return known && ahead(iss, w->old_iss) <= 0;
 }
 
 /* The same where others went between, too: they leave at once, and an ISS does not go back. */

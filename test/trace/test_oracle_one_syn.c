@@ -46,6 +46,23 @@ TEST(of_two_syns_with_one_number_the_first_may_have_offered_more)
     holds_equal(count(p, HF_V_HANDSHAKE), 2);
 }
 
+TEST(of_two_records_of_one_syn_each_echoes_the_timestamp_of_its_own)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1000);
+    sends(SYN, .seq = IRS + 20, .mss = 1460, .tsval = 1001);
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1002);
+    sends(0, .seq = IRS + 1, .tsval = 1003); /* ends where the numbers are known */
+    sends(FIN | ACK, .seq = IRS + 70000, .ack = ZERO, .tsval = 1004); /* outside: an ACK */
+    batch_ends();
+    expects(SYN | ACK, .ack = IRS + 1, .tsecr = 1000);
+    expects(SYN | ACK, .ack = IRS + 1, .tsecr = 1002);
+    settles(p);
+    holds_equal(count(p, HF_V_DROP_NO_ACK), 1);
+}
+
 TEST(each_record_of_one_syn_may_have_an_iss_of_its_own)
 {
     p->wild = true;
@@ -170,6 +187,7 @@ int main(void)
         V4(of_two_records_of_one_syn_each_has_acks_of_its_own),
         V4(of_two_records_of_one_syn_the_older_answers_first),
         V4(of_two_records_of_one_syn_another_one_may_have_been_between),
+        V4(of_two_records_of_one_syn_each_echoes_the_timestamp_of_its_own),
         V4(each_record_of_one_syn_may_have_an_iss_of_its_own),
         V4(of_several_half_open_connections_that_are_gone_each_may_still_answer),
     };
