@@ -362,7 +362,7 @@ static bool is_of_the_first(const struct watched *w, const struct hf_trace *r)
     uint32_t iss = r->seq - (syn ? 0 : 1);
     bool known = w->old_facts & KNOWS_ISS;
     if (m->facts & KNOWS_ISS) {
-        return iss != m->iss || (known && syn && iss == w->old_iss);
+        return iss != m->iss || (known && syn && w->old_syns && iss == w->old_iss);
     }
     return known && ahead(iss, w->old_iss) <= 0;
 }

@@ -46,6 +46,25 @@ TEST(of_two_syns_with_one_number_the_first_may_have_offered_more)
     holds_equal(count(p, HF_V_HANDSHAKE), 2);
 }
 
+TEST(of_two_records_of_one_syn_each_has_an_ack_behind_its_syn_ack)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    for (int i = 0; i < 2; i++) {
+        if (i)
+            sends(SYN, .seq = IRS + 1500, .mss = 1460);
+        sends(SYN, .seq = IRS, .mss = 1460);
+        sends(SYN, .seq = IRS - 1000, .mss = 1460); /* old: an ACK */
+    }
+    batch_ends();
+    for (int i = 0; i < 2; i++) {
+        expects(SYN | ACK, .ack = IRS + 1);
+        expects(ACK, .ack = IRS + 1);
+    }
+    holds_equal(count(p, HF_V_DROP_OLD_DUPLICATE), 2);
+}
+
 TEST(of_two_records_of_one_syn_each_echoes_the_timestamp_of_its_own)
 {
     p->wild = true;
@@ -187,6 +206,7 @@ int main(void)
         V4(of_two_records_of_one_syn_each_has_acks_of_its_own),
         V4(of_two_records_of_one_syn_the_older_answers_first),
         V4(of_two_records_of_one_syn_another_one_may_have_been_between),
+        V4(of_two_records_of_one_syn_each_has_an_ack_behind_its_syn_ack),
         V4(of_two_records_of_one_syn_each_echoes_the_timestamp_of_its_own),
         V4(each_record_of_one_syn_may_have_an_iss_of_its_own),
         V4(of_several_half_open_connections_that_are_gone_each_may_still_answer),
