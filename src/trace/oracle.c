@@ -276,7 +276,6 @@ static void begin(struct judging *j, struct watched *w)
     w->begun_ns = r->time_ns;
     bool first = r->state_before <= HF_LISTEN || r->verdict == HF_V_TIME_WAIT_REUSED;
     w->m.facts = first ? KNOWS_START : 0;
-    w->m.acked = r->state_after >= HF_ESTABLISHED && has_numbers(r) ? r->snd_una - r->iss : 0;
     if (r->state_before == HF_LISTEN || r->state_before == HF_TIME_WAIT) {
         w->m.facts |= PASSIVE;
     }

@@ -221,8 +221,8 @@ static void learn_progress(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
-    if (!(m->facts & KNOWS_NUMBERS)) { /* opened by the ACK of a SYN,ACK that has not left yet */
-        m->acked = m->facts & KNOWS_START && m->acked == 0 ? r->snd_una - r->iss : m->acked;
+    if (!(m->facts & KNOWS_NUMBERS)) { /* the first: the SYN's ACK may have come, or more */
+        m->acked = r->snd_una - r->iss;
         return;
     }
     uint32_t acked = r->snd_una - m->una;
