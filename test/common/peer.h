@@ -289,6 +289,8 @@ struct seen *peer_any(struct peer *p);
 struct seen *peer_take(struct peer *p, int proto);
 void peer_taken(struct peer *p, struct seen *seen); /* frees it */
 void peer_forget(struct peer *p);                   /* all that was not taken */
+/* How many segments ended with this verdict (hf_counters.verdict). */
+uint64_t peer_count(struct peer *p, enum hf_verdict verdict);
 /* Options of a TCP header as text; returns text. */
 char *peer_option_text(const uint8_t *header, uint32_t header_len, char *text, size_t room);
 /* An ICMP error from `from` about the stack's segment with this sequence number. */

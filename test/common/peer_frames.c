@@ -514,3 +514,10 @@ void peer_forget(struct peer *p)
         peer_taken(p, p->seen[i]);
     p->n_seen = 0;
 }
+
+uint64_t peer_count(struct peer *p, enum hf_verdict verdict)
+{
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    return counters.verdict[verdict];
+}

@@ -9,13 +9,6 @@
 
 enum { LIMIT = 4, OLD_KIND = HF_FAST_OPEN_SERVER | HF_FAST_OPEN_KIND_254 };
 
-static inline uint64_t count(struct peer *p, enum hf_verdict verdict)
-{
-    struct hf_counters counters = {.struct_size = sizeof counters};
-    hf_counters(p->stack, &counters);
-    return counters.verdict[verdict];
-}
-
 static inline void listens_fast(struct peer *p)
 {
     p->config.max_connections = p->config.max_connections < 16 ? 16 : p->config.max_connections;

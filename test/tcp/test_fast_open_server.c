@@ -12,7 +12,7 @@ TEST(a_good_cookie_delivers_the_text_before_the_handshake_ends)
     expects_event(HF_READABLE);
     reads(100);
     holds_equal(status_of(fast_open), HF_FO_SYN_DATA | HF_FO_CHILD);
-    holds_equal(count(p, HF_V_FAST_OPEN), 1);
+    holds_equal(peer_count(p, HF_V_FAST_OPEN), 1);
     sends(ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 50);
     expects(ACK, .ack = IRS + 151);
     expects_state(HF_ESTABLISHED);

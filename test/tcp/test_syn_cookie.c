@@ -12,11 +12,6 @@ static struct hf_counters counters_of(struct peer *p)
     return counters;
 }
 
-static uint64_t count(struct peer *p, enum hf_verdict verdict)
-{
-    return counters_of(p).verdict[verdict];
-}
-
 /* A listener that keeps nothing. */
 static void listens_with_cookies(struct peer *p)
 {
@@ -47,13 +42,13 @@ TEST(records_come_first_and_cookies_when_the_backlog_is_full)
     sends(SYN, .seq = IRS, .mss = 1460);
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     holds_equal(counters_of(p).half_open, 1);
-    holds_equal(count(p, HF_V_COOKIE_SENT), 0);
+    holds_equal(peer_count(p, HF_V_COOKIE_SENT), 0);
     on(1);
     sends(SYN, .seq = IRS, .mss = 1460);
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1, .options = "mss 1460");
     holds_equal(counters_of(p).half_open, 1);
     holds_equal(counters_of(p).connections, 0);
-    holds_equal(count(p, HF_V_COOKIE_SENT), 1);
+    holds_equal(peer_count(p, HF_V_COOKIE_SENT), 1);
     after(2000); /* nobody repeats what nobody keeps */
     on(0);
     expects(SYN | ACK);
@@ -63,7 +58,7 @@ TEST(records_come_first_and_cookies_when_the_backlog_is_full)
     expects_silence();
     accepts();
     expects_state(HF_ESTABLISHED);
-    holds_equal(count(p, HF_V_COOKIE_ACCEPTED), 1);
+    holds_equal(peer_count(p, HF_V_COOKIE_ACCEPTED), 1);
     on(0);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     accepts();
@@ -71,7 +66,7 @@ TEST(records_come_first_and_cookies_when_the_backlog_is_full)
     sends(SYN, .seq = IRS, .mss = 1460); /* there is room again */
     expects(SYN | ACK);
     holds_equal(counters_of(p).half_open, 1);
-    holds_equal(count(p, HF_V_COOKIE_SENT), 1);
+    holds_equal(peer_count(p, HF_V_COOKIE_SENT), 1);
 }
 
 TEST(cookies_are_sent_when_the_half_open_records_are_used_up)
@@ -83,7 +78,7 @@ TEST(cookies_are_sent_when_the_half_open_records_are_used_up)
     on(1);
     sends(SYN, .seq = IRS, .mss = 1460);
     expects(SYN | ACK);
-    holds_equal(count(p, HF_V_COOKIE_SENT), 1);
+    holds_equal(peer_count(p, HF_V_COOKIE_SENT), 1);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     accepts();
 }
@@ -224,7 +219,7 @@ TEST(a_cookie_with_any_bit_changed_is_reset)
     }
     sends(ACK, .seq = IRS + 2, .ack = ISS + 1); /* another IRS */
     expects(RST, .seq = ISS + 1);
-    holds_equal(count(p, HF_V_DROP_COOKIE), 33);
+    holds_equal(peer_count(p, HF_V_DROP_COOKIE), 33);
     uint32_t iss = p->c->iss;
     on(1); /* another port */
     p->c->iss = iss;
@@ -253,7 +248,7 @@ TEST(a_cookie_is_good_in_its_slot_and_in_the_next_one)
     after(2 * SLOT_MS - 100); /* the second slot has ended, cookies are still looked at */
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     expects(RST, .seq = ISS + 1);
-    holds_equal(count(p, HF_V_DROP_COOKIE), 1);
+    holds_equal(peer_count(p, HF_V_DROP_COOKIE), 1);
 }
 
 /* RFC4987-7 */
@@ -263,19 +258,19 @@ TEST(an_ack_is_no_cookie_when_none_was_sent_lately)
     listens();
     sends(ACK, .seq = IRS + 1, .ack = 77);
     expects(RST, .seq = 77);
-    holds_equal(count(p, HF_V_DROP_LISTEN_ACK), 1);
+    holds_equal(peer_count(p, HF_V_DROP_LISTEN_ACK), 1);
     p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
     calls(hf_set_policy(p->stack, &p->env, &p->config.policy));
     sends(SYN, .seq = IRS, .mss = 1460);
     expects(SYN | ACK, .seq = ISS);
     sends(ACK, .seq = IRS + 1, .ack = 77);
     expects(RST, .seq = 77);
-    holds_equal(count(p, HF_V_DROP_COOKIE), 1);
+    holds_equal(peer_count(p, HF_V_DROP_COOKIE), 1);
     after(2 * SLOT_MS + 1);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     expects(RST, .seq = ISS + 1);
-    holds_equal(count(p, HF_V_DROP_COOKIE), 1);
-    holds_equal(count(p, HF_V_DROP_LISTEN_ACK), 2);
+    holds_equal(peer_count(p, HF_V_DROP_COOKIE), 1);
+    holds_equal(peer_count(p, HF_V_DROP_LISTEN_ACK), 2);
 }
 
 /* An echo of a time that no cookie had: RFC 7323 3.2. */
@@ -348,7 +343,7 @@ TEST(a_listener_that_is_new_takes_no_cookies_of_the_old_one)
     listens();
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     expects(RST, .seq = ISS + 1);
-    holds_equal(count(p, HF_V_DROP_LISTEN_ACK), 1);
+    holds_equal(peer_count(p, HF_V_DROP_LISTEN_ACK), 1);
 }
 
 /* RFC4987-1, RFC4987-12 */
@@ -395,7 +390,7 @@ TEST(guessing_cookies_opens_nothing)
         sends(ACK, .seq = IRS + 1, .ack = guess ? guess : 1);
         expects(RST, .seq = guess ? guess : 1);
     }
-    holds_equal(count(p, HF_V_DROP_COOKIE), FLOOD);
+    holds_equal(peer_count(p, HF_V_DROP_COOKIE), FLOOD);
     holds_equal(counters_of(p).connections, 0);
 }
 
@@ -457,7 +452,7 @@ TEST(a_syn_that_ends_time_wait_gets_no_cookie)
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     holds((int32_t)(p->c->iss - end) > 0);
     holds_equal(counters_of(p).half_open, 1);
-    holds_equal(count(p, HF_V_COOKIE_SENT), 1);
+    holds_equal(peer_count(p, HF_V_COOKIE_SENT), 1);
 }
 
 TEST(a_policy_of_cookies_that_cannot_be_is_refused)

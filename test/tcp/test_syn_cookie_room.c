@@ -1,13 +1,6 @@
 /* RFC 4987 section 3.6, listen(2): SYN cookies that come back when there is no room. */
 #include "common/peer.h"
 
-static uint64_t count(struct peer *p, enum hf_verdict verdict)
-{
-    struct hf_counters counters = {.struct_size = sizeof counters};
-    hf_counters(p->stack, &counters);
-    return counters.verdict[verdict];
-}
-
 TEST(a_cookie_that_finds_the_accept_queue_full_is_ignored_until_there_is_room)
 {
     p->config.max_connections = 8;
@@ -23,7 +16,7 @@ TEST(a_cookie_that_finds_the_accept_queue_full_is_ignored_until_there_is_room)
         sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     }
     expects_silence();
-    holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 1);
+    holds_equal(peer_count(p, HF_V_DROP_ACCEPT_FULL), 1);
     on(3);
     sends(SYN, .seq = IRS, .mss = 1460); /* not even a cookie */
     expects_silence();
@@ -62,8 +55,8 @@ TEST(text_behind_a_cookie_that_found_no_room_is_not_reset)
     for (int i = 0; i < 3; i++)
         sends(ACK, .seq = IRS + 1 + 100 * i, .ack = ISS + 1, .len = 100);
     expects_silence();
-    holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 3);
-    holds_equal(count(p, HF_V_DROP_COOKIE), 0);
+    holds_equal(peer_count(p, HF_V_DROP_ACCEPT_FULL), 3);
+    holds_equal(peer_count(p, HF_V_DROP_COOKIE), 0);
     on(0);
     aborts();
     expects(RST | ACK);

@@ -4,11 +4,9 @@
 
 #include "common/peer.h"
 
-void drop_frames(struct peer *p);
 /* All that is owed leaves, whatever it is. */
 void settles(struct peer *p);
 /* A SYN, and one inside its window: back to LISTEN. */
 void half_open_and_back(struct peer *p);
-uint64_t count(struct peer *p, enum hf_verdict verdict);
 
 #endif

@@ -9,7 +9,7 @@ static void closes_first(struct peer *p)
     expects(FIN | ACK);
     sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
     expects_state(HF_TIME_WAIT);
-    drop_frames(p);
+    peer_forget(p);
 }
 
 TEST(a_cookie_answers_the_syn_that_it_was_made_for_though_another_has_come_since)
@@ -22,7 +22,7 @@ TEST(a_cookie_answers_the_syn_that_it_was_made_for_though_another_has_come_since
     sends(SYN, .seq = IRS + 5000, .mss = 1460);
     batch_ends();
     settles(p);
-    holds_equal(count(p, HF_V_COOKIE_SENT), 2);
+    holds_equal(peer_count(p, HF_V_COOKIE_SENT), 2);
 }
 
 TEST(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
@@ -34,8 +34,8 @@ TEST(a_syn_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
     sends(SYN, .seq = IRS + 5000, .mss = 1460);
     batch_ends();
     settles(p);
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
-    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+    holds_equal(peer_count(p, HF_V_HANDSHAKE), 2);
 }
 
 TEST(an_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
@@ -51,7 +51,7 @@ TEST(an_ack_may_leave_after_the_half_open_connection_that_it_belongs_to)
     sends(FIN, .seq = IRS + 5000); /* ends where the numbers are known */
     batch_ends();
     settles(p);
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
 }
 
 TEST(the_ack_of_a_half_open_connection_may_leave_when_it_is_open)
@@ -96,7 +96,7 @@ TEST(a_segment_without_its_timestamp_may_come_before_the_syn_ack_has_left)
     sends(SYN | ACK, .seq = IRS + 90000, .ack = ZERO, .no_ts = true);
     batch_ends();
     settles(p);
-    holds_equal(count(p, HF_V_DROP_NO_TIMESTAMP), 1);
+    holds_equal(peer_count(p, HF_V_DROP_NO_TIMESTAMP), 1);
 }
 
 TEST(what_its_listener_had_not_given_out_ends_with_it_and_the_same_sockets_may_open)
@@ -161,8 +161,8 @@ TEST(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it)
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     sends(ACK, .seq = IRS + 1001, .ack = ISS + 1, .len = 10);
     after(70000);
-    drop_frames(p);
-    holds_equal(count(p, HF_V_DROP_ACCEPT_FULL), 2);
+    peer_forget(p);
+    holds_equal(peer_count(p, HF_V_DROP_ACCEPT_FULL), 2);
 }
 
 TEST(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another)
@@ -179,8 +179,8 @@ TEST(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_an
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     batch_ends();
     settles(p);
-    holds_equal(count(p, HF_V_HANDSHAKE), 1);
-    holds_equal(count(p, HF_V_COOKIE_ACCEPTED), 1);
+    holds_equal(peer_count(p, HF_V_HANDSHAKE), 1);
+    holds_equal(peer_count(p, HF_V_COOKIE_ACCEPTED), 1);
 }
 
 /* MAY-2, listen(2): what was to take the place of one in TIME-WAIT finds no room, and is reset. */
@@ -219,13 +219,13 @@ TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
         sends(SYN, .seq = IRS + 100 * i, .mss = 1460);
         calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
         calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
-        drop_frames(p);
+        peer_forget(p);
         sends(SYN, .seq = IRS + 100 * i + 50); /* inside the window: it ends */
         calls(hf_release(p->stack, &p->env, p->c->handle));
         after(100);
-        drop_frames(p);
+        peer_forget(p);
     }
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
 }
 
 static void opens_held(struct peer *p)
@@ -253,7 +253,7 @@ TEST(the_reset_of_a_silent_peer_is_of_the_newest_of_three_connections_of_its_soc
     sets(HF_KEEPALIVE, 1);
     p->wild = true;
     after(12000);
-    drop_frames(p);
+    peer_forget(p);
     expects_state(HF_CLOSED);
 }
 
@@ -291,7 +291,7 @@ TEST(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait)
         sends(ACK, .seq = IRS + 2001, .ack = ISS + 100 * i);
     batch_ends();
     settles(p);
-    holds_equal(count(p, HF_V_DROP_LISTEN_ACK), 6);
+    holds_equal(peer_count(p, HF_V_DROP_LISTEN_ACK), 6);
 }
 
 TEST(a_syn_ack_may_leave_after_its_half_open_connection_beside_one_in_time_wait)
@@ -305,8 +305,8 @@ TEST(a_syn_ack_may_leave_after_its_half_open_connection_beside_one_in_time_wait)
     batch_ends();
     expects(SYN | ACK, .ack = IRS + 2001);
     settles(p);
-    holds_equal(count(p, HF_V_TIME_WAIT_REUSED), 1);
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+    holds_equal(peer_count(p, HF_V_TIME_WAIT_REUSED), 1);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
 }
 
 TEST(the_window_of_a_half_open_connection_grows_with_its_listeners)
@@ -327,10 +327,10 @@ TEST(of_many_fins_ahead_of_a_gap_any_may_be_the_one)
     establish_passive();
     for (int i = 0; i < 9; i++) {
         sends(FIN | ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 1000 - 100 * i);
-        drop_frames(p);
+        peer_forget(p);
     }
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 100);
-    drop_frames(p);
+    peer_forget(p);
     expects_state(HF_CLOSE_WAIT);
 }
 
@@ -369,8 +369,8 @@ TEST(the_ack_of_a_closed_connection_may_leave_when_a_half_open_one_is_there)
     p->wild = true;
     closes_last_and_opens_again(p);
     settles(p);
-    holds_equal(count(p, HF_V_DROP_AFTER_CLOSE), 1);
-    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+    holds_equal(peer_count(p, HF_V_DROP_AFTER_CLOSE), 1);
+    holds_equal(peer_count(p, HF_V_HANDSHAKE), 2);
 }
 
 TEST(the_ack_of_a_closed_connection_may_leave_beside_a_cookie_for_the_next)
@@ -379,8 +379,8 @@ TEST(the_ack_of_a_closed_connection_may_leave_beside_a_cookie_for_the_next)
     p->wild = true;
     closes_last_and_opens_again(p);
     settles(p);
-    holds_equal(count(p, HF_V_DROP_AFTER_CLOSE), 1);
-    holds_equal(count(p, HF_V_COOKIE_SENT), 2);
+    holds_equal(peer_count(p, HF_V_DROP_AFTER_CLOSE), 1);
+    holds_equal(peer_count(p, HF_V_COOKIE_SENT), 2);
 }
 
 /* RFC 5961 5.2: SND.UNA - MAX.SND.WND, but nothing below the first number. */
@@ -403,7 +403,7 @@ TEST(an_ack_of_the_syn_is_not_too_old_where_it_opened_before_the_syn_ack_had_lef
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = 65535);
     expects_silence();
     expects_state(HF_FIN_WAIT_2);
-    holds_equal(count(p, HF_V_DROP_ACK_TOO_OLD), 0);
+    holds_equal(peer_count(p, HF_V_DROP_ACK_TOO_OLD), 0);
 }
 
 TEST(a_window_that_comes_while_our_syn_is_out_is_of_what_follows_it)

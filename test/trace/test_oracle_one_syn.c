@@ -13,8 +13,8 @@ TEST(the_same_syn_is_answered_twice_when_its_first_half_open_connection_went_in_
     expects(SYN | ACK, .ack = IRS + 1);
     expects(SYN | ACK, .ack = IRS + 1);
     settles(p);
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
-    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+    holds_equal(peer_count(p, HF_V_HANDSHAKE), 2);
 }
 
 TEST(each_copy_of_a_syn_has_a_syn_ack_of_its_own_where_there_is_no_limit)
@@ -43,7 +43,7 @@ TEST(of_two_syns_with_one_number_the_first_may_have_offered_more)
     expects(SYN | ACK, .ack = IRS + 1, .sackok = true);
     expects(SYN | ACK, .ack = IRS + 1);
     after(10);
-    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+    holds_equal(peer_count(p, HF_V_HANDSHAKE), 2);
 }
 
 TEST(of_two_records_of_one_syn_each_has_an_ack_behind_its_syn_ack)
@@ -62,7 +62,7 @@ TEST(of_two_records_of_one_syn_each_has_an_ack_behind_its_syn_ack)
         expects(SYN | ACK, .ack = IRS + 1);
         expects(ACK, .ack = IRS + 1);
     }
-    holds_equal(count(p, HF_V_DROP_OLD_DUPLICATE), 2);
+    holds_equal(peer_count(p, HF_V_DROP_OLD_DUPLICATE), 2);
 }
 
 TEST(of_two_records_of_one_syn_each_echoes_the_timestamp_of_its_own)
@@ -79,7 +79,7 @@ TEST(of_two_records_of_one_syn_each_echoes_the_timestamp_of_its_own)
     expects(SYN | ACK, .ack = IRS + 1, .tsecr = 1000);
     expects(SYN | ACK, .ack = IRS + 1, .tsecr = 1002);
     settles(p);
-    holds_equal(count(p, HF_V_DROP_NO_ACK), 1);
+    holds_equal(peer_count(p, HF_V_DROP_NO_ACK), 1);
 }
 
 TEST(each_record_of_one_syn_may_have_an_iss_of_its_own)
@@ -97,9 +97,9 @@ TEST(each_record_of_one_syn_may_have_an_iss_of_its_own)
     }
     batch_ends();
     settles(p);
-    holds_equal(count(p, HF_V_SYN_AGAIN), 1);
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
-    holds_equal(count(p, HF_V_HANDSHAKE), 3);
+    holds_equal(peer_count(p, HF_V_SYN_AGAIN), 1);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
+    holds_equal(peer_count(p, HF_V_HANDSHAKE), 3);
 }
 
 TEST(of_several_half_open_connections_that_are_gone_each_may_still_answer)
@@ -117,7 +117,7 @@ TEST(of_several_half_open_connections_that_are_gone_each_may_still_answer)
     expects(SYN | ACK, .ack = IRS + 1001);
     expects(ACK, .ack = IRS + 1001);
     settles(p);
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
 }
 
 TEST(of_two_records_of_one_syn_each_has_acks_of_its_own)
@@ -135,8 +135,8 @@ TEST(of_two_records_of_one_syn_each_has_acks_of_its_own)
     batch_ends();
     expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
     settles(p);
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
-    holds_equal(count(p, HF_V_HANDSHAKE), 2);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
+    holds_equal(peer_count(p, HF_V_HANDSHAKE), 2);
 }
 
 TEST(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window)
@@ -153,7 +153,7 @@ TEST(of_two_syns_with_one_number_the_first_may_have_been_given_the_larger_window
     expects(SYN | ACK, .ack = IRS + 1, .wnd = 65535);
     expects(SYN | ACK, .ack = IRS + 1, .wnd = 116);
     settles(p);
-    holds_equal(count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
+    holds_equal(peer_count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
 }
 
 /* All in one instant, so that both have one ISS. */
@@ -172,7 +172,7 @@ TEST(of_two_records_of_one_syn_the_older_answers_first)
     expects(SYN | ACK, .ack = IRS + 1, .wnd = 116);
     sends(SYN, .seq = IRS + 1000, .mss = 1460);
     settles(p);
-    holds_equal(count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
+    holds_equal(peer_count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
 }
 
 TEST(of_two_records_of_one_syn_another_one_may_have_been_between)
@@ -192,8 +192,8 @@ TEST(of_two_records_of_one_syn_another_one_may_have_been_between)
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     expects(SYN | ACK, .ack = IRS + 701);
     settles(p);
-    holds_equal(count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
-    holds_equal(count(p, HF_V_HANDSHAKE), 3);
+    holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
+    holds_equal(peer_count(p, HF_V_HANDSHAKE), 3);
 }
 
 int main(void)
