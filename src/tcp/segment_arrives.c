@@ -46,10 +46,11 @@ static enum hf_verdict answer_repeated_syn(struct tcp *tcp, struct tcb *tcb,
     if (!tcp_ecn_syn_again(tcp, tcb, seg)) {
         return tcp_reset_mixed_ecn(tcp, tcb, seg);
     }
+    uint16_t due = tcb->owes & HF_OWES_ACK; /* it stays so: an ACK may take the SYN,ACK away */
     tcp_owe_challenge(tcp, tcb);
     if (tcb->owes & HF_OWES_CHALLENGE) {
         tcb->owes &= (uint16_t) ~(HF_OWES_CHALLENGE | HF_OWES_ACK);
-        tcb->owes |= HF_OWES_SYN;
+        tcb->owes |= HF_OWES_SYN | due;
     }
     return HF_V_SYN_AGAIN;
 }

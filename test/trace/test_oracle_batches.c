@@ -419,6 +419,24 @@ TEST(a_window_that_comes_while_our_syn_is_out_is_of_what_follows_it)
     expects_state(HF_FIN_WAIT_1);
 }
 
+TEST(an_ack_that_is_due_leaves_where_the_syn_ack_in_its_place_has_no_use_any_more)
+{
+    listens_with(4, true);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    batch_begins();
+    sends(ACK, .seq = IRS - 9, .ack = ISS + 1, .len = 5);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    batch_ends();
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects_silence();
+    holds_equal(peer_count(p, HF_V_DROP_OLD_DUPLICATE), 1);
+    holds_equal(peer_count(p, HF_V_SYN_AGAIN), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +463,7 @@ int main(void)
         V4(the_ack_of_a_closed_connection_may_leave_beside_a_cookie_for_the_next),
         V4(an_ack_of_the_syn_is_not_too_old_where_it_opened_before_the_syn_ack_had_left),
         V4(a_window_that_comes_while_our_syn_is_out_is_of_what_follows_it),
+        V4(an_ack_that_is_due_leaves_where_the_syn_ack_in_its_place_has_no_use_any_more),
     };
     return cmocka_run_group_tests_name("oracle batches", tests, NULL, NULL);
 }
