@@ -139,12 +139,10 @@ static bool same_pair(const struct watched *w, const struct hf_trace *r)
            memcmp(w->local, r->local_ip, 16) == 0 && memcmp(w->remote, r->remote_ip, 16) == 0;
 }
 
-/* Is it what a half-open record that is gone has answered? */
+/* May it be what a record that is gone has answered?  One in TIME-WAIT is there. */
 static bool answers_for(const struct watched *w, const struct hf_trace *r)
 {
-    uint32_t seq = w->m.iss + (r->ctl & HF_SYN ? 0 : 1);
-    return r->kind == HF_TRACE_OUT && !has_numbers(r) && r->state_before == HF_SYN_RECEIVED &&
-           (w->m.facts & KNOWS_ISS) && r->seq == seq && r->ack == w->m.irs + 1;
+    return w->gone_answers && is_small_answer(r) && r->state_before != HF_TIME_WAIT;
 }
 
 /* How well an entry of the same pair fits a record, 0: not at all. */
@@ -181,7 +179,12 @@ static struct watched *find(struct hf_oracle *o, const struct hf_trace *r, uint3
     int how = 0;
     for (uint32_t i = *chain(o, hash); i != 0; i = entry(o, i)->next) {
         struct watched *w = entry(o, i);
-        if (same_pair(w, r) && fits(w, r) > how) {
+        if (!same_pair(w, r)) {
+            continue;
+        }
+        bool left = !w->waits && r->time_ns > w->gone_ns + o->late_ns;
+        w->gone_answers = left ? 0 : w->gone_answers;
+        if (fits(w, r) > how) {
             best = w;
             how = fits(w, r);
         }
@@ -262,17 +265,25 @@ static struct peer_syn take_held(struct hf_oracle *o, const struct hf_trace *r)
     return held;
 }
 
+/* What others of the same sockets that are gone may still send leaves before what this one has. */
+static void take_gone(struct hf_oracle *o, struct watched *mine, const struct hf_trace *r)
+{
+    for (uint32_t i = *chain(o, hash_of(r)); i != 0; i = entry(o, i)->next) {
+        struct watched *w = entry(o, i);
+        if (w != mine && w->gone_answers && same_pair(w, r)) {
+            mine->gone_answers += w->gone_answers;
+            mine->gone_ns = w->gone_ns;
+            w->gone_answers = 0;
+        }
+    }
+}
+
 /* A new connection: what was known of the one before is kept, of its numbers alone. */
 static void begin(struct judging *j, struct watched *w)
 {
     const struct hf_trace *r = j->r;
-    bool other = (w->m.facts & KNOWS_NUMBERS) && w->m.irs != r->irs;
-    uint32_t same = opens_by_cookie(r) && !other ? w->m.may_syn : 0; /* SYNs of this connection */
-    w->old_syns += w->m.may_syn - same;
-    w->old_many = w->begun_ns == r->time_ns && w->old_acks != 0; /* no answer has left since */
-    w->old_acks = w->m.may_ack + w->m.may_challenge + (w->old_many ? w->old_acks : 0);
-    w->old_irs = w->m.irs;
-    w->m = (struct model){.may_syn = same};
+    oracle_let_go(w, r->time_ns);
+    w->m = (struct model){.full = UINT16_MAX}; /* not known before our SYN tells */
     w->begun_ns = r->time_ns;
     bool first = r->state_before <= HF_LISTEN || r->verdict == HF_V_TIME_WAIT_REUSED;
     w->m.facts = first ? KNOWS_START : 0;
@@ -286,7 +297,7 @@ static void begin(struct judging *j, struct watched *w)
         w->m.may_syn = 1;
     }
     bool answered = r->kind == HF_TRACE_CALL && r->cause == HF_CALL_ANSWER;
-    w->m.may_syn += answered; /* the SYN that was held, though it may be forgotten here */
+    w->m.may_syn += answered; /* the SYN that was held */
     struct peer_syn held = answered ? take_held(j->oracle, r) : (struct peer_syn){0};
     w->syn = held.seen ? held : w->syn;
     if (answered && w->syn.seen) {
@@ -304,6 +315,7 @@ static void end(struct judging *j, struct watched *w)
         w->m.irs = j->r->irs;
         w->m.facts |= KNOWS_ISS;
     }
+    oracle_let_go(w, j->r->time_ns);
     w->handle = 0;
     w->ended_ns = j->r->time_ns;
     w->old_iss = w->m.iss;
@@ -361,8 +373,8 @@ static void begin_by_cookie(struct model *m, const struct hf_trace *r)
     m->facts = (m->facts | COOKIE) & ~(uint32_t)(KNOWS_RECENT | KNOWS_OPTIONS);
     m->offered = 0;
     m->may_ack = 1;
-    m->acked = 1;         /* our SYN */
-    m->full = UINT16_MAX; /* not known */
+    m->acked = 1; /* our SYN */
+    m->full = UINT16_MAX;
     oracle_note_fin(m, r);
 }
 
@@ -370,7 +382,7 @@ static void learn(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     if (r->kind == HF_TRACE_OUT && !has_numbers(r)) { /* an answer: it changes no state */
-        if (!j->late && !is_overtaken(r, j->w)) {
+        if (!j->of_gone) {
             oracle_learn(j);
         }
         return;
@@ -383,6 +395,7 @@ static void learn(struct judging *j)
         if (j->w == NULL) {
             return;
         }
+        take_gone(j->oracle, j->w, r);
         j->w->ended_ns = r->time_ns;
         j->w->old_iss = old->m.nxt;
         j->w->old_facts = old->m.facts & ~(uint32_t)ISS_RAISED;
@@ -463,6 +476,10 @@ static void judge_connection(struct judging *j)
     }
     oracle_judge_due(j);
     oracle_judge_state(j);
+    if (r->kind == HF_TRACE_IN && r->handle != 0 && j->w->handle == 0 &&
+        j->w->state == HF_SYN_RECEIVED) { /* a half-open record becomes a connection */
+        oracle_let_go(j->w, r->time_ns);
+    }
     bool found = j->w->state == r->state_before; /* else the model is another connection's */
     switch (r->kind) {
     case HF_TRACE_IN:

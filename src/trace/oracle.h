@@ -112,12 +112,10 @@ struct watched {
     uint32_t old_iss;            /* of the one before                                  */
     uint32_t last_seq, last_ack; /* of the ACK that the one before may still owe  */
     uint32_t old_facts;
-    uint32_t old_syns;    /* SYNs of those before that may still be answered     */
-    uint32_t old_acks;    /* segments of the one before that may be, too ...     */
-    uint32_t old_irs;     /* ... whose IRS this was ...                          */
-    bool old_many;        /* ... or that of one before it                        */
-    uint32_t n_resets;    /* that are due                                       */
-    uint32_t resets_lost; /* there may be more, or fewer, than are remembered */
+    uint32_t gone_answers; /* that records which are gone may still send ...    */
+    int64_t gone_ns;       /* ... and when the last of them went                */
+    uint32_t n_resets;     /* that are due                                      */
+    uint32_t resets_lost;  /* there may be more, or fewer, than are remembered  */
     struct reset resets[RESETS_MAX];
     int64_t reset_due_ns; /* when the first of them must be out              */
     struct peer_syn syn;
@@ -148,8 +146,8 @@ struct judging {
     const struct hf_trace *r;
     struct watched *w; /* NULL: not followed, and not to be      */
     struct hf_violation *violation;
-    bool gap;  /* text was held ahead of RCV.NXT before this segment  */
-    bool late; /* an answer that waited, and more has come since      */
+    bool gap;     /* text was held ahead of RCV.NXT before this segment  */
+    bool of_gone; /* an answer, maybe of a record that is gone           */
     bool broken;
 };
 
@@ -165,13 +163,11 @@ static inline bool has_numbers(const struct hf_trace *r)
     return r->rto_ms != 0;
 }
 
-/* A cookie's, or a half-open record's answer, which leaves when the connection is beyond that: what
- * came behind its cause, in the same call, has moved it on. */
-static inline bool is_overtaken(const struct hf_trace *r, const struct watched *w)
+/* An answer of a cookie, or of a small record. */
+static inline bool is_small_answer(const struct hf_trace *r)
 {
-    uint8_t at_least = r->state_before == HF_LISTEN ? HF_SYN_RECEIVED : HF_CLOSED;
-    return r->kind == HF_TRACE_OUT && !has_numbers(r) && r->state_before != HF_CLOSED &&
-           w->begun_ns != 0 && w->state >= at_least && w->state != r->state_before;
+    return r->kind == HF_TRACE_OUT && !has_numbers(r) && !(r->ctl & HF_RST) &&
+           r->state_before != HF_CLOSED;
 }
 
 /* The first number of text that is not acknowledged.  A window that comes while our SYN is out
@@ -243,6 +239,9 @@ const char *oracle_step_says(enum step step);
 /* oracle.c: the record breaks a rule; the first that is said counts. */
 __attribute__((format(printf, 3, 4))) void oracle_broken(struct judging *j, enum hf_rule rule,
                                                          const char *format, ...);
+
+/* oracle_answers.c: the record is gone, or more than a small one now; what it owes still leaves. */
+void oracle_let_go(struct watched *w, int64_t now_ns);
 
 /* oracle_learn.c: the model after the record. */
 void oracle_learn_syn(struct judging *j);

@@ -136,11 +136,6 @@ static void ack_has_gone(struct judging *j)
     struct model *m = &j->w->m;
     bool sack = (m->facts & KNOWS_OPTIONS) && (m->offered & j->w->syn.options & HF_OPT_SACK_OK);
     bool honest = m->may_ack != 0;
-    if (j->late) { /* it answers what came before the newest */
-        *(m->may_challenge ? &m->may_challenge : &m->may_ack) -= m->may_challenge || honest;
-        m->ack_due_ns = m->unacked_text ? m->ack_due_ns : 0;
-        return;
-    }
     m->may_ack = sack && has_numbers(r) ? 0 : m->may_ack - honest;
     if (!has_numbers(r)) { /* small records answer each segment */
         m->may_challenge -= !honest && m->may_challenge;
@@ -162,8 +157,7 @@ void oracle_judge_bare_ack(struct judging *j)
         m->facts &= ~(uint32_t)MAY_PROBE;
         return;
     }
-    bool waited = j->late && m->may_challenge != 0; /* under the limit of a record that is gone */
-    if (m->may_ack != 0 || moves_window(m, r) || waited) {
+    if (m->may_ack != 0 || moves_window(m, r)) {
         return;
     }
     if (m->may_challenge != 0) {
@@ -182,6 +176,17 @@ void oracle_ack_goes(struct judging *j)
     ack_has_gone(j);
 }
 
+/* Answers wait behind all that came in the same call.  Of a record that is gone by then nothing can
+ * be told from outside but how many there may be; they leave before any later record's. */
+void oracle_let_go(struct watched *w, int64_t now_ns)
+{
+    struct model *m = &w->m;
+    w->gone_answers += m->may_syn + m->may_ack + m->may_challenge;
+    w->gone_ns = now_ns;
+    m->may_syn = m->may_ack = m->may_challenge = 0;
+    m->ack_due_ns = 0;
+}
+
 /* In time --------------------------------------------------------------------------------------*/
 
 void oracle_judge_due(struct judging *j)
@@ -192,6 +197,7 @@ void oracle_judge_due(struct judging *j)
     int64_t late_ns = j->oracle->late_ns;
     if (w->waits) {
         w->waits = j->r->kind != HF_TRACE_OUT;
+        w->gone_ns = now;
         return;
     }
     if (m->ack_due_ns && now > m->ack_due_ns + late_ns) {

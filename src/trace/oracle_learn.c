@@ -123,7 +123,11 @@ void oracle_learn_syn(struct judging *j)
     m->heard_ns = r->time_ns;
     m->facts |= KNOWS_RECENT;
     if (r->verdict == HF_V_COOKIE_SENT) {
+        oracle_let_go(w, r->time_ns);
         m->facts |= COOKIE;
+    }
+    if (r->verdict == HF_V_SYN_HELD) { /* the application answers */
+        return;
     }
     if (r->verdict != HF_V_SIMULTANEOUS_OPEN && r->state_before != HF_SYN_SENT) {
         m->may_syn++;
@@ -150,11 +154,10 @@ static void learn_own_syn(struct judging *j)
     bool answers = r->ctl & HF_ACK;
     bool knew = m->facts & KNOWS_NUMBERS;
     m->offered = r->options;
-    m->full = r->mss > m->full ? r->mss : m->full; /* RFC 5681 4.2: RMSS */
     m->our_scale =
         r->options & HF_OPT_WSCALE && (!answers || w->syn.options & HF_OPT_WSCALE) ? r->wscale : 0;
     m->our_ecn |= r->ctl & (HF_ECE | HF_CWR | HF_AE);
-    m->full = r->mss; /* the peer's segments may be that long */
+    m->full = r->mss; /* RFC 5681 4.2: RMSS */
     m->iss = r->seq;
     m->facts |= KNOWS_ISS;
     if (answers && w->syn.seen) {

@@ -66,7 +66,7 @@ static void judge_stamp(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
-    if (!(r->options & HF_OPT_TS) || j->late) {
+    if (!(r->options & HF_OPT_TS)) {
         return;
     }
     bool wrapped = r->time_ns - m->stamp_ns > INT64_C(24) * 24 * 3600 * 1000 * MS;
@@ -165,9 +165,7 @@ static void judge_syn(struct judging *j)
     bool opening = r->state_before == HF_SYN_RECEIVED || (closed && m->una == m->iss) ||
                    (r->state_before == HF_LISTEN && !has_numbers(r)); /* a cookie */
     bool state = answers ? opening : r->state_before == HF_SYN_SENT;
-    bool replaced = is_overtaken(r, j->w) && (m->facts & COOKIE); /* it was a half-open one's */
-    bool numbers =
-        !(m->facts & KNOWS_ISS) || r->seq == m->iss || r->state_before == HF_LISTEN || replaced;
+    bool numbers = !(m->facts & KNOWS_ISS) || r->seq == m->iss || r->state_before == HF_LISTEN;
     bool bare = r->text_bytes == 0 || (!answers && (m->facts & SYN_TEXT) == 0);
     if (!state || !numbers || !bare || (r->ctl & (HF_FIN | HF_RST | HF_URG)) ||
         (answers && j->w->syn.seen &&
@@ -177,10 +175,8 @@ static void judge_syn(struct judging *j)
                       r->text_bytes);
     }
     if (m->may_syn == 0 && m->may_challenge != 0) { /* the SYN,ACK again: as a challenge ACK */
-        if (!j->late) {
-            oracle_judge_challenge(j);
-            m->challenge_ns = answers ? m->challenge_ns : m->refused_ns;
-        }
+        oracle_judge_challenge(j);
+        m->challenge_ns = answers ? m->challenge_ns : m->refused_ns;
         m->may_challenge = has_numbers(r) ? 0 : m->may_challenge - 1; /* small: one for each SYN */
     } else if (m->may_syn == 0 && (j->w->begun_ns || j->w->syn.seen) &&
                !((m->facts & SYN_TEXT) && j->oracle->icmp_taken)) { /* too large for the path */
@@ -338,96 +334,30 @@ static void judge_small(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
-    uint32_t nxt = j->late ? m->iss + 1 : m->nxt;
-    uint32_t rcv_nxt = j->late ? m->irs + 1 : m->rcv_nxt;
-    bool fits = r->ctl & HF_ACK && r->len == 0 && r->seq == nxt && r->ack == rcv_nxt;
+    bool fits = r->ctl & HF_ACK && r->len == 0 && r->seq == m->nxt && r->ack == m->rcv_nxt;
     if ((m->facts & KNOWS_NUMBERS) && !fits) {
         oracle_broken(j, HF_RULE_ACK_FIELD, "ctl %03x seq %u ack %u, SND.NXT %u RCV.NXT %u", r->ctl,
-                      r->seq, r->ack, nxt, rcv_nxt);
+                      r->seq, r->ack, m->nxt, m->rcv_nxt);
     }
 }
 
-/* Of two records of one SYN, does the answer belong to the one that is gone?  Its SYN,ACK tells
- * more than the other was offered or has, or its ISS is not the newest; of equal ones the older
- * leaves first. */
-static bool is_of_the_first(const struct watched *w, const struct hf_trace *r)
-{
-    const struct model *m = &w->m;
-    bool syn = r->ctl & HF_SYN;
-    uint32_t answers = HF_OPT_WSCALE | HF_OPT_SACK_OK | HF_OPT_TS; /* to what was offered */
-    if (syn && ((r->options & ~w->syn.options & answers) ||
-                ((m->facts & KNOWS_NUMBERS) && r->wnd > m->rcv_wnd))) {
-        return true;
-    }
-    uint32_t iss = r->seq - (syn ? 0 : 1);
-    bool known = w->old_facts & KNOWS_ISS;
-    if (m->facts & KNOWS_ISS) {
-        return iss != m->iss || (known && syn && w->old_syns && iss == w->old_iss);
-    }
-    return known && ahead(iss, w->old_iss) <= 0;
-}
-
-/* The same where others went between, too: they leave at once, and an ISS does not go back. */
-static bool is_of_several(const struct watched *w, const struct hf_trace *r)
-{
-    bool older =
-        !(w->m.facts & KNOWS_ISS) && (w->old_facts & KNOWS_ISS) && ahead(r->seq, w->old_iss) < 0;
-    return older && (r->ctl & HF_SYN) && w->old_many && r->time_ns == w->begun_ns;
-}
-
-/* An answer that waited while another SYN of the same sockets came: to the one before. */
-static bool answers_older(struct judging *j)
+/* An answer of a record that is gone, or maybe of one, which leaves first: then it says nothing of
+ * the one that is there. */
+static void judge_of_gone(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct watched *w = j->w;
-    if (has_numbers(r) || !(r->ctl & HF_ACK)) {
-        return false;
+    bool last = r->state_before == HF_LAST_ACK && w->ended_ns != 0;
+    bool numbers = !last || (r->seq == w->last_seq && r->ack == w->last_ack);
+    if (!(r->ctl & HF_ACK) || r->text_bytes || (r->ctl & (HF_FIN | HF_URG)) || !numbers) {
+        oracle_broken(j, HF_RULE_ACK_FIELD, "ctl %03x seq %u ack %u in %s, SND.NXT was %u", r->ctl,
+                      r->seq, r->ack, hf_state_name(r->state_before), w->last_seq);
     }
-    /* The SYN that was taken last may be that of a record which a cookie's connection replaced. */
-    bool of_newest_syn = !(w->m.facts & KNOWS_NUMBERS) || w->m.irs == w->syn.seq;
-    /* It came twice, and its first record went between. */
-    if (of_newest_syn && r->ack == w->syn.seq + 1) {
-        bool syn = r->ctl & HF_SYN; /* it may stand for a challenge ACK */
-        uint32_t *old = syn && w->old_syns ? &w->old_syns : &w->old_acks;
-        bool due = (syn ? w->m.may_syn : w->m.may_ack + w->m.may_challenge) != 0;
-        bool other = (w->old_irs == w->syn.seq && is_of_the_first(w, r)) || is_of_several(w, r);
-        bool first = (!due || other) && *old != 0;
-        *old -= first;
-        return first;
-    }
-    uint32_t *due = &w->old_acks;
-    if (r->ctl & HF_SYN) {
-        due = w->old_syns ? &w->old_syns : w->old_acks ? &w->old_acks : &w->m.may_syn;
-    }
-    uint32_t own = due == &w->m.may_syn ? 1 : 0;         /* the newest SYN's */
-    bool any = w->old_many && r->time_ns == w->begun_ns; /* they leave at once */
-    bool older = *due > own && ((r->ctl & HF_SYN) || r->ack == w->old_irs + 1 || any);
-    *due -= older;
-    return older;
-}
-
-/* The ACK of a FIN that came again with the last ACK, when a SYN of the same sockets has come. */
-static bool is_the_last_ack(const struct judging *j)
-{
-    const struct watched *w = j->w;
-    bool newer = w->state != HF_CLOSED || w->m.rcv_nxt != w->last_ack;
-    return j->r->state_before == HF_LAST_ACK && !has_numbers(j->r) && w->ended_ns != 0 && newer;
-}
-
-static void judge_last_ack(struct judging *j)
-{
-    const struct hf_trace *r = j->r;
-    struct watched *w = j->w;
-    if (!(r->ctl & HF_ACK) || r->len || r->seq != w->last_seq || r->ack != w->last_ack) {
-        oracle_broken(j, HF_RULE_ACK_FIELD, "ctl %03x seq %u ack %u, SND.NXT was %u RCV.NXT %u",
-                      r->ctl, r->seq, r->ack, w->last_seq, w->last_ack);
-    }
-    uint32_t *due = w->state == HF_CLOSED ? &w->m.may_ack : &w->old_acks;
-    if (*due == 0) {
+    if (w->gone_answers == 0) {
         oracle_broken(j, HF_RULE_ACK_CAUSE, "an ACK that nothing asks for");
     }
-    *due -= *due != 0;
-    j->late = true;
+    w->gone_answers -= w->gone_answers != 0;
+    w->m.ack_due_ns = w->handle ? w->m.ack_due_ns : 0;
 }
 
 void oracle_judge_out(struct judging *j)
@@ -437,21 +367,17 @@ void oracle_judge_out(struct judging *j)
         oracle_judge_reset(j);
         return;
     }
-    if (is_the_last_ack(j)) {
-        judge_last_ack(j);
-        return;
-    }
     if (r->state_before == HF_CLOSED) {
         oracle_broken(j, HF_RULE_TEXT_STATE, "ctl %03x in CLOSED", r->ctl);
         return;
     }
-    if (answers_older(j)) {
-        j->late = true;
+    bool last = r->state_before == HF_LAST_ACK; /* its FIN came again with the last ACK */
+    j->of_gone = !has_numbers(r) && (j->w->gone_answers || last);
+    if (j->of_gone) {
+        judge_of_gone(j);
         return;
     }
     bool known = j->w->m.facts & KNOWS_NUMBERS;
-    bool half_open = r->state_before == HF_SYN_RECEIVED && !has_numbers(r);
-    j->late = half_open && j->w->state != HF_SYN_RECEIVED; /* its record is more than that by now */
     judge_options(j);
     if (r->ctl & HF_SYN) {
         judge_first_syn(j);
@@ -463,7 +389,7 @@ void oracle_judge_out(struct judging *j)
     } else if (!has_numbers(r)) {
         judge_small(j);
     }
-    if (known && !j->late) {
+    if (known) {
         judge_promise(j);
     }
     if (known) {

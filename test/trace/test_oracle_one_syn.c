@@ -82,6 +82,41 @@ TEST(of_two_records_of_one_syn_each_echoes_the_timestamp_of_its_own)
     holds_equal(peer_count(p, HF_V_DROP_NO_ACK), 1);
 }
 
+TEST(of_two_records_of_one_syn_each_ack_echoes_what_its_own_record_had)
+{
+    p->wild = true;
+    listens();
+    batch_begins();
+    for (int i = 0; i < 2; i++) {
+        sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1000 + 3 * i);
+        sends(SYN, .seq = IRS - 1000, .tsval = 1001 + 3 * i); /* old: an ACK */
+        if (i == 0)
+            sends(SYN, .seq = IRS + 20, .tsval = 1002); /* back to LISTEN */
+    }
+    batch_ends();
+    for (int i = 0; i < 2; i++) {
+        expects(SYN | ACK, .ack = IRS + 1, .tsecr = 1000 + 3 * i);
+        expects(ACK, .ack = IRS + 1, .tsecr = 1000 + 3 * i);
+    }
+    holds_equal(peer_count(p, HF_V_DROP_OLD_DUPLICATE), 2);
+}
+
+TEST(an_ack_and_a_repeated_syn_ack_may_leave_when_their_connection_is_open)
+{
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    batch_begins();
+    sends(ACK, .seq = IRS + 70000, .ack = ISS + 1, .len = 5); /* outside: an ACK */
+    sends(SYN, .seq = IRS, .mss = 1460);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    batch_ends();
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    expects_silence();
+    accepts();
+}
+
 TEST(each_record_of_one_syn_may_have_an_iss_of_its_own)
 {
     p->wild = true;
@@ -208,6 +243,8 @@ int main(void)
         V4(of_two_records_of_one_syn_another_one_may_have_been_between),
         V4(of_two_records_of_one_syn_each_has_an_ack_behind_its_syn_ack),
         V4(of_two_records_of_one_syn_each_echoes_the_timestamp_of_its_own),
+        V4(of_two_records_of_one_syn_each_ack_echoes_what_its_own_record_had),
+        V4(an_ack_and_a_repeated_syn_ack_may_leave_when_their_connection_is_open),
         V4(each_record_of_one_syn_may_have_an_iss_of_its_own),
         V4(of_several_half_open_connections_that_are_gone_each_may_still_answer),
     };
