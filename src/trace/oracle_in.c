@@ -140,7 +140,8 @@ static bool judge_rcv_nxt(struct judging *j, const struct arrival *a)
     bool fin = !(m->facts & FIN_TAKEN) && behind_fin(r->state_after) &&
                ahead(a->limit, r->rcv_nxt - 1) >= 0 && is_fin(m, r->rcv_nxt - 1);
     uint32_t text = r->rcv_nxt - fin;
-    if (ahead(text, a->limit) > 0 || ahead(text, m->rcv_nxt) < 0) {
+    bool more = ahead(text, a->limit) > 0 && (m->facts & KNOWS_START); /* else it may have come */
+    if (more || ahead(text, m->rcv_nxt) < 0) {
         oracle_broken(j, HF_RULE_RCV_NXT, "RCV.NXT %u -> %u, what has come ends at %u", m->rcv_nxt,
                       r->rcv_nxt, a->limit);
     }

@@ -97,8 +97,9 @@ static void judge_sack(struct judging *j)
         for (uint32_t k = 0; k < m->n_held; k++) {
             held |= ahead(left, m->held[k][0]) >= 0 && ahead(right, m->held[k][1]) <= 0;
         }
-        bool old = i == 0 && ahead(right, r->ack) <= 0; /* a DSACK */
-        if (ahead(left, right) >= 0 || !(held || old)) {
+        bool old = i == 0 && ahead(right, r->ack) <= 0;                      /* a DSACK */
+        bool unknown = !(m->facts & KNOWS_START) && ahead(left, r->ack) > 0; /* from before */
+        if (ahead(left, right) >= 0 || !(held || old || unknown)) {
             oracle_broken(j, HF_RULE_SACK, "%u-%u, the ACK is %u", left, right, r->ack);
         }
     }
@@ -353,7 +354,7 @@ static void judge_of_gone(struct judging *j)
         oracle_broken(j, HF_RULE_ACK_FIELD, "ctl %03x seq %u ack %u in %s, SND.NXT was %u", r->ctl,
                       r->seq, r->ack, hf_state_name(r->state_before), w->last_seq);
     }
-    if (w->gone_answers == 0) {
+    if (w->gone_answers == 0 && (w->old_facts & KNOWS_START)) {
         oracle_broken(j, HF_RULE_ACK_CAUSE, "an ACK that nothing asks for");
     }
     w->gone_answers -= w->gone_answers != 0;
@@ -391,8 +392,6 @@ void oracle_judge_out(struct judging *j)
     }
     if (known) {
         judge_promise(j);
-    }
-    if (known) {
         oracle_ack_goes(j);
     }
 }

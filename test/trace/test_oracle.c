@@ -19,13 +19,6 @@ static void roll_film(void *arg, const struct hf_trace *record)
         film->record[film->n++] = *record;
 }
 
-static void drop_frames(struct peer *p)
-{
-    struct seen *seen;
-    while ((seen = peer_any(p)) != NULL)
-        peer_taken(p, seen);
-}
-
 static uint32_t iss_of(const struct film *film)
 {
     uint32_t iss = 0;
@@ -35,7 +28,7 @@ static uint32_t iss_of(const struct film *film)
     return iss;
 }
 
-#define says(...) (peer_sends(p, &(struct seg_spec){.ctl = __VA_ARGS__}), drop_frames(p))
+#define says(...) (peer_sends(p, &(struct seg_spec){.ctl = __VA_ARGS__}), peer_forget(p))
 
 static void opens_passively(struct peer *p, const struct film *film)
 {
@@ -62,7 +55,7 @@ static void play_life(struct peer *p, struct film *film)
     hf_recv(p->stack, &p->env, p->c->handle, text, 200);
     hf_send(p->stack, &p->env, p->c->handle, text, sizeof text, 0);
     after(2000);
-    drop_frames(p);
+    peer_forget(p);
     says(ACK, .seq = IRS + 301, .ack = ISS + 3001);
     closes();
     says(ACK, .seq = IRS + 301, .ack = ISS + 3002);
@@ -74,7 +67,7 @@ static void play_life(struct peer *p, struct film *film)
     new_incarnation(7000);
     opens_passively(p, film);
     aborts();
-    drop_frames(p);
+    peer_forget(p);
     after(100);
     says(ACK, .seq = IRS + 1, .ack = ISS + 1);
     after(10);
@@ -235,11 +228,11 @@ TEST(an_end_that_is_not_told_leaves_two_incarnations)
     p->c->iss = iss_of(&film);
     p->c->has_iss = true;
     peer_icmp_error(p, p->peer_ip, ICMP4_UNREACHABLE, 3, 0, ISS);
-    drop_frames(p);
+    peer_forget(p);
     releases();
     after(10);
     opens();
-    drop_frames(p);
+    peer_forget(p);
     holds(broken_by_end(&film, HF_CAUSE_ICMP) == NULL);
     const char *untold = broken_by_end(&film, HF_CAUSE_NONE);
     holds(untold != NULL && strcmp(untold, "incarnations") == 0);
@@ -298,12 +291,36 @@ TEST(an_oracle_is_a_value_and_says_what_its_block_must_be)
     test_free(two);
 }
 
+/* What it has not seen it does not judge; each place of two lives, the second of which closes in
+ * LAST-ACK while the peer's FIN comes again. */
+TEST(an_oracle_that_comes_late_takes_nothing_for_wrong)
+{
+    static struct film film, rest;
+    film.n = 0;
+    play_life(p, &film);
+    opens_passively(p, &film);
+    says(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    calls(hf_close(p->stack, &p->env, p->c->handle));
+    peer_forget(p);
+    says(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    holds(film.n < RECORDS && film.record[film.n - 1].kind == HF_TRACE_OUT);
+    holds_equal(film.record[film.n - 1].state_before, HF_LAST_ACK);
+    for (uint32_t i = 0; i < film.n; i++) {
+        rest.n = film.n - i;
+        memcpy(rest.record, film.record + i, rest.n * sizeof *rest.record);
+        const char *rule = first_broken(&rest, NULL);
+        if (rule != NULL)
+            fail_msg("from record %u on it takes %s for broken", i, rule);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(each_flaw_of_a_record_breaks_its_rule_and_without_one_there_is_peace),
         V4(an_end_that_is_not_told_leaves_two_incarnations),
         V4(a_repeated_syn_ack_is_a_challenge_ack_and_must_be_as_rare),
+        V4(an_oracle_that_comes_late_takes_nothing_for_wrong),
         V4(an_oracle_is_a_value_and_says_what_its_block_must_be),
     };
     return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
