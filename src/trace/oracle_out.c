@@ -373,7 +373,8 @@ void oracle_judge_out(struct judging *j)
         return;
     }
     bool last = r->state_before == HF_LAST_ACK; /* its FIN came again with the last ACK */
-    j->of_gone = !has_numbers(r) && (j->w->gone_answers || last);
+    bool waits = r->state_before == HF_TIME_WAIT && j->w->state == HF_TIME_WAIT; /* it is there */
+    j->of_gone = !has_numbers(r) && !waits && (j->w->gone_answers || last);
     if (j->of_gone) {
         judge_of_gone(j);
         return;

@@ -437,6 +437,28 @@ TEST(an_ack_that_is_due_leaves_where_the_syn_ack_in_its_place_has_no_use_any_mor
     holds_equal(peer_count(p, HF_V_SYN_AGAIN), 1);
 }
 
+TEST(the_acks_of_one_in_time_wait_are_its_own_though_its_syns_had_too_few_answers)
+{
+    listens();
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    for (int i = 0; i < 3; i++)
+        sends(SYN, .seq = IRS, .mss = 1460); /* under the limit: no answer */
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    closes();
+    expects(FIN | ACK, .seq = ISS + 1);
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK, .seq = ISS + 2, .ack = IRS + 2);
+    releases();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
+    expects(ACK, .seq = ISS + 2, .ack = IRS + 2);
+    after(60000);
+    expects_silence();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +485,7 @@ int main(void)
         V4(the_ack_of_a_closed_connection_may_leave_beside_a_cookie_for_the_next),
         V4(an_ack_of_the_syn_is_not_too_old_where_it_opened_before_the_syn_ack_had_left),
         V4(a_window_that_comes_while_our_syn_is_out_is_of_what_follows_it),
+        V4(the_acks_of_one_in_time_wait_are_its_own_though_its_syns_had_too_few_answers),
         V4(an_ack_that_is_due_leaves_where_the_syn_ack_in_its_place_has_no_use_any_more),
     };
     return cmocka_run_group_tests_name("oracle batches", tests, NULL, NULL);
