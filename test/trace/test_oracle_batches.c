@@ -228,12 +228,18 @@ TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
     holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 2);
 }
 
-static void opens_held(struct peer *p)
+/* A SYN that is held, and answered. */
+static void answers_held(struct peer *p)
 {
     sends(SYN, .seq = IRS, .mss = 1460);
     calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
     calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+}
+
+static void opens_held(struct peer *p)
+{
+    answers_held(p);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
 }
 
@@ -422,10 +428,7 @@ TEST(a_window_that_comes_while_our_syn_is_out_is_of_what_follows_it)
 TEST(an_ack_that_is_due_leaves_where_the_syn_ack_in_its_place_has_no_use_any_more)
 {
     listens_with(4, true);
-    sends(SYN, .seq = IRS, .mss = 1460);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
-    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    answers_held(p);
     batch_begins();
     sends(ACK, .seq = IRS - 9, .ack = ISS + 1, .len = 5);
     sends(SYN, .seq = IRS, .mss = 1460);
