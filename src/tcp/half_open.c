@@ -270,14 +270,15 @@ static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratc
     put_ecn(tcp, half, scratch);
 }
 
-/* The peer sent its SYN twice, got a cookie first, and answers that one. */
+/* The peer sent its SYN twice, got a cookie first, and answers that one.  While one in TIME-WAIT
+ * stands behind this, no SYN got a cookie: it is an old duplicate of that one (3.4.1, MAY-2). */
 static bool answers_cookie(struct tcp *tcp, const struct half_open *half, const struct conn_id *id,
                            const struct segment *seg)
 {
     struct listener *listener = listener_of(tcp, half);
     struct tcb scratch;
     return listener && !seq_eq(seg->ack, seq_add(half->iss, 1)) &&
-           tcp_cookie_awaited(tcp, listener, seg) &&
+           tcp_cookie_awaited(tcp, listener, seg) && tcp_find_waiting(tcp, id) == 0 &&
            tcp_cookie_read(tcp, half->listener, id, seg, &scratch);
 }
 

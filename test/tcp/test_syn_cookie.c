@@ -455,6 +455,33 @@ TEST(a_syn_that_ends_time_wait_gets_no_cookie)
     holds_equal(peer_count(p, HF_V_COOKIE_SENT), 1);
 }
 
+/* MAY-2, 3.4.1: nor does one of the connection in TIME-WAIT open it again, as an old duplicate that
+ * comes while the next one is half-open. */
+TEST(beside_time_wait_a_cookie_opens_nothing)
+{
+    p->with = (struct seg_spec){.mss = 1460};
+    listens_with_cookies(p);
+    opens_by_cookie(p);
+    uint32_t old_iss = p->c->iss, old_irs = p->c->irs;
+    closes();
+    expects(FIN | ACK);
+    sends(FIN | ACK);
+    expects(ACK);
+    releases();
+    new_incarnation(p->c->nxt + 1000);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends(ACK, .seq = old_irs + 1, .ack = old_iss + 1);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1); /* it is too old for the one that is half-open */
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL));
+    holds_equal(counters_of(p).half_open, 1);
+    holds_equal(counters_of(p).time_wait, 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    expects_state(HF_ESTABLISHED);
+    holds_equal(counters_of(p).time_wait, 0);
+}
+
 TEST(a_policy_of_cookies_that_cannot_be_is_refused)
 {
     starts();
@@ -491,6 +518,7 @@ int main(void)
         BOTH(cookies_of_the_same_connection_grow_with_each_slot),
         BOTH(the_timestamps_after_a_cookie_go_on_from_it),
         BOTH(a_syn_that_ends_time_wait_gets_no_cookie),
+        BOTH(beside_time_wait_a_cookie_opens_nothing),
         V4(a_policy_of_cookies_that_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
