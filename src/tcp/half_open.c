@@ -270,8 +270,9 @@ static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratc
     put_ecn(tcp, half, scratch);
 }
 
-/* The peer sent its SYN twice, got a cookie first, and answers that one.  While one in TIME-WAIT
- * stands behind this, no SYN got a cookie: it is an old duplicate of that one (3.4.1, MAY-2). */
+/* The peer sent its SYN twice, got a cookie first, and answers that one; or this half-open one is
+ * of an older SYN of his that came late.  A cookie of an older SYN is an old duplicate (3.4.1), and
+ * of one in TIME-WAIT whatever its number: while that stands behind this, no SYN gets a cookie. */
 static bool answers_cookie(struct tcp *tcp, const struct half_open *half, const struct conn_id *id,
                            const struct segment *seg)
 {
@@ -279,7 +280,8 @@ static bool answers_cookie(struct tcp *tcp, const struct half_open *half, const 
     struct tcb scratch;
     return listener && !seq_eq(seg->ack, seq_add(half->iss, 1)) &&
            tcp_cookie_awaited(tcp, listener, seg) && tcp_find_waiting(tcp, id) == 0 &&
-           tcp_cookie_read(tcp, half->listener, id, seg, &scratch);
+           tcp_cookie_read(tcp, half->listener, id, seg, &scratch) &&
+           seq_geq(scratch.irs, half->irs);
 }
 
 enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struct conn_id *id,

@@ -303,25 +303,26 @@ TEST(a_reset_or_a_syn_ack_with_the_right_number_opens_nothing)
     holds_equal(counters_of(p).connections, 0);
 }
 
-/* FL-06: the flood ends between a SYN and its repetition: the peer answers the cookie that it got
- * first. */
-TEST(a_cookie_is_taken_although_a_record_was_made_meanwhile)
+/* One SYN gets a cookie, which this is; then the flood ends, and another one gets a record. */
+static struct peer_conn cookie_and_record(struct peer *p, uint32_t first_irs, uint32_t second_irs)
 {
     listens_with_cookies(p);
+    new_incarnation(first_irs);
     sends(SYN, .seq = IRS, .mss = 1460);
     expects(SYN | ACK, .seq = ISS);
-    uint32_t cookie = p->c->iss;
+    struct peer_conn with_cookie = *p->c;
     p->config.policy.syn_cookies = HF_COOKIES_FULL;
     calls(hf_set_policy(p->stack, &p->env, &p->config.policy));
-    p->c->has_iss = false;
-    p->c->has_edge = false;
     after(1000);
+    new_incarnation(second_irs);
     sends(SYN, .seq = IRS, .mss = 1460);
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     holds_equal(counters_of(p).half_open, 1);
-    p->c->iss = cookie;
-    p->c->acks = cookie + 1;
-    p->c->nxt = p->c->irs + 1;
+    return with_cookie;
+}
+
+static void cookie_is_taken(struct peer *p)
+{
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 10);
     expects(ACK, .seq = ISS + 1, .ack = IRS + 11);
@@ -331,6 +332,33 @@ TEST(a_cookie_is_taken_although_a_record_was_made_meanwhile)
     holds_equal(counters_of(p).half_open, 0);
     after(5000);
     expects_silence();
+}
+
+/* FL-06: the flood ends between a SYN and its repetition: the peer answers the cookie that it got
+ * first. */
+TEST(a_cookie_is_taken_although_a_record_was_made_meanwhile)
+{
+    *p->c = cookie_and_record(p, 100, 100);
+    cookie_is_taken(p);
+}
+
+TEST(a_cookie_is_taken_although_an_older_syn_that_came_late_has_a_record)
+{
+    *p->c = cookie_and_record(p, 200000, 100);
+    cookie_is_taken(p);
+}
+
+/* 3.4.1: the peer has given up what the cookie was for, and opens anew. */
+TEST(an_older_cookie_does_not_end_a_newer_record)
+{
+    struct peer_conn old = cookie_and_record(p, 100, 200000);
+    sends(ACK, .seq = old.irs + 1, .ack = old.iss + 1, .len = 10);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL));
+    holds_equal(counters_of(p).half_open, 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    holds_equal(counters_of(p).connections, 1);
 }
 
 TEST(a_listener_that_is_new_takes_no_cookies_of_the_old_one)
@@ -512,6 +540,8 @@ int main(void)
         BOTH(a_cookie_whose_timestamp_is_too_old_is_reset),
         BOTH(a_reset_or_a_syn_ack_with_the_right_number_opens_nothing),
         BOTH(a_cookie_is_taken_although_a_record_was_made_meanwhile),
+        BOTH(a_cookie_is_taken_although_an_older_syn_that_came_late_has_a_record),
+        BOTH(an_older_cookie_does_not_end_a_newer_record),
         BOTH(a_listener_that_is_new_takes_no_cookies_of_the_old_one),
         BOTH(a_flood_of_syns_takes_no_memory_and_disturbs_neither_old_nor_new_connections),
         V4(guessing_cookies_opens_nothing),

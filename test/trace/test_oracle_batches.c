@@ -174,12 +174,13 @@ TEST(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_an
     expects(SYN | ACK, .seq = ISS);
     sends_cookies(p, HF_COOKIES_FULL);
     batch_begins();
-    sends(SYN, .seq = IRS + 1, .mss = 1460);
-    sends(ACK, .seq = IRS + 1, .ack = ISS);
+    sends(SYN, .seq = IRS - 1, .mss = 1460);
+    sends(ACK, .seq = IRS - 1, .ack = ISS);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     batch_ends();
     settles(p);
     holds_equal(peer_count(p, HF_V_HANDSHAKE), 1);
+    holds_equal(peer_count(p, HF_V_ACK_ONLY_TAKEN), 1);
     holds_equal(peer_count(p, HF_V_COOKIE_ACCEPTED), 1);
 }
 
