@@ -26,7 +26,7 @@ static void usage(void)
          "  --go-on       also when a property was broken: a line each on the standard error\n"
          "  --whole       a broken world is not shrunk\n"
          "  --replay N    this seed again, exactly: its ladder where it fails\n"
-         "  --json        the counts as one object");
+         "  --json        the counts as one object; what failed on the standard error");
 }
 
 static bool read_seed(const char *what, const char *text, uint64_t *value)
@@ -132,26 +132,24 @@ static void tell_broken(void *arg, const struct sim_wrong *wrong)
 }
 
 /* The seed, what is left of its world, and the ladder. */
-static void explain(const struct sim_wrong *wrong, bool whole)
+static void explain(FILE *to, const struct sim_wrong *wrong, bool whole)
 {
     struct sim_shrunk shrunk;
-    print_wrong(stdout, wrong);
+    print_wrong(to, wrong);
     if (!sim_shrink(wrong->seed, whole ? 0 : TRIES, &shrunk)) {
-        printf("it does not fail again: what fails is not in the seed\n");
+        fprintf(to, "it does not fail again: what fails is not in the seed\n");
         return;
     }
     if (!whole) {
-        printf("\nshrunk in %u tries to:\n%s", shrunk.tries, shrunk.text);
-        print_wrong(stdout, &shrunk.wrong);
+        fprintf(to, "\nshrunk in %u tries to:\n%s", shrunk.tries, shrunk.text);
+        print_wrong(to, &shrunk.wrong);
     }
-    printf("\n");
-    if (strcmp(shrunk.wrong.rule, "trap") != 0) {
-        for (unsigned end = 0; end < 2; end++) {
-            sim_draw(wrong->seed, &shrunk.less, &shrunk.wrong, end, isatty(STDOUT_FILENO),
-                     print_lines, stdout);
-        }
+    fprintf(to, "\n");
+    for (unsigned end = 0; end < 2; end++) {
+        sim_draw(wrong->seed, &shrunk.less, &shrunk.wrong, end, isatty(fileno(to)), print_lines,
+                 to);
     }
-    printf("\nagain: handfast sim --replay %llu\n", (unsigned long long)wrong->seed);
+    fprintf(to, "\nagain: handfast sim --replay %llu\n", (unsigned long long)wrong->seed);
     sim_shrunk_free(&shrunk);
 }
 
@@ -208,9 +206,8 @@ int cli_sim(int argc, char **argv)
     if (wrong.rule[0] == '\0') {
         return CLI_OK;
     }
-    if (asked.json) {
-        return CLI_FAILED;
+    if (!asked.json || !asked.run.go_on) { /* of those, each had its line */
+        explain(asked.json ? stderr : stdout, &wrong, asked.whole);
     }
-    explain(&wrong, asked.whole);
     return CLI_FAILED;
 }

@@ -16,6 +16,7 @@ foreach(patch IN LISTS without_patches)
         COMMAND ${CMAKE_COMMAND} -E copy ${PROJECT_SOURCE_DIR}/${changed} ${tree}/${changed}
         COMMAND ${PATCH} -s -p1 -d ${tree} -i ${patch}
         DEPENDS ${PROJECT_SOURCE_DIR}/${changed} ${patch} VERBATIM)
+    set_property(GLOBAL PROPERTY HF_WITHOUT_${rule} ${tree}/${changed})
     add_executable(without-${rule} ${tree}/${changed} ${PROJECT_SOURCE_DIR}/explore/without/main.c)
     set_target_properties(without-${rule} PROPERTIES
         OUTPUT_NAME ${rule} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/without)

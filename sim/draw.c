@@ -2,6 +2,8 @@
  * the wire has lost. */
 #include "sim.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,10 +53,33 @@ static struct sim_wrong other_end(const struct sim_wrong *wrong)
     return other;
 }
 
+static sigjmp_buf before_trap;
+
+static void leave(int signal)
+{
+    (void)signal;
+    siglongjmp(before_trap, 1);
+}
+
+/* To its end, or to where a broken invariant traps. */
+static void run(struct world *world, uint64_t seed, const struct sim_less *less,
+                struct sim_view *view)
+{
+    static struct sim_world_result result;
+    struct sigaction ours = {.sa_handler = leave}, ill, trap;
+    memset(&result, 0, sizeof result);
+    sigaction(SIGILL, &ours, &ill);
+    sigaction(SIGTRAP, &ours, &trap);
+    if (sigsetjmp(before_trap, 1) == 0) {
+        sim_world_run(world, seed, less, view, &result);
+    }
+    sigaction(SIGILL, &ill, NULL);
+    sigaction(SIGTRAP, &trap, NULL);
+}
+
 int sim_draw(uint64_t seed, const struct sim_less *less, const struct sim_wrong *wrong, bool far,
              bool colour, hf_text_fn *write, void *arg)
 {
-    static struct sim_world_result result;
     struct hf_ladder_style style = {.struct_size = sizeof style,
                                     .colour = colour,
                                     .keep = true,
@@ -67,8 +92,7 @@ int sim_draw(uint64_t seed, const struct sim_less *less, const struct sim_wrong 
     struct world *world = sim_world_new();
     int drawn = d.ladders != NULL && world != NULL ? 0 : -1;
     if (drawn == 0) {
-        memset(&result, 0, sizeof result);
-        sim_world_run(world, seed, less, &view, &result);
+        run(world, seed, less, &view);
         hf_ladder_set_text(d.ladders, colour, write, arg);
     }
     sim_world_free(world);

@@ -19,23 +19,54 @@ static bool was_harmed(const struct world *world, const struct conn *conn)
     return conn->opened_ns < world->plan.clean_ns + 10000000000;
 }
 
-/* May a server turn a connection away though the wire is clean?  When it holds less than comes at
- * once.  And where SYN cookies are sent, text that overtakes the ACK before it has no connection
- * yet, and is answered with a reset; an ACK that finds no room is forgotten, and a client that
- * waits for the server's words does not say it again (RFC 4987 3.6). */
-bool judge_may_turn_away(const struct world *world, const struct program *p, bool taken)
+static bool same_end(const uint8_t ip[16], uint16_t port, const struct hf_endpoint *end)
 {
+    return port == end->port && memcmp(ip, end->ip, 16) == 0;
+}
+
+void judge_syn(struct world *world, uint32_t host, const struct hf_trace *r)
+{
+    bool cookie = r->verdict == HF_V_COOKIE_SENT;
+    if (!cookie && r->verdict != HF_V_FAST_OPEN) {
+        return;
+    }
+    for (uint32_t i = 0; i < world->n_conns; i++) {
+        const struct conn *conn = &world->conn[i];
+        int64_t *first = cookie ? &world->cookie_ns[i] : &world->fast_ns[i];
+        if (*first == 0 && conn->iss == r->seq && programs_host(world, conn, 1) == host &&
+            same_end(r->remote_ip, r->remote_port, &conn->local)) {
+            *first = world->now_ns;
+        }
+    }
+}
+
+static bool has_been(const struct world *world, int64_t first_ns)
+{
+    return first_ns != 0 && first_ns <= world->now_ns;
+}
+
+static bool got_cookie(const struct world *world, const struct conn *conn)
+{
+    return has_been(world, world->cookie_ns[conn - world->conn]);
+}
+
+/* May a server turn a connection away though the wire is clean?  When it holds less than comes at
+ * once.  And where it has answered the SYN with a cookie, text that overtakes the ACK before it has
+ * no connection yet, and is answered with a reset; an ACK that finds no room is forgotten, and a
+ * client that waits for the server's words does not say it again (RFC 4987 3.6). */
+bool judge_may_turn_away(const struct world *world, const struct conn *conn, bool taken)
+{
+    const struct program *p = &world->plan.program[conn->program];
     const struct stack_plan *server = &world->plan.stack[p->server];
     const struct hf_policy *policy = &server->config.policy;
-    bool cookies = policy->syn_cookies != HF_COOKIES_OFF;
     /* RFC 6191 2: what is sent may run ahead of the clock of ISNs, and the next SYN looks old.  The
      * reset that answers its ACK then must end TIME-WAIT, or it waits as if there were none.  Where
      * Fast Open has sent text with the SYN, that ACK may be one of it, which no reset answers (RFC
      * 9293 3.10.7.3 first). */
     bool reset = policy->tw_syn_ack && !policy->tw_ignore_rst && !p->fast_open;
     bool waits = p->kind == PROGRAM_AGAIN && !reset;
-    return cookies || (!taken && (waits || p->conns > p->backlog || server->tight ||
-                                  policy->abort_on_overflow));
+    return got_cookie(world, conn) || (!taken && (waits || p->conns > p->backlog || server->tight ||
+                                                  policy->abort_on_overflow));
 }
 
 /* Things went wrong that end no connection in order. */
@@ -52,7 +83,7 @@ static bool has_cause(struct world *world, struct conn *conn, uint32_t side, int
         conn->because |= BECAUSE_TIMEOUT;
     }
     if (side == 0 && p->kind != PROGRAM_BOTH &&
-        ((harmed && !taken) || ((reset || !taken) && judge_may_turn_away(world, p, taken)))) {
+        ((harmed && !taken) || ((reset || !taken) && judge_may_turn_away(world, conn, taken)))) {
         conn->because |= BECAUSE_NOT_TAKEN;
     }
     return conn->because != 0;
@@ -100,6 +131,40 @@ bool judge_is_exposed(struct world *world, struct conn *conn, uint32_t side)
     return exposed;
 }
 
+/* Both ends, as their stacks see them; false: it is not open at both. */
+static bool both_ends(struct world *world, const struct conn *conn, struct hf_status status[2])
+{
+    for (uint32_t side = 0; side < 2; side++) {
+        const struct host *h = &world->host[programs_host(world, conn, side)];
+        status[side] = (struct hf_status){.struct_size = sizeof *status};
+        if (conn->done || conn->side[side].handle == 0 ||
+            hf_status(h->stack, &h->env, conn->side[side].handle, &status[side]) != HF_OK ||
+            status[side].state < HF_ESTABLISHED) {
+            return false;
+        }
+    }
+    return status[0].iss == status[1].irs && status[1].iss == status[0].irs;
+}
+
+void judge_ends(struct world *world)
+{
+    for (uint32_t i = 0; i < world->n_conns; i++) {
+        struct conn *conn = &world->conn[i];
+        struct hf_status status[2];
+        if (!both_ends(world, conn, status)) {
+            continue;
+        }
+        for (uint32_t side = 0; side < 2; side++) {
+            uint32_t rcv_nxt = status[side].rcv_nxt, snd_nxt = status[!side].snd_nxt;
+            if ((int32_t)(rcv_nxt - snd_nxt) > 0 && !judge_is_exposed(world, conn, side)) {
+                world_wrong(world, conn, "rcv-beyond-snd",
+                            "the %s's RCV.NXT is %u beyond the peer's SND.NXT", side_name(side),
+                            rcv_nxt - snd_nxt);
+            }
+        }
+    }
+}
+
 static bool whole(const struct conn *conn)
 {
     for (uint32_t side = 0; side < 2; side++) {
@@ -131,11 +196,6 @@ void judge_conn(struct world *world, struct conn *conn)
 
 /* Accepting ------------------------------------------------------------------------------------ */
 
-static bool same_end(const struct hf_endpoint *a, const struct hf_endpoint *b)
-{
-    return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
-}
-
 /* Is another connection of these sockets synchronised, as the server sees it? */
 static const struct conn *other_synchronised(struct world *world, const struct conn *conn)
 {
@@ -144,7 +204,7 @@ static const struct conn *other_synchronised(struct world *world, const struct c
         const struct conn *other = &world->conn[i];
         struct hf_status status = {.struct_size = sizeof status};
         if (other != conn && other->program == conn->program && other->side[1].handle != 0 &&
-            same_end(&other->local, &conn->local) &&
+            same_end(other->local.ip, other->local.port, &conn->local) &&
             hf_status(h->stack, &h->env, other->side[1].handle, &status) == HF_OK &&
             status.state >= HF_ESTABLISHED && status.state != HF_TIME_WAIT) {
             return other;
@@ -153,15 +213,17 @@ static const struct conn *other_synchronised(struct world *world, const struct c
     return NULL;
 }
 
-/* What nobody opened.  SYN cookies keep nothing, so an old ACK can be good once more (RFC 4987
- * 3.6); and a SYN with a Fast Open cookie is believed (RFC 7413 6.1). */
-static void accepted_twice(struct world *world, uint32_t host, uint32_t program, hf_handle handle,
-                           const struct hf_status *status)
+/* What nobody opened, or once more what has been accepted: conn, or NULL.  A SYN cookie keeps
+ * nothing, so an old ACK of one can be good once more (RFC 4987 3.6); and a SYN with a Fast Open
+ * cookie is believed (RFC 7413 6.1). */
+static void accepted_twice(struct world *world, uint32_t host, const struct conn *conn,
+                           hf_handle handle, const struct hf_status *status)
 {
     struct host *h = &world->host[host];
-    const struct hf_policy *policy = &world->plan.stack[host].config.policy;
-    if (policy->syn_cookies == HF_COOKIES_OFF && !world->plan.program[program].fast_open) {
-        world_wrong(world, NULL, "nobody-opened",
+    bool excused = conn != NULL &&
+                   (got_cookie(world, conn) || has_been(world, world->fast_ns[conn - world->conn]));
+    if (!excused) {
+        world_wrong(world, conn, "nobody-opened",
                     "the server accepts from port %u a connection that nobody opened, IRS %u",
                     status->remote.port, status->irs);
     }
@@ -175,11 +237,11 @@ void judge_accepted(struct world *world, uint32_t host, uint32_t program, hf_han
     struct conn *conn = NULL;
     for (uint32_t i = world->n_conns; i > 0 && conn == NULL; i--) {
         struct conn *c = &world->conn[i - 1];
-        bool same = c->program == program && same_end(&c->local, &status->remote);
+        bool same = c->program == program && same_end(c->local.ip, c->local.port, &status->remote);
         conn = same && c->iss == status->irs ? c : NULL;
     }
     if (conn == NULL || conn->side[1].open) {
-        accepted_twice(world, host, program, handle, status);
+        accepted_twice(world, host, conn, handle, status);
         return;
     }
     const struct conn *other = other_synchronised(world, conn);

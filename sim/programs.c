@@ -304,10 +304,9 @@ void programs_sweep(struct world *world)
 {
     for (uint32_t i = 0; i < world->n_conns; i++) {
         struct conn *conn = &world->conn[i];
-        const struct program *p = &world->plan.program[conn->program];
         bool harmed = conn->opened_ns < world->plan.clean_ns;
-        bool forgotten =
-            world->now_ns - conn->opened_ns > FORGOTTEN_NS && judge_may_turn_away(world, p, false);
+        bool forgotten = world->now_ns - conn->opened_ns > FORGOTTEN_NS &&
+                         judge_may_turn_away(world, conn, false);
         if (!conn->done && !conn->side[1].open && (harmed || forgotten)) {
             conn->because |= BECAUSE_NOT_TAKEN;
         }

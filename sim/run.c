@@ -105,9 +105,10 @@ static bool start(struct shared *shared, struct worker *worker, const struct sim
     return worker->pid > 0;
 }
 
+/* The place that the last record had is kept. */
 static void trapped(struct sim_wrong *wrong, uint64_t seed, int status)
 {
-    *wrong = (struct sim_wrong){.seed = seed};
+    wrong->seed = seed;
     snprintf(wrong->rule, sizeof wrong->rule, "trap");
     if (WIFSIGNALED(status)) {
         snprintf(wrong->detail, sizeof wrong->detail, "an invariant is broken (%s)",
@@ -129,7 +130,7 @@ static bool ended(struct shared *shared, struct worker *worker, const struct sim
     worker->under_way = false;
     worker->counts.seeds++;
     worker->counts.violations++;
-    struct sim_wrong wrong;
+    struct sim_wrong wrong = {0};
     trapped(&wrong, worker->seed, status);
     note_wrong(worker, run, &wrong);
     shared->stop |= !run->go_on;

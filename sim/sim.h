@@ -14,7 +14,7 @@
 
 struct world;
 
-/* What was found.  rule: short, stable, "" while all holds. */
+/* What was found.  rule: short, stable, "" while all holds; the place is the last record's then. */
 struct sim_wrong {
     uint64_t seed;
     char rule[32];

@@ -12,20 +12,18 @@ enum { HANDLES = CONNS_MAX + 1, PAIRS = 2 * CONNS_MAX, FOLLOWED = 256, AT_ONCE =
 
 struct seen {
     uint64_t handle;
-    uint32_t edge;     /* the largest SEG.ACK + SEG.WND of the peer        */
-    uint32_t our_edge; /* ... that was promised to it                      */
-    uint32_t ts_val;
+    uint32_t edge;            /* the largest SEG.ACK + SEG.WND of the peer        */
+    uint32_t our_edge;        /* ... that was promised to it                      */
     uint32_t rto_ms, rto_una; /* at the last timeout                       */
-    uint32_t may_ack;         /* bare ACKs and resets that have a cause    */
-    bool edge_known, our_edge_known, ts_known, timed_out;
+    bool edge_known, our_edge_known, timed_out;
 };
 
 /* Of one pair of sockets, whoever opens: the last SYN that left, and a TIME-WAIT that a reset has
  * ended. */
 struct pair {
     uint64_t key; /* 0: none */
-    uint32_t iss;
-    bool iss_known;
+    uint32_t iss, ts_val;
+    bool iss_known, ts_known;
     bool raised; /* above the numbers of one in TIME-WAIT, wherever the clock is (RFC 6191 2) */
     uint32_t snd_nxt, rcv_nxt; /* where the streams of that TIME-WAIT ended */
     int64_t until_ns;          /* when it would have, by itself; 0: there was none */
@@ -111,26 +109,30 @@ static struct seen *seen_of(struct watch *watch, const struct hf_trace *r)
     return seen;
 }
 
-static void broken(struct watch *watch, const struct hf_trace *r, const char *rule,
-                   const char *what)
+/* Where a ladder would show it. */
+static void note_place(const struct watch *watch, const struct hf_trace *r)
 {
-    struct world *world = watch->world;
-    const struct seen *seen = seen_of(watch, r);
-    bool first = !world_failed(world);
-    world_wrong(world, NULL, rule,
-                "stack %u: %s (SEQ %u, LEN %u, ACK %u, WND %u, SND.UNA %u, SND.NXT %u, SND.WND %u; "
-                "edge %u, ours %u)",
-                watch->host + 1, what, r->seq - r->iss, r->len, r->ack - r->irs, r->wnd,
-                r->snd_una - r->iss, r->snd_nxt - r->iss, r->snd_wnd,
-                seen ? seen->edge - r->iss : 0, seen ? seen->our_edge - r->irs : 0);
-    if (first) {
-        struct sim_wrong *wrong = &world->result->wrong;
+    struct sim_wrong *wrong = &watch->world->result->wrong;
+    if (wrong->rule[0] == '\0') {
+        wrong->time_ns = r->time_ns - watch->world->plan.begin_ns;
         wrong->host = watch->host;
         memcpy(wrong->local, r->local_ip, 16);
         memcpy(wrong->remote, r->remote_ip, 16);
         wrong->local_port = r->local_port;
         wrong->remote_port = r->remote_port;
     }
+}
+
+static void broken(struct watch *watch, const struct hf_trace *r, const char *rule,
+                   const char *what)
+{
+    const struct seen *seen = seen_of(watch, r);
+    world_wrong(watch->world, NULL, rule,
+                "stack %u: %s (SEQ %u, LEN %u, ACK %u, WND %u, SND.UNA %u, SND.NXT %u, SND.WND %u; "
+                "edge %u, ours %u)",
+                watch->host + 1, what, r->seq - r->iss, r->len, r->ack - r->irs, r->wnd,
+                r->snd_una - r->iss, r->snd_nxt - r->iss, r->snd_wnd,
+                seen ? seen->edge - r->iss : 0, seen ? seen->our_edge - r->irs : 0);
 }
 
 static void note_edge(struct seen *seen, uint32_t edge)
@@ -161,7 +163,8 @@ static void note_time_wait(struct watch *watch, const struct hf_trace *r)
     const struct hf_policy *policy = &watch->world->plan.stack[watch->host].config.policy;
     struct pair *pair = pair_of(watch, r->local_port, r->remote_port, r->remote_ip);
     if (r->verdict == HF_V_TIME_WAIT_REUSED) {
-        *pair = (struct pair){.key = pair->key, .raised = true};
+        *pair = (struct pair){
+            .key = pair->key, .raised = true, .ts_val = pair->ts_val, .ts_known = pair->ts_known};
     } else if (r->verdict == HF_V_RST_CLOSES) {
         pair->snd_nxt = r->snd_nxt;
         pair->rcv_nxt = r->rcv_nxt;
@@ -191,13 +194,13 @@ bool watch_is_exposed(struct world *world, const struct conn *conn, uint32_t sid
 static void arrived(struct watch *watch, struct seen *seen, const struct hf_trace *r)
 {
     watch->reset_in = (r->ctl & HF_RST) != 0;
+    judge_syn(watch->world, watch->host, r);
     if (r->state_before == HF_TIME_WAIT) {
         note_time_wait(watch, r);
     }
     if (seen == NULL) {
         return;
     }
-    seen->may_ack = watch->world->plan.batch == 1 ? 1 : seen->may_ack + 1;
     if (r->ctl & HF_ACK) {
         note_edge(seen, r->ack + r->wnd);
     }
@@ -235,17 +238,21 @@ static void check_our_edge(struct watch *watch, struct seen *seen, const struct 
     }
 }
 
-/* RFC 7323 4.1, 5.4: never back. */
-static void check_timestamp(struct watch *watch, struct seen *seen, const struct hf_trace *r)
+/* RFC 7323 4.1, 5.4: never back, from one connection of the same sockets to the next, either.  A
+ * cookie's stamp is of its slot of 64 ms: nothing is known of what was before. */
+static void check_timestamp(struct watch *watch, const struct hf_trace *r)
 {
-    if ((r->options & HF_OPT_TS) == 0 || (r->ctl & HF_RST)) {
+    const struct hf_policy *policy = &watch->world->plan.stack[watch->host].config.policy;
+    bool cookie = (r->ctl & HF_SYN) && (r->ctl & HF_ACK) && policy->syn_cookies != HF_COOKIES_OFF;
+    if ((r->options & HF_OPT_TS) == 0 || (r->ctl & HF_RST) || cookie) {
         return;
     }
-    if (seen->ts_known && above(seen->ts_val, r->ts_val)) {
+    struct pair *pair = pair_of(watch, r->local_port, r->remote_port, r->remote_ip);
+    if (pair->ts_known && above(pair->ts_val, r->ts_val)) {
         broken(watch, r, "timestamp-back", "TSval goes back");
     }
-    seen->ts_val = r->ts_val;
-    seen->ts_known = true;
+    pair->ts_val = r->ts_val;
+    pair->ts_known = true;
 }
 
 /* RFC 9293 3.4.1, RFC 6528: a later connection of the same sockets begins above. */
@@ -271,6 +278,7 @@ static void left(struct watch *watch, struct seen *seen, const struct hf_trace *
 {
     bool strict = watch->world->plan.batch == 1;
     check_iss(watch, r);
+    check_timestamp(watch, r);
     if ((r->ctl & HF_RST) && watch->reset_in && strict && r->cause == HF_CAUSE_NONE) {
         broken(watch, r, "reset-answered", "a reset is answered with a reset");
     }
@@ -282,7 +290,6 @@ static void left(struct watch *watch, struct seen *seen, const struct hf_trace *
     }
     check_edge(watch, seen, r);
     check_our_edge(watch, seen, r);
-    check_timestamp(watch, seen, r);
 }
 
 /* RFC 6298 5.5: doubled, until something is acknowledged. */
@@ -334,6 +341,7 @@ void watch_trace(void *arg, const struct hf_trace *record)
 {
     struct watch *watch = arg;
     check_instant(watch, record);
+    note_place(watch, record);
     struct seen *seen = seen_of(watch, record);
     struct hf_violation violation;
     if (!hf_oracle_judge(watch->oracle, record, &violation) &&

@@ -97,7 +97,13 @@ static void output(struct world *world, uint32_t host)
     }
 }
 
-/* Does its block hold together?  hf_check looks at all records: not each time. */
+/* hf_check looks at all records: after each call in one world of so many, else now and then. */
+static bool is_to_check(struct world *world)
+{
+    return ++world->turn % CHECK_EACH == 0 || world->plan.seed % CHECK_EACH == 0;
+}
+
+/* Does its block hold together? */
 static void check(struct world *world, uint32_t host)
 {
     struct host *h = &world->host[host];
@@ -127,8 +133,9 @@ static void settle(struct world *world, uint32_t host)
         programs_events(world, host);
         output(world, host);
         h->deadline_ns = hf_deadline(h->stack, &h->env);
-        if (++world->turn % CHECK_EACH == 0) {
+        if (is_to_check(world)) {
             check(world, host);
+            judge_ends(world);
         }
     }
     if (h->down) {
@@ -439,6 +446,8 @@ void sim_world_run(struct world *world, uint64_t seed, const struct sim_less *le
                    struct sim_view *view, struct sim_world_result *result)
 {
     world->exposed = false;
+    memset(world->cookie_ns, 0, sizeof world->cookie_ns);
+    memset(world->fast_ns, 0, sizeof world->fast_ns);
     run_once(world, seed, less, view, result);
     if (view == NULL && !world_failed(world)) {
         run_unseen(world, seed, less, result);

@@ -127,7 +127,6 @@ struct host {
     int64_t deadline_ns;
     uint32_t boots;
     bool down, touched;
-    bool cookies; /* it has taken a SYN cookie */
     hf_handle listener[PROGRAMS_MAX];
     struct watch *watch;
     void *marks; /* of hf_check */
@@ -148,6 +147,9 @@ struct world {
     bool oracle;   /* it judges each record */
     bool unseen;   /* nobody traces */
     bool exposed;  /* while somebody did, RFC 1337's hazard was seen */
+    /* When the server has answered a connection's SYN with a cookie, and believed its Fast Open;
+     * 0: never.  Also where nobody traces: the world is the same. */
+    int64_t cookie_ns[CONNS_MAX], fast_ns[CONNS_MAX];
     struct sim_world_result *result;
     struct sim_view *view;   /* who draws; NULL: nobody */
     struct hf_region region; /* the pattern, lent to every stack */
@@ -185,7 +187,11 @@ void judge_gone(struct world *world, struct conn *conn, uint32_t side, int error
 void judge_accepted(struct world *world, uint32_t host, uint32_t program, hf_handle handle,
                     const struct hf_status *status);
 void judge_conn(struct world *world, struct conn *conn);
-bool judge_may_turn_away(const struct world *world, const struct program *p, bool taken);
+/* Of each connection that both ends have: RCV.NXT is not beyond the peer's SND.NXT. */
+void judge_ends(struct world *world);
+bool judge_may_turn_away(const struct world *world, const struct conn *conn, bool taken);
+/* A SYN that a cookie has answered, or whose Fast Open cookie was believed. */
+void judge_syn(struct world *world, uint32_t host, const struct hf_trace *record);
 /* The side reads what was not sent there: is that RFC 1337's hazard? */
 bool judge_is_exposed(struct world *world, struct conn *conn, uint32_t side);
 
