@@ -79,7 +79,7 @@ static int open_active(struct stack *st, const struct hf_endpoint *local,
         return HF_ERR_NO_PORTS;
     }
     tcp_hash(&st->tcp, &id);
-    if (tcp_find(&st->tcp, &id) != 0) {
+    if (stack_find_connection(st, &id) != 0) {
         return HF_ERR_EXISTS;
     }
     uint32_t idx;

@@ -394,7 +394,7 @@ static void put_half_open(struct canon *c, const struct half_open *half)
     bool limited = half->challenged && ticks << 6 < limit_ms;
     canon_32(c, limited ? ticks : UINT32_MAX);
     canon_number(c, (unsigned)half->snd_wscale << 4 | half->rcv_wscale, 1);
-    canon_number(c, half->flags, 1);
+    canon_number(c, half->flags & ~(c->fixed ? HALF_NO_RTT : 0), 1);
     canon_number(c, half->retries, 1);
     canon_number(c,
                  (unsigned)half->classic | (unsigned)half->no_ect << 1 |

@@ -181,6 +181,7 @@ int hf_set_policy(struct hf_stack *stack, const struct hf_env *env, const struct
     if (policy == NULL || !stack_policy_ok(policy) || stack_enter(&st, stack, env) != HF_OK) {
         return HF_ERR_INVALID;
     }
+    tcp_half_open_policy(&st.tcp, policy);
     stack->tcp.policy = *policy;
     stack_leave(&st);
     return HF_OK;

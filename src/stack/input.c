@@ -108,16 +108,22 @@ struct conn_id stack_conn_id(const uint8_t local[16], const uint8_t remote[16], 
     return id;
 }
 
+uint32_t stack_find_connection(struct stack *st, const struct conn_id *id)
+{
+    uint32_t value = tcp_find(&st->tcp, id);
+    if (value != 0 && FLOW_KIND(value) == KIND_HALF_OPEN &&
+        tcp_forget_half_open(&st->tcp, FLOW_IDX(value))) {
+        value = tcp_find(&st->tcp, id); /* it may have stood before one in TIME-WAIT */
+    }
+    return value;
+}
+
 void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
                    uint8_t iface, struct segment *seg)
 {
     struct conn_id id = stack_conn_id(local, remote, iface, seg);
     tcp_hash(&st->tcp, &id);
-    uint32_t value = tcp_find(&st->tcp, &id);
-    if (value != 0 && FLOW_KIND(value) == KIND_HALF_OPEN &&
-        tcp_forget_half_open(&st->tcp, FLOW_IDX(value))) {
-        value = tcp_find(&st->tcp, &id); /* it may have stood before one in TIME-WAIT */
-    }
+    uint32_t value = stack_find_connection(st, &id);
     uint32_t listener = 0;
     bool waits = value != 0 && (FLOW_KIND(value) == KIND_TIME_WAIT ||
                                 (FLOW_KIND(value) == KIND_TCB &&

@@ -19,26 +19,30 @@ bool tcp_accept_full(const struct listener *listener)
 }
 
 /* RFC 6177: a site's prefix is 48 to 56 bits long. */
-static uint32_t *half_open_of(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id)
+static uint32_t *half_open_of(struct tcp *tcp, uint32_t listener_idx, uint8_t generation,
+                              const struct conn_id *id)
 {
     HF_COUNT(tcp->b->work.hashed, 1);
     uint64_t prefix = id->v4 ? get_be32(id->remote + 12) >> 8 : get_be64(id->remote) >> 8;
-    uint32_t hash = (uint32_t)sip13_12(&secret_of(tcp)->table, prefix, listener_idx);
+    uint32_t listener = listener_idx | (uint32_t)generation << 16; /* not the one before it */
+    uint32_t hash = (uint32_t)sip13_12(&secret_of(tcp)->table, prefix, listener);
     uint32_t *counts = (uint32_t *)(void *)((uint8_t *)tcp->block + tcp->b->prefix_offset);
     return &counts[hash & tcp->b->prefix_mask];
 }
 
 void tcp_backlog_add(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id)
 {
-    listener_at(tcp, listener_idx)->half++;
-    ++*half_open_of(tcp, listener_idx, id);
+    struct listener *listener = listener_at(tcp, listener_idx);
+    listener->half++;
+    ++*half_open_of(tcp, listener_idx, (uint8_t)listener->generation, id);
 }
 
-void tcp_backlog_remove(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id, bool open)
+void tcp_backlog_remove(struct tcp *tcp, uint32_t listener_idx, uint8_t generation,
+                        const struct conn_id *id, bool open)
 {
     struct listener *listener = listener_at(tcp, listener_idx);
     listener->half -= open && listener->half != 0 ? 1 : 0;
-    --*half_open_of(tcp, listener_idx, id);
+    --*half_open_of(tcp, listener_idx, generation, id);
 }
 
 bool tcp_backlog_full(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id)
@@ -50,5 +54,6 @@ bool tcp_backlog_full(struct tcp *tcp, uint32_t listener_idx, const struct conn_
     }
     uint32_t most = min_u32(listener->backlog, tcp->b->halves.max);
     uint32_t its = (uint32_t)(((uint64_t)most * share + 99) / 100);
-    return *half_open_of(tcp, listener_idx, id) >= max_u32(its, SHARE_LEAST);
+    uint8_t generation = (uint8_t)listener->generation;
+    return *half_open_of(tcp, listener_idx, generation, id) >= max_u32(its, SHARE_LEAST);
 }

@@ -173,6 +173,11 @@ static inline uint32_t ms_earlier(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0 ? a : b;
 }
 
+static inline uint32_t ms_later(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0 ? b : a;
+}
+
 /* A deadline that is never 0. */
 static inline uint32_t ms_after(uint32_t now_ms, uint32_t ms)
 {

@@ -58,10 +58,14 @@ struct time_wait {
 _Static_assert(sizeof(struct time_wait) == 48, "the byte table: TIME-WAIT");
 
 enum { HALF_V6 = 1, HALF_TS = 2, HALF_SACK = 4, HALF_WSCALE = 8 };
+/* half_open.flags: its SYN,ACK went again, or it is not known when (RFC 6298 3). */
+enum { HALF_NO_RTT = 16 };
 /* time_wait.flags has the ECN bits of its ACKs above them, and whether they are ACE. */
 enum { WAIT_ECN_SHIFT = 4, WAIT_ACCURATE = 128 };
 
 /* half_open.c */
+/* Before policy changes. */
+void tcp_half_open_policy(struct tcp *tcp, const struct hf_policy *next);
 uint32_t tcp_new_half_open(struct tcp *tcp, const struct tcb *scratch, const struct conn_id *id,
                            uint32_t listener);
 enum hf_verdict tcp_arrives_half_open(struct tcp *tcp, uint32_t idx, const struct conn_id *id,
@@ -92,6 +96,8 @@ enum hf_verdict tcp_arrives_time_wait(struct tcp *tcp, uint32_t idx, const struc
  * one that replaces it is open. */
 bool tcp_time_wait_nxt(const struct tcp *tcp, const struct conn_id *id, seq_t *snd_nxt);
 void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id);
+/* Is there none, or does it let this SYN in (RFC 6191 2)? */
+bool tcp_time_wait_lets_in(struct tcp *tcp, const struct conn_id *id, const struct segment *seg);
 /* A released tcb in TIME-WAIT becomes small and is gone; false: no record is left, it stays. */
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb);
 void tcp_inflate_time_wait(struct tcp *tcp, const struct time_wait *wait, struct tcb *scratch);

@@ -228,9 +228,15 @@ int tcp_set_fast_open(struct tcp *tcp, struct tcb *tcb, int64_t value)
     return HF_OK;
 }
 
-void tcp_fast_open_go(struct tcp *tcp, struct tcb *tcb)
+/* The SYN goes, or the peer's has come first: text waits for neither any more. */
+void tcp_fast_open_wait_no_more(struct tcp *tcp, struct tcb *tcb)
 {
     active_of(tcp, tcb)->fast &= (uint8_t)~FAST_DEFER;
+}
+
+void tcp_fast_open_go(struct tcp *tcp, struct tcb *tcb)
+{
+    tcp_fast_open_wait_no_more(tcp, tcb);
     tcp_owe(tcp, tcb, HF_OWES_SYN);
     tcp_rto_start(tcp, tcb);
 }

@@ -48,9 +48,23 @@ static void file_half_open(struct tcp *tcp, uint32_t idx)
     struct half_open *half = half_at(tcp, idx);
     const struct hf_policy *policy = &tcp->b->policy;
     uint64_t rto = (uint64_t)policy->rto_initial_ms << half->retries;
-    half->at_ms = ms_after(tcp->now_ms, (uint32_t)min_u64(rto, policy->rto_max_ms));
+    uint32_t at_ms = ms_after(tcp->now_ms, (uint32_t)min_u64(rto, policy->rto_max_ms));
     struct links links = half_links(tcp);
+    uint32_t last = half_list(tcp, half)->tail; /* later where policy had a longer RTO */
+    half->at_ms = last ? ms_later(at_ms, half_at(tcp, last)->at_ms) : at_ms;
+    half->flags |= half->at_ms != at_ms ? HALF_NO_RTT : 0;
     idlist_push_tail(half_list(tcp, half), &links, idx);
+}
+
+void tcp_half_open_policy(struct tcp *tcp, const struct hf_policy *next)
+{
+    const struct hf_policy *now = &tcp->b->policy;
+    bool same = next->rto_initial_ms == now->rto_initial_ms && next->rto_max_ms == now->rto_max_ms;
+    struct links links = half_links(tcp);
+    uint32_t idx = same ? 0 : idlist_head(&tcp->b->half_list[0]);
+    for (; idx != 0; idx = idlist_next(&links, idx)) {
+        half_at(tcp, idx)->flags |= HALF_NO_RTT; /* at_ms no longer tells when its SYN,ACK went */
+    }
 }
 
 uint32_t tcp_first_window(const struct listener *listener)
@@ -110,7 +124,8 @@ void tcp_drop_half_open(struct tcp *tcp, uint32_t idx)
     tcp_id_of(tcp, &half->id, half->zone, half->flags & HALF_V6, &id);
     tcp_hash(tcp, &id);
     flowtab_remove(&tcp->b->flows, tcp->block, id.hash, FLOW_VALUE(KIND_HALF_OPEN, idx));
-    tcp_backlog_remove(tcp, half->listener, &id, listener_of(tcp, half) != NULL);
+    bool open = listener_of(tcp, half) != NULL;
+    tcp_backlog_remove(tcp, half->listener, half->listener_generation, &id, open);
     struct links links = half_links(tcp);
     idlist_remove(half_list(tcp, half), &links, idx);
     tcp_drop_id(tcp, &half->id, half->flags & HALF_V6);
@@ -229,7 +244,8 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     if (tcb == NULL) {
         return NULL;
     }
-    if (half->retries == 0) { /* RFC 6298 3: a SYN,ACK sent once is a sample */
+    if (half->retries == 0 &&
+        !(half->flags & HALF_NO_RTT)) { /* RFC 6298 3: a sample if sent once */
         uint32_t sent_ms = half->at_ms - tcp->b->policy.rto_initial_ms;
         tcp_rtt_sample(tcp, tcb, max_u32((tcp->now_ms - sent_ms) * 1000, 500));
     }
@@ -266,6 +282,7 @@ static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratc
     if ((scratch->flags & F_CHALLENGED) && scratch->challenge_ms == tcp->now_ms) {
         half->challenged = (uint8_t)tcp_challenge_tick(tcp->now_ms >> 6, UINT8_MAX);
     }
+    half->flags |= scratch->owes & HF_OWES_SYN ? HALF_NO_RTT : 0;
     tcp_reply_owed(tcp, scratch, id);
     put_ecn(tcp, half, scratch);
 }

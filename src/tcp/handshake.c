@@ -81,7 +81,10 @@ static void agree_options(const struct tcp *tcp, struct tcb *tcb, const struct s
     uint32_t agreed = tcp_agreed(seg, offered);
     tcb->flags |= agreed;
     tcb->snd_wscale = agreed & F_WSCALE ? (uint8_t)min_u32(seg->opt.wscale, 14) & 15 : 0;
-    tcb->rcv_wscale = agreed & F_WSCALE ? tcp_receive_wscale(tcp) & 15 : 0;
+    if (tcb->flags & F_PASSIVE) { /* else it stands in our SYN */
+        tcb->rcv_wscale = tcp_receive_wscale(tcp) & 15;
+    }
+    tcb->rcv_wscale = agreed & F_WSCALE ? tcb->rcv_wscale : 0;
     if (agreed & F_TS) {
         tcb->ts_recent = seg->opt.ts_val;
     }
@@ -248,6 +251,7 @@ enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct se
         return HF_V_DROP_SYN_SENT_NO_SYN;
     }
     /* fourth: the SYN bit */
+    tcp_fast_open_wait_no_more(tcp, tcb);
     if (ack_ok) {
         return syn_ack_arrives(tcp, tcb, seg);
     }
@@ -405,14 +409,18 @@ enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct 
         tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_RST_BACK_TO_LISTEN);
         return HF_V_RST_BACK_TO_LISTEN;
     }
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
     if (seg->ctl & ACK) {
-        struct conn_id id;
-        tcp_id(tcp, tcb, &id);
         tcp_reply_rst(tcp, &id, seg);
         return HF_V_DROP_LISTEN_ACK;
     }
     if (!(seg->ctl & SYN)) {
         return HF_V_DROP_LISTEN_NO_SYN;
+    }
+    tcp_hash(tcp, &id);
+    if (!tcp_time_wait_lets_in(tcp, &id, seg)) {
+        return HF_V_DROP_TIME_WAIT_SYN; /* older than the one behind this */
     }
     tcb->flags &= ~(uint32_t)(F_TS | F_SACK | F_WSCALE);
     tcp_take_syn(tcp, tcb, seg);

@@ -75,6 +75,7 @@ void tcp_fast_open_gave_up(struct tcp *tcp, const struct tcb *tcb); /* nobody an
 int tcp_set_fast_open(struct tcp *tcp, struct tcb *tcb, int64_t value);
 int64_t tcp_fast_open_option(const struct tcp *tcp, const struct tcb *tcb);
 void tcp_fast_open_go(struct tcp *tcp, struct tcb *tcb); /* the SYN waits no more */
+void tcp_fast_open_wait_no_more(struct tcp *tcp, struct tcb *tcb);
 void tcp_fast_open_forget(struct tcp *tcp);
 
 #endif

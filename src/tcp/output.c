@@ -190,7 +190,7 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
         seg->opt.mss = tcp_announced_mss(tcb, tally_of(tcp, tcb)->max_segment);
         if (tcb->flags & (first ? F_WSCALE_SENT : F_WSCALE)) {
             seg->opt.present |= OPT_WSCALE;
-            seg->opt.wscale = tcp_receive_wscale(tcp);
+            seg->opt.wscale = tcb->rcv_wscale;
         }
         if (tcb->flags & (first ? F_SACK_SENT : F_SACK)) {
             seg->opt.present |= OPT_SACK_OK;

@@ -66,13 +66,15 @@ static bool may_reset(struct tcp *tcp, const struct conn_id *id)
     return true;
 }
 
-/* 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>, or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>.  */
-static void put_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
+/* 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>, or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>; NULL: no room.
+ * X-5, X-6 */
+static struct tcp_reply *put_rst(struct tcp *tcp, const struct conn_id *id,
+                                 const struct segment *seg)
 {
     HF_ASSERT(!(seg->ctl & RST));
     struct tcp_reply *reply = tcp_new_reply(tcp, id);
     if (reply == NULL) {
-        return;
+        return NULL;
     }
     if (seg->ctl & ACK) {
         reply->seq = seg->ack;
@@ -86,6 +88,7 @@ static void put_rst(struct tcp *tcp, const struct conn_id *id, const struct segm
         /* RFC7323-41 */
         reply->ts_ecr = seg->opt.ts_val; /* TSval is zero */
     }
+    return reply;
 }
 
 void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
@@ -109,7 +112,14 @@ void tcp_reply_reset(struct tcp *tcp, struct tcb *tcb, const struct segment *seg
 {
     struct conn_id id;
     tcp_id(tcp, tcb, &id);
-    put_rst(tcp, &id, seg);
+    struct tcp_reply *reply = put_rst(tcp, &id, seg);
+    if (reply) {
+        reply->ttl = tcb->ttl;
+        reply->tos = tcb->tos;
+        if (tcb->state != HF_LISTEN) {
+            put_timestamp(tcp, tcb, reply);
+        }
+    }
     tcb->flags |= F_RST_SENT;
 }
 

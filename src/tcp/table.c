@@ -301,9 +301,10 @@ void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
     if (active == NULL || fin_waits || !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes ||
         active->rq_bytes || active->ooo || active->fin_held || active->delack_at_ms ||
         active->rto_at_ms || active->unacked_bytes || active->dup_owed || active->dsack ||
-        (tcb->flags & F_URGENT) || tcb->owes) {
+        (tcb->flags & (F_URGENT | F_RELEASED)) == F_URGENT || tcb->owes) {
         return;
     }
+    tcb->flags &= ~(uint32_t)F_URGENT; /* nobody reads what it would point to */
     tcb->modes |= min_u32(active->backoff, M_BACKOFF >> M_BACKOFF_SHIFT) << M_BACKOFF_SHIFT;
     tcp_tlp_detach(tcb, active);
     free_active(tcp, tcb);

@@ -40,9 +40,9 @@ static inline bool tcp_synchronized(const struct tcb *tcb)
 bool tcp_accept_full(const struct listener *listener);
 bool tcp_backlog_full(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id);
 void tcp_backlog_add(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id);
-/* open: the listener is still the one that it was added to. */
-void tcp_backlog_remove(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
-                        bool open);
+/* generation: of the listener that it was added to; open: it is that one still. */
+void tcp_backlog_remove(struct tcp *tcp, uint32_t listener_idx, uint8_t generation,
+                        const struct conn_id *id, bool open);
 
 /* orphan.c: released connections, but for TIME-WAIT.  goes: one with nothing but a timeout is given
  * up, since there are too many of them. */

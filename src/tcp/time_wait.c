@@ -65,6 +65,20 @@ bool tcp_time_wait_nxt(const struct tcp *tcp, const struct conn_id *id, seq_t *s
     return waiting != 0;
 }
 
+bool tcp_time_wait_lets_in(struct tcp *tcp, const struct conn_id *id, const struct segment *seg)
+{
+    uint32_t waiting = tcp_find_waiting(tcp, id);
+    struct tcb scratch;
+    bool by_seq_alone;
+    const struct tcb *old = &scratch;
+    if (FLOW_KIND(waiting) == KIND_TIME_WAIT) {
+        tcp_inflate_time_wait(tcp, wait_at(tcp, FLOW_IDX(waiting)), &scratch);
+    } else if (waiting) {
+        old = tcb_at(tcp, FLOW_IDX(waiting));
+    }
+    return waiting == 0 || tcp_syn_ends_time_wait(tcp, old, seg, &by_seq_alone);
+}
+
 void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id)
 {
     uint32_t waiting = tcp_find_waiting(tcp, id);
@@ -76,6 +90,16 @@ void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id)
         tcp_trace_ended(tcp, old, HF_OK, HF_CAUSE_REPLACED, HF_V_TIME_WAIT_REUSED);
         tcp_finish(tcp, old, HF_OK, HF_CAUSE_REPLACED, HF_V_TIME_WAIT_REUSED);
     }
+}
+
+/* At the end of the list, whose order is that of time: it waits for the last one at least, where
+ * its handle was released late or policy has another MSL since. */
+static void file_time_wait(struct tcp *tcp, uint32_t idx, uint32_t at_ms)
+{
+    uint32_t last = tcp->b->waiting.tail;
+    struct links links = wait_links(tcp);
+    wait_at(tcp, idx)->at_ms = last ? ms_later(at_ms, wait_at(tcp, last)->at_ms) : at_ms;
+    idlist_push_tail(&tcp->b->waiting, &links, idx);
 }
 
 static void put_back_time_wait(struct tcp *tcp, uint32_t idx, struct tcb *scratch,
@@ -92,10 +116,9 @@ static void put_back_time_wait(struct tcp *tcp, uint32_t idx, struct tcb *scratc
         wait->challenged = (uint16_t)tcp_challenge_tick(tcp->now_ms >> 3, UINT16_MAX);
     }
     if (scratch->long_at_ms) { /* the 2 MSL time-out was restarted */
-        wait->at_ms = scratch->long_at_ms;
         struct links links = wait_links(tcp);
         idlist_remove(&tcp->b->waiting, &links, idx);
-        idlist_push_tail(&tcp->b->waiting, &links, idx);
+        file_time_wait(tcp, idx, scratch->long_at_ms);
     }
     tcp_reply_owed(tcp, scratch, id);
 }
@@ -157,9 +180,8 @@ static uint32_t new_time_wait(struct tcp *tcp)
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
 {
     struct tcp_block *b = tcp->b;
-    uint32_t last = b->waiting.tail;
-    if (last && (int32_t)(tcb->long_at_ms - wait_at(tcp, last)->at_ms) < 0) {
-        return false; /* released late: the list would be out of order */
+    if (tcb->ttl != b->policy.ttl) {
+        return false; /* the small record has no room for it */
     }
     uint32_t idx = new_time_wait(tcp);
     if (idx == 0) {
@@ -170,7 +192,6 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
     tcp_id(tcp, tcb, &id);
     tcp_hash(tcp, &id);
     *wait = (struct time_wait){
-        .at_ms = tcb->long_at_ms,
         .snd_nxt = tcb->snd.nxt,
         .rcv_nxt = tcb->rcv.nxt,
         .ts_recent = tcb->ts_recent,
@@ -188,8 +209,7 @@ bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
     wait->id = tcb->id; /* its ext6 moves along */
     uint32_t old = FLOW_VALUE(KIND_TCB, tcb_index(tcp, tcb));
     flowtab_replace(&b->flows, tcp->block, id.hash, old, FLOW_VALUE(KIND_TIME_WAIT, idx));
-    struct links links = wait_links(tcp);
-    idlist_push_tail(&b->waiting, &links, idx);
+    file_time_wait(tcp, idx, tcb->long_at_ms);
     tcb->flags &= ~(uint32_t)F_V6;
     tcp_set_state(tcb, HF_CLOSED); /* the connection lives on in the small record */
     tcp_delete(tcp, tcb);

@@ -28,6 +28,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     }
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_OPEN_ACTIVE);
     tcb->flags |= tcp_offered_options(tcp);
+    tcb->rcv_wscale = tcb->flags & F_WSCALE_SENT ? tcp_receive_wscale(tcp) & 15 : 0;
     tcb->modes |= tcp_ecn_settings(&tcp->b->policy);
     tcb->iss = tcp_choose_iss(tcp, id);
     tcb->snd.una = tcb->iss;
@@ -411,8 +412,9 @@ int tcp_abort(struct tcp *tcp, struct tcb *tcb)
     return error;
 }
 
-/* The handle goes.  Unread text: the peer must learn that it was lost (RFC 2525 2.17, a reset).
- * SHLD-3 */
+/* The handle goes.  Unread text: the peer must learn that it was lost (RFC 2525 2.17, a reset),
+ * unless both FINs are there, which no reset may follow (3.10.5): what was sent and the last FIN
+ * are still acknowledged, and 2MSL waited (MUST-13).  SHLD-3 */
 void tcp_release(struct tcp *tcp, struct tcb *tcb)
 {
     uint32_t generation = tcb->generation;
@@ -425,7 +427,11 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb)
     tcb->flags |= F_RELEASED;
     uint32_t linger = tcp_extra(tcp, tcb->extra)->linger;
     bool at_once = linger == 1 && tcb->state != HF_TIME_WAIT; /* SO_LINGER with 0: POSIX */
-    bool resets = at_once || unread(tcp, tcb);
+    bool both_closed = tcb->state >= HF_CLOSING;
+    bool resets = at_once || (unread(tcp, tcb) && !both_closed);
+    if (!resets && unread(tcp, tcb)) {
+        tcp_free_receive(tcp, active_of(tcp, tcb));
+    }
     if (resets || (!(tcb->flags & F_CLOSE) && do_close(tcp, tcb) == HF_ERR_NO_RESOURCES)) {
         do_abort(tcp, tcb, HF_CALL_RELEASE);
     }

@@ -367,6 +367,18 @@ static void is_the_only_one(struct judging *j, bool opens)
     }
 }
 
+bool oracle_waits_behind(const struct judging *j)
+{
+    struct hf_oracle *o = j->oracle;
+    for (uint32_t i = *chain(o, hash_of(j->r)); i != 0; i = entry(o, i)->next) {
+        const struct watched *w = entry(o, i);
+        if (w->state == HF_TIME_WAIT && same_pair(w, j->r)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* It begins, or takes the place of a half-open one that another SYN has begun. */
 static void begin_by_cookie(struct model *m, const struct hf_trace *r)
 {

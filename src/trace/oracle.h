@@ -107,7 +107,7 @@ struct watched {
     uint64_t handle;             /* 0: none, or none any more                          */
     int64_t begun_ns;            /* when it was first seen                             */
     int64_t wait_ns;             /* TIME-WAIT: since when it waits                     */
-    int64_t wait_last_ns;        /* ... or since then: a FIN may have restarted it      */
+    int64_t wait_last_ns;        /* ... or since then: a FIN, or a late RELEASE         */
     int64_t ended_ns;            /* when the one before ended, 0: none is known        */
     uint32_t old_iss;            /* of the one before                                  */
     uint32_t last_seq, last_ack; /* of the ACK that the one before may still owe  */
@@ -242,6 +242,8 @@ __attribute__((format(printf, 3, 4))) void oracle_broken(struct judging *j, enum
 
 /* oracle_answers.c: the record is gone, or more than a small one now; what it owes still leaves. */
 void oracle_let_go(struct watched *w, int64_t now_ns);
+/* Is another one of the same sockets in TIME-WAIT? */
+bool oracle_waits_behind(const struct judging *j);
 
 /* oracle_learn.c: the model after the record. */
 void oracle_learn_syn(struct judging *j);

@@ -68,6 +68,11 @@ static void judge_syn_at_listener(struct judging *j)
             wrong(j, "a SYN");
         }
         break;
+    case HF_V_DROP_TIME_WAIT_SYN: /* one is held, and this is older (RFC 6191 2) */
+        if (!oracle_waits_behind(j)) {
+            wrong(j, "a SYN");
+        }
+        break;
     case HF_V_COOKIE_SENT:
     case HF_V_SYN_HELD:
     case HF_V_DROP_BACKLOG:

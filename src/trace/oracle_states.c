@@ -61,8 +61,8 @@ static uint32_t by_call(const struct hf_trace *r)
         return r->state_before == HF_CLOSED ? TO(HF_SYN_SENT) : 0;
     case HF_CALL_CLOSE:
         return by_close[r->state_before];
-    case HF_CALL_RELEASE:
-        return by_close[r->state_before] | TO(HF_CLOSED);
+    case HF_CALL_RELEASE: /* MUST-13: TIME-WAIT is waited out, whatever is left unread */
+        return by_close[r->state_before] | (r->state_before != HF_TIME_WAIT ? TO(HF_CLOSED) : 0);
     case HF_CALL_ABORT:
         return TO(HF_CLOSED);
     case HF_CALL_ANSWER:
@@ -219,6 +219,7 @@ void oracle_judge_call(struct judging *j)
     case HF_CALL_ABORT:
     case HF_CALL_RELEASE:
         judge_end(j);
+        j->w->wait_last_ns = r->time_ns; /* TIME-WAIT: behind all that wait */
         break;
     case HF_CALL_ANSWER:
         if (r->state_after == HF_CLOSED) { /* a reset, or an ICMP error, or nothing */

@@ -498,6 +498,21 @@ TEST(an_ordinary_open_does_not_end_the_time_in_which_a_server_is_not_tried)
     expects(SYN, .seq = ISS, .options = PLAIN);
 }
 
+/* 3.5: the peer's SYN comes before there is text: ours is out, and text is no reason for another. */
+TEST(a_syn_that_waits_for_text_waits_no_more_when_the_peers_has_come)
+{
+    learns(p, COOKIE, 1460);
+    on(0);
+    opens_fast(p, HF_FAST_OPEN_DEFER);
+    expects_silence();
+    sends(SYN, .seq = IRS, .mss = 1040, .sackok = true);
+    expects(SYN | ACK, .ack = IRS + 1);
+    writes(20);
+    expects_silence();
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK, .seq = ISS + 1, .len = 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -524,6 +539,7 @@ int main(void)
         BOTH(the_policy_can_forbid_it),
         BOTH(the_table_of_servers_keeps_those_that_are_used),
         BOTH(an_ordinary_open_does_not_end_the_time_in_which_a_server_is_not_tried),
+        BOTH(a_syn_that_waits_for_text_waits_no_more_when_the_peers_has_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
