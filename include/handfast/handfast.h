@@ -352,8 +352,8 @@ int hf_close(struct hf_stack *stack, const struct hf_env *env, hf_handle handle)
 /* ABORT: a reset to the peer, everything queued is lost (RFC 9293 3.10.5). */
 int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 /* The application forgets the handle: closes what is not closed (with unread octets: a reset, RFC
- * 2525 2.17), and the stack finishes alone.  What arrives later is answered with a reset (RFC 9293
- * SHLD-3).  The handle is stale from now on. */
+ * 2525 2.17, unless both sides have closed), and the stack finishes alone.  What arrives later is
+ * answered with a reset (RFC 9293 SHLD-3).  The handle is stale from now on. */
 int hf_release(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 
 /* Registers region number `region` (1 .. max_regions); env->regions must hold it from now on. */
