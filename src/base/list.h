@@ -67,6 +67,16 @@ static inline void idlist_push_tail(struct idlist *list, const struct links *lin
     list->tail = idx;
 }
 
+/* Behind `after`, which is in the list; 0: before all. */
+static inline void idlist_insert(struct idlist *list, const struct links *links, uint32_t after,
+                                 uint32_t idx)
+{
+    uint32_t *next = after ? &idlist_link_at(links, after)->next : &list->head;
+    *idlist_link_at(links, idx) = (struct idlist_link){.next = *next, .prev = after};
+    *(*next ? &idlist_link_at(links, *next)->prev : &list->tail) = idx;
+    *next = idx;
+}
+
 /* idx must be in the list. Its link is 0 afterwards. */
 static inline void idlist_remove(struct idlist *list, const struct links *links, uint32_t idx)
 {

@@ -92,14 +92,31 @@ void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id)
     }
 }
 
-/* At the end of the list, whose order is that of time: it waits for the last one at least, where
- * its handle was released late or policy has another MSL since. */
+/* The list is in the order of time.  Who was released late, or waits since policy has a shorter
+ * MSL, belongs before others: behind *after, 0: before all.  False: further in front than is
+ * looked. */
+static bool find_place(struct tcp *tcp, uint32_t at_ms, uint32_t *after)
+{
+    enum { LOOKED_AT = 32 };
+    struct links links = wait_links(tcp);
+    *after = tcp->b->waiting.tail;
+    for (int i = 0; *after != 0 && (int32_t)(at_ms - wait_at(tcp, *after)->at_ms) < 0; i++) {
+        if (i == LOOKED_AT) {
+            return false;
+        }
+        *after = idlist_link_at(&links, *after)->prev;
+    }
+    return true;
+}
+
+/* Where there is no place in reach it waits for longer. */
 static void file_time_wait(struct tcp *tcp, uint32_t idx, uint32_t at_ms)
 {
-    uint32_t last = tcp->b->waiting.tail;
+    uint32_t after;
+    bool found = find_place(tcp, at_ms, &after);
     struct links links = wait_links(tcp);
-    wait_at(tcp, idx)->at_ms = last ? ms_later(at_ms, wait_at(tcp, last)->at_ms) : at_ms;
-    idlist_push_tail(&tcp->b->waiting, &links, idx);
+    wait_at(tcp, idx)->at_ms = found ? at_ms : wait_at(tcp, after)->at_ms;
+    idlist_insert(&tcp->b->waiting, &links, after, idx);
 }
 
 static void put_back_time_wait(struct tcp *tcp, uint32_t idx, struct tcb *scratch,
@@ -180,8 +197,9 @@ static uint32_t new_time_wait(struct tcp *tcp)
 bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
 {
     struct tcp_block *b = tcp->b;
-    if (tcb->ttl != b->policy.ttl) {
-        return false; /* the small record has no room for it */
+    uint32_t after;
+    if (tcb->ttl != b->policy.ttl || !find_place(tcp, tcb->long_at_ms, &after)) {
+        return false; /* the small record has no room for it; or released very late */
     }
     uint32_t idx = new_time_wait(tcp);
     if (idx == 0) {
