@@ -499,7 +499,7 @@ TEST(beside_time_wait_a_cookie_opens_nothing)
     new_incarnation(p->c->nxt + 1000);
     sends(SYN, .seq = IRS, .mss = 1460);
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
-    sends(ACK, .seq = old_irs + 1, .ack = old_iss + 1);
+    sends(ACK, .seq = ZERO + old_irs + 1, .ack = ZERO + old_iss + 1);
     expects(ACK, .seq = ISS + 1, .ack = IRS + 1); /* it is too old for the one that is half-open */
     refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL));
     holds_equal(counters_of(p).half_open, 1);
