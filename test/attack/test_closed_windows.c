@@ -204,7 +204,7 @@ TEST(released_connections_that_wait_hold_no_more_text_than_their_share)
 TEST(a_window_that_dribbles_brings_one_small_segment_in_an_rto_at_most)
 {
     static const int64_t windows[] = {ZERO, 1, 2, 10};
-    enum { RTT_MS = 10, ROUNDS = 20000 };
+    enum { RTT_MS = 10, ROUNDS = 100000 };
     p->with.mss = MSS;
     establish_active();
     sends(ACK, .wnd = ZERO);

@@ -1,5 +1,6 @@
 /* Floods of segments that cost their sender nothing: the rows FL of doc/attacks.csv. */
 /* ctest: timeout=900 */
+#include "attack/row.h"
 #include "attack/siege.h"
 
 #include <setjmp.h>
@@ -17,11 +18,6 @@
 enum { SECOND = 1000 };
 
 static struct siege siege;
-
-static bool is_long(void)
-{
-    return getenv("HF_LONG") != NULL;
-}
 
 static uint64_t used_bytes(const struct siege *s)
 {
@@ -72,8 +68,8 @@ static void syn_flood(bool v6, const struct siege_scale *scale)
 static void a_syn_flood_leaves_room_for_all_honest_clients(void **state)
 {
     (void)state;
-    struct siege_scale scale = is_long() ? (struct siege_scale){30 * SECOND, 1000, 30}
-                                         : (struct siege_scale){1 * SECOND, 50, 10};
+    struct siege_scale scale = row_is_whole() ? (struct siege_scale){30 * SECOND, 1000, 30}
+                                              : (struct siege_scale){1 * SECOND, 50, 10};
     syn_flood(false, &scale);
     scale = (struct siege_scale){SECOND, 50, 10};
     syn_flood(true, &scale);
@@ -84,7 +80,7 @@ static void at_ten_times_the_honest_rate_all_honest_clients_are_served(void **st
 {
     (void)state;
     struct siege *s = &siege;
-    struct siege_scale scale = {is_long() ? 38 * SECOND : 8 * SECOND, 1, 10};
+    struct siege_scale scale = {row_is_whole() ? 38 * SECOND : 8 * SECOND, 1, 10};
     siege_config(s, 256);
     s->arg = &scale;
     siege_begin_with_flows(s);

@@ -1,5 +1,5 @@
 /* Half-open connections and SYN cookies, one by one. */
-/* ctest: timeout=300 */
+/* ctest: timeout=900 */
 #include "base/bytes.h"
 #include "common/packets.h"
 

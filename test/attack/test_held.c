@@ -4,6 +4,7 @@
  *
  * ctest: timeout=600
  */
+#include "attack/row.h"
 #include "attack/siege.h"
 
 #include <setjmp.h>
@@ -117,20 +118,13 @@ static void others_are_served(struct siege *s, uint64_t calm)
     assert_int_equal(siege_sum(s).failed, 0);
 }
 
-/* As many as the row has, but for a build with sanitizers. */
-static uint32_t of_the_row(uint32_t n)
-{
-    const char *sanitize = getenv("HF_SANITIZE");
-    return sanitize && *sanitize && !getenv("HF_LONG") ? n / 20 : n;
-}
-
 /* TX-13: RFC 6429: probing goes on while it is answered, for all of them, and disturbs nobody; what
  * they hold is an octet each. */
 static void windows_that_stay_closed_keep_their_octet_and_disturb_nobody(void **state)
 {
     (void)state;
     struct siege *s = &siege;
-    configure(s, of_the_row(STRANGERS));
+    configure(s, row_unless_sanitized(STRANGERS, STRANGERS / 20));
     siege_begin_with_flows(s);
     uint64_t calm = rounds_in_a_second(s);
     they_come(s, false);
@@ -149,7 +143,7 @@ static void a_user_timeout_ends_them(void **state)
 {
     (void)state;
     struct siege *s = &siege;
-    configure(s, of_the_row(STRANGERS));
+    configure(s, row_unless_sanitized(STRANGERS, STRANGERS / 20));
     s->config.max_extras = all.n + 512;
     siege_begin_with_flows(s);
     assert_int_equal(hf_set_option(s->server, &s->server_env, s->listener, HF_USER_TIMEOUT, 20000),
@@ -169,7 +163,7 @@ static void released_connections_are_limited_and_leave_within_a_minute(void **st
 {
     (void)state;
     struct siege *s = &siege;
-    configure(s, of_the_row(20000));
+    configure(s, row_unless_sanitized(20000, 20000 / 20));
     s->config.policy.max_orphans = all.n / 10;
     s->config.policy.orphan_probes = 7;
     siege_begin_with_flows(s);
@@ -202,7 +196,7 @@ static void windows_that_nobody_reads_leave_memory_for_those_that_are_read(void 
     (void)state;
     enum { MSS = 1460, WINDOW = 64240 };
     struct siege *s = &siege;
-    configure(s, of_the_row(5000));
+    configure(s, row_unless_sanitized(5000, 5000 / 20));
     s->config.small_chunks = 1024 + all.n * 5 / 4; /* one for each, as by default */
     s->config.large_chunks = 2 * all.n;
     siege_begin_with_flows(s);

@@ -1,5 +1,6 @@
 /* Floods of segments that belong nowhere, echo requests, and connections that are abandoned. */
 /* ctest: timeout=900 */
+#include "attack/row.h"
 #include "attack/siege.h"
 
 #include <setjmp.h>
@@ -23,11 +24,6 @@ static void configure(struct siege *s)
     siege_config(s, 256);
     s->config.small_chunks = 4096;
     s->config.large_chunks = 64;
-}
-
-static bool is_long(void)
-{
-    return getenv("HF_LONG") != NULL;
 }
 
 /* What the policy allows in so many milliseconds, what may be spent at once included. */
@@ -59,8 +55,8 @@ static void an_ack_flood_costs_a_mac_only_while_cookies_are_out(void **state)
 {
     (void)state;
     struct siege *s = &siege;
-    struct siege_scale scale = is_long() ? (struct siege_scale){10 * SECOND, 1000, 30}
-                                         : (struct siege_scale){SECOND, 50, 10};
+    struct siege_scale scale = row_is_whole() ? (struct siege_scale){10 * SECOND, 1000, 30}
+                                              : (struct siege_scale){SECOND, 50, 10};
     for (int cookies = 0; cookies < 2; cookies++) {
         configure(s);
         s->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
@@ -121,7 +117,8 @@ static void junk_is_answered_at_a_bounded_rate_and_resets_never(void **state)
     (void)state;
     static const uint16_t flags[] = {FIN, RST, PSH | ACK, URG, 0, RST | ACK, FIN | PSH | URG};
     struct siege *s = &siege;
-    struct junk junk = {.scale = {is_long() ? 2 * SECOND : 200, is_long() ? 500 : 50, 20}};
+    struct junk junk = {
+        .scale = {row_is_whole() ? 2 * SECOND : 200, row_is_whole() ? 500 : 50, 20}};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
         for (junk.where = 0; junk.where < 3; junk.where++) {
             junk.ctl = flags[i];
@@ -309,7 +306,7 @@ static void abandoned_connections_stay_under_the_cap_and_make_room(void **state)
     enum { MOST = 1000 };
     struct siege *s = &siege;
     const char *sanitize = getenv("HF_SANITIZE");
-    uint32_t strangers = sanitize && *sanitize && !is_long() ? 20000 : 200000;
+    uint32_t strangers = sanitize && *sanitize && !row_is_whole() ? 20000 : 200000;
     configure(s);
     s->config.max_connections = MOST;
     s->config.max_extras = MOST + 1; /* the listener has one, too */

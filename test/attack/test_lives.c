@@ -3,6 +3,7 @@
  * One life does not reach into the next: records, handles and ports used again, segments that race
  * the end of a connection, many ends at one time. */
 #include "attack/forge.h"
+#include "attack/row.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -187,15 +188,15 @@ TEST(a_record_that_is_used_again_is_as_a_fresh_one)
 /* ST-06: peers that have closed, and an application that has not noticed */
 TEST(connections_in_close_wait_cost_their_record_alone_and_harm_nobody)
 {
-    enum { PEERS = 1000 };
-    hf_config_default(&p->config, PEERS + 1);
+    const uint32_t peers = row_or(10000, 1000);
+    hf_config_default(&p->config, peers + 1);
     memset(p->config.seed, 3, sizeof p->config.seed);
     listens();
     on(7);
     p->c->peer_port = 60000;
     establish_passive(); /* one that is served */
     on(0);
-    for (int i = 0; i < PEERS; i++) {
+    for (uint32_t i = 0; i < peers; i++) {
         next_peer(p);
         establish_passive();
         sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
@@ -203,7 +204,7 @@ TEST(connections_in_close_wait_cost_their_record_alone_and_harm_nobody)
         expects_state(HF_CLOSE_WAIT);
     }
     struct hf_counters counters = counters_of(p);
-    holds_equal(counters.connections, PEERS + 1);
+    holds_equal(counters.connections, peers + 1);
     holds_equal(counters.active, 0);
     holds_equal(counters.small_chunks + counters.large_chunks + counters.ranges + counters.sent, 0);
     after(3600000);
@@ -220,7 +221,7 @@ TEST(connections_in_close_wait_cost_their_record_alone_and_harm_nobody)
         expects(SYN | ACK);
         sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     }
-    holds_equal(counters_of(p).connections, PEERS + 1);
+    holds_equal(counters_of(p).connections, peers + 1);
     on(7);
     lives(p);
 }
@@ -264,7 +265,7 @@ TEST(connections_that_wait_have_records_of_their_own_and_refuse_nobody)
 TEST(a_flood_of_short_connections_with_timestamps_recycles_the_oldest)
 {
     enum { CAP = 50 };
-    int flood = getenv("HF_LONG") ? 1000000 : 5000;
+    int flood = (int)row_or(1000000, 5000);
     p->config.policy.tw_recycle = true;
     p->config.max_connections = 8;
     p->config.max_time_wait = CAP;

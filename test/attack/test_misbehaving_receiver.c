@@ -1,6 +1,7 @@
 /* Receivers whose acknowledgments lie: of what did not arrive, of single octets, a thousand times
  * of nothing, of stretches that cannot be (RFC 5681, 2018, 2883, 6675, 3465).
  */
+#include "attack/row.h"
 #include "common/peer.h"
 
 #include <string.h>
@@ -41,7 +42,8 @@ static void sends_a_flight(struct peer *p, bool sack)
 static uint32_t delivers(struct peer *p, uint32_t n)
 {
     uint32_t segments = 0, left = n;
-    for (int round = 0; round < 10000 && (left || status_of(queued_bytes)); round++) {
+    uint32_t rounds = 10000 + n / 1000;
+    for (uint32_t round = 0; round < rounds && (left || status_of(queued_bytes)); round++) {
         uint32_t some = left < 50000 ? left : 50000;
         if (status_of(queued_bytes) == 0 && some) {
             writes(some);
@@ -88,16 +90,16 @@ TEST(a_tiny_mss_makes_no_tiny_segments)
         int offered;
         uint32_t used;
     } mss[] = {{65536, 536}, {1, 216}, {8, 216}, {48, 216}, {88, 216}, {536, 536}};
+    const uint32_t octets = row_or(10 << 20, 1000000);
     p->config.max_connections = p->config.max_active = p->config.max_stats = 8;
     for (int i = 0; i < 6; i++) {
-        enum { OCTETS = 1000000 };
         on(i);
         p->with.mss = mss[i].offered; /* 65536 is 0 in the option */
         p->with.wscale = SHIFT(4);
         establish_active();
         holds_equal(status_of(snd_mss), mss[i].offered == 65536 && p->v6 ? 1220 : mss[i].used);
-        uint32_t segments = delivers(p, OCTETS);
-        uint32_t least = OCTETS / status_of(snd_mss);
+        uint32_t segments = delivers(p, octets);
+        uint32_t least = octets / status_of(snd_mss);
         holds(segments >= least && segments <= least + 200);
     }
 }

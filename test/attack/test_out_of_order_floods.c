@@ -1,7 +1,7 @@
 /* Floods of tiny segments out of order, and what is reported of them: the work each may cost, the
  * ACKs it may bring, the SACK blocks (RFC 2018, 5681, 9293 MUST-58 and MUST-59).
  *
- * ctest: timeout=120
+ * ctest: timeout=300
  */
 #include "common/peer.h"
 

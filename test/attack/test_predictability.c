@@ -1,21 +1,18 @@
-/* ctest: timeout=300
+/* ctest: timeout=900
  *
  * Numbers nobody shall foretell: RFC 6528 (initial sequence numbers), RFC 7323 5.4 (timestamps),
  * RFC 6056 (ports), RFC 7739 (fragments).  Fixed seeds: each run gives the same numbers. */
 #include "attack/chance.h"
 #include "attack/forge.h"
+#include "attack/row.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 1 << 14, MORE = 1 << 16 };
+enum { N = 1 << 14, MILLION = 1000000, CONNECTS = 100000 };
 
-static uint32_t how_many(void)
-{
-    return getenv("HF_LONG") ? MORE : N;
-}
-
-static uint32_t iss[MORE], ts[MORE], other[MORE];
+static uint32_t iss[MILLION], ts[MILLION], other[CONNECTS];
 
 /* All of 10/8, or fd00::/64, is on the link. */
 static void begins(struct peer *p)
@@ -55,7 +52,7 @@ static void sample(struct peer *p, uint32_t host, uint16_t port, uint32_t *numbe
  * one instant */
 TEST(numbers_of_many_endpoints_tell_nothing_of_each_other)
 {
-    uint32_t n = how_many();
+    uint32_t n = row_or(MILLION, N);
     begins(p);
     listens();
     for (uint32_t i = 0; i < n; i++)
@@ -75,7 +72,7 @@ TEST(numbers_of_many_endpoints_tell_nothing_of_each_other)
 /* PR-01: one peer, port by port, and time goes on */
 TEST(numbers_of_one_peer_are_not_foretold_from_port_to_port)
 {
-    uint32_t n = how_many();
+    uint32_t n = row_or(MILLION, N);
     begins(p);
     listens();
     for (uint32_t i = 0; i < n; i++) {
@@ -86,6 +83,24 @@ TEST(numbers_of_one_peer_are_not_foretold_from_port_to_port)
     holds(octets_are_even(iss, n, false) && octets_are_even(iss, n, true));
     holds(phase_space_is_filled(iss, n));
     holds(foretold(iss, n) <= 1);
+}
+
+/* PR-01: one pair of endpoints at known times: F is always the same, so each number says what the
+ * first one and the clock have said. */
+TEST(numbers_of_one_pair_of_endpoints_are_a_clock_of_their_own)
+{
+    uint32_t n = row_or(MILLION, N), passed = 0, first, stamp;
+    begins(p);
+    listens();
+    sample(p, 5, 4000, &first, &stamp);
+    holds(first != (uint32_t)(p->env.now_ns / 4000));
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t step = i * 2654435761u >> 22, number;
+        p->env.now_ns += step * INT64_C(4000);
+        passed += step;
+        sample(p, 5, 4000, &number, &stamp);
+        holds_equal(number - first, passed);
+    }
 }
 
 /* SC-05, PR-01: another key, other numbers: nothing of them is the addresses' alone. */
@@ -117,7 +132,7 @@ TEST(another_seed_gives_other_numbers)
 /* PR-03: RFC 6528 3, RFC 1122 4.2.2.13: the same two ports again, 10 ms to two minutes later */
 TEST(the_number_of_the_next_connection_is_above_all_that_was_sent)
 {
-    int times = getenv("HF_LONG") ? 10000 : 1000;
+    int times = (int)row_or(10000, 1000);
     begins(p);
     for (int i = 0; i < times; i++) {
         uint32_t isn = 100 + 3000 * (uint32_t)i, end = p->c->iss + 1002;
@@ -167,7 +182,7 @@ TEST(a_port_in_time_wait_is_used_again_whenever_the_peer_comes)
 /* SC-06: RFC 7739, CVE-2021-45485: one datagram to each of many */
 TEST(numbers_of_fragments_are_not_foretold)
 {
-    uint32_t n = how_many();
+    uint32_t n = row_or(1 << 16, N);
     static const uint8_t text[2000];
     hf_handle socket;
     struct hf_endpoint any = {.port = 7}, to = {.port = 9};
@@ -220,8 +235,10 @@ static uint32_t port_to(struct peer *p, uint32_t host)
  * them, and what each tells of the next and of the other */
 TEST(ports_of_active_opens_are_not_foretold)
 {
-    uint32_t n = how_many(), bins[64] = {0}, steps = 0, distinct = 0;
-    static uint8_t used[65536];
+    enum { PORTS = 28232 };
+    uint32_t n = row_or(CONNECTS, N), bins[64] = {0}, steps = 0, distinct = 0;
+    static uint16_t used[65536];
+    double pairs = 0; /* of connects that drew the same port */
     begins(p);
     for (uint32_t i = 0; i < n; i++) {
         iss[i] = port_to(p, 1);
@@ -229,17 +246,19 @@ TEST(ports_of_active_opens_are_not_foretold)
     }
     for (uint32_t i = 0; i < n; i++) {
         holds(iss[i] >= 32768 && iss[i] <= 60999);
-        bins[(iss[i] - 32768) * 64 / 28232]++;
+        bins[(iss[i] - 32768) * 64 / PORTS]++;
         distinct += !used[iss[i]];
-        used[iss[i]] = 1;
+        pairs += used[iss[i]]++;
         steps += i && iss[i] - iss[i - 1] < 32;
         steps += other[i] - iss[i] < 32;
     }
     holds(chi_square_fits(bins, 64, n));
     /* 28,232 ports, 14.8 bits: as many are hit as by chance; a step of less than 32 as seldom */
-    if (n == N)
-        holds(distinct > 12200 && distinct < 12700);
-    holds(steps < n * 2 * 32 / 28232 + 40);
+    double c = (double)n / PORTS, missed = exp(-c), of_steps = 2 * 32 * c;
+    double sd = sqrt(PORTS * (missed - (1 + c) * missed * missed));
+    holds(fabs(distinct - PORTS * (1 - missed)) < 6 * sd);
+    holds(pairs < (double)n * (n - 1) / 2 / (1 << 14)); /* 14 bits at the least */
+    holds(steps < of_steps + 6 * sqrt(of_steps));
     holds(correlation(iss, iss + 1, n - 1) * n < 30);
     holds(correlation(iss, other, n) * n < 30);
     memset(used, 0, sizeof used);
@@ -287,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(numbers_of_many_endpoints_tell_nothing_of_each_other),
         V4(numbers_of_one_peer_are_not_foretold_from_port_to_port),
+        V4(numbers_of_one_pair_of_endpoints_are_a_clock_of_their_own),
         V4(another_seed_gives_other_numbers),
         BOTH(the_number_of_the_next_connection_is_above_all_that_was_sent),
         BOTH(a_port_in_time_wait_is_used_again_whenever_the_peer_comes),

@@ -1,4 +1,4 @@
-/* ctest: timeout=300
+/* ctest: timeout=900
  *
  * What somebody off the path can learn of other people's connections by what is sent to himself:
  * nothing (RFC 5961 7, RFC 6864, RFC 5927; doc/side-channels.md lists what connections share). */
@@ -9,17 +9,13 @@
 
 #include <cmocka.h>
 
+#include "attack/row.h"
 #include "attack/worlds.h"
 
 #define TEST(name) static void name(void **state)
 
 static const struct secret here = {.irs = 1000000, .port = WORLD_VICTIM, .writes = true},
                            there = {.irs = 3000000000u, .port = WORLD_VICTIM, .writes = true};
-
-static bool is_long(void)
-{
-    return getenv("HF_LONG") != NULL;
-}
 
 static void both(struct world w[2], const struct op *op)
 {
@@ -54,7 +50,7 @@ TEST(how_many_challenge_acks_are_left_says_nothing_of_another_connection)
     begin(w, &here, &there);
     attacker_opens(w, 0);
     uint64_t random = 1;
-    for (int pair = 0, pairs = is_long() ? 100000 : 300; pair < pairs; pair++) {
+    for (int pair = 0, pairs = row_is_whole() ? 100000 : 300; pair < pairs; pair++) {
         w[0].answers = w[1].answers = 0;
         uint32_t seq = here.irs + 2 + world_draw(&random, 60000);
         static const unsigned probes[] = {RST, SYN, ACK};
@@ -84,7 +80,7 @@ TEST(probes_over_the_space_of_numbers_leave_no_trace_elsewhere)
     struct world w[2];
     begin(w, &here, &there);
     attacker_opens(w, 0);
-    uint32_t n = is_long() ? 65536 * 4 : 65536, step = (uint32_t)(0x100000000 / n);
+    uint32_t n = row_is_whole() ? 65536 * 4 : 65536, step = (uint32_t)(0x100000000 / n);
     uint64_t random = 5;
     for (uint32_t i = 0; i < n; i++) {
         unsigned ctl = probes[i % 5];
@@ -129,8 +125,8 @@ static void random_runs(const struct secret *a, const struct secret *b)
         random_ops(a, b, strtoull(one, NULL, 0), 10000);
         return;
     }
-    for (uint64_t seed = 1, seeds = is_long() ? 100 : 4; seed <= seeds; seed++)
-        random_ops(a, b, seed, is_long() ? 10000 : 4000);
+    for (uint64_t seed = 1, seeds = row_is_whole() ? 100 : 4; seed <= seeds; seed++)
+        random_ops(a, b, seed, row_is_whole() ? 10000 : 4000);
 }
 
 /* SC-10, BL-12: CVE-2016-5696 and what came after it (SCENT) */

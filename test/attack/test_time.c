@@ -255,12 +255,12 @@ TEST(a_clock_that_goes_back_or_stands_still_disturbs_nothing)
 static void a_busy_connection_does_not_hold_up_the_others(void **state)
 {
     (void)state;
-    enum { SLOW = 200 };
+    enum { SLOW = 1000 };
     static uint8_t text[14600];
     struct hf_frame_out out[SLOW + 64];
     struct siege *s = &siege;
-    siege_config(s, 512);
-    s->backlog = 1000;
+    siege_config(s, 2 * SLOW);
+    s->backlog = 2 * SLOW;
     siege_begin(s);
     s->deaf = true; /* after their first round the clients say nothing more */
     for (int i = 0; i <= SLOW; i++)

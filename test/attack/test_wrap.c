@@ -1,7 +1,7 @@
 /* Numbers and clocks that pass their ends: the same scripts with other first numbers, patterns of
  * loss at each place around 2^32, lengths at their limits (RFC 9293 3.4, RFC 7323 5).
  *
- * ctest: timeout=300
+ * ctest: timeout=900
  */
 #include "common/peer.h"
 
@@ -203,12 +203,19 @@ static void play_timers(struct peer *p, int64_t clock_ns, char *story)
     holds_equal(status_of(queued_bytes), 0);
 }
 
-/* WR-06: milliseconds of 32 and of 31 bits pass their ends, and nothing else happens. */
+/* WR-06: milliseconds and seconds of 32 and of 31 bits pass their ends, and nothing else happens;
+ * the last clock ends a day after the story. */
 TEST(timers_run_alike_whenever_the_clock_begins)
 {
-    static const int64_t clocks_ms[] = {
-        1000000, (INT64_C(1) << 32) - 5000, (INT64_C(1) << 31) - 5000, (INT64_C(1) << 32) - 1,
-        4294967, INT64_C(1) << 42};
+    static const int64_t clocks_ms[] = {1000000,
+                                        (INT64_C(1) << 32) - 5000,
+                                        (INT64_C(1) << 31) - 5000,
+                                        (INT64_C(1) << 32) - 1,
+                                        4294967,
+                                        INT64_C(1) << 42,
+                                        (INT64_C(1) << 31) * 1000 - 5000,
+                                        (INT64_C(1) << 32) * 1000 - 5000,
+                                        INT64_MAX / 1000000 - INT64_C(61) * 24 * 3600 * 1000};
     static char reference[8192], story[8192];
     for (unsigned i = 0; i < sizeof clocks_ms / sizeof *clocks_ms; i++) {
         void *state;

@@ -17,8 +17,10 @@ PROGRAMS_LEFT_OUT = {"test_recovery_paths", "test_transfer", "test_resume", "tes
                      "test_must_sending", "test_scripts", "test_cubic"}
 
 NUMBERS = ["0xffffffff", "0xfffffffe", "0x7fffffff", "0x80000000", "0"]
-# Milliseconds in 32 bits and in 31 pass their end five seconds on; a clock of 146 years.
-CLOCKS = [(2**32 - 5000) * 10**6, (2**31 - 5000) * 10**6, 2**62]
+# Milliseconds and seconds in 32 bits and in 31 pass their end five seconds on; the last clock ends
+# 400 days later.
+CLOCKS = [(2**32 - 5000) * 10**6, (2**31 - 5000) * 10**6, (2**32 - 5) * 10**9, (2**31 - 5) * 10**9,
+          2**63 - 400 * 24 * 3600 * 10**9]
 
 # Scripts that name a number, or the place in a slot of the clock, for what they are: no others.
 NAMES_NUMBERS = {
