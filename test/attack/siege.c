@@ -344,15 +344,13 @@ void siege_hit(struct siege *s, const uint8_t src[16], const struct segment *seg
     siege_packet(s, packet, ip.total_len);
 }
 
-bool siege_stranger_connects(struct siege *s, uint32_t n)
+bool siege_connects(struct siege *s, const uint8_t ip[16], uint16_t port, uint32_t isn)
 {
-    uint8_t ip[16] = {[10] = 0xff, [11] = 0xff};
-    put_be32(ip + 12, 0x14000000 + n / 40000);
     uint64_t before = s->others;
-    struct segment seg = {.seq = seq(n * 7919),
+    struct segment seg = {.seq = seq(isn),
                           .ctl = SYN,
                           .wnd = 64240,
-                          .sport = (uint16_t)(1024 + n % 40000),
+                          .sport = port,
                           .dport = SIEGE_PORT,
                           .opt = {.present = OPT_MSS, .mss = 1460}};
     siege_hit(s, ip, &seg, 0);
@@ -366,6 +364,22 @@ bool siege_stranger_connects(struct siege *s, uint32_t n)
     siege_hit(s, ip, &seg, 0);
     siege_flush(s);
     return true;
+}
+
+void siege_stranger_of(uint32_t n, uint8_t ip[16], uint16_t *port)
+{
+    memset(ip, 0, 16);
+    ip[10] = ip[11] = 0xff;
+    put_be32(ip + 12, 0x14000000 + n / 40000);
+    *port = (uint16_t)(1024 + n % 40000);
+}
+
+bool siege_stranger_connects(struct siege *s, uint32_t n)
+{
+    uint8_t ip[16];
+    uint16_t port;
+    siege_stranger_of(n, ip, &port);
+    return siege_connects(s, ip, port, n * 7919);
 }
 
 struct segment siege_syn(struct siege *s)

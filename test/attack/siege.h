@@ -108,8 +108,12 @@ void siege_packet(struct siege *s, const void *packet, uint32_t len);
 void siege_frame(struct siege *s, uint16_t iface, const void *frame, uint32_t len);
 /* All of these arrive now, and what the server owes leaves. */
 void siege_flush(struct siege *s);
-/* The n-th of many strangers completes a handshake and is silent; false: its SYN got no answer. */
+/* Somebody completes a handshake, whose first number is isn, and is silent; false: the SYN got no
+ * answer.  The server's number is last_iss. */
+bool siege_connects(struct siege *s, const uint8_t ip[16], uint16_t port, uint32_t isn);
+/* The same for the n-th of many strangers; isn is n * 7919. */
 bool siege_stranger_connects(struct siege *s, uint32_t n);
+void siege_stranger_of(uint32_t n, uint8_t ip[16], uint16_t *port);
 /* A SYN with options like those of one system or another. */
 struct segment siege_syn(struct siege *s);
 

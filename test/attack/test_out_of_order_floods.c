@@ -3,6 +3,8 @@
  *
  * ctest: timeout=300
  */
+#include "attack/row.h"
+#include "attack/siege.h"
 #include "common/peer.h"
 
 #include <stdlib.h>
@@ -60,6 +62,42 @@ TEST(an_octet_out_of_order_costs_no_more_than_the_gaps_that_are_kept)
     holds(now.ranges <= 300);   /* twice the window of 270,000 in chunks of 2 KiB */
     holds(most <= 2 * 7 * 300); /* looked for once, and for each block and what is noted of it */
     holds(status_of(bytes_received) >= legit);
+}
+
+/* What one stranger sends in a millisecond: single octets, every second one of its window. */
+static void smacks(struct siege *s)
+{
+    const struct siege_scale *scale = s->arg;
+    uint8_t ip[16];
+    struct segment seg = {.ctl = ACK, .wnd = 64240, .dport = SIEGE_PORT};
+    siege_stranger_of(0, ip, &seg.sport);
+    seg.ack = seq_add(s->last_iss, 1);
+    for (uint32_t i = 0; i < scale->hits_per_ms; i++) {
+        seg.seq = seq(2 * draw(WINDOW / 2 - 1) + 2);
+        siege_hit(s, ip, &seg, 1);
+    }
+}
+
+/* RX-01: 2,000 of them a second, and then all at once: who has nothing to do with it goes on. */
+static void an_out_of_order_flood_of_one_leaves_the_others_their_goodput(void **state)
+{
+    (void)state;
+    static struct siege siege;
+    struct siege *s = &siege;
+    struct siege_scale scales[] = {{row_or(50000, 5000), 2, 20}, {1000, FLOOD / 1000, 10}};
+    for (int i = 0; i < 2; i++) {
+        random_bits = 5391;
+        siege_config(s, 256);
+        s->arg = &scales[i];
+        siege_begin_with_flows(s);
+        assert_true(siege_stranger_connects(s, 0));
+        uint64_t rounds = siege_play(s, &scales[i], smacks);
+        assert_int_equal(s->hits, 2 + (uint64_t)scales[i].ms * scales[i].hits_per_ms);
+        struct hf_counters c = siege_counters(s);
+        assert_in_range(c.ranges, 1, s->config.max_ranges * 3 / 4);
+        siege_clients_are_served(s, &scales[i], rounds, 95);
+        siege_end(s);
+    }
 }
 
 /* RX-15: never more ACKs than segments, with SACK one for all that came together; the same for text
@@ -167,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         V4(an_octet_out_of_order_costs_no_more_than_the_gaps_that_are_kept),
+        cmocka_unit_test(an_out_of_order_flood_of_one_leaves_the_others_their_goodput),
         V4(a_flood_out_of_order_is_answered_by_one_ack_a_batch),
         V4(sack_blocks_are_what_a_set_of_octets_says),
     };

@@ -1,7 +1,11 @@
 /* What peers can make a receiver keep: tiny segments, gaps that nobody fills, text that nobody
  * reads (RFC 9293 section 3.8.6, RFC 2018 section 8).  Memory is counted as it is taken, by chunks.
  */
+#include "attack/row.h"
+#include "attack/siege.h"
 #include "common/peer.h"
+
+#include <string.h>
 
 enum { SMALL = 2048, LARGE = 16384, WINDOW = 65535, SLACK = 3 * LARGE, BATCH = 50 };
 
@@ -166,6 +170,103 @@ TEST(gaps_between_single_octets_leave_memory_for_what_comes_in_order)
     one_more_receives(p, 7);
 }
 
+/* At the row's scale -------------------------------------------------------------------------- */
+
+enum { STRANGERS = 10000, SECOND = 1000 };
+
+static struct siege siege;
+static seq_t stranger_iss[STRANGERS];
+
+/* Text of the n-th stranger from so many octets behind its first one. */
+static void stranger_sends(struct siege *s, uint32_t n, uint32_t at, uint32_t len)
+{
+    uint8_t ip[16];
+    struct segment seg = {.seq = seq(n * 7919 + 1 + at),
+                          .ack = seq_add(stranger_iss[n], 1),
+                          .ctl = ACK,
+                          .wnd = 64240,
+                          .dport = SIEGE_PORT};
+    siege_stranger_of(n, ip, &seg.sport);
+    siege_hit(s, ip, &seg, len);
+}
+
+static uint64_t rounds_of(struct siege *s, uint32_t ms)
+{
+    uint64_t before = siege_sum(s).rounds;
+    siege_run(s, ms);
+    return siege_sum(s).rounds - before;
+}
+
+/* What is held ahead of gaps is three quarters of the memory at most. */
+static void ahead_of_gaps_is_capped(struct siege *s)
+{
+    struct hf_counters c = siege_counters(s);
+    uint64_t all = (uint64_t)s->config.small_chunks * SMALL + s->config.large_chunks * LARGE;
+    uint64_t held = (uint64_t)c.small_chunks * SMALL + c.large_chunks * LARGE;
+    assert_in_range(held, 1, all * 3 / 4);
+    assert_in_range(c.ranges, 1, s->config.max_ranges * 3 / 4);
+}
+
+/* How much of its text one stranger knows to be there. */
+struct acked {
+    uint32_t of, octets;
+};
+
+static void notes_ack(struct siege *s, const struct wire_ip *ip, const struct segment *seg,
+                      uint32_t len)
+{
+    struct acked *acked = s->arg;
+    uint8_t whose[16];
+    uint16_t port;
+    (void)len;
+    siege_stranger_of(acked->of, whose, &port);
+    if (seg && (seg->ctl & ACK) && seg->dport == port && memcmp(ip->dst, whose, 16) == 0)
+        acked->octets = seg->ack.v - (acked->of * 7919 + 1);
+}
+
+/* RX-03: CVE-2015-1417: ten thousand connections with their first octet missing and the rest of
+ * the window there, and then silence. */
+static void ten_thousand_gaps_leave_memory_for_what_comes_in_order(void **state)
+{
+    (void)state;
+    struct siege *s = &siege;
+    uint32_t n = row_unless_sanitized(STRANGERS, STRANGERS / 10);
+    struct acked acked = {0};
+    siege_config(s, n + 512);
+    s->config.small_chunks = 8192;
+    s->config.large_chunks = 256;
+    s->backlog = UINT16_MAX;
+    siege_begin_with_flows(s);
+    uint64_t calm = rounds_of(s, SECOND);
+    for (uint32_t i = 0; i < n; i++) {
+        assert_true(siege_stranger_connects(s, i));
+        stranger_iss[i] = s->last_iss;
+        for (uint32_t at = 1; at + 1000 <= WINDOW; at += 1000)
+            stranger_sends(s, i, at, 1000);
+        siege_flush(s);
+        siege_run(s, i % 100 == 99);
+        ahead_of_gaps_is_capped(s);
+    }
+    for (int i = 0; i < 100; i++)
+        siege_open(s, 1);
+    assert_true(rounds_of(s, SECOND) * 100 >= calm * 95);
+    siege_rest(s, 600 * SECOND);
+    ahead_of_gaps_is_capped(s);
+    assert_true(rounds_of(s, SECOND) * 100 >= calm * 95);
+    assert_int_equal(siege_sum(s).done, 100);
+    assert_int_equal(siege_sum(s).failed, 0);
+    s->seen = notes_ack;
+    s->arg = &acked;
+    for (acked.of = 0; acked.of < n; acked.of += 100) { /* who fills the gap after all goes on */
+        stranger_sends(s, acked.of, 0, 1);
+        siege_flush(s);
+        siege_run(s, 50);
+        assert_in_range(acked.octets, 1, WINDOW);
+        acked.octets = 0;
+    }
+    siege_end(s);
+}
+
 /* RX-13: windows that are filled and hardly read do not grow, and fit into what there is. */
 TEST(readers_that_hardly_read_leave_memory_for_one_that_does)
 {
@@ -203,6 +304,7 @@ int main(void)
         V4(stretches_a_little_longer_than_a_small_chunk_take_no_large_one_each),
         V4(gaps_that_are_never_filled_leave_memory_for_what_comes_in_order),
         V4(gaps_between_single_octets_leave_memory_for_what_comes_in_order),
+        cmocka_unit_test(ten_thousand_gaps_leave_memory_for_what_comes_in_order),
         V4(readers_that_hardly_read_leave_memory_for_one_that_does),
     };
     return cmocka_run_group_tests_name("receive memory", tests, NULL, NULL);

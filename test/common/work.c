@@ -56,9 +56,10 @@ double work_exponent(work_cost_fn *cost, void *arg, uint32_t most)
     return (count * xy_sum - x_sum * y_sum) / (count * xx_sum - x_sum * x_sum);
 }
 
-static void grows_at_most(const char *what, work_cost_fn *cost, void *arg, double limit)
+static void grows_at_most(const char *what, work_cost_fn *cost, void *arg, uint32_t most,
+                          double limit)
 {
-    double e = work_exponent(cost, arg, MOST);
+    double e = work_exponent(cost, arg, most);
     printf("%s grows as n^%.3f\n", what, e);
     if (e > limit)
         fail_msg("%s: its cost grows as n^%.3f, more than n^%.2f", what, e, limit);
@@ -66,10 +67,15 @@ static void grows_at_most(const char *what, work_cost_fn *cost, void *arg, doubl
 
 void work_is_flat(const char *what, work_cost_fn *cost, void *arg)
 {
-    grows_at_most(what, cost, arg, 0.05);
+    work_is_flat_to(what, cost, arg, MOST);
+}
+
+void work_is_flat_to(const char *what, work_cost_fn *cost, void *arg, uint32_t most)
+{
+    grows_at_most(what, cost, arg, most, 0.05);
 }
 
 void work_is_logarithmic(const char *what, work_cost_fn *cost, void *arg)
 {
-    grows_at_most(what, cost, arg, 0.3);
+    grows_at_most(what, cost, arg, MOST, 0.3);
 }

@@ -43,6 +43,8 @@ typedef double work_cost_fn(uint32_t n, void *arg);
 double work_exponent(work_cost_fn *cost, void *arg, uint32_t most);
 /* Over n = 10 .. 10^5: e is at most 0.05.  Prints what it found and fails the test. */
 void work_is_flat(const char *what, work_cost_fn *cost, void *arg);
+/* The same over n = 10, 100 .. most. */
+void work_is_flat_to(const char *what, work_cost_fn *cost, void *arg, uint32_t most);
 /* ... at most 0.3, as of a logarithm. */
 void work_is_logarithmic(const char *what, work_cost_fn *cost, void *arg);
 
