@@ -79,20 +79,23 @@ TEST(two_clones_with_seeds_of_their_own_have_unrelated_numbers)
     free(snapshot);
 }
 
-/* SC-12: what is new is as good as a first seed, and no seed is none. */
+/* PR-02, SC-12: what is new is as good as a first seed; no seed is none, which leaves the keys as
+ * they were. */
 TEST(a_stack_that_is_reseeded_has_other_numbers_than_before)
 {
-    uint32_t iss[2][OPENS], same = 0;
-    uint16_t ports[2][OPENS];
+    uint32_t iss[3][OPENS], same = 0;
+    uint16_t ports[3][OPENS];
     const uint8_t nothing[16] = {0}, seed[16] = {[15] = 1};
     starts();
+    opens_of(p, p->stack, iss[0], ports[0]);
     refuses(HF_ERR_INVALID, hf_reseed(p->stack, &p->env, nothing));
     refuses(HF_ERR_INVALID, hf_reseed(p->stack, &p->env, NULL));
-    opens_of(p, p->stack, iss[0], ports[0]);
-    calls(hf_reseed(p->stack, &p->env, seed));
     opens_of(p, p->stack, iss[1], ports[1]);
+    holds(memcmp(iss[0], iss[1], sizeof *iss) == 0);
+    calls(hf_reseed(p->stack, &p->env, seed));
+    opens_of(p, p->stack, iss[2], ports[2]);
     for (uint32_t i = 0; i < OPENS; i++)
-        same += iss[0][i] == iss[1][i];
+        same += iss[1][i] == iss[2][i];
     holds_equal(same, 0);
 }
 

@@ -513,8 +513,7 @@ void peer_writes(struct peer *p, uint32_t n, uint32_t flags)
     uint8_t *text = malloc(n ? n : 1);
     if (!text)
         abort();
-    for (uint32_t i = 0; i < n; i++)
-        text[i] = peer_octet(true, (uint32_t)p->c->sent + i);
+    peer_octets(true, (uint32_t)p->c->sent, text, n);
     int64_t took = hf_send(p->stack, &p->env, p->c->handle, text, n, flags);
     free(text);
     if (took != n)
@@ -525,7 +524,7 @@ void peer_writes(struct peer *p, uint32_t n, uint32_t flags)
 
 void peer_reads(struct peer *p, uint32_t n)
 {
-    uint8_t *text = malloc(n ? n : 1);
+    uint8_t *text = calloc(n ? n : 1, 1);
     if (!text)
         abort();
     uint32_t have = 0;
@@ -535,10 +534,10 @@ void peer_reads(struct peer *p, uint32_t n)
             peer_fail(p, "hf_recv gives %lld after %u of %u octets", (long long)got, have, n);
         have += (uint32_t)got;
     }
-    for (uint32_t i = 0; i < n; i++)
-        if (text[i] != peer_octet(false, (uint32_t)p->c->read + i))
-            peer_fail(p, "octet %u of the peer's text arrives as %02x", (uint32_t)p->c->read + i,
-                      text[i]);
+    uint32_t i = peer_octets_right(false, (uint32_t)p->c->read, text, n);
+    if (i < n)
+        peer_fail(p, "octet %u of the peer's text arrives as %02x", (uint32_t)p->c->read + i,
+                  text[i]);
     free(text);
     p->c->read += n;
     peer_pump(p);

@@ -268,6 +268,9 @@ __attribute__((noreturn, format(printf, 2, 3))) void peer_fail(struct peer *p, c
 uint32_t peer_number(struct peer *p, int64_t number);
 /* The octet of text with this sequence number, counted from the SYN's. */
 uint8_t peer_octet(bool stack_side, uint32_t offset);
+/* The same for len of them in a row; how many, from the first one on, are as they have to be. */
+void peer_octets(bool stack_side, uint32_t offset, uint8_t *text, uint32_t len);
+uint32_t peer_octets_right(bool stack_side, uint32_t offset, const uint8_t *text, uint32_t len);
 struct hf_endpoint peer_here(const struct peer *p, uint16_t port);  /* of the stack */
 struct hf_endpoint peer_there(const struct peer *p, uint16_t port); /* of the peer  */
 /* Takes everything out that is owed. */
