@@ -44,7 +44,7 @@ conformance: ## CONFORMANCE.md from the tags, and whether each requirement has i
 	@$(DEPS) build
 	@tools/conformance
 
-attacks: ## the tests of doc/attacks.csv, row by row; JSON=1: one object per row
+attacks: ## the tests of doc/attacks.csv at full size, row by row; JSON=1: one object per row
 	@$(DEPS) build test $(if $(JSON),>&2)
 	@$(BUILD) release $(if $(JSON),>&2)
 	@tools/attacks $(if $(JSON),--json)
