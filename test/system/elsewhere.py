@@ -1,6 +1,6 @@
 """The scripts of the peer end the same wherever its numbers and the clock begin: around 2^32 and
 2^31 (RFC 9293 3.4), and long after any counter of milliseconds has come round."""
-# ctest: plain native timeout=900
+# ctest: plain native timeout=1800
 
 import concurrent.futures
 import os
