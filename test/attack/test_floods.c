@@ -1,5 +1,5 @@
 /* Floods of segments that cost their sender nothing: the rows FL of doc/attacks.csv. */
-/* ctest: timeout=900 */
+/* ctest: timeout=1800 */
 #include "attack/row.h"
 #include "attack/siege.h"
 

@@ -1,7 +1,7 @@
 /* Fragments in masses, fragments of which the rest never comes, and too little memory for them:
  * CVE-2018-5391, RFC 1122 3.3.2, RFC 4963.
  *
- * ctest: timeout=900
+ * ctest: timeout=1800
  */
 #include "common/raw.h"
 #include "common/work.h"

@@ -1,5 +1,5 @@
 /* Half-open connections and SYN cookies, one by one. */
-/* ctest: timeout=900 */
+/* ctest: timeout=1800 */
 #include "base/bytes.h"
 #include "common/packets.h"
 

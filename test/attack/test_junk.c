@@ -1,5 +1,5 @@
 /* Floods of segments that belong nowhere, echo requests, and connections that are abandoned. */
-/* ctest: timeout=900 */
+/* ctest: timeout=1800 */
 #include "attack/row.h"
 #include "attack/siege.h"
 

@@ -1,4 +1,4 @@
-/* ctest: timeout=900
+/* ctest: timeout=1800
  *
  * One life does not reach into the next: records, handles and ports used again, segments that race
  * the end of a connection, many ends at one time. */

@@ -1,5 +1,5 @@
 /* Memory under attack: a cap that holds, nothing left behind, no call from inside a call. */
-/* ctest: timeout=900 */
+/* ctest: timeout=1800 */
 #include "attack/siege.h"
 
 #include <setjmp.h>

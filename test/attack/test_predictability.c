@@ -1,4 +1,4 @@
-/* ctest: timeout=900
+/* ctest: timeout=1800
  *
  * Numbers nobody shall foretell: RFC 6528 (initial sequence numbers), RFC 7323 5.4 (timestamps),
  * RFC 6056 (ports), RFC 7739 (fragments).  Fixed seeds: each run gives the same numbers. */

@@ -1,4 +1,4 @@
-/* ctest: timeout=900
+/* ctest: timeout=1800
  *
  * What somebody off the path can learn of other people's connections by what is sent to himself:
  * nothing (RFC 5961 7, RFC 6864, RFC 5927; doc/side-channels.md lists what connections share). */

@@ -1,7 +1,7 @@
 /* Numbers and clocks that pass their ends: the same scripts with other first numbers, patterns of
  * loss at each place around 2^32, lengths at their limits (RFC 9293 3.4, RFC 7323 5).
  *
- * ctest: timeout=900
+ * ctest: timeout=1800
  */
 #include "attack/row.h"
 #include "common/peer.h"
