@@ -1,5 +1,8 @@
 /* What is answered and what is not, and what answering costs: RFC 5961 7 and its exceptions, memory
- * of what is refused, forged "packet too big" (RFC 5927 7). */
+ * of what is refused, forged "packet too big" (RFC 5927 7).
+ *
+ * ctest: timeout=300
+ */
 #include "attack/forge.h"
 #include "attack/row.h"
 

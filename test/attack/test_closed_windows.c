@@ -1,5 +1,7 @@
 /* Windows as weapons: closed for ever, opened by an octet, taken back below what is in flight,
  * scaled beyond reason (RFC 9293 sections 3.8.6.1 and 3.8.6.2, RFC 7323, RFC 6429).
+ *
+ * ctest: timeout=300
  */
 #include "common/peer.h"
 

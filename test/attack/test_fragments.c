@@ -1,5 +1,7 @@
 /* Fragments that overlap, contradict each other, lie about their place or hide headers: RFC
  * 791 3.2, RFC 815, RFC 5722, RFC 8200 4.5, RFC 6946, RFC 7112.
+ *
+ * ctest: timeout=300
  */
 #include "common/raw.h"
 

@@ -1,5 +1,7 @@
 /* Receivers whose acknowledgments lie: of what did not arrive, of single octets, a thousand times
  * of nothing, of stretches that cannot be (RFC 5681, 2018, 2883, 6675, 3465).
+ *
+ * ctest: timeout=300
  */
 #include "attack/row.h"
 #include "common/peer.h"

@@ -1,5 +1,7 @@
 /* What peers can make a receiver keep: tiny segments, gaps that nobody fills, text that nobody
  * reads (RFC 9293 section 3.8.6, RFC 2018 section 8).  Memory is counted as it is taken, by chunks.
+ *
+ * ctest: timeout=300
  */
 #include "attack/row.h"
 #include "attack/siege.h"
