@@ -2,6 +2,8 @@
  */
 #include "lwip_side.h"
 
+#include "handfast/trace.h"
+
 #include <dlfcn.h>
 #include <lwip/init.h>
 #include <lwip/ip4.h>
@@ -24,6 +26,8 @@ struct lwip_seen lwip_seen;
     X(pbuf_free)                                                                                   \
     X(pbuf_copy_partial)                                                                           \
     X(tcp_new)                                                                                     \
+    X(tcp_connect)                                                                                 \
+    X(tcp_close)                                                                                   \
     X(tcp_bind)                                                                                    \
     X(tcp_listen_with_backlog)                                                                     \
     X(tcp_accept)                                                                                  \
@@ -89,7 +93,6 @@ static void gone(void *arg, err_t error)
     (void)arg;
     (void)error;
     connection = NULL;
-    lwip_seen.ended = true;
 }
 
 static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
@@ -115,7 +118,6 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t error)
         return ERR_VAL;
     }
     connection = pcb;
-    lwip_seen.accepted = true;
     lwip.tcp_recv(pcb, received);
     lwip.tcp_err(pcb, gone);
     return ERR_OK;
@@ -151,8 +153,46 @@ void lwip_begin(const uint8_t address[4], void (*sent)(const uint8_t *packet, ui
         lwip.tcp_abort(*waiting);
     }
     connection = NULL;
-    lwip_seen.accepted = lwip_seen.ended = lwip_seen.peer_closed = false;
+    lwip_seen.peer_closed = false;
     lwip_seen.read = 0;
+}
+
+static err_t connected(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+    (void)arg;
+    (void)pcb;
+    return error;
+}
+
+void lwip_open(uint16_t port, const uint8_t peer[4], uint16_t peer_port)
+{
+    ip_addr_t to;
+    IP_ADDR4(&to, peer[0], peer[1], peer[2], peer[3]);
+    connection = lwip.tcp_new();
+    lwip.tcp_recv(connection, received);
+    lwip.tcp_err(connection, gone);
+    if (lwip.tcp_bind(connection, NULL, port) != ERR_OK ||
+        lwip.tcp_connect(connection, &to, peer_port, connected) != ERR_OK) {
+        fprintf(stderr, "fuzz: lwIP does not open\n");
+        abort();
+    }
+}
+
+uint8_t lwip_state(uint16_t peer_port)
+{
+    static const uint8_t names[] = {
+        [SYN_SENT] = HF_SYN_SENT,     [SYN_RCVD] = HF_SYN_RECEIVED, [ESTABLISHED] = HF_ESTABLISHED,
+        [FIN_WAIT_1] = HF_FIN_WAIT_1, [FIN_WAIT_2] = HF_FIN_WAIT_2, [CLOSE_WAIT] = HF_CLOSE_WAIT,
+        [CLOSING] = HF_CLOSING,       [LAST_ACK] = HF_LAST_ACK,     [TIME_WAIT] = HF_TIME_WAIT,
+    };
+    for (int i = 0; i < 2; i++) {
+        for (struct tcp_pcb *pcb = i == 0 ? *active : *waiting; pcb; pcb = pcb->next) {
+            if (pcb->remote_port == peer_port) {
+                return names[pcb->state];
+            }
+        }
+    }
+    return HF_CLOSED;
 }
 
 void lwip_deliver(const uint8_t *packet, uint32_t len)
@@ -187,5 +227,15 @@ void lwip_shut(void)
 {
     if (connection != NULL) {
         lwip.tcp_shutdown(connection, 0, 1);
+    }
+}
+
+void lwip_close(void)
+{
+    struct tcp_pcb *pcb = connection;
+    connection = NULL;
+    if (pcb != NULL) {
+        lwip.tcp_err(pcb, NULL);
+        lwip.tcp_close(pcb);
     }
 }

@@ -1,4 +1,6 @@
-/* lwip_side.h - Debian's lwIP in this process, as one host with a listener on port 80. */
+/* lwip_side.h - Debian's lwIP in this process, as one host with a listener on port 80, which opens
+ * connections, too.
+ */
 #ifndef FUZZ_LWIP_SIDE_H
 #define FUZZ_LWIP_SIDE_H
 
@@ -9,7 +11,7 @@ enum { LWIP_STREAM = 1 << 17 };
 
 /* What its application has seen of the one connection. */
 struct lwip_seen {
-    bool accepted, ended, peer_closed; /* ended: reset, or given up */
+    bool peer_closed;
     uint32_t read;
     uint8_t stream[LWIP_STREAM];
 };
@@ -18,6 +20,10 @@ extern struct lwip_seen lwip_seen;
 
 /* No connection is left of the run before.  sent: takes each packet that leaves. */
 void lwip_begin(const uint8_t address[4], void (*sent)(const uint8_t *packet, uint32_t len));
+/* An active open from this port. */
+void lwip_open(uint16_t port, const uint8_t peer[4], uint16_t peer_port);
+/* Of the connection with this port of the peer, as an enum hf_state; HF_CLOSED: there is none. */
+uint8_t lwip_state(uint16_t peer_port);
 void lwip_deliver(const uint8_t *packet, uint32_t len);
 /* A quarter of a second passes. */
 void lwip_tick(void);
@@ -25,5 +31,7 @@ void lwip_tick(void);
 uint32_t lwip_write(const uint8_t *text, uint32_t len);
 /* It has no more to send. */
 void lwip_shut(void);
+/* The same, and the application reads no more. */
+void lwip_close(void);
 
 #endif
