@@ -12,7 +12,8 @@
  */
 #include "lwip_pair.h"
 
-/* Of a released connection lwIP forgets FIN-WAIT-2 after 20 seconds: it is left alone before. */
+/* Of a released connection lwIP forgets FIN-WAIT-2 after 20 seconds, Handfast after 60; RFC 9293
+ * has no such time.  It is left alone before. */
 enum { STREAM_MAX = 50000, STEPS = 40, STEPS_RELEASED = 12, STEPS_AFTER = 4, PATIENCE = 5 };
 
 /* Nothing that has not been received, and more than one octet old: it is not acceptable. */
@@ -23,15 +24,14 @@ static bool is_old(const struct run *r, uint32_t from, uint32_t len)
 }
 
 /* New text is acknowledged when a stack likes, and what there is no room for ahead of a gap perhaps
- * not at all.  In TIME-WAIT lwIP leaves an old ACK unanswered, and in LAST-ACK what ends the
- * connection. */
+ * not at all.  In TIME-WAIT lwIP leaves an old ACK unanswered. */
 static bool answer_is_due(const struct run *r, const struct segment *seg, uint32_t n)
 {
     seq_t nxt = seq(r->view[0].ack), end = seq(seg->seq.v + n);
     bool fresh = seq_gt(end, nxt) && seq_leq(seg->seq, nxt) && !(seg->ctl & FIN);
     bool ahead = r->lags && seq_gt(seg->seq, nxt);
     bool unheard = r->state == HF_TIME_WAIT && n == 0;
-    return level(r) && !fresh && !ahead && !unheard && r->state != HF_LAST_ACK;
+    return level(r) && !fresh && !ahead && !unheard;
 }
 
 /* When nobody reads any more, a reset answers new text: where it is in order (RFC 9293 3.6.1
@@ -73,7 +73,7 @@ static void text(struct run *r)
     less = r->released && n ? 0 : less;
     bool due = answer_is_due(r, &seg, n);
     send_both(r, seg, n, is_old(r, from, n + ((seg.ctl & FIN) != 0)) ? NOTHING_NEW : less);
-    if (due) {
+    if (due && !last_answer_lost(r)) {
         same_answers(r, &seg, n);
     }
 }

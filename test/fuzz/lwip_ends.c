@@ -1,14 +1,9 @@
 /* lwip_ends.c - fuzz_lwip: what comes while a connection closes, in TIME-WAIT and afterwards. */
 #include "lwip_pair.h"
 
+/* Three of these and all other steps are less than TIME-WAIT, four are more: lwIP counts it in half
+ * seconds, and from the last segment before its application went. */
 enum { LONG_TICKS = 128 };
-
-/* In LAST-ACK, the ACK of their FIN on what is one octet old ends the connection.  Handfast answers
- * it still, as what is not acceptable (RFC 9293 3.10.7.4 first), lwIP's connection is gone then. */
-static bool last_answer_lost(const struct run *r)
-{
-    return r->state == HF_LAST_ACK && lwip_state(PEER_PORT) == HF_CLOSED;
-}
 
 /* No text, with ACK or without.  What is not acceptable acknowledges nothing new: lwIP takes its
  * ACK field all the same (RFC 9293 3.10.7.4 first: "drop the segment"), Handfast where it is no

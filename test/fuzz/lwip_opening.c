@@ -183,12 +183,12 @@ static void before_the_answer(struct run *r, uint8_t what)
 static void open_actively(struct run *r)
 {
     struct hf_endpoint own = {.port = OPENING_PORT}, peer = {.port = PEER_PORT};
-    memcpy(own.ip, r->b.own4, 16);
-    memcpy(peer.ip, r->b.own4, 16);
+    memcpy(own.ip, r->v6 ? r->b.own6 : r->b.own4, 16);
+    memcpy(peer.ip, own.ip, 16);
     peer.ip[15] = 2;
     must(hf_open(r->b.stack, &r->b.env, &own, &peer, 0, &r->handle) == HF_OK, "no open");
     bench_drain(&r->b);
-    lwip_open(OPENING_PORT, peer.ip + 12, PEER_PORT);
+    lwip_open(OPENING_PORT, peer.ip, PEER_PORT);
     must(r->view[0].opened && r->view[1].opened, "one sends no SYN");
     compare(r);
     uint8_t what = take8(&r->b.in);
@@ -207,6 +207,7 @@ bool open_pair(struct run *r)
     uint8_t what = take8(&r->b.in);
     r->irs = what & 1 ? 0xffffffffu - take16(&r->b.in) : take32(&r->b.in);
     r->sent_to = r->irs + 1;
+    r->v6 = what & 4;
     r->port = what & 2 ? OPENING_PORT : LISTENING_PORT;
     if (what & 2) {
         open_actively(r);

@@ -8,7 +8,7 @@
 #include "lwip_side.h"
 
 enum { PEER_PORT = 5000, LISTENING_PORT = 80, OPENING_PORT = 4000, TICK_NS = 250000000 };
-enum { CHALLENGE_MS = 400, MSL_MS = 60000, WAIT_TICKS = 2 * MSL_MS / 250 }; /* of TIME-WAIT */
+enum { CHALLENGE_MS = 400, MSL_MS = 60000 };
 
 /* What came back while a segment was processed. */
 struct answer {
@@ -30,12 +30,12 @@ struct view {
 struct run {
     struct bench b;
     hf_handle listener, handle;
-    struct view view[2];        /* Handfast's, lwIP's */
+    struct view view[2]; /* Handfast's, lwIP's */
+    bool v6;
     uint16_t port;              /* of the two */
     uint32_t irs, sent_to, fin; /* our SYN; behind the highest octet sent; number of the FIN */
     uint32_t read, lwip_read;   /* and found to be right */
     uint32_t written;
-    uint32_t ticks;             /* since our last FIN, or since they came to TIME-WAIT */
     uint16_t stranger;          /* port of the last one */
     bool lags;                  /* one may */
     bool crossed;               /* our SYN came before the answer to theirs */
@@ -55,6 +55,9 @@ enum { NOTHING_NEW = INT32_MAX };
 void send_both(struct run *r, struct segment seg, uint32_t text, int32_t less);
 /* Both have answered the last one in the same way. */
 void same_answers(const struct run *r, const struct segment *seg, uint32_t text);
+/* In LAST-ACK, the ACK of their FIN on what is old ends the connection.  Handfast answers that
+ * still, as what is not acceptable (RFC 9293 3.10.7.4 first), lwIP's connection is gone then. */
+bool last_answer_lost(const struct run *r);
 /* Half a second passes: delayed ACKs are out. */
 void settle(struct run *r);
 void pass_ticks(struct run *r, uint32_t ticks);

@@ -3,6 +3,7 @@
 #include "lwip_side.h"
 
 #include "handfast/trace.h"
+#include "wire/wire.h"
 
 #include <dlfcn.h>
 #include <lwip/init.h>
@@ -12,6 +13,7 @@
 #include <lwip/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct lwip_seen lwip_seen;
 
@@ -20,12 +22,15 @@ struct lwip_seen lwip_seen;
     X(netif_add)                                                                                   \
     X(netif_set_default)                                                                           \
     X(netif_set_up)                                                                                \
+    X(netif_ip6_addr_set)                                                                          \
+    X(netif_ip6_addr_set_state)                                                                    \
     X(ip4_input)                                                                                   \
+    X(ip6_input)                                                                                   \
     X(pbuf_alloc)                                                                                  \
     X(pbuf_take)                                                                                   \
     X(pbuf_free)                                                                                   \
     X(pbuf_copy_partial)                                                                           \
-    X(tcp_new)                                                                                     \
+    X(tcp_new_ip_type)                                                                             \
     X(tcp_connect)                                                                                 \
     X(tcp_close)                                                                                   \
     X(tcp_bind)                                                                                    \
@@ -80,10 +85,17 @@ static err_t leaves(struct netif *out, struct pbuf *p, const ip4_addr_t *to)
     return ERR_OK;
 }
 
+static err_t leaves6(struct netif *out, struct pbuf *p, const ip6_addr_t *to)
+{
+    (void)to;
+    return leaves(out, p, NULL);
+}
+
 static err_t set_up(struct netif *new)
 {
     new->output = leaves;
-    new->mtu = 1500;
+    new->output_ip6 = leaves6;
+    new->mtu = new->mtu6 = 1500;
     new->flags = NETIF_FLAG_LINK_UP | NETIF_FLAG_UP;
     return ERR_OK;
 }
@@ -123,28 +135,43 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t error)
     return ERR_OK;
 }
 
-static void start(const uint8_t address[4])
+static ip_addr_t address(const uint8_t ip[16])
 {
-    ip4_addr_t own, mask, none = {0};
-    IP4_ADDR(&own, address[0], address[1], address[2], address[3]);
+    ip_addr_t address = IPADDR_ANY_TYPE_INIT;
+    if (wire_is_v4(ip)) {
+        IP_ADDR4(&address, ip[12], ip[13], ip[14], ip[15]);
+    } else {
+        IP_SET_TYPE_VAL(address, IPADDR_TYPE_V6);
+        memcpy(ip_2_ip6(&address)->addr, ip, 16);
+    }
+    return address;
+}
+
+static void start(const uint8_t own4[16], const uint8_t own6[16])
+{
+    const ip_addr_t any = IPADDR_ANY_TYPE_INIT, own = address(own4), also = address(own6);
+    ip4_addr_t mask, none = {0};
     IP4_ADDR(&mask, 255, 255, 255, 0);
     load();
     lwip.lwip_init();
-    lwip.netif_add(&netif, &own, &mask, &none, NULL, set_up, lwip.ip4_input);
+    lwip.netif_add(&netif, ip_2_ip4(&own), &mask, &none, NULL, set_up, lwip.ip4_input);
     lwip.netif_set_default(&netif);
     lwip.netif_set_up(&netif);
-    struct tcp_pcb *pcb = lwip.tcp_new();
-    lwip.tcp_bind(pcb, NULL, 80);
+    lwip.netif_ip6_addr_set(&netif, 0, ip_2_ip6(&also));
+    lwip.netif_ip6_addr_set_state(&netif, 0, IP6_ADDR_PREFERRED);
+    struct tcp_pcb *pcb = lwip.tcp_new_ip_type(IPADDR_TYPE_ANY);
+    lwip.tcp_bind(pcb, &any, 80);
     lwip.tcp_accept(lwip.tcp_listen_with_backlog(pcb, 4), accepted);
 }
 
-void lwip_begin(const uint8_t address[4], void (*sent)(const uint8_t *packet, uint32_t len))
+void lwip_begin(const uint8_t own4[16], const uint8_t own6[16],
+                void (*sent)(const uint8_t *packet, uint32_t len))
 {
     static bool started;
     take = sent;
     if (!started) {
         started = true;
-        start(address);
+        start(own4, own6);
     }
     while (*active) {
         lwip.tcp_abort(*active);
@@ -164,14 +191,13 @@ static err_t connected(void *arg, struct tcp_pcb *pcb, err_t error)
     return error;
 }
 
-void lwip_open(uint16_t port, const uint8_t peer[4], uint16_t peer_port)
+void lwip_open(uint16_t port, const uint8_t peer[16], uint16_t peer_port)
 {
-    ip_addr_t to;
-    IP_ADDR4(&to, peer[0], peer[1], peer[2], peer[3]);
-    connection = lwip.tcp_new();
+    const ip_addr_t any = IPADDR_ANY_TYPE_INIT, to = address(peer);
+    connection = lwip.tcp_new_ip_type(IPADDR_TYPE_ANY);
     lwip.tcp_recv(connection, received);
     lwip.tcp_err(connection, gone);
-    if (lwip.tcp_bind(connection, NULL, port) != ERR_OK ||
+    if (lwip.tcp_bind(connection, &any, port) != ERR_OK ||
         lwip.tcp_connect(connection, &to, peer_port, connected) != ERR_OK) {
         fprintf(stderr, "fuzz: lwIP does not open\n");
         abort();
@@ -199,7 +225,8 @@ void lwip_deliver(const uint8_t *packet, uint32_t len)
 {
     struct pbuf *p = lwip.pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
     lwip.pbuf_take(p, packet, (u16_t)len);
-    if (netif.input(p, &netif) != ERR_OK) {
+    err_t error = packet[0] >> 4 == 6 ? lwip.ip6_input(p, &netif) : lwip.ip4_input(p, &netif);
+    if (error != ERR_OK) {
         lwip.pbuf_free(p);
     }
 }

@@ -19,9 +19,10 @@ struct lwip_seen {
 extern struct lwip_seen lwip_seen;
 
 /* No connection is left of the run before.  sent: takes each packet that leaves. */
-void lwip_begin(const uint8_t address[4], void (*sent)(const uint8_t *packet, uint32_t len));
+void lwip_begin(const uint8_t own4[16], const uint8_t own6[16],
+                void (*sent)(const uint8_t *packet, uint32_t len));
 /* An active open from this port. */
-void lwip_open(uint16_t port, const uint8_t peer[4], uint16_t peer_port);
+void lwip_open(uint16_t port, const uint8_t peer[16], uint16_t peer_port);
 /* Of the connection with this port of the peer, as an enum hf_state; HF_CLOSED: there is none. */
 uint8_t lwip_state(uint16_t peer_port);
 void lwip_deliver(const uint8_t *packet, uint32_t len);
