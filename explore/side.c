@@ -18,6 +18,7 @@ enum {
     SECOND_MS = 1000,
     NS_PER_MS = 1000000,
     ISN_TICK_NS = 4000,
+    MOMENT_MS = 64, /* a tick of the coarsest clock that limits challenge ACKs */
     LOOKS_MOST = 64,
     BEGIN_MS = 20000
 };
@@ -187,14 +188,14 @@ static bool is_welcome(const struct side *s, const struct message *m)
     return free;
 }
 
-/* What needs a new ISN takes a millisecond, in which the ISN clock of RFC 9293 3.4.1 counts to 250,
- * more than any window here: as long as no timer is due then.  Of a whole one no part is left that
- * would tell states apart.  Where ISNs are close it takes as long as that clock does to isn_step.
- */
+/* What needs a new ISN takes a moment, in which the ISN clock of RFC 9293 3.4.1 counts to 16,000,
+ * more than any window here: as long as no timer is due then.  Half-open records and TIME-WAIT
+ * count in ticks since when they may challenge again: of whole ones no part is left that would tell
+ * states apart.  Where ISNs are close it takes as long as that clock does to isn_step. */
 static void moment(struct side *s)
 {
     struct hf_env env = quiet_env(s);
-    int64_t moment_ns = s->isn_step ? s->isn_step * ISN_TICK_NS : NS_PER_MS;
+    int64_t moment_ns = s->isn_step ? s->isn_step * ISN_TICK_NS : (int64_t)MOMENT_MS * NS_PER_MS;
     if (hf_deadline(side_stack(s), &env) > s->now_ns + moment_ns)
         s->now_ns += moment_ns;
 }
