@@ -45,7 +45,7 @@ static bool put(uint16_t channel[CHANNEL], uint16_t message, uint32_t most)
     return true;
 }
 
-static bool take(uint16_t channel[CHANNEL], uint16_t message)
+bool channel_take(uint16_t channel[CHANNEL], uint16_t message)
 {
     for (uint32_t i = 0; i < CHANNEL; i++)
         if (channel[i] == message) {
@@ -128,7 +128,7 @@ enum move move(struct world *w, const struct explore_config *config, const struc
         return MOVE_NONE;
     *to = *from;
     int side = a->side;
-    if (a->kind == ACT_DELIVER && !take(to->channel[1 - side], a->message))
+    if (a->kind == ACT_DELIVER && !channel_take(to->channel[1 - side], a->message))
         return MOVE_NONE;
     to->budget.duplicates -= a->kind == ACT_TWICE;
     to->budget.forged -= a->kind == ACT_FORGE;
@@ -140,7 +140,10 @@ enum move move(struct world *w, const struct explore_config *config, const struc
         return MOVE_NONE;
     to->side[side] = step->next;
     *wrong = step->wrong;
-    return send(to, step, a, config ? config->flight : CHANNEL);
+    enum move done = send(to, step, a, config ? config->flight : CHANNEL);
+    if (done == MOVE_DONE)
+        resets_drop(w, to);
+    return done;
 }
 
 bool next_loss(struct world *w, const struct state *from, struct action *a)

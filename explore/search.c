@@ -177,9 +177,13 @@ static void run(struct search *s)
         if ((last || (i & (GROUP - 1)) == 0) && !settle(s, &b))
             return;
     }
+    struct action a;
+    uint32_t number;
     s->result->complete = true;
     if (s->late.wrong)
         found(s, &s->late);
+    else if (!resets_check(s->world, s->store, &a, &number))
+        found(s, &(struct story){.number = number, .last = &a, .wrong = WRONG_RESET});
 }
 
 static void sum_up(struct search *s, const struct timespec *begun)

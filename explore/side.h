@@ -132,6 +132,7 @@ enum wrong {
     X(NO_EXIT, "without further losses the connection does not end")                               \
     X(LOST_TEXT, "the connection has ended in order, but not every octet has arrived")             \
     X(WINDOW, "a window into which not all fits that may be sent")                                 \
+    X(RESET, "a reset that is about no connection here is not ignored")                            \
     X(KILLED, "a connection was reset, and neither end has done it")                               \
     X(CALL, "a call gave an error that its state does not have")                                   \
     X(BLOCK, "the block does not hold together (hf_check)")                                        \

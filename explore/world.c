@@ -200,6 +200,17 @@ const struct step *world_step(struct world *w, int side, uint32_t endpoint, enum
     return &w->steps[*known - 1];
 }
 
+bool world_ignores(struct world *w, int side, uint32_t endpoint, const struct message *message)
+{
+    static const struct side_env quiet;
+    uint64_t before[2], after[2];
+    w->scratch = *side_at(w, side, endpoint);
+    side_do(&w->scratch, side, EVENT_DELIVER, message, &quiet, &w->outcome);
+    side_key(&w->scratch, after);
+    world_key(w, side, endpoint, before);
+    return memcmp(before, after, sizeof before) == 0 && !w->outcome.n && !w->outcome.wrong;
+}
+
 uint32_t world_first(const struct world *w, int side)
 {
     (void)w;

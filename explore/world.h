@@ -66,6 +66,8 @@ void world_key(const struct world *w, int side, uint32_t endpoint, uint64_t key[
 /* What its timer waits for. */
 int64_t world_wait_ns(const struct world *w, int side, uint32_t endpoint);
 const struct message *world_message(const struct world *w, uint16_t message);
+/* What arrives is as if it had not; nothing is kept of it. */
+bool world_ignores(struct world *w, int side, uint32_t endpoint, const struct message *message);
 uint64_t world_endpoints(const struct world *w, int side);
 uint64_t world_steps(const struct world *w);
 uint64_t world_messages(const struct world *w);
@@ -79,6 +81,8 @@ uint16_t forge(struct world *w, int side, uint32_t endpoint, uint8_t kind);
 /* moves.c */
 void state_first(const struct world *w, const struct explore_config *config, struct state *first);
 bool state_same(const struct state *a, const struct state *b);
+/* One of this message; false: there is none. */
+bool channel_take(uint16_t channel[CHANNEL], uint16_t message);
 enum move { MOVE_NONE, MOVE_DONE, MOVE_FULL };
 /* What comes of it; MOVE_NONE: it cannot happen; MOVE_FULL: the channel has no room.  config:
  * budgets count, and the channel holds `flight` each way; NULL: neither. */
@@ -103,10 +107,15 @@ uint64_t exits_hash(const struct exits *exits, const struct state *state);
 /* hash: of the state, as exits_hash has it, whose place is then at hand. */
 uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state, uint64_t hash);
 
+/* resets.c: takes from the channel what its receiver will ignore, whatever happens. */
+void resets_drop(struct world *w, struct state *state);
+struct store; /* store.h: all states found, in order */
+/* ... and that it does at each endpoint; false: the state with the first that does not, and what is
+ * not ignored there. */
+bool resets_check(struct world *w, const struct store *s, struct action *action, uint32_t *number);
+
 /* attack.c: adds classes, attacks and violations to the result. */
 void attack_all(struct world *w, struct explore_result *result, FILE *out);
-
-struct store; /* store.h: all states found, in order */
 
 /* The actions that lead to it, one more has room: the caller's to free(); returns how many. */
 uint32_t story_path(struct world *w, const struct explore_config *config, const struct store *s,

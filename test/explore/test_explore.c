@@ -105,7 +105,7 @@ static void aborts_and_reboots_leave_nothing_behind(void **state)
     config.sends[0] = config.sends[1] = 1;
     result = run(&config);
     assert_whole(&result);
-    assert_in_range(result.states, 300000, 600000);
+    assert_in_range(result.states, 200000, 400000);
 }
 
 /* What `handfast why` finds without a rule is not there with it. */
