@@ -33,6 +33,8 @@ static void usage(void)
         "  b  a text each way, 2 in flight, 2 losses, 1 duplicate, 2 repeats\n"
         "  c  a text each way, 3 in flight, 1 loss, 1 duplicate, 1 repeat\n"
         "  d  two texts each way, 2 in flight, 1 loss, 1 duplicate, 1 repeat\n\n"
+        "In each of them B listens, both may open, one ABORT and one reboot may happen, at either\n"
+        "end. `--aborts 0 --reboots 0` takes them out: minutes become seconds.\n\n"
         "Other bounds than those of CONFIG:\n"
         "  --flight N      segments on the channel at one time, each way (1 to 4)\n"
         "  --losses N, --duplicates N, --repeats N\n"

@@ -62,6 +62,7 @@ static void pairs_do_what_interned_endpoints_do(void **state)
     struct explore_config config = *explore_find("d");
     config.flight = 4;
     config.losses = config.duplicates = config.repeats = 8;
+    config.aborts = config.reboots = 0;
     walks_come_to_the_same_states(&config, 1);
     config.opens[0] = config.opens[1] = 3;
     config.listens[0] = true;
@@ -80,6 +81,7 @@ static void pairs_do_so_where_isns_are_close(void **state)
     config.losses = config.duplicates = config.repeats = 8;
     config.opens[0] = config.opens[1] = 3;
     config.aborts = 2;
+    config.reboots = 0;
     config.isn_step = 1;
     walks_come_to_the_same_states(&config, 4);
     config.listens[0] = true;
