@@ -16,6 +16,7 @@ enum {
     ABORTS,
     REBOOTS,
     LISTEN,
+    BACK_OFF,
     ATTACK,
     STATES,
     MEMORY
@@ -43,7 +44,9 @@ static void usage(void)
         "  --sends A,B     texts of A and of B (0 to 3)\n"
         "  --listen A,B    1: welcomes SYNs at any time\n"
         "  --aborts N, --reboots N\n"
-        "                  in all\n\n"
+        "                  in all\n"
+        "  --back-off      a timeout is one second, after another one two, and that they are is\n"
+        "                  judged, but not that all ends well; else each is one second\n\n"
         "  --attack        then one forged segment of each of 38,400 kinds to an endpoint of each\n"
         "                  class that was reached\n"
         "  --states N      stops at so many\n"
@@ -102,6 +105,9 @@ static bool read_bound(int option, const char *text, struct explore_config *c)
         c->listens[0] = both[0] != 0;
         c->listens[1] = both[1] != 0;
         return ok;
+    case BACK_OFF:
+        c->backs_off = true;
+        return true;
     case ATTACK:
         c->attack = true;
         return true;
@@ -130,6 +136,7 @@ static int read_options(int argc, char **argv, struct explore_config *config, bo
                                             {"aborts", required_argument, NULL, ABORTS},
                                             {"reboots", required_argument, NULL, REBOOTS},
                                             {"listen", required_argument, NULL, LISTEN},
+                                            {"back-off", no_argument, NULL, BACK_OFF},
                                             {"attack", no_argument, NULL, ATTACK},
                                             {"states", required_argument, NULL, STATES},
                                             {"memory", required_argument, NULL, MEMORY},

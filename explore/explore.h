@@ -29,6 +29,9 @@ struct explore_config {
     uint8_t forge;       /* which: EXPLORE_FORGE_*                                            */
     uint8_t isn_step;    /* from one ISN of an end to its next, where no timer fires between
                             them; 0: so many that no window reaches from one to the other     */
+    bool backs_off;      /* a timeout is one second, after another two, and what was measured is
+                            part of the states; else each is one second.  That all ends well is
+                            not asked then: ends share no clock that says who waits longer   */
     bool tw_ignore_rst;  /* a reset does not end TIME-WAIT: RFC 1337 F1                       */
     uint8_t seek;        /* only this counts as wrong: enum wrong, side.h; 0: everything      */
     bool patient;        /* a connection that nobody opened is wrong when it stays            */

@@ -58,7 +58,7 @@ static bool counts(const struct search *s, uint8_t wrong)
 static bool look_at(struct search *s, uint32_t number, const struct state *state, uint64_t exit)
 {
     struct story story = {.number = number, .wrong = check_pair(s->world, state)};
-    if (!counts(s, story.wrong)) {
+    if (!counts(s, story.wrong) && !s->config->backs_off) {
         story.wrong = check_exit(s->world, s->exits, state, exit);
         story.exit = true;
     }

@@ -132,6 +132,7 @@ static bool boot(struct side *s, int side)
     struct hf_config config;
     configure(&config);
     config.policy.tw_ignore_rst = s->tw_ignore_rst;
+    config.policy.rto_max_ms <<= s->backs_off;
     memset(config.seed, side + 1, sizeof config.seed);
     config.seed[15] = s->ghost.reboots;
     struct hf_env env = quiet_env(s);
@@ -162,6 +163,7 @@ bool side_begin(struct side *s, int side, const struct explore_config *config)
     s->unjudged = config->unjudged;
     s->isn_step = config->isn_step;
     s->tw_ignore_rst = config->tw_ignore_rst;
+    s->backs_off = config->backs_off;
     s->now_ns = (int64_t)BEGIN_MS * NS_PER_MS;
     for (uint32_t gen = 0; gen < GENS; gen++)
         s->irs[gen] = PEER_ISN(gen);
@@ -476,7 +478,8 @@ void side_key(const struct side *s, uint64_t key[2])
         ghost.reboots = 0; /* of it follows the next boot's seed alone, and so ISNs */
     memcpy(form, &ghost, sizeof ghost);
     uint64_t len = sizeof ghost;
-    len += hf_canonical_fixed(stack, &env, form + len, sizeof form - len);
+    len += s->backs_off ? hf_canonical(stack, &env, form + len, sizeof form - len)
+                        : hf_canonical_fixed(stack, &env, form + len, sizeof form - len);
     len += put_distances(s, form + len);
     hash_128(form, len, key);
 }

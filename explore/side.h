@@ -81,6 +81,7 @@ struct side {
     bool listens;
     bool unjudged;      /* the oracle is not asked */
     bool tw_ignore_rst; /* explore_config.*        */
+    bool backs_off;
     uint8_t isn_step;
     uint16_t heard;                /* ... and then: irs of these is known, by bit */
     uint32_t iss[GENS], irs[GENS]; /* numbers of own and of the peer's incarnations here     */

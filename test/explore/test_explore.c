@@ -117,6 +117,22 @@ static void aborts_and_reboots_leave_nothing_behind(void **state)
     assert_in_range(result.states, 200000, 400000);
 }
 
+/* Where every timeout is one second the oracle cannot see that they double. */
+static void back_off_is_kept_whatever_the_schedule(void **state)
+{
+    (void)state;
+    struct explore_config config = plain("a");
+    config.name = "back-off";
+    config.backs_off = true;
+    config.flight = 1;
+    config.duplicates = 0;
+    config.repeats = 3;
+    config.sends[0] = 1;
+    struct explore_result result = run(&config);
+    assert_whole(&result);
+    assert_in_range(result.states, 20000, 200000);
+}
+
 /* Endpoints come to the same states where resets that nobody will heed stay on the channel, as they
  * do for a stack that lacks a rule. */
 static void resets_that_nobody_heeds_are_missed_by_nobody(void **state)
@@ -197,6 +213,7 @@ int main(void)
         cmocka_unit_test(text_is_delivered_whatever_the_schedule),
         cmocka_unit_test(one_forged_segment_of_each_kind_does_no_harm),
         cmocka_unit_test(aborts_and_reboots_leave_nothing_behind),
+        cmocka_unit_test(back_off_is_kept_whatever_the_schedule),
         cmocka_unit_test(resets_that_nobody_heeds_are_missed_by_nobody),
         cmocka_unit_test(a_simultaneous_open_is_explored_whole_and_nothing_is_wrong),
         cmocka_unit_test(configuration_a_is_explored_whole_and_nothing_is_wrong),

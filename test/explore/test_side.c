@@ -70,6 +70,8 @@ static void pairs_do_what_interned_endpoints_do(void **state)
     walks_come_to_the_same_states(&config, 2);
     config.reboots = 1;
     walks_come_to_the_same_states(&config, 3);
+    config.backs_off = true;
+    walks_come_to_the_same_states(&config, 6);
 }
 
 /* ... also where the numbers of one incarnation are those of another. */
