@@ -392,7 +392,9 @@ static uint64_t write_all(const struct hf_stack *stack, const struct hf_env *env
     put_tcbs(&c, &b->owes, offsetof(struct tcb, owes_link));
     put_tcbs(&c, &b->blocked, offsetof(struct tcb, owes_link));
     put_tcbs(&c, &b->ready, offsetof(struct tcb, event_link));
-    put_tcbs(&c, &b->starved, offsetof(struct tcb, event_link));
+    for (uint32_t i = 0; i < STARVED_LISTS; i++) {
+        put_tcbs(&c, &b->starved[i], offsetof(struct tcb, event_link));
+    }
     put_packets(&c, &stack->packet_queue);
     put_packets(&c, &stack->packet_waiting);
     put_udps(&c);

@@ -298,17 +298,27 @@ static bool check_owing(const struct check *c, const struct idlist *list, bool b
     return true;
 }
 
-/* Those with something to tell, or with nothing but the wish for memory. */
-static bool check_telling(const struct check *c, const struct idlist *list, bool starved,
-                          uint32_t *n)
+/* Those with something to tell. */
+static bool tells(const struct tcb *tcb)
 {
-    if (!check_list(c, list, CHECK_TCBS, offsetof(struct tcb, event_link), n)) {
+    return tcb->events & (uint16_t)~EVENT_WAITS;
+}
+
+/* Those with something to tell (STARVED_LISTS), or with nothing but the wish for certain memory. */
+static bool check_telling(const struct check *c, const struct idlist *list, uint32_t which,
+                          uint32_t *telling)
+{
+    uint32_t n;
+    if (!check_list(c, list, CHECK_TCBS, offsetof(struct tcb, event_link), &n)) {
         return false;
     }
+    *telling += n;
     for (uint32_t idx = list->head; idx != 0;) {
         const struct tcb *tcb = check_at(c, CHECK_TCBS, idx);
-        bool tells = tcb->events & (uint16_t)~EVENT_WAITS;
-        bool fits = tcb->events != 0 && tells != starved && !(tcb->flags & F_UNACCEPTED);
+        uint32_t right = tells(tcb) ? (uint32_t)STARVED_LISTS : starved_list(tcb->events);
+        bool no_record = (tcb->events & EVENT_WAITS) && tcb->active == 0;
+        bool fits = tcb->events != 0 && right == which && !(tcb->flags & F_UNACCEPTED) &&
+                    no_record == ((tcb->events & EVENT_RECORD) != 0);
         if (!check_that(c, fits, HF_INVARIANT_MEMBER, CHECK_TCBS, idx)) {
             return false;
         }
@@ -319,13 +329,15 @@ static bool check_telling(const struct check *c, const struct idlist *list, bool
 
 static bool check_lists(const struct check *c)
 {
-    uint32_t owing, blocked, ready, starved;
-    return check_owing(c, &c->b->owes, false, &owing) &&
+    uint32_t owing, blocked, telling = 0;
+    bool whole = check_telling(c, &c->b->ready, STARVED_LISTS, &telling);
+    for (uint32_t i = 0; i < STARVED_LISTS; i++) {
+        whole = whole && check_telling(c, &c->b->starved[i], i, &telling);
+    }
+    return whole && check_owing(c, &c->b->owes, false, &owing) &&
            check_owing(c, &c->b->blocked, true, &blocked) &&
            check_equal(c, owing + blocked, c->owing, HF_INVARIANT_MEMBER, CHECK_STACK, 0) &&
-           check_telling(c, &c->b->ready, false, &ready) &&
-           check_telling(c, &c->b->starved, true, &starved) &&
-           check_equal(c, ready + starved, c->telling, HF_INVARIANT_MEMBER, CHECK_STACK, 0) &&
+           check_equal(c, telling, c->telling, HF_INVARIANT_MEMBER, CHECK_STACK, 0) &&
            check_equal(c, c->in_queues, c->queued, HF_INVARIANT_MEMBER, CHECK_STACK, 0);
 }
 

@@ -84,8 +84,12 @@ static bool next_of(struct stack *st, uint32_t turn, struct hf_event *event)
 static bool nothing_to_tell(const struct hf_stack *s)
 {
     const struct tcp_block *b = &s->tcp;
-    return idlist_empty(&b->ready) && idlist_empty(&b->starved) &&
-           idlist_empty(&b->ready_listeners) && idlist_empty(&s->ready_udp);
+    bool waits = false;
+    for (uint32_t i = 0; i < STARVED_LISTS; i++) {
+        waits = waits || !idlist_empty(&b->starved[i]);
+    }
+    return !waits && idlist_empty(&b->ready) && idlist_empty(&b->ready_listeners) &&
+           idlist_empty(&s->ready_udp);
 }
 
 uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_event *events,

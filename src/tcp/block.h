@@ -75,7 +75,7 @@ struct tcp_block {
     struct idlist owes;    /* tcbs that owe output something                              */
     struct idlist blocked; /* ... and wait for a neighbour (F_BLOCKED)                    */
     struct idlist ready;   /* tcbs with events                                            */
-    struct idlist starved; /* tcbs that wait for memory to send, by event_link            */
+    struct idlist starved[STARVED_LISTS]; /* tcbs that wait for memory, by event_link     */
     struct idlist ready_listeners;
     struct idlist half_list[HALF_LISTS]; /* half_open by retries: each list in order of at_ms */
     struct idlist waiting; /* time_wait in order of at_ms                                 */

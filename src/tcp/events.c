@@ -2,8 +2,9 @@
  *
  * Bits gather in tcb->events until they are read; then those that are no longer true fall away.  A
  * tcb is in the list while it has bits and is not in its listener's queue, which uses the same
- * link.  So does the list of the starved: who found no memory to send with, and nothing of whose
- * own will change that.  They are told, in turn, when some is free again.
+ * link.  So do the lists of the starved: who found no memory to send with, and nothing of whose
+ * own will change that.  They are told, in turn, when some is free again.  All in one list wait for
+ * the same, so that it is enough to look at its head.
  */
 #include "tcp/tcp.h"
 
@@ -25,7 +26,8 @@ static bool listed(const struct idlist *list, const struct idlist_link *link, ui
 /* The list a tcb with these events is in. */
 static struct idlist *list_of(struct tcp *tcp, uint16_t events)
 {
-    return events & (uint16_t)~EVENT_WAITS ? &tcp->b->ready : &tcp->b->starved;
+    bool tells = events & (uint16_t)~EVENT_WAITS;
+    return tells ? &tcp->b->ready : &tcp->b->starved[starved_list(events)];
 }
 
 /* Its events become these, and it changes lists with them. */
@@ -70,27 +72,55 @@ void tcp_events_clear(struct tcp *tcp, struct tcb *tcb)
     set_events(tcp, tcb, 0);
 }
 
-void tcp_starves(struct tcp *tcp, struct tcb *tcb, bool for_piece)
+/* It waits for what hf_send or hf_send_borrowed wanted last, and with hf_close for the least. */
+void tcp_starves(struct tcp *tcp, struct tcb *tcb, uint16_t wait)
 {
-    tcp_event(tcp, tcb, for_piece ? EVENT_WAITS : EVENT_STARVED);
+    if (tcb->flags & (F_COMPACT | F_RELEASED)) {
+        return;
+    }
+    uint16_t before =
+        wait == EVENT_CLOSE ? tcb->events : tcb->events & (uint16_t) ~(EVENT_STARVED | EVENT_PIECE);
+    set_events(tcp, tcb, before | wait | (tcb->active ? 0 : EVENT_RECORD));
 }
 
-/* Would hf_send take an octet from this one now? */
+/* It waits no more, and something is told. */
+static void feed(struct tcp *tcp, struct tcb *tcb)
+{
+    tcb->flags &= ~(uint32_t)F_WANT_WRITE;
+    set_events(tcp, tcb, (tcb->events & (uint16_t)~EVENT_WAITS) | HF_WRITABLE);
+}
+
+void tcp_record_changed(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->active == 0) {
+        set_events(tcp, tcb, tcb->events | EVENT_RECORD);
+    } else if (tcb->events & EVENT_CLOSE) {
+        feed(tcp, tcb);
+    } else {
+        set_events(tcp, tcb, tcb->events & (uint16_t)~EVENT_RECORD);
+    }
+}
+
+/* Would the call that was refused be taken now? */
 static bool fed(const struct tcp *tcp, const struct tcb *tcb)
 {
-    const struct pool *pieces = &tcp->b->pieces;
-    bool memory = tcb->events & EVENT_PIECE ? pieces->used < pieces->max : tcp_chunk_free(tcp);
+    const struct tcp_block *b = tcp->b;
+    if (tcb->events & EVENT_CLOSE) {
+        return b->actives.used < b->actives.max;
+    }
+    bool memory = tcb->events & EVENT_PIECE ? b->pieces.used < b->pieces.max : tcp_chunk_free(tcp);
     return memory && (tcb->active || tcp_active_free(tcp));
 }
 
-/* One of the starved, in turn, has something to tell if there is something for it. */
-static void feed(struct tcp *tcp)
+/* The first of each list of the starved has something to tell if there is something for it. */
+static void feed_starved(struct tcp *tcp)
 {
-    uint32_t idx = idlist_head(&tcp->b->starved);
-    struct tcb *tcb = idx ? tcb_at(tcp, idx) : NULL;
-    if (tcb && (tcb->state == HF_CLOSED || fed(tcp, tcb))) {
-        tcb->flags &= ~(uint32_t)F_WANT_WRITE;
-        set_events(tcp, tcb, HF_WRITABLE);
+    for (uint32_t i = 0; i < STARVED_LISTS; i++) {
+        uint32_t idx = idlist_head(&tcp->b->starved[i]);
+        struct tcb *tcb = idx ? tcb_at(tcp, idx) : NULL;
+        if (tcb && (tcb->state == HF_CLOSED || fed(tcp, tcb))) {
+            feed(tcp, tcb);
+        }
     }
 }
 
@@ -132,7 +162,7 @@ static uint16_t true_now(struct tcp *tcp, const struct tcb *tcb)
 uint32_t tcp_next_event(struct tcp *tcp, uint32_t *bits, int32_t *error)
 {
     for (;;) {
-        feed(tcp);
+        feed_starved(tcp);
         uint32_t idx = idlist_head(&tcp->b->ready);
         if (idx == 0) {
             return 0;

@@ -209,6 +209,9 @@ static void free_active(struct tcp *tcp, struct tcb *tcb)
     tcp_free_receive(tcp, active);
     pool_free(&tcp->b->actives, tcp->block, tcb->active);
     tcb->active = 0;
+    if (tcb->events & EVENT_WAITS) {
+        tcp_record_changed(tcp, tcb);
+    }
 }
 
 /* Out of every list, so that the record can go. */
@@ -291,6 +294,9 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     active->cwr_end = tcb->snd.nxt;
     active->backoff = (uint8_t)((tcb->modes & M_BACKOFF) >> M_BACKOFF_SHIFT);
     tcb->modes &= ~(uint32_t)M_BACKOFF;
+    if (tcb->events & EVENT_WAITS) {
+        tcp_record_changed(tcp, tcb);
+    }
     return true;
 }
 

@@ -131,13 +131,25 @@ enum {
     OWES_LISTED = 1u << 15, /* is in tcp_block.owes or .blocked: set iff any is */
 };
 
-/* tcb.events, beside HF_*: hf_send or hf_close wants what the pools do not have.  A tcb with these
- * alone is in tcp_block.starved instead of the ready list. */
+/* tcb.events, beside HF_*: hf_send, hf_send_borrowed or hf_close wants what the pools do not have.
+ * A tcb with these alone is in one of tcp_block.starved instead of the ready list. */
 enum {
-    EVENT_STARVED = 1u << 15, /* an active record, payload memory */
-    EVENT_PIECE = 1u << 14,   /* ... or a piece for lent memory   */
-    EVENT_WAITS = EVENT_STARVED | EVENT_PIECE,
+    EVENT_STARVED = 1u << 15, /* payload memory ...                                 */
+    EVENT_PIECE = 1u << 14,   /* ... or a piece for lent memory: what came last     */
+    EVENT_CLOSE = 1u << 13,   /* an active record for the FIN                       */
+    EVENT_RECORD = 1u << 12,  /* beside one of these: it has no active record       */
+    EVENT_WAITS = EVENT_STARVED | EVENT_PIECE | EVENT_CLOSE | EVENT_RECORD,
 };
+
+/* A list for each thing to wait for, so that no head is in the way of those behind it. */
+enum { STARVED_CLOSE = 4, STARVED_LISTS };
+
+static inline uint32_t starved_list(uint16_t events)
+{
+    return events & EVENT_CLOSE
+               ? STARVED_CLOSE
+               : (events & EVENT_PIECE ? 2u : 0) + (events & EVENT_RECORD ? 1u : 0);
+}
 
 struct tcb {
     struct tuple id;

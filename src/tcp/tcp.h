@@ -349,7 +349,8 @@ void tcp_rto_resume(struct tcp *tcp, struct tcb *tcb);
 void tcp_event(struct tcp *tcp, struct tcb *tcb, uint16_t bits);
 void tcp_events_clear(struct tcp *tcp, struct tcb *tcb); /* before the record goes */
 /* HF_WRITABLE once the pools have something again; those that wait longest are told first. */
-void tcp_starves(struct tcp *tcp, struct tcb *tcb, bool for_piece);
+void tcp_starves(struct tcp *tcp, struct tcb *tcb, uint16_t wait); /* STARVED, PIECE or CLOSE */
+void tcp_record_changed(struct tcp *tcp, struct tcb *tcb); /* it waits: active came or went */
 void tcp_listener_event(struct tcp *tcp, uint32_t listener, uint16_t bits);
 /* The next tcb with events that are true now; 0: none.  Sets bits, error. */
 uint32_t tcp_next_event(struct tcp *tcp, uint32_t *bits, int32_t *error);

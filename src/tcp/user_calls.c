@@ -141,14 +141,15 @@ static int64_t would_block(struct tcb *tcb)
 }
 
 /* The pools are empty: nothing that happens to this connection alone will change that. */
-static int64_t starves(struct tcp *tcp, struct tcb *tcb, bool for_piece)
+static int64_t starves(struct tcp *tcp, struct tcb *tcb, uint16_t wait)
 {
-    tcp_starves(tcp, tcb, for_piece);
+    tcp_starves(tcp, tcb, wait);
     return would_block(tcb);
 }
 
 /* Room, an active record, and the chunk that was last. */
-static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint32_t *tail, uint32_t *tail_len)
+static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint16_t wait, uint32_t *tail,
+                        uint32_t *tail_len)
 {
     int error = may_send(tcb);
     if (error) {
@@ -159,7 +160,7 @@ static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint32_t *tail, uint32
         return (int)would_block(tcb);
     }
     if (!tcp_attach_to_send(tcp, tcb)) {
-        return (int)starves(tcp, tcb, false);
+        return (int)starves(tcp, tcb, wait);
     }
     *tail = active_of(tcp, tcb)->sq_tail;
     *tail_len = *tail ? tcp_chunk(tcp, *tail)->len : 0;
@@ -188,7 +189,7 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
         }
         return refused;
     }
-    int error = prepare_send(tcp, tcb, &tail, &tail_len);
+    int error = prepare_send(tcp, tcb, EVENT_STARVED, &tail, &tail_len);
     if (error) {
         return error;
     }
@@ -199,10 +200,10 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
         tcp_chunk_append(tcp, &active->sq_head, &active->sq_tail, data, room, CHUNK_TO_KEEP);
     if (taken == 0) {
         tcp_settle(tcp, tcb);
-        return starves(tcp, tcb, false);
+        return starves(tcp, tcb, EVENT_STARVED);
     }
     if (taken < room) {
-        tcp_starves(tcp, tcb, false);
+        tcp_starves(tcp, tcb, EVENT_STARVED);
     }
     if (taken < len) {
         tcb->flags |= F_WANT_WRITE;
@@ -219,7 +220,7 @@ int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t 
                       uint32_t len, uint32_t flags)
 {
     uint32_t tail, tail_len;
-    int error = prepare_send(tcp, tcb, &tail, &tail_len);
+    int error = prepare_send(tcp, tcb, EVENT_PIECE, &tail, &tail_len);
     if (error) {
         return error;
     }
@@ -229,7 +230,7 @@ int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t 
     uint32_t idx = tcp_chunk_new_lent(tcp, lent, offset, len);
     if (idx == 0) {
         tcp_settle(tcp, tcb);
-        return starves(tcp, tcb, true);
+        return starves(tcp, tcb, EVENT_PIECE);
     }
     tcp_lent_unref(tcp, lent); /* the piece has a reference of its own */
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_SEND);
@@ -322,7 +323,7 @@ int tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint64_t len)
 static int close_open(struct tcp *tcp, struct tcb *tcb)
 {
     if (!tcp_attach(tcp, tcb)) {
-        starves(tcp, tcb, false);
+        starves(tcp, tcb, EVENT_CLOSE);
         return HF_ERR_NO_RESOURCES;
     }
     tcb->flags |= F_CLOSE;

@@ -1,0 +1,149 @@
+/* Who finds no memory is told when there is some, whatever others wait for (hf_send, hf_close). */
+#include "common/peer.h"
+
+enum { BUSY, FULL, LATE, LAST };
+
+static int64_t sends_octets(struct peer *p, uint32_t n)
+{
+    static uint8_t text[100000];
+    return hf_send(p->stack, &p->env, p->c->handle, text, n, 0);
+}
+
+/* All that was there to tell has been told, and all that was to leave has left. */
+static void settles(struct peer *p)
+{
+    after(200);
+    peer_forget(p);
+    peer_events(p);
+    for (int i = 0; i < PEER_CONNS; i++) {
+        p->conn[i].events = 0;
+    }
+}
+
+static void begins(struct peer *p, int connections)
+{
+    p->wild = true;
+    for (int i = 0; i < connections; i++) {
+        on(i);
+        establish_active();
+    }
+}
+
+/* Of three records one is kept for receiving, so two connections have one to send with: BUSY, and
+ * FULL, which has read nothing and sent what it could, so that no chunk is left for sending. */
+static void begins_short(struct peer *p)
+{
+    p->config.max_connections = 4;
+    p->config.max_active = 3;
+    p->config.small_chunks = 8;
+    p->config.small_chunk_bytes = 2048;
+    p->config.large_chunks = 0;
+    begins(p, 4);
+    on(BUSY);
+    sends(ACK, .len = 1);
+    on(FULL);
+    for (int i = 0; i < 12; i++)
+        sends(ACK, .len = 1460);
+    holds(sends_octets(p, 20000) < 20000);
+    settles(p);
+}
+
+/* hf_send: "HF_WRITABLE will tell" */
+TEST(one_that_waits_for_a_record_is_not_in_the_way_of_one_that_waits_for_a_chunk)
+{
+    begins_short(p);
+    on(LATE);
+    refuses(HF_ERR_WOULD_BLOCK, sends_octets(p, 10));
+    on(BUSY);
+    refuses(HF_ERR_WOULD_BLOCK, sends_octets(p, 10));
+    settles(p);
+    expects_no_event(HF_WRITABLE);
+    on(FULL);
+    reads(status_of(unread_bytes) - 1);
+    on(BUSY);
+    expects_event(HF_WRITABLE);
+    holds_equal(sends_octets(p, 10), 10);
+    on(LATE);
+    expects_no_event(HF_WRITABLE);
+}
+
+/* The record of one that waits for it may come with what it receives. */
+TEST(one_that_waits_for_a_record_and_gets_it_by_receiving_waits_no_more)
+{
+    begins_short(p);
+    on(FULL);
+    reads(status_of(unread_bytes) - 1);
+    settles(p);
+    on(LAST);
+    refuses(HF_ERR_WOULD_BLOCK, sends_octets(p, 10));
+    on(LATE);
+    refuses(HF_ERR_WOULD_BLOCK, sends_octets(p, 10));
+    settles(p);
+    sends(ACK, .len = 1); /* the third record */
+    expects_event(HF_WRITABLE);
+    on(LAST);
+    expects_no_event(HF_WRITABLE);
+    on(LATE);
+    holds_equal(sends_octets(p, 10), 10);
+}
+
+/* hf_close: "HF_ERR_NO_RESOURCES ...: HF_WRITABLE tells when to try again".  A FIN needs neither a
+ * chunk nor a record beyond those that are kept for receiving. */
+TEST(a_refused_close_is_told_as_soon_as_there_is_a_record)
+{
+    p->config.max_connections = 4;
+    p->config.max_active = 2;
+    p->config.small_chunks = 2;
+    p->config.large_chunks = 0;
+    begins(p, 4);
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        sends(ACK, .len = 1);
+    }
+    on(LAST);
+    refuses(HF_ERR_WOULD_BLOCK, sends_octets(p, 10)); /* this takes more */
+    on(LATE);
+    refuses(HF_ERR_NO_RESOURCES, hf_close(p->stack, &p->env, p->c->handle));
+    settles(p);
+    expects_no_event(HF_WRITABLE);
+    on(BUSY);
+    reads(1);
+    on(LATE);
+    expects_event(HF_WRITABLE);
+    closes();
+    expects(FIN | ACK);
+    on(LAST);
+    expects_no_event(HF_WRITABLE);
+}
+
+TEST(a_refused_close_is_told_when_what_is_received_brings_a_record)
+{
+    p->config.max_connections = 4;
+    p->config.max_active = 2;
+    begins(p, 3);
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        sends(ACK, .len = 1);
+    }
+    settles(p);
+    on(LATE);
+    refuses(HF_ERR_NO_RESOURCES, hf_close(p->stack, &p->env, p->c->handle));
+    on(BUSY);
+    holds_equal(hf_recv(p->stack, &p->env, p->c->handle, &(uint8_t){0}, 1), 1);
+    on(LATE);
+    sends(ACK, .len = 1);
+    expects_event(HF_WRITABLE);
+    closes();
+    peer_forget(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(one_that_waits_for_a_record_is_not_in_the_way_of_one_that_waits_for_a_chunk),
+        V4(one_that_waits_for_a_record_and_gets_it_by_receiving_waits_no_more),
+        BOTH(a_refused_close_is_told_as_soon_as_there_is_a_record),
+        V4(a_refused_close_is_told_when_what_is_received_brings_a_record),
+    };
+    return cmocka_run_group_tests_name("starved", tests, NULL, NULL);
+}
