@@ -326,7 +326,8 @@ enum {
 int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                 const void *data, uint64_t len, uint32_t flags);
 /* The same without copying: octets in a registered region stay the stack's until acknowledged; then
- * HF_SENT, and hf_returned gives token.  All or nothing. */
+ * HF_SENT, and hf_returned gives token, which makes room for others.  All or nothing;
+ * HF_ERR_NO_RESOURCES with lent_chunks 0. */
 int64_t hf_send_borrowed(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                          uint32_t region, uint64_t offset, uint32_t len, uint64_t token,
                          uint32_t flags);

@@ -154,15 +154,7 @@ static int64_t send_borrowed(struct stack *st, struct tcb *tcb, uint32_t region,
     if (len == 0 || (flags & ~SEND_FLAGS) != 0 || stack_region(st, region, offset, len) == NULL) {
         return HF_ERR_INVALID;
     }
-    uint32_t lent = tcp_lent_new(&st->tcp, (uint16_t)region, token, tcb);
-    if (lent == 0) {
-        return HF_ERR_NO_RESOURCES;
-    }
-    int64_t result = tcp_send_lent(&st->tcp, tcb, lent, offset, len, flags);
-    if (result < 0) {
-        tcp_lent_drop(&st->tcp, lent);
-    }
-    return result;
+    return tcp_send_lent(&st->tcp, tcb, (uint16_t)region, offset, len, token, flags);
 }
 
 int64_t hf_send_borrowed(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,

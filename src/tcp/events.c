@@ -108,7 +108,8 @@ static bool fed(const struct tcp *tcp, const struct tcb *tcb)
     if (tcb->events & EVENT_CLOSE) {
         return b->actives.used < b->actives.max;
     }
-    bool memory = tcb->events & EVENT_PIECE ? b->pieces.used < b->pieces.max : tcp_chunk_free(tcp);
+    bool piece = b->pieces.used < b->pieces.max && b->lents.used < b->lents.max;
+    bool memory = tcb->events & EVENT_PIECE ? piece : tcp_chunk_free(tcp);
     return memory && (tcb->active || tcp_active_free(tcp));
 }
 

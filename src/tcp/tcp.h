@@ -53,9 +53,9 @@ bool tcp_orphan_goes(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause);
 /* user_calls.c: 3.10.1-6.  Errors are enum hf_error. */
 int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uint32_t *idx);
 int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t len, uint32_t flags);
-/* lent: a struct lent whose reference this call takes over when it succeeds. */
-int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t offset,
-                      uint32_t len, uint32_t flags);
+/* All or nothing; token is given back when the octets are acknowledged. */
+int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint16_t region, uint64_t offset,
+                      uint32_t len, uint64_t token, uint32_t flags);
 int64_t tcp_receive(struct tcp *tcp, struct tcb *tcb, void *data, uint64_t len);
 int tcp_receive_slices(struct tcp *tcp, struct tcb *tcb, struct hf_slice *slices, uint32_t n);
 int tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint64_t len);

@@ -156,6 +156,9 @@ static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint16_t wait, uint32_
         tcb->flags |= tcb->state == HF_CLOSED ? F_ERROR_READ : 0; /* it is told, once is enough */
         return error;
     }
+    if (wait == EVENT_PIECE && tcp->b->lents.max == 0) {
+        return HF_ERR_NO_RESOURCES; /* for ever */
+    }
     if (send_room(tcp, tcb) == 0) {
         return (int)would_block(tcb);
     }
@@ -216,8 +219,22 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
     return (int64_t)taken;
 }
 
-int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t offset,
-                      uint32_t len, uint32_t flags)
+/* A piece of lent memory, and the record of its token; 0: not both are left. */
+static uint32_t new_piece(struct tcp *tcp, struct tcb *tcb, uint16_t region, uint64_t offset,
+                          uint32_t len, uint64_t token)
+{
+    uint32_t lent = tcp_lent_new(tcp, region, token, tcb);
+    uint32_t idx = lent ? tcp_chunk_new_lent(tcp, lent, offset, len) : 0;
+    if (idx) {
+        tcp_lent_unref(tcp, lent); /* the piece has a reference of its own */
+    } else if (lent) {
+        tcp_lent_drop(tcp, lent);
+    }
+    return idx;
+}
+
+int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint16_t region, uint64_t offset,
+                      uint32_t len, uint64_t token, uint32_t flags)
 {
     uint32_t tail, tail_len;
     int error = prepare_send(tcp, tcb, EVENT_PIECE, &tail, &tail_len);
@@ -227,12 +244,11 @@ int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint32_t lent, uint64_t 
     if (len > send_room(tcp, tcb) && tcp_queued(tcp, tcb) != 0) {
         return would_block(tcb);
     }
-    uint32_t idx = tcp_chunk_new_lent(tcp, lent, offset, len);
+    uint32_t idx = new_piece(tcp, tcb, region, offset, len, token);
     if (idx == 0) {
         tcp_settle(tcp, tcb);
         return starves(tcp, tcb, EVENT_PIECE);
     }
-    tcp_lent_unref(tcp, lent); /* the piece has a reference of its own */
     tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_SEND);
     struct active *active = active_of(tcp, tcb);
     if (tail) {

@@ -137,6 +137,67 @@ TEST(a_refused_close_is_told_when_what_is_received_brings_a_record)
     peer_forget(p);
 }
 
+/* hf_send_borrowed: "The same".  The record of a token is there again once it was fetched. */
+TEST(one_that_finds_all_lent_memory_out_is_told_when_tokens_are_fetched)
+{
+    static uint8_t memory[1000];
+    const struct hf_region region = {memory, sizeof memory};
+    uint64_t tokens[4];
+    hf_handle h[2];
+    p->regions = &region;
+    p->n_regions = 1;
+    p->config.lent_chunks = 2;
+    begins(p, 2);
+    for (int i = 0; i < 2; i++)
+        h[i] = p->conn[i].handle;
+    on(0);
+    sets(HF_NODELAY, 1);
+    for (uint64_t token = 7; token < 9; token++)
+        refuses(100, hf_send_borrowed(p->stack, &p->env, h[0], 1, 0, 100, token, 0));
+    refuses(HF_ERR_WOULD_BLOCK, hf_send_borrowed(p->stack, &p->env, h[1], 1, 0, 100, 9, 0));
+    settles(p);
+    p->c->acks = p->c->iss + 201;
+    sends(ACK);
+    expects_event(HF_SENT);
+    on(1);
+    expects_no_event(HF_WRITABLE);
+    holds_equal(hf_returned(p->stack, &p->env, tokens, 4), 2);
+    expects_event(HF_WRITABLE);
+    refuses(100, hf_send_borrowed(p->stack, &p->env, h[1], 1, 0, 100, 9, 0));
+}
+
+/* What the state says comes first, as with hf_send: HF_ERR_CLOSING, "once the connection is gone,
+ * its reason". */
+TEST(a_borrowing_call_tells_of_the_end_though_all_lent_memory_is_out)
+{
+    static uint8_t memory[1000];
+    const struct hf_region region = {memory, sizeof memory};
+    p->regions = &region;
+    p->n_regions = 1;
+    p->config.lent_chunks = 1;
+    begins(p, 1);
+    hf_handle h = p->c->handle;
+    refuses(100, hf_send_borrowed(p->stack, &p->env, h, 1, 0, 100, 7, 0));
+    refuses(HF_ERR_WOULD_BLOCK, hf_send_borrowed(p->stack, &p->env, h, 1, 0, 100, 8, 0));
+    closes();
+    refuses(HF_ERR_CLOSING, hf_send_borrowed(p->stack, &p->env, h, 1, 0, 100, 8, 0));
+    peer_forget(p);
+    aborts();
+    refuses(HF_ERR_ABORTED, hf_send_borrowed(p->stack, &p->env, h, 1, 0, 100, 8, 0));
+}
+
+TEST(nothing_is_borrowed_where_there_is_no_memory_for_it)
+{
+    static uint8_t memory[1000];
+    const struct hf_region region = {memory, sizeof memory};
+    p->regions = &region;
+    p->n_regions = 1;
+    p->config.lent_chunks = 0;
+    begins(p, 1);
+    refuses(HF_ERR_NO_RESOURCES,
+            hf_send_borrowed(p->stack, &p->env, p->c->handle, 1, 0, 100, 7, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +205,9 @@ int main(void)
         V4(one_that_waits_for_a_record_and_gets_it_by_receiving_waits_no_more),
         BOTH(a_refused_close_is_told_as_soon_as_there_is_a_record),
         V4(a_refused_close_is_told_when_what_is_received_brings_a_record),
+        BOTH(one_that_finds_all_lent_memory_out_is_told_when_tokens_are_fetched),
+        V4(a_borrowing_call_tells_of_the_end_though_all_lent_memory_is_out),
+        V4(nothing_is_borrowed_where_there_is_no_memory_for_it),
     };
     return cmocka_run_group_tests_name("starved", tests, NULL, NULL);
 }
