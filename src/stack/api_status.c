@@ -58,6 +58,7 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
         }
         l->snd_buf = (uint32_t)value;
         l->inherit_modes |= M_SND_FIXED;
+        tcp_fit_low_water(tcp, l->extra, l->snd_buf);
         return HF_OK;
     case HF_MAX_SEGMENT:
         if (value != 0 && !between(policy->min_mss, value, UINT16_MAX)) {

@@ -52,6 +52,14 @@ void tcp_drop_extra(struct tcp *tcp, uint32_t *idx)
     }
 }
 
+void tcp_fit_low_water(struct tcp *tcp, uint32_t idx, uint32_t snd_buf)
+{
+    if (idx) {
+        struct extra *extra = pool_at(&tcp->b->extras, tcp->block, idx);
+        extra->snd_low = min_u32(extra->snd_low, snd_buf);
+    }
+}
+
 /* Where an option lies in a record, and its range; there it is `above` higher than outside. */
 struct place {
     uint32_t *where; /* NULL: elsewhere */

@@ -63,10 +63,7 @@ static int set_send_buffer(struct tcp *tcp, struct tcb *tcb, int64_t value)
 {
     int error = set_number(&tcb->snd_buf, value, 1, 1 << 30);
     tcb->modes |= error == HF_OK ? M_SND_FIXED : 0;
-    if (tcb->extra) {
-        struct extra *extra = tcp_own_extra(tcp, &tcb->extra);
-        extra->snd_low = min_u32(extra->snd_low, tcb->snd_buf);
-    }
+    tcp_fit_low_water(tcp, tcb->extra, tcb->snd_buf);
     return error;
 }
 

@@ -23,6 +23,8 @@ const struct extra *tcp_extra(const struct tcp *tcp, uint32_t idx);
 struct extra *tcp_own_extra(struct tcp *tcp, uint32_t *idx);
 bool tcp_copy_extra(struct tcp *tcp, uint32_t from, uint32_t *to); /* false: none left */
 void tcp_drop_extra(struct tcp *tcp, uint32_t *idx);
+/* HF_SEND_LOW_WATER is no more than HF_SEND_BUFFER, also when that becomes less. */
+void tcp_fit_low_water(struct tcp *tcp, uint32_t idx, uint32_t snd_buf);
 /* Sets or tells an option that lies there, for connections and listeners alike; HF_ERR_UNSUPPORTED:
  * it lies elsewhere. */
 int tcp_set_extra(struct tcp *tcp, uint32_t *idx, uint32_t snd_buf, enum hf_option option,

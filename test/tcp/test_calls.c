@@ -318,6 +318,28 @@ TEST(a_largest_segment_set_on_the_listener_is_announced_and_used)
     refuses_option(HF_ERR_NOT_CONNECTED, HF_MAX_SEGMENT, 500); /* it went with the SYN */
 }
 
+/* HF_SEND_LOW_WATER: "1 .. HF_SEND_BUFFER", and what a listener has its connections begin with. */
+TEST(a_listeners_low_water_mark_stays_within_a_buffer_that_is_made_smaller)
+{
+    int64_t low = 0;
+    listens();
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_SEND_LOW_WATER, 100000));
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_SEND_BUFFER, 1000));
+    calls(hf_option(p->stack, p->listener, HF_SEND_LOW_WATER, &low));
+    holds_equal(low, 1000);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    gets(HF_SEND_LOW_WATER, 1000);
+    p->c->events = 0;
+    writes(1000);
+    expects(ACK, .len = 1000);
+    refuses(HF_ERR_WOULD_BLOCK, hf_send(p->stack, &p->env, p->c->handle, "x", 1, 0));
+    sends(ACK);
+    expects_event(HF_WRITABLE);
+}
+
 /* RFC7323-24 */
 TEST(the_status_tells_numbers_windows_and_counts)
 {
@@ -405,6 +427,7 @@ int main(void)
         V4(values_that_cannot_be_are_refused_and_change_nothing),
         BOTH(ttl_and_tos_stand_in_the_ip_header),
         BOTH(a_largest_segment_set_on_the_listener_is_announced_and_used),
+        V4(a_listeners_low_water_mark_stays_within_a_buffer_that_is_made_smaller),
         V4(the_status_tells_numbers_windows_and_counts),
         V4(a_caller_of_an_older_version_gets_the_part_of_the_status_it_knows),
         V4(what_is_consumed_without_a_copy_is_traced_as_a_receive),
