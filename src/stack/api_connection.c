@@ -142,7 +142,7 @@ int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle hand
     if (result != HF_OK) {
         return result;
     }
-    bool possible = data != NULL && (flags & ~SEND_FLAGS) == 0;
+    bool possible = (data != NULL || len == 0) && (flags & ~SEND_FLAGS) == 0;
     result = possible ? tcp_send(&st.tcp, tcb, data, len, flags) : HF_ERR_INVALID;
     stack_leave(&st);
     return result;

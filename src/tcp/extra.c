@@ -105,11 +105,12 @@ int tcp_set_extra(struct tcp *tcp, uint32_t *idx, uint32_t snd_buf, enum hf_opti
         return HF_ERR_INVALID;
     }
     uint32_t number = (uint32_t)(value + place.above);
-    if (*place.where == number && option != HF_USER_TIMEOUT) {
+    uint32_t set = option == HF_USER_TIMEOUT ? number != 0 : now.timeout_set;
+    if (*place.where == number && now.timeout_set == set) {
         return HF_OK;
     }
     *place.where = number;
-    now.timeout_set = option == HF_USER_TIMEOUT ? number != 0 : now.timeout_set;
+    now.timeout_set = set;
     struct extra *extra = tcp_own_extra(tcp, idx);
     if (extra == NULL) {
         return HF_ERR_NO_RESOURCES;

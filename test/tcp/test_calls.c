@@ -249,6 +249,22 @@ TEST(options_read_back_what_was_set)
     }
 }
 
+/* struct extra of tcb.h: "from the first that differs from its default on" */
+TEST(options_set_to_their_defaults_need_no_record)
+{
+    static const struct {
+        enum hf_option option;
+        int64_t value;
+    } all[] = {{HF_USER_TIMEOUT, 0}, {HF_LINGER, -1}, {HF_SEND_LOW_WATER, 1}};
+    p->config.max_extras = 0;
+    establish_active();
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+        sets(all[i].option, all[i].value);
+        gets(all[i].option, all[i].value);
+    }
+    refuses_option(HF_ERR_NO_RESOURCES, HF_USER_TIMEOUT, 5000);
+}
+
 TEST(what_goes_with_the_syn_and_what_there_is_not_is_refused)
 {
     establish_active();
@@ -423,6 +439,7 @@ int main(void)
         V4(a_stale_handle_is_refused_by_every_call),
         V4(a_cookie_comes_back_with_each_event),
         V4(options_read_back_what_was_set),
+        V4(options_set_to_their_defaults_need_no_record),
         V4(what_goes_with_the_syn_and_what_there_is_not_is_refused),
         V4(values_that_cannot_be_are_refused_and_change_nothing),
         BOTH(ttl_and_tos_stand_in_the_ip_header),

@@ -125,6 +125,11 @@ TEST(a_send_of_nothing_lets_go_what_more_held)
     expects_silence();
     calls(hf_send(p->stack, &p->env, p->c->handle, "", 0, 0));
     expects(ACK | PSH, .len = 40);
+    sends(ACK);
+    writes_with(50, HF_SEND_MORE);
+    expects_silence();
+    calls(hf_send(p->stack, &p->env, p->c->handle, NULL, 0, 0)); /* nothing lies nowhere */
+    expects(ACK | PSH, .len = 50);
 }
 
 TEST(a_cork_holds_small_segments_until_it_is_drawn)
