@@ -169,7 +169,6 @@ void stack_tcp_input(struct stack *st, const struct arrival *a)
     struct segment seg;
     HF_COUNT(st->s->tcp.work.summed, a->csum_ok ? 0 : a->len);
     enum hf_verdict verdict = parse_segment(a, &seg);
-    note_ecn(a, &seg);
     if (verdict == HF_V_CONTINUE && a->to_group) {
         verdict = HF_V_DROP_IP_NOT_OURS; /* MUST-57 */
     }
@@ -177,6 +176,7 @@ void stack_tcp_input(struct stack *st, const struct arrival *a)
         stack_verdict(st, a, verdict);
         return;
     }
+    note_ecn(a, &seg);
     if (a->lent != 0 && seg.text_len != 0) {
         st->tcp.lent.lent = a->lent;
         st->tcp.lent.offset = region_offset(st, a->frame, seg.text);
@@ -414,7 +414,8 @@ static int check_lent(const struct stack *st, const struct hf_frame_in *frames, 
             return HF_ERR_INVALID;
         }
         uint64_t offset = region_offset(st, frame, frame->data);
-        if (stack_region(st, frame->region, offset, frame->len) != frame->data) {
+        if (frame->data == NULL ||
+            stack_region(st, frame->region, offset, frame->len) != frame->data) {
             return HF_ERR_INVALID;
         }
         lent++;

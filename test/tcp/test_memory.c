@@ -259,6 +259,11 @@ TEST(a_lent_frame_outside_its_region_is_not_taken)
         frame.iface = no_interface[i];
         refuses(HF_ERR_INVALID, hf_input(p->stack, &p->env, &frame, 1));
     }
+    frame.iface = 1;
+    frame.data = NULL; /* in no region, so that nobody could give its token back */
+    refuses(HF_ERR_INVALID, hf_input(p->stack, &p->env, &frame, 1));
+    frame.region = 2;
+    refuses(HF_ERR_INVALID, hf_input(p->stack, &p->env, &frame, 1));
     holds_equal(returned(p), 0); /* it was not taken */
 }
 
