@@ -223,6 +223,7 @@ static void make_keys(struct tcp_secret *secret, const uint8_t seed[16])
         keys[i]->k1 = rng_u64(&secret->rng);
     }
     secret->fast.n = 1;
+    secret->port_next = (uint32_t)secret->port.k0;
 }
 
 static const uint8_t no_seed[sizeof((struct hf_config *)0)->seed];
@@ -246,6 +247,7 @@ int hf_reseed(struct hf_stack *stack, const struct hf_env *env, const uint8_t *s
     secret->isn = fresh.isn;
     secret->cookie_mac = fresh.cookie_mac;
     secret->reset = fresh.reset;
+    secret->port_next = fresh.port_next; /* larger ranges draw from the rng */
     stack_leave(&st);
     return HF_OK;
 }

@@ -99,10 +99,39 @@ TEST(a_stack_that_is_reseeded_has_other_numbers_than_before)
     holds_equal(same, 0);
 }
 
+/* RFC 6056 3.3.2: in a small range each port comes in its turn; who begins where is the seed's. */
+TEST(clones_with_seeds_of_their_own_begin_a_small_range_of_ports_elsewhere)
+{
+    enum { CLONES = 8 };
+    uint64_t len;
+    uint16_t first[CLONES];
+    bool differ = false;
+    p->config.policy.port_first = 40000;
+    p->config.policy.port_last = 40015;
+    starts();
+    uint8_t *snapshot = written_down(p, &len);
+    for (uint8_t k = 0; k < CLONES; k++) {
+        struct hf_stack *clone = clone_of(p, snapshot, len, k + 1);
+        struct hf_endpoint any = peer_here(p, 0), there = peer_there(p, 9);
+        struct hf_status status = {.struct_size = sizeof status};
+        hf_handle handle;
+        calls(hf_open(clone, &p->env, &any, &there, 0, &handle));
+        calls(hf_status(clone, &p->env, handle, &status));
+        first[k] = status.local.port;
+        differ = differ || first[k] != first[0];
+        calls(hf_abort(clone, &p->env, handle));
+        calls(hf_release(clone, &p->env, handle));
+        free(clone);
+    }
+    holds(differ);
+    free(snapshot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(two_clones_with_seeds_of_their_own_have_unrelated_numbers),
+        V4(clones_with_seeds_of_their_own_begin_a_small_range_of_ports_elsewhere),
         V4(a_stack_that_is_reseeded_has_other_numbers_than_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
