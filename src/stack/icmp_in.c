@@ -127,6 +127,20 @@ static bool tcp_error(struct stack *st, const struct wire_quote *quote, uint8_t 
     return true;
 }
 
+void stack_connection_unreachable(struct stack *st, struct tcb *tcb)
+{
+    struct conn_id id;
+    hf_handle handle = tcp_handle(&st->tcp, tcb);
+    if (!tcp_unreachable(&st->tcp, tcb) || handle == 0) {
+        return;
+    }
+    tcp_id(&st->tcp, tcb, &id);
+    struct hf_icmp_report report = {.version = id.v4 ? 4 : 6, .error = HF_ERR_HOST_UNREACHABLE};
+    memcpy(report.from, id.local, 16);
+    tally_of(&st->tcp, tcb)->icmp_note = (uint16_t)stack_note_add(st, handle, &report);
+    tcp_event(&st->tcp, tcb, HF_ERROR_REPORT);
+}
+
 static bool take_error(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp)
 {
     struct wire_quote quote;

@@ -223,6 +223,20 @@ enum hf_verdict stack_echo_reply(struct stack *st, struct arrival *a, const stru
     return HF_V_ECHO_ANSWERED;
 }
 
+/* What gives way is no report any more: its event must not be told. */
+static void forget_note(struct stack *st, uint32_t n)
+{
+    hf_handle handle = stack_note_at(st, n)->handle;
+    const struct tcb *tcb = stack_tcb_of(st, handle);
+    uint32_t udp = stack_udp_of(st, handle);
+    if (tcb != NULL && tally_of(&st->tcp, tcb)->icmp_note == n) {
+        tally_of(&st->tcp, tcb)->icmp_note = 0;
+    }
+    if (udp != 0 && stack_udp_at(st, udp)->icmp_note == n) {
+        stack_udp_at(st, udp)->icmp_note = 0;
+    }
+}
+
 uint32_t stack_note_add(struct stack *st, hf_handle handle, const struct hf_icmp_report *report)
 {
     struct hf_stack *s = st->s;
@@ -231,6 +245,7 @@ uint32_t stack_note_add(struct stack *st, hf_handle handle, const struct hf_icmp
     }
     uint32_t n = s->note_next + 1;
     s->note_next = n % s->max_notes;
+    forget_note(st, n);
     *stack_note_at(st, n) = (struct stack_note){handle, *report};
     return n;
 }

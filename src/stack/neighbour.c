@@ -266,7 +266,7 @@ static void give_up(struct stack *st, uint32_t n)
         tcp_id(&st->tcp, tcb, &id);
         if (stack_find_hop(st, id.remote, id.zone, &path) == HF_OK && path.iface == lost.iface &&
             !path.own && memcmp(path.next, lost.ip, 16) == 0) {
-            tcp_unreachable(&st->tcp, tcb);
+            stack_connection_unreachable(st, tcb);
         }
     }
 }

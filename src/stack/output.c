@@ -254,7 +254,7 @@ static bool send_owed(struct output *o)
         block(st, tcb, idx);
         tcp_trace_wait(&st->tcp, tcb, none ? HF_CAUSE_NO_ROUTE : HF_CAUSE_LINK_ADDRESS);
         if (none) {
-            tcp_unreachable(&st->tcp, tcb);
+            stack_connection_unreachable(st, tcb);
         }
         return true;
     }

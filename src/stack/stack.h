@@ -444,6 +444,8 @@ void stack_icmp_refuse(struct stack *st, const struct conn_id *id, seq_t irs,
                        enum hf_answer answer);
 /* Notes an ICMP error for hf_error_report; the number goes into tally.icmp_note, udp.icmp_note. */
 uint32_t stack_note_add(struct stack *st, hf_handle handle, const struct hf_icmp_report *report);
+/* There is no way to the peer of this connection, or nobody answers for it: a soft error. */
+void stack_connection_unreachable(struct stack *st, struct tcb *tcb);
 
 /* packet.c: the queue */
 uint32_t stack_packet_new(struct stack *st, bool reserve); /* zeroed; 0: none */

@@ -29,14 +29,14 @@ bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int erro
     return true;
 }
 
-/* ARP or neighbour discovery gave up: as a soft error from this very host. */
-void tcp_unreachable(struct tcp *tcp, struct tcb *tcb)
+/* ARP or neighbour discovery gave up: as a soft error from this very host.  RFC4861-2 */
+bool tcp_unreachable(struct tcp *tcp, struct tcb *tcb)
 {
     if (tcb->state == HF_SYN_SENT) {
         tcp_trace_begin(tcp, tcb, HF_TRACE_TIMER, HF_TIMER_NEIGHBOUR);
         tcp_finish(tcp, tcb, HF_ERR_HOST_UNREACHABLE, HF_TIMER_NEIGHBOUR, HF_V_ACCEPTED);
         tcp_trace_end(tcp, tcb, HF_V_ACCEPTED);
-        return;
+        return false;
     }
-    tcp_event(tcp, tcb, HF_ERROR_REPORT);
+    return tcb->state > HF_SYN_SENT && tcb->state != HF_TIME_WAIT;
 }

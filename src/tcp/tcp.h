@@ -77,8 +77,8 @@ uint32_t tcp_queued(const struct tcp *tcp, const struct tcb *tcb);
 /* An ICMP error about a segment of ours: soft, hard, or the path's new MTU.  False: not taken, the
  * quoted number is not in flight (RFC 5927 4). */
 bool tcp_icmp_error(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, int error, bool hard);
-/* Nothing on the link answered for the next hop. */
-void tcp_unreachable(struct tcp *tcp, struct tcb *tcb);
+/* Nothing on the link answered for the next hop.  true: it goes on, and shall be told. */
+bool tcp_unreachable(struct tcp *tcp, struct tcb *tcb);
 
 /* handshake.c: 3.5, 3.10.7.1-3 */
 enum hf_verdict tcp_arrives_closed(struct tcp *tcp, const struct conn_id *id,

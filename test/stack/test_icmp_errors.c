@@ -67,6 +67,25 @@ TEST(a_soft_error_is_reported_and_the_attempt_goes_on)
     expects(ACK);
 }
 
+/* hf_events: "true when read, not stale"; hf_error_report: "the oldest gives way" */
+TEST(a_report_that_gave_way_is_not_told)
+{
+    struct hf_icmp_report report;
+    p->config.max_connections = 2;
+    p->config.max_udp = 0; /* half as many reports are kept: one */
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        opens();
+        expects(SYN);
+        unreachable(p, 1, 3, ISS);
+    }
+    expects_event(HF_ERROR_REPORT);
+    calls(hf_error_report(p->stack, p->c->handle, &report));
+    on(0);
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, p->c->handle, &report));
+    expects_no_event(HF_ERROR_REPORT);
+}
+
 /* SHLD-20 */
 TEST(error_reports_can_be_switched_off_and_on_again)
 {
@@ -245,6 +264,7 @@ int main(void)
         BOTH(port_unreachable_ends_an_attempt_to_open),
         BOTH(an_error_that_quotes_another_number_is_ignored),
         BOTH(a_soft_error_is_reported_and_the_attempt_goes_on),
+        BOTH(a_report_that_gave_way_is_not_told),
         BOTH(error_reports_can_be_switched_off_and_on_again),
         BOTH(the_policy_can_let_a_soft_error_end_the_attempt),
         BOTH(a_hard_error_does_not_end_an_open_connection),

@@ -121,6 +121,58 @@ TEST(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket)
     holds_equal(counters.neighbours, 0);
 }
 
+/* RFC 9293 3.9.1.8: a soft error, of which an open connection is told.  RFC4861-2 */
+TEST(an_open_connection_is_told_of_a_silent_neighbour)
+{
+    struct hf_icmp_report report;
+    p->ethernet = p->ask = true;
+    opens();
+    expects_question(p, false);
+    answers(p, p->peer_mac);
+    expects(SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .mss = 1460);
+    expects(ACK);
+    after(31000); /* the entry is old */
+    writes(100);
+    for (int i = 0; i < 100; i++) {
+        after(100);
+        peer_forget(p);
+    }
+    expects_event(HF_ERROR_REPORT);
+    calls(hf_error_report(p->stack, p->c->handle, &report));
+    holds_equal(report.error, HF_ERR_HOST_UNREACHABLE);
+    holds_equal(report.version, p->v6 ? 6 : 4);
+    expects_state(HF_ESTABLISHED); /* MUST-56 */
+}
+
+/* hf_events: "true when read, not stale"; hf_error_report: "the oldest gives way" */
+TEST(a_report_that_gave_way_is_not_told)
+{
+    struct hf_event events[4];
+    hf_handle handles[3];
+    p->config.max_connections = 1;
+    p->config.max_udp = 3; /* half as many reports are kept: two */
+    p->ethernet = p->ask = true;
+    starts();
+    struct hf_endpoint to = peer_there(p, PORT);
+    for (uint16_t i = 0; i < 3; i++) {
+        struct hf_endpoint local = {.port = PORT + i};
+        calls(hf_udp_open(p->stack, &p->env, &local, &handles[i]));
+        calls(hf_udp_send(p->stack, &p->env, handles[i], NULL, &to, "x", 1));
+    }
+    expects_question(p, false);
+    while (hf_events(p->stack, &p->env, events, 4) != 0) {
+    }
+    after(3000);
+    uint32_t n = hf_events(p->stack, &p->env, events, 4);
+    holds_equal(n, 2);
+    for (uint32_t i = 0; i < n; i++) {
+        struct hf_icmp_report report;
+        holds(events[i].bits & HF_ERROR_REPORT);
+        calls(hf_error_report(p->stack, events[i].handle, &report));
+    }
+}
+
 /* RFC 1122 2.3.2.2: the latest are kept; a bounded number.  RFC1122-14 */
 TEST(the_newest_datagrams_wait_for_the_neighbour)
 {
@@ -231,6 +283,7 @@ TEST(what_has_no_route_any_more_says_so)
     writes(100);
     expects_silence();
     holds(waits_for(p, HF_CAUSE_NO_ROUTE, HF_ESTABLISHED));
+    expects_event(HF_ERROR_REPORT);
     calls(hf_address_add(p->stack, &p->env, 1, p->stack_ip, p->v6 ? 64 : 24));
 }
 
@@ -524,6 +577,8 @@ int main(void)
         BOTH(an_open_that_is_aborted_while_it_waits_for_its_neighbour_waits_no_more),
         BOTH(after_three_retransmissions_the_next_hop_is_asked_whether_it_is_still_there),
         BOTH(a_datagram_to_a_silent_neighbour_is_reported_to_its_socket),
+        BOTH(an_open_connection_is_told_of_a_silent_neighbour),
+        BOTH(a_report_that_gave_way_is_not_told),
         BOTH(the_newest_datagrams_wait_for_the_neighbour),
         BOTH(a_packet_that_waited_for_its_neighbour_is_as_any_other),
         BOTH(an_old_entry_is_confirmed_by_a_question_to_its_owner),
