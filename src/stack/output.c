@@ -5,6 +5,7 @@
  * it goes straight back to input, text and all, where the chunks lie.
  */
 #include "stack/frame.h"
+#include "tcp/stats.h"
 
 enum { LOOP_TURNS = 256, IP_MOST = 65535, TCP_HEADERS4 = 20 + 60, TCP_HEADERS6 = 60 };
 
@@ -261,6 +262,7 @@ static bool send_owed(struct output *o)
     advise(st, tcb, &path);
     st->tcp.iface = (uint8_t)path.iface;
     st->tcp.parts = parts(o, &path);
+    tcp_link_mtu(&st->tcp, tcb, path.mtu);
     if (!tcp_output(&st->tcp, tcb, gso_bytes(st, &path, id.v4), &out)) {
         return true;
     }

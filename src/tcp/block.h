@@ -134,6 +134,7 @@ struct tcp {
     struct lent_text lent;  /* of the segment under way                                 */
     uint32_t placed;        /* octets of its text that lie in the receive queue already */
     uint32_t parts;         /* segments that tcp_output may make at once, for the stack to cut */
+    uint32_t link_mtu;      /* of the interface that what tcp_output makes will leave by       */
     struct hf_trace before; /* the record under way (trace.c)                           */
     struct ack_news news;   /* valid while an ACK or a timer is under way               */
     struct tally no_tally;  /* of scratch copies: thrown away */

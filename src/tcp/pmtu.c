@@ -57,7 +57,7 @@ static uint32_t floor_of(const struct tcp *tcp, const struct tcb *tcb)
 /* The largest packet that could be of use: what our link and the peer take. */
 static uint32_t ceiling(struct tcp *tcp, const struct tcb *tcb, const struct stats *stats)
 {
-    uint32_t mss = stats->link_mtu - ip_tcp_header(tcb);
+    uint32_t mss = min_u32(stats->link_mtu, tcp->link_mtu) - ip_tcp_header(tcb);
     uint16_t own = tally_of(tcp, tcb)->max_segment;
     mss = min_u32(mss, min_u32(tcb->peer_mss, own ? own : UINT16_MAX));
     uint32_t most = mss + ip_tcp_header(tcb);
@@ -144,6 +144,28 @@ bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t m
         tcp_settle(tcp, tcb);
     }
     return true;
+}
+
+/* MUST-16, RFC 1122 3.3.3: another route may lead by a smaller link.  What is in flight has left by
+ * the one before, and goes on; what is known of sizes is of another path. */
+void tcp_link_mtu(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
+{
+    tcp->link_mtu = mtu;
+    if (mtu >= tcb->pmtu) {
+        return;
+    }
+    if (tcb->active) {
+        active_of(tcp, tcb)->ptb_mtu = 0; /* it would make packets larger */
+    }
+    if (tcp_stats_seen(tcp, tcb)->link_mtu == 0) {
+        set_pmtu(tcp, tcb, mtu);
+        return;
+    }
+    shrink(tcp, tcb, mtu);
+    struct stats *stats = tcp_stats(tcp, tcb);
+    stats->search_low = stats->search_high = 0;
+    stats->halving = 0;
+    stats->wait_ms = stats->reset_ms = ms_after(tcp->now_ms, TEN_MINUTES_MS);
 }
 
 /* What was in flight goes again --------------------------------------------------------------- */
@@ -329,9 +351,11 @@ void tcp_pmtu_age(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     struct stats *stats = tcp_stats(tcp, tcb);
-    stats->reset_ms = stats->search_high = stats->halving = 0;
-    if (!probes(tcp, tcb) && tcb->pmtu < stats->link_mtu) {
-        set_pmtu(tcp, tcb, stats->link_mtu);
+    uint32_t most = min_u32(stats->link_mtu, tcp->link_mtu);
+    stats->search_high = stats->halving = 0;
+    stats->reset_ms = most < stats->link_mtu ? ms_after(tcp->now_ms, TEN_MINUTES_MS) : 0;
+    if (!probes(tcp, tcb) && tcb->pmtu < most) {
+        set_pmtu(tcp, tcb, most);
     }
 }
 

@@ -56,6 +56,8 @@ void tcp_tune_on_ack(const struct tcp *tcp, struct tcb *tcb, uint32_t acked);
 /* A router says that the path takes no packets larger than mtu.  False: not taken, as
  * tcp_icmp_error. */
 bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu);
+/* Before tcp_output: the link that what follows leaves by, which takes no larger packets. */
+void tcp_link_mtu(struct tcp *tcp, struct tcb *tcb, uint32_t mtu);
 /* Established: where packets begin small (HF_MTU_PROBING_ALWAYS). */
 void tcp_pmtu_begin(struct tcp *tcp, struct tcb *tcb);
 /* Before new text: what a router said long ago is forgotten. */

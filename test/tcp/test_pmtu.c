@@ -276,6 +276,105 @@ TEST(progress_below_the_segment_of_a_message_proves_nothing)
     expects(ACK, .seq = ISS + 2921 + 1460, .len = 1300 - headers(p));
 }
 
+/* The link by which the peer is reached from now on; returns the text of a segment there. */
+static uint32_t another_link(struct peer *p)
+{
+    struct hf_interface more = {.struct_size = sizeof more, .link = HF_LINK_IP};
+    more.mtu = p->v6 ? 1280 : 600;
+    more.offload = p->offload;
+    holds_equal(hf_interface_add(p->stack, &p->env, &more), 2);
+    calls(hf_route_add(p->stack, &p->env, 2, p->peer_ip, p->v6 ? 128 : 32, NULL));
+    return more.mtu - headers(p);
+}
+
+/* MUST-16, RFC 1122 3.3.3: new text and old, and those that others may cut, too. */
+TEST(segments_fit_the_link_that_a_new_route_leads_by)
+{
+    p->with.sackok = true;
+    establish_active();
+    full_segments_arrive(p);
+    writes(1460);
+    expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 2921); /* waits for the timeout, and means another path by then */
+    uint32_t text = another_link(p);
+    writes(2 * text);
+    expects(ACK, .seq = ISS + 4381, .len = text);
+    expects(ACK, .seq = ISS + 4381 + text, .len = text);
+    holds_equal(status_of(snd_mss), text);
+    after(300);
+    expects(ACK, .seq = ISS + 4381 + text, .len = text); /* a loss probe */
+    expects(ACK, .seq = ISS + 2921, .len = text);        /* no larger again */
+    sends(ACK, .ack = ISS + 4381 + 2 * text);
+    expects_silence();
+    holds_equal(status_of(snd_mss), text);
+}
+
+/* RFC8201-5: full again in their time, but no larger than the link. */
+static void grow_again(struct peer *p)
+{
+    establish_active();
+    full_segments_arrive(p);
+    uint32_t text = another_link(p), una = 2921;
+    for (int i = 0; i < 2; i++) {
+        writes(8 * text);
+        for (int k = 0; k < 8; k++) {
+            expects(ACK, .len = text);
+        }
+        una += 8 * text;
+        sends(ACK, .ack = ISS + una);
+        after(10 * MINUTE);
+    }
+    calls(hf_route_remove(p->stack, &p->env, 2, p->peer_ip, p->v6 ? 128 : 32));
+    writes(8 * text);
+    expects(ACK, .len = 1460);
+}
+
+TEST(packets_grow_again_once_the_link_of_before_is_back)
+{
+    p->with.sackok = true;
+    grow_again(p);
+}
+
+TEST(packets_are_full_again_once_the_link_of_before_is_back)
+{
+    p->config.policy.mtu_probing = HF_MTU_PROBING_OFF;
+    grow_again(p);
+}
+
+/* MUST-16: a device cuts super-segments by the size it is told. */
+TEST(super_segments_are_cut_to_fit_the_link_of_a_new_route)
+{
+    p->offload = HF_OFFLOAD_CSUM | HF_OFFLOAD_TSO4 | HF_OFFLOAD_TSO6;
+    establish_active();
+    uint32_t text = another_link(p);
+    writes(4 * text);
+    for (int i = 0; i < 4; i++) {
+        expects(ACK, .len = text);
+    }
+}
+
+/* MUST-16: who routes them may cut them; the first link takes no larger ones from us. */
+TEST(segments_that_may_be_cut_fit_the_first_link_too)
+{
+    establish_active();
+    sets(HF_MAY_FRAGMENT, 1);
+    p->wild = true; /* no DF */
+    uint32_t text = another_link(p);
+    writes(2 * text);
+    expects(ACK, .len = text);
+    expects(ACK, .len = text);
+}
+
+/* MUST-67: nor does a SYN that goes again promise more than its link takes. */
+TEST(a_syn_by_another_link_announces_what_that_takes)
+{
+    opens();
+    expects(SYN, .mss = 1460);
+    uint32_t text = another_link(p);
+    after(1000);
+    expects(SYN, .mss = (int)text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +394,12 @@ int main(void)
         BOTH(without_sack_packets_are_full_again_after_ten_minutes),
         V4(source_quench_does_not_slow_a_sender),
         BOTH(progress_below_the_segment_of_a_message_proves_nothing),
+        BOTH(segments_fit_the_link_that_a_new_route_leads_by),
+        BOTH(packets_grow_again_once_the_link_of_before_is_back),
+        BOTH(packets_are_full_again_once_the_link_of_before_is_back),
+        BOTH(super_segments_are_cut_to_fit_the_link_of_a_new_route),
+        V4(segments_that_may_be_cut_fit_the_first_link_too),
+        BOTH(a_syn_by_another_link_announces_what_that_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
