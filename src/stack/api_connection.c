@@ -48,7 +48,7 @@ static int choose_path(struct stack *st, const struct hf_endpoint *local,
     if (wire_is_v4(id->local) != id->v4) {
         return HF_ERR_INVALID;
     }
-    return chosen || stack_is_own(st, id->local, 0) ? HF_OK : HF_ERR_NO_ADDRESS;
+    return chosen ? HF_OK : stack_source_error(st, &path, id->local);
 }
 
 /* A free port on which nobody listens, in a bounded number of tries.  RFC6056-2.  RFC6056-5 */

@@ -205,19 +205,12 @@ void stack_deliver(struct stack *st, struct arrival *a)
     }
 }
 
-/* RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3: never on a link, in either direction. */
-static bool is_loopback(const uint8_t ip[16])
-{
-    static const uint8_t loopback[16] = {[15] = 1};
-    return wire_is_v4(ip) ? ip[12] == 127 : memcmp(ip, loopback, 16) == 0;
-}
-
 /* RFC 1122 3.2.1.3, RFC 4291 2.5, RFC 9293 MUST-63: who cannot have sent anything to us.
  * RFC1122-3 */
 static bool source_can_be(const struct stack *st, const struct arrival *a)
 {
     const uint8_t *src = a->ip.src;
-    if (is_loopback(src)) {
+    if (stack_is_loopback(src)) {
         return false;
     }
     if (a->ip.version == 4) {
@@ -269,7 +262,7 @@ static bool destination_is_ours(const struct stack *st, struct arrival *a, bool 
     }
     a->own = stack_find_address(st, dst, stack_is_link_local(dst) ? a->iface : 0);
     if (a->own != NULL) {
-        return !link_group && !is_loopback(dst);
+        return !link_group && !stack_is_loopback(dst);
     }
     a->to_group = stack_is_broadcast(st, dst, a->iface);
     return a->to_group;

@@ -6,6 +6,12 @@ bool stack_is_any(const uint8_t ip[16])
     return wire_is_v4(ip) ? get_be32(ip + 12) == 0 : (get_be64(ip) | get_be64(ip + 8)) == 0;
 }
 
+bool stack_is_loopback(const uint8_t ip[16])
+{
+    static const uint8_t loopback[16] = {[15] = 1};
+    return wire_is_v4(ip) ? ip[12] == 127 : memcmp(ip, loopback, 16) == 0;
+}
+
 bool stack_is_link_local(const uint8_t ip[16])
 {
     return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;

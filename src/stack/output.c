@@ -76,12 +76,15 @@ static void emit_segment(struct output *o, const struct stack_path *path, const 
 }
 
 /* The way there, and the link address: as stack_resolve, or HF_ERR_NET_UNREACHABLE. */
-static int find_way(struct output *o, const uint8_t remote[16], uint8_t zone,
-                    struct stack_path *path, uint8_t mac[6])
+static int find_way(struct output *o, const uint8_t local[16], const uint8_t remote[16],
+                    uint8_t zone, struct stack_path *path, uint8_t mac[6])
 {
     int error = stack_find_hop(o->st, remote, zone, path);
     if (error != HF_OK || path->own) {
         return error;
+    }
+    if (stack_is_loopback(local)) {
+        return HF_ERR_NET_UNREACHABLE; /* RFC1122-4: remote was our own address before */
     }
     return stack_resolve(o->st, path, mac);
 }
@@ -110,7 +113,7 @@ static bool send_packet(struct output *o)
         memcpy(mac, packet->dst_mac, 6);
         way = NEIGHBOUR_KNOWN;
     } else {
-        way = find_way(o, packet->remote, packet->iface, &path, mac);
+        way = find_way(o, packet->local, packet->remote, packet->iface, &path, mac);
     }
     if (way == NEIGHBOUR_KNOWN && !path.own) {
         while (o->n < o->room && o->token != 0) {
@@ -176,7 +179,7 @@ static bool send_reply(struct output *o)
     struct stack_path path;
     struct tcp_out out;
     uint8_t mac[6];
-    int way = find_way(o, reply->remote, reply->zone, &path, mac);
+    int way = find_way(o, reply->local, reply->remote, reply->zone, &path, mac);
     if (way < 0) {
         o->turns--;
         tcp_drop_reply(&st->tcp);
@@ -248,7 +251,7 @@ static bool send_owed(struct output *o)
     struct tcp_out out;
     uint8_t mac[6];
     tcp_id(&st->tcp, tcb, &id);
-    int way = find_way(o, id.remote, id.zone, &path, mac);
+    int way = find_way(o, id.local, id.remote, id.zone, &path, mac);
     if (way != NEIGHBOUR_KNOWN) {
         o->turns--;
         bool none = way < 0 && way != NEIGHBOUR_FULL;

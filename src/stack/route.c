@@ -140,16 +140,14 @@ enum { SCOPE_LOOPBACK, SCOPE_LINK, SCOPE_GLOBAL };
 
 static int scope_of(const uint8_t ip[16])
 {
+    if (stack_is_loopback(ip)) {
+        return SCOPE_LOOPBACK;
+    }
     if (wire_is_v4(ip)) {
-        bool link = ip[12] == 169 && ip[13] == 254;
-        return ip[12] == 127 ? SCOPE_LOOPBACK : link ? SCOPE_LINK : SCOPE_GLOBAL;
+        return ip[12] == 169 && ip[13] == 254 ? SCOPE_LINK : SCOPE_GLOBAL;
     }
     if (ip[0] == 0xff) {
         return (ip[1] & 0x0f) <= 2 ? SCOPE_LINK : SCOPE_GLOBAL;
-    }
-    static const uint8_t loopback[16] = {[15] = 1};
-    if (memcmp(ip, loopback, 16) == 0) {
-        return SCOPE_LOOPBACK;
     }
     return stack_is_link_local(ip) ? SCOPE_LINK : SCOPE_GLOBAL;
 }
@@ -261,4 +259,13 @@ int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
         }
     }
     return best == 0 ? HF_ERR_NET_UNREACHABLE : HF_OK;
+}
+
+int stack_source_error(const struct stack *st, const struct stack_path *path, const uint8_t src[16])
+{
+    if (!stack_is_own(st, src, 0)) {
+        return HF_ERR_NO_ADDRESS;
+    }
+    /* RFC1122-4 */
+    return !path->own && stack_is_loopback(src) ? HF_ERR_NET_UNREACHABLE : HF_OK;
 }

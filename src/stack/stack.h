@@ -325,7 +325,9 @@ bool stack_is_own(const struct stack *st, const uint8_t ip[16], uint8_t zone);
 uint8_t *stack_region(const struct stack *st, uint32_t region, uint64_t offset, uint64_t len);
 
 /* interface.c: what is this address? */
-bool stack_is_any(const uint8_t ip[16]);        /* all zero, or 0.0.0.0 */
+bool stack_is_any(const uint8_t ip[16]); /* all zero, or 0.0.0.0 */
+/* RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3: never on a link, in either direction. */
+bool stack_is_loopback(const uint8_t ip[16]);
 bool stack_is_link_local(const uint8_t ip[16]); /* IPv6 fe80::/10: needs a zone */
 bool stack_is_multicast(const uint8_t ip[16]);
 /* Limited, or that of an IPv4 subnet of this interface (0: of any). */
@@ -346,6 +348,9 @@ struct stack_path {
 };
 int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                 struct stack_path *path);
+/* May what goes this way be from `src`?  HF_ERR_NO_ADDRESS, HF_ERR_NET_UNREACHABLE. */
+int stack_source_error(const struct stack *st, const struct stack_path *path,
+                       const uint8_t src[16]);
 /* bits: of 128; gateway NULL: on the link. HF_ERR_EXISTS, HF_ERR_NO_RESOURCES; HF_ERR_INVALID: no
  * such route. */
 int stack_route_put(struct stack *st, uint32_t iface, const uint8_t prefix[16], uint8_t bits,

@@ -164,7 +164,7 @@ static int choose_addresses(const struct stack *st, const struct stack_udp *udp,
         return HF_ERR_INVALID;
     }
     memcpy(packet->local, local, 16);
-    return stack_is_own(st, local, 0) ? HF_OK : HF_ERR_NO_ADDRESS;
+    return stack_source_error(st, &path, local);
 }
 
 static void put_header(struct stack_packet *packet, const void *data, uint32_t len)

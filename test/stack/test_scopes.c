@@ -1,0 +1,90 @@
+/* test_scopes.c - addresses that mean something on this host or on one link only: loopback (RFC
+ * 1122 3.2.1.3 (g), RFC 4291 2.5.3), link-local (RFC 4007), the limited broadcast.
+ */
+#include "common/link.h"
+#include "common/packets.h"
+
+#include <string.h>
+
+enum { PORT = 99 };
+
+/* 127.0.0.1, ::1 */
+static void loopback(const struct peer *p, uint8_t ip[16])
+{
+    memset(ip, 0, 16);
+    ip[15] = 1;
+    if (!p->v6)
+        wire_from_v4(ip, (const uint8_t[4]){127, 0, 0, 1});
+}
+
+static uint32_t host_bits(const struct peer *p)
+{
+    return p->v6 ? 128 : 32;
+}
+
+static uint32_t link_bits(const struct peer *p)
+{
+    return p->v6 ? 64 : 24;
+}
+
+static struct hf_endpoint end_of(const uint8_t ip[16], uint16_t port, uint16_t iface)
+{
+    struct hf_endpoint end = {.port = port, .iface = iface};
+    memcpy(end.ip, ip, 16);
+    return end;
+}
+
+static int opens_from(struct peer *p, struct hf_endpoint from, struct hf_endpoint to)
+{
+    hf_handle handle;
+    return hf_open(p->stack, &p->env, &from, &to, 0, &handle);
+}
+
+/* RFC1122-4, RFC 4291 2.5.3 */
+TEST(nothing_leaves_from_a_loopback_address)
+{
+    uint8_t ours[16];
+    starts();
+    loopback(p, ours);
+    struct hf_endpoint from = end_of(ours, 777, 0), to = peer_there(p, PORT);
+    calls(hf_address_add(p->stack, &p->env, 1, ours, host_bits(p)));
+    refuses(HF_ERR_NET_UNREACHABLE, opens_from(p, from, to));
+    hf_handle bound, any = socket_on(p, HERE);
+    calls(hf_udp_open(p->stack, &p->env, &from, &bound));
+    refuses(HF_ERR_NET_UNREACHABLE, hf_udp_send(p->stack, &p->env, bound, NULL, &to, data, 1));
+    refuses(HF_ERR_NET_UNREACHABLE, hf_udp_send(p->stack, &p->env, any, &from, &to, data, 1));
+    expects_silence();
+    to = peer_here(p, HERE); /* this host */
+    calls(hf_udp_send(p->stack, &p->env, bound, NULL, &to, data, 1));
+    holds_equal(hf_udp_recv(p->stack, &p->env, any, NULL, NULL, got, ROOM), 1);
+}
+
+/* RFC1122-4: an address that is ours no more is on a link again. */
+TEST(nothing_leaves_from_a_loopback_address_when_the_other_end_is_ours_no_more)
+{
+    uint8_t ours[16], second[16];
+    starts();
+    loopback(p, ours);
+    memcpy(second, p->stack_ip, 16);
+    second[15] = 77;
+    calls(hf_address_add(p->stack, &p->env, 1, ours, host_bits(p)));
+    calls(hf_address_add(p->stack, &p->env, 1, second, link_bits(p)));
+    struct hf_endpoint from = end_of(ours, 777, 0), to = end_of(second, PORT, 0);
+    hf_handle handle, socket;
+    calls(hf_udp_open(p->stack, &p->env, &from, &socket));
+    p->batching = true; /* nothing leaves yet */
+    holds_equal(hf_open(p->stack, &p->env, &from, &to, 0, &handle), HF_OK);
+    holds_equal(hf_udp_send(p->stack, &p->env, socket, NULL, &to, data, 1), 1);
+    holds_equal(hf_address_remove(p->stack, &p->env, 1, second), HF_OK);
+    p->batching = false;
+    expects_silence();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(nothing_leaves_from_a_loopback_address),
+        ON_BOTH(nothing_leaves_from_a_loopback_address_when_the_other_end_is_ours_no_more),
+    };
+    return cmocka_run_group_tests_name("scopes", tests, NULL, NULL);
+}
