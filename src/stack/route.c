@@ -229,8 +229,8 @@ static uint32_t source_score(const struct stack_path *path, const uint8_t dst[16
         return 0;
     }
     int wanted = scope_of(dst), scope = scope_of(addr->ip);
-    bool here = addr->iface == path->iface;
-    if (scope == SCOPE_LOOPBACK || (!here && scope != SCOPE_GLOBAL)) {
+    bool here = addr->iface == path->iface, same = memcmp(addr->ip, dst, 16) == 0;
+    if ((scope == SCOPE_LOOPBACK && !same) || (!here && scope != SCOPE_GLOBAL)) {
         return 0;
     }
     uint32_t score = 1 + common_bits(addr->ip, dst);
@@ -238,7 +238,7 @@ static uint32_t source_score(const struct stack_path *path, const uint8_t dst[16
     /* The smallest scope that reaches, else the largest there is. */
     score += scope >= wanted ? (uint32_t)(8 - (scope - wanted)) << 12
                              : (uint32_t)(4 - (wanted - scope)) << 12;
-    score += memcmp(addr->ip, dst, 16) == 0 ? 1u << 20 : 0;
+    score += same ? 1u << 20 : 0;
     return score;
 }
 

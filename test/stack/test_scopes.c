@@ -80,11 +80,33 @@ TEST(nothing_leaves_from_a_loopback_address_when_the_other_end_is_ours_no_more)
     expects_silence();
 }
 
+/* RFC6724-1: rule 1 of RFC 6724 5 has no exception, and there may be no other address. */
+TEST(from_this_host_to_a_loopback_address_of_ours_the_source_is_that_address)
+{
+    uint8_t ours[16];
+    hf_handle handle;
+    struct hf_status status = {.struct_size = sizeof status};
+    starts();
+    loopback(p, ours);
+    struct hf_endpoint to = end_of(ours, PORT, 0);
+    calls(hf_address_add(p->stack, &p->env, 1, ours, host_bits(p)));
+    for (int i = 0; i < 2; i++) {
+        p->batching = true; /* or it would be refused */
+        holds_equal(hf_open(p->stack, &p->env, NULL, &to, 0, &handle), HF_OK);
+        holds_equal(hf_status(p->stack, &p->env, handle, &status), HF_OK);
+        p->batching = false;
+        holds(memcmp(status.local.ip, ours, 16) == 0);
+        if (i == 0)
+            calls(hf_address_remove(p->stack, &p->env, 1, p->stack_ip));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(nothing_leaves_from_a_loopback_address),
         ON_BOTH(nothing_leaves_from_a_loopback_address_when_the_other_end_is_ours_no_more),
+        ON_BOTH(from_this_host_to_a_loopback_address_of_ours_the_source_is_that_address),
     };
     return cmocka_run_group_tests_name("scopes", tests, NULL, NULL);
 }
