@@ -26,19 +26,23 @@ static int choose_path(struct stack *st, const struct hf_endpoint *local,
                        const struct hf_endpoint *remote, struct conn_id *id)
 {
     bool chosen = local == NULL || stack_is_any(local->ip);
-    uint32_t zone = remote->iface != 0 || local == NULL ? remote->iface : local->iface;
-    if (remote->port == 0 || zone > st->s->interfaces || !stack_is_unicast(st, remote->ip)) {
+    uint32_t local_zone = local != NULL ? local->iface : 0;
+    uint32_t zone = remote->iface != 0 ? remote->iface : local_zone;
+    bool scoped = stack_is_link_local(remote->ip); /* else its zone is not looked at: RFC 4007 6 */
+    bool differ = scoped && local_zone != 0 && local_zone != zone;
+    if (remote->port == 0 || differ || zone > st->s->interfaces ||
+        !stack_is_unicast(st, remote->ip)) {
         return HF_ERR_INVALID; /* MUST-46 */
     }
     struct stack_path path;
-    int error = stack_route(st, remote->ip, (uint8_t)zone, &path);
+    int error = stack_route(st, remote->ip, scoped ? (uint8_t)zone : 0, &path);
     if (error != HF_OK) {
         return error;
     }
     *id = (struct conn_id){
         .lport = local != NULL ? local->port : 0,
         .rport = remote->port,
-        .zone = stack_is_link_local(remote->ip) ? (uint8_t)path.iface : 0,
+        .zone = scoped ? (uint8_t)path.iface : 0,
         .v4 = wire_is_v4(remote->ip),
         .mtu = (uint16_t)min_u32(path.mtu, UINT16_MAX),
     };
@@ -48,7 +52,7 @@ static int choose_path(struct stack *st, const struct hf_endpoint *local,
     if (wire_is_v4(id->local) != id->v4) {
         return HF_ERR_INVALID;
     }
-    return chosen ? HF_OK : stack_source_error(st, &path, id->local);
+    return chosen ? HF_OK : stack_source_error(st, &path, id->local, local->iface);
 }
 
 /* A free port on which nobody listens, in a bounded number of tries.  RFC6056-2.  RFC6056-5 */

@@ -261,9 +261,14 @@ int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
     return best == 0 ? HF_ERR_NET_UNREACHABLE : HF_OK;
 }
 
-int stack_source_error(const struct stack *st, const struct stack_path *path, const uint8_t src[16])
+int stack_source_error(const struct stack *st, const struct stack_path *path, const uint8_t src[16],
+                       uint32_t zone)
 {
-    if (!stack_is_own(st, src, 0)) {
+    bool link_local = stack_is_link_local(src); /* RFC 4007 6: does not leave its link */
+    if (link_local && zone != 0 && zone != path->iface) {
+        return HF_ERR_INVALID;
+    }
+    if (!stack_is_own(st, src, link_local ? (uint8_t)path->iface : 0)) {
         return HF_ERR_NO_ADDRESS;
     }
     /* RFC1122-4 */

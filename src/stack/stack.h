@@ -348,9 +348,10 @@ struct stack_path {
 };
 int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                 struct stack_path *path);
-/* May what goes this way be from `src`?  HF_ERR_NO_ADDRESS, HF_ERR_NET_UNREACHABLE. */
-int stack_source_error(const struct stack *st, const struct stack_path *path,
-                       const uint8_t src[16]);
+/* May what goes this way be from `src` (zone: its interface when link-local, 0: not said)?
+ * HF_ERR_INVALID: another link's, HF_ERR_NO_ADDRESS, HF_ERR_NET_UNREACHABLE. */
+int stack_source_error(const struct stack *st, const struct stack_path *path, const uint8_t src[16],
+                       uint32_t zone);
 /* bits: of 128; gateway NULL: on the link. HF_ERR_EXISTS, HF_ERR_NO_RESOURCES; HF_ERR_INVALID: no
  * such route. */
 int stack_route_put(struct stack *st, uint32_t iface, const uint8_t prefix[16], uint8_t bits,

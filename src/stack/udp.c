@@ -145,6 +145,9 @@ static int choose_addresses(const struct stack *st, const struct stack_udp *udp,
     }
     bool local_scope = stack_is_link_local(to->ip) || stack_is_multicast(to->ip);
     packet->iface = local_scope ? (uint8_t)(to->iface ? to->iface : udp->zone) : 0;
+    if (local_scope && udp->zone != 0 && udp->zone != packet->iface) {
+        return HF_ERR_INVALID; /* another link's: RFC 4007 6 */
+    }
     memcpy(packet->remote, to->ip, 16);
     packet->rport = to->port;
     packet->lport = udp->port;
@@ -157,14 +160,16 @@ static int choose_addresses(const struct stack *st, const struct stack_udp *udp,
         packet->iface = (uint8_t)path.iface;
     }
     const uint8_t *local = udp->any ? path.src : udp->local;
+    uint32_t zone = udp->zone;
     if (from != NULL && !stack_is_any(from->ip)) {
         local = from->ip;
+        zone = from->iface;
     }
     if (wire_is_v4(local) != wire_is_v4(to->ip)) {
         return HF_ERR_INVALID;
     }
     memcpy(packet->local, local, 16);
-    return stack_source_error(st, &path, local);
+    return stack_source_error(st, &path, local, zone);
 }
 
 static void put_header(struct stack_packet *packet, const void *data, uint32_t len)

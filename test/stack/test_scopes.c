@@ -17,6 +17,11 @@ static void loopback(const struct peer *p, uint8_t ip[16])
         wire_from_v4(ip, (const uint8_t[4]){127, 0, 0, 1});
 }
 
+#define ON_6(name)                                                                                 \
+    {                                                                                              \
+#name ", IPv6", name, packets_setup6, peer_teardown, NULL                                  \
+    }
+
 static uint32_t host_bits(const struct peer *p)
 {
     return p->v6 ? 128 : 32;
@@ -101,12 +106,76 @@ TEST(from_this_host_to_a_loopback_address_of_ours_the_source_is_that_address)
     }
 }
 
+/* Two links on which the stack is fe80::1, and fe80::7 on the second alone. */
+static const uint8_t both[16] = {0xfe, 0x80, [15] = 1}, second[16] = {0xfe, 0x80, [15] = 7};
+static const uint8_t theirs[16] = {0xfe, 0x80, [15] = 9};
+
+static void two_links(struct peer *p)
+{
+    struct hf_interface more = {.struct_size = sizeof more, .link = HF_LINK_IP, .mtu = 1500};
+    p->wild = true;
+    starts();
+    holds_equal(hf_interface_add(p->stack, &p->env, &more), 2);
+    calls(hf_address_add(p->stack, &p->env, 1, both, 64));
+    calls(hf_address_add(p->stack, &p->env, 2, both, 64));
+    calls(hf_address_add(p->stack, &p->env, 2, second, 64));
+}
+
+/* Where the only packet left by. */
+static void expects_by(struct peer *p, uint16_t iface, const uint8_t src[16])
+{
+    struct seen *seen = peer_any(p);
+    holds(seen != NULL && seen->iface == iface && memcmp(seen->ip.src, src, 16) == 0);
+    peer_taken(p, seen);
+    expects_silence();
+}
+
+/* RFC 4007 6: an address of one link and one of another are no pair. */
+TEST(a_connection_is_between_two_addresses_of_one_link)
+{
+    two_links(p);
+    refuses(HF_ERR_INVALID, opens_from(p, end_of(both, 0, 2), end_of(theirs, PORT, 1)));
+    refuses(HF_ERR_INVALID, opens_from(p, end_of((uint8_t[16]){0}, 0, 2), end_of(theirs, PORT, 1)));
+    refuses(HF_ERR_INVALID, opens_from(p, end_of(second, 0, 2), peer_there(p, PORT)));
+    refuses(HF_ERR_NO_ADDRESS, opens_from(p, end_of(second, 0, 0), end_of(theirs, PORT, 1)));
+    expects_silence();
+    calls(opens_from(p, end_of(second, 0, 0), end_of(theirs, PORT, 2)));
+    expects_by(p, 2, second);
+    calls(opens_from(p, end_of(both, 0, 1), end_of(theirs, PORT, 0)));
+    expects_by(p, 1, both);
+}
+
+/* RFC 4007 6 */
+TEST(a_datagram_is_between_two_addresses_of_one_link)
+{
+    two_links(p);
+    struct hf_endpoint from = end_of(both, 0, 2), to = end_of(theirs, PORT, 1);
+    hf_handle bound, any = socket_on(p, HERE);
+    refuses(HF_ERR_INVALID, hf_udp_send(p->stack, &p->env, any, &from, &to, data, 1));
+    from = end_of(second, 0, 0);
+    refuses(HF_ERR_NO_ADDRESS, hf_udp_send(p->stack, &p->env, any, &from, &to, data, 1));
+    from = end_of(second, PORT, 2);
+    calls(hf_udp_open(p->stack, &p->env, &from, &bound));
+    refuses(HF_ERR_INVALID, hf_udp_send(p->stack, &p->env, bound, NULL, &to, data, 1));
+    from = end_of(both, 0, 1);
+    refuses(HF_ERR_INVALID, hf_udp_send(p->stack, &p->env, bound, &from, &to, data, 1));
+    expects_silence();
+    from = end_of(both, 0, 1);
+    calls(hf_udp_send(p->stack, &p->env, any, &from, &to, data, 1));
+    expects_by(p, 1, both);
+    to.iface = 0; /* the socket's */
+    calls(hf_udp_send(p->stack, &p->env, bound, NULL, &to, data, 1));
+    expects_by(p, 2, second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(nothing_leaves_from_a_loopback_address),
         ON_BOTH(nothing_leaves_from_a_loopback_address_when_the_other_end_is_ours_no_more),
         ON_BOTH(from_this_host_to_a_loopback_address_of_ours_the_source_is_that_address),
+        ON_6(a_connection_is_between_two_addresses_of_one_link),
+        ON_6(a_datagram_is_between_two_addresses_of_one_link),
     };
     return cmocka_run_group_tests_name("scopes", tests, NULL, NULL);
 }
