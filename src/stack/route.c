@@ -177,7 +177,8 @@ static bool find_own(const struct stack *st, const uint8_t dst[16], uint8_t zone
 static void by_route(const struct stack *st, const struct stack_route *route, const uint8_t dst[16],
                      struct stack_path *path)
 {
-    bool direct = stack_is_any(route->gateway) || stack_is_multicast(dst);
+    bool limited = wire_is_v4(dst) && get_be32(dst + 12) == UINT32_MAX; /* RFC 1122 3.3.6 */
+    bool direct = stack_is_any(route->gateway) || stack_is_multicast(dst) || limited;
     go_by(st, route->iface, direct ? dst : route->gateway, path);
 }
 

@@ -22,6 +22,11 @@ static void loopback(const struct peer *p, uint8_t ip[16])
 #name ", IPv6", name, packets_setup6, peer_teardown, NULL                                  \
     }
 
+#define ON_4(name)                                                                                 \
+    {                                                                                              \
+#name, name, packets_setup4, peer_teardown, NULL                                           \
+    }
+
 static uint32_t host_bits(const struct peer *p)
 {
     return p->v6 ? 128 : 32;
@@ -168,6 +173,21 @@ TEST(a_datagram_is_between_two_addresses_of_one_link)
     expects_by(p, 2, second);
 }
 
+/* RFC 919 7, RFC 1122 3.3.6: to everybody on the link, by whatever route it is chosen. */
+TEST(the_limited_broadcast_goes_to_no_gateway)
+{
+    static const uint8_t anywhere[16] = {[10] = 0xff, 0xff},
+                         all[16] = {[10] = 255, 255, 255, 255, 255, 255};
+    p->ethernet = true;
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = end_of(all, PORT, 0);
+    calls(hf_route_add(p->stack, &p->env, 1, anywhere, 0, p->peer_ip));
+    calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 1));
+    struct seen *seen = peer_any(p);
+    holds(seen != NULL && memcmp(seen->bytes, everybody, 6) == 0);
+    peer_taken(p, seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +196,7 @@ int main(void)
         ON_BOTH(from_this_host_to_a_loopback_address_of_ours_the_source_is_that_address),
         ON_6(a_connection_is_between_two_addresses_of_one_link),
         ON_6(a_datagram_is_between_two_addresses_of_one_link),
+        ON_4(the_limited_broadcast_goes_to_no_gateway),
     };
     return cmocka_run_group_tests_name("scopes", tests, NULL, NULL);
 }
