@@ -26,7 +26,8 @@ void stack_arp_ask(struct stack *st, uint8_t iface, const uint8_t ip[16], const 
     struct stack_path path;
     memcpy(arp.sha, stack_interface_at(st, iface)->mac, 6);
     memcpy(arp.tpa, ip + 12, 4);
-    if (stack_route(st, ip, iface, &path) != HF_OK) {
+    /* of this link if we have one there, else what the packet will be from */
+    if (!stack_link_source(st, ip, iface, path.src) && stack_route(st, ip, iface, &path) != HF_OK) {
         return; /* no address of ours to ask with: nobody could answer */
     }
     memcpy(arp.spa, path.src + 12, 4);

@@ -41,15 +41,14 @@ static void send_nd(struct stack *st, uint8_t iface, const struct wire_nd *nd,
 void stack_nd_ask(struct stack *st, uint8_t iface, const uint8_t ip[16], const uint8_t *mac)
 {
     struct wire_nd nd = {.solicitation = true, .has_lladdr = true};
-    struct stack_path path;
-    uint8_t group[16];
+    uint8_t group[16], src[16];
     memcpy(nd.target, ip, 16);
     memcpy(nd.lladdr, stack_interface_at(st, iface)->mac, 6);
-    if (stack_route(st, ip, iface, &path) != HF_OK) {
-        return;
+    if (!stack_link_source(st, ip, iface, src)) {
+        return; /* RFC 4861 4.3: of this interface */
     }
     solicited_node(ip, group);
-    send_nd(st, iface, &nd, path.src, mac != NULL ? ip : group, mac);
+    send_nd(st, iface, &nd, src, mac != NULL ? ip : group, mac);
 }
 
 /* RFC4861-3 */

@@ -243,6 +243,22 @@ static uint32_t source_score(const struct stack_path *path, const uint8_t dst[16
     return score;
 }
 
+/* The best of our addresses, or of those of the path's interface, into path->src. */
+static bool choose_source(const struct stack *st, const uint8_t dst[16], bool here,
+                          struct stack_path *path)
+{
+    uint32_t best = 0;
+    for (uint32_t n = 1; n <= st->s->addresses; n++) {
+        const struct stack_address *addr = stack_address_at(st, n);
+        uint32_t score = here && addr->iface != path->iface ? 0 : source_score(path, dst, addr);
+        if (score > best) {
+            best = score;
+            memcpy(path->src, addr->ip, 16);
+        }
+    }
+    return best != 0;
+}
+
 int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                 struct stack_path *path)
 {
@@ -250,16 +266,16 @@ int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
     if (error != HF_OK) {
         return error;
     }
-    uint32_t best = 0;
-    for (uint32_t n = 1; n <= st->s->addresses; n++) {
-        const struct stack_address *addr = stack_address_at(st, n);
-        uint32_t score = source_score(path, dst, addr);
-        if (score > best) {
-            best = score;
-            memcpy(path->src, addr->ip, 16);
-        }
-    }
-    return best == 0 ? HF_ERR_NET_UNREACHABLE : HF_OK;
+    return choose_source(st, dst, false, path) ? HF_OK : HF_ERR_NET_UNREACHABLE;
+}
+
+bool stack_link_source(const struct stack *st, const uint8_t dst[16], uint8_t iface,
+                       uint8_t src[16])
+{
+    struct stack_path path = {.iface = iface};
+    bool found = choose_source(st, dst, true, &path);
+    memcpy(src, path.src, 16);
+    return found;
 }
 
 int stack_source_error(const struct stack *st, const struct stack_path *path, const uint8_t src[16],

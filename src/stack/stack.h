@@ -348,6 +348,9 @@ struct stack_path {
 };
 int stack_route(const struct stack *st, const uint8_t dst[16], uint8_t zone,
                 struct stack_path *path);
+/* Our address on this link, for a question to dst there; false: there is none. */
+bool stack_link_source(const struct stack *st, const uint8_t dst[16], uint8_t iface,
+                       uint8_t src[16]);
 /* May what goes this way be from `src` (zone: its interface when link-local, 0: not said)?
  * HF_ERR_INVALID: another link's, HF_ERR_NO_ADDRESS, HF_ERR_NET_UNREACHABLE. */
 int stack_source_error(const struct stack *st, const struct stack_path *path, const uint8_t src[16],

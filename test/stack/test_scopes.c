@@ -188,6 +188,61 @@ TEST(the_limited_broadcast_goes_to_no_gateway)
     peer_taken(p, seen);
 }
 
+/* Another network is on the link of the second interface, as which the stack has this address. */
+static void asks_there(struct peer *p, const uint8_t ours[16])
+{
+    struct hf_interface more = {.struct_size = sizeof more,
+                                .link = HF_LINK_ETHERNET,
+                                .mtu = 1500,
+                                .mac = {2, 9, 9, 9, 9, 9}};
+    p->ethernet = p->wild = true;
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, PORT);
+    to.ip[p->v6 ? 5 : 13] ^= 0x77;
+    holds_equal(hf_interface_add(p->stack, &p->env, &more), 2);
+    if (ours)
+        calls(hf_address_add(p->stack, &p->env, 2, ours, link_bits(p)));
+    calls(hf_route_add(p->stack, &p->env, 2, to.ip, link_bits(p), NULL));
+    calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 1));
+}
+
+/* RFC 4861 4.3: an address of the interface by which it leaves. */
+TEST(a_solicitation_is_from_an_address_of_its_link)
+{
+    asks_there(p, second);
+    struct seen *seen = peer_take(p, WIRE_PROTO_ICMPV6);
+    holds(seen != NULL && seen->iface == 2 && memcmp(seen->ip.src, second, 16) == 0);
+    peer_taken(p, seen);
+}
+
+TEST(where_the_stack_has_no_address_nobody_is_solicited)
+{
+    asks_there(p, NULL);
+    expects_silence();
+}
+
+static void expects_arp_from(struct peer *p, const uint8_t ours[16])
+{
+    struct seen *seen = peer_take(p, 0);
+    holds(seen != NULL && seen->iface == 2 && memcmp(seen->bytes + ETH + 14, ours + 12, 4) == 0);
+    peer_taken(p, seen);
+}
+
+/* RFC 826: who is asked learns the asker's address, which should be one of that link. */
+TEST(an_arp_question_is_from_an_address_of_its_link)
+{
+    static const uint8_t ours[16] = {[10] = 0xff, 0xff, 169, 254, 3, 7};
+    asks_there(p, ours);
+    expects_arp_from(p, ours);
+}
+
+/* A link without an address of its own: the question is from the one that the packet is from. */
+TEST(an_arp_question_is_from_another_address_where_there_is_none)
+{
+    asks_there(p, NULL);
+    expects_arp_from(p, p->stack_ip);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +252,10 @@ int main(void)
         ON_6(a_connection_is_between_two_addresses_of_one_link),
         ON_6(a_datagram_is_between_two_addresses_of_one_link),
         ON_4(the_limited_broadcast_goes_to_no_gateway),
+        ON_6(a_solicitation_is_from_an_address_of_its_link),
+        ON_6(where_the_stack_has_no_address_nobody_is_solicited),
+        ON_4(an_arp_question_is_from_an_address_of_its_link),
+        ON_4(an_arp_question_is_from_another_address_where_there_is_none),
     };
     return cmocka_run_group_tests_name("scopes", tests, NULL, NULL);
 }
