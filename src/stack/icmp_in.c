@@ -88,7 +88,7 @@ static struct meaning meaning_of(const struct wire_icmp *icmp, uint32_t quoted_l
     case ICMP6_UNREACHABLE:
         return unreachable6(icmp);
     case ICMP6_TOO_BIG:
-        return (struct meaning){HF_ERR_TOO_LARGE, false, icmp->rest};
+        return (struct meaning){HF_ERR_TOO_LARGE, false, max_u32(icmp->rest, 1)};
     case ICMP6_TIME_EXCEEDED:
         return (struct meaning){HF_ERR_HOST_UNREACHABLE, false, 0};
     case ICMP6_PARAM_PROBLEM:
@@ -164,6 +164,9 @@ static bool take_error(struct stack *st, const struct arrival *a, const struct w
     uint8_t zone = stack_is_link_local(quote.dst) ? a->iface : 0;
     if (quote.proto == WIRE_PROTO_TCP) {
         return tcp_error(st, &quote, zone, &meaning, &report);
+    }
+    if (a->ip.version == 6 && meaning.mtu != 0 && meaning.mtu < 1280) {
+        return false; /* RFC8201-1 */
     }
     uint32_t udp = stack_find_udp(st, quote.src, quote.sport, a->iface);
     if (udp != 0) {

@@ -122,7 +122,7 @@ static bool may_answer(const struct stack *st, const struct arrival *a, uint8_t 
     }
     struct wire_icmp icmp;
     return payload != NULL && wire_parse_icmp(payload, len, a->ip.version, &icmp) == WIRE_OK &&
-           !wire_icmp_is_error(&icmp);
+           !wire_icmp_is_error(&icmp) && !(v6 && icmp.type == ICMP6_REDIRECT); /* (e.2) */
 }
 
 /* As much of the packet as may be quoted; the IP header is written anew when it is not here.

@@ -3,6 +3,8 @@
 #include "base/bytes.h"
 #include "wire/wire.h"
 
+enum { FRAGMENT = 44 };
+
 enum wire_status wire_parse_icmp(const uint8_t *p, size_t len, uint8_t version,
                                  struct wire_icmp *icmp)
 {
@@ -100,8 +102,8 @@ static enum wire_status parse_quote4(const uint8_t *body, size_t len, struct wir
     return WIRE_OK;
 }
 
-/* Handfast sends no extension headers, so a quote that has some concerns nothing of ours: its
- * protocol is the extension header's and its ports stay unknown. */
+/* Of extension headers Handfast sends the fragment header alone, of datagrams: a quote with another
+ * one concerns nothing of ours, and its protocol is the extension header's. */
 static enum wire_status parse_quote6(const uint8_t *body, size_t len, struct wire_quote *quote)
 {
     if (len < 40) {
@@ -114,7 +116,13 @@ static enum wire_status parse_quote6(const uint8_t *body, size_t len, struct wir
     quote->proto = body[6];
     memcpy(quote->src, body + 8, 16);
     memcpy(quote->dst, body + 24, 16);
-    parse_quoted_ports(body + 40, len - 40, quote);
+    size_t at = 40;
+    if (quote->proto == FRAGMENT) {
+        bool first = len >= 48 && (get_be16(body + 42) & 0xfff8) == 0;
+        quote->proto = first ? body[40] : FRAGMENT;
+        at = first ? 48 : len;
+    }
+    parse_quoted_ports(body + at, len - at, quote);
     return WIRE_OK;
 }
 

@@ -288,6 +288,7 @@ enum {
     ICMP6_ROUTER_ADVERT = 134,
     ICMP6_NEIGHBOUR_SOLICIT = 135,
     ICMP6_NEIGHBOUR_ADVERT = 136,
+    ICMP6_REDIRECT = 137,
 };
 
 struct wire_icmp {

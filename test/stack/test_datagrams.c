@@ -327,6 +327,51 @@ TEST(an_error_about_a_datagram_is_kept_for_its_socket)
     refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, handle, &report));
 }
 
+/* RFC8201-1: an MTU that no IPv6 link may have is a lie. */
+TEST(packet_too_big_below_1280_is_not_reported)
+{
+    static uint8_t payload[2000];
+    static const uint32_t mtus[] = {0, 1279, 1280};
+    if (!p->v6)
+        return;
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    struct hf_icmp_report report;
+    calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 10));
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    for (int i = 0; i < 3; i++) {
+        struct wire_ip ip = ip_in(p, WIRE_PROTO_ICMPV6);
+        uint32_t len = make_icmp(p, payload, ICMP6_TOO_BIG, 0, seen->bytes, seen->ip.total_len);
+        put_be32(payload + 4, mtus[i]);
+        wire_set_icmp_checksum(payload, len, &ip);
+        peer_ip(p, WIRE_PROTO_ICMPV6, payload, len);
+        int error = hf_error_report(p->stack, handle, &report);
+        holds_equal(error, i == 2 ? HF_OK : HF_ERR_WOULD_BLOCK);
+    }
+    peer_taken(p, seen);
+}
+
+/* RFC 1122 4.1.3.3, RFC 4443 3: also about the first fragment, and only about that. */
+TEST(an_error_about_a_fragment_of_a_datagram_is_kept_for_its_socket)
+{
+    static uint8_t payload[2000];
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    struct hf_icmp_report report;
+    calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 4000));
+    for (int i = 0; i < 3; i++) {
+        struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+        holds(seen != NULL && seen->ip.fragment);
+        uint32_t len = make_icmp(p, payload, p->v6 ? 1 : 3, p->v6 ? 3 : 1, seen->bytes, 500);
+        peer_taken(p, seen);
+        peer_ip(p, icmp_proto(p), payload, len);
+        int error = hf_error_report(p->stack, handle, &report);
+        holds_equal(error, i == 0 ? HF_OK : HF_ERR_WOULD_BLOCK);
+    }
+    holds_equal(report.error, HF_ERR_HOST_UNREACHABLE);
+}
+
 TEST(the_queue_of_a_socket_is_bounded)
 {
     static uint8_t payload[2000];
@@ -485,6 +530,8 @@ int main(void)
         ON_BOTH(a_flood_of_fragments_does_not_stop_a_later_datagram),
         ON_BOTH(tcp_in_fragments_is_taken),
         ON_BOTH(an_error_about_a_datagram_is_kept_for_its_socket),
+        ON_BOTH(packet_too_big_below_1280_is_not_reported),
+        ON_BOTH(an_error_about_a_fragment_of_a_datagram_is_kept_for_its_socket),
         ON_BOTH(the_queue_of_a_socket_is_bounded),
         ON_BOTH(a_socket_that_was_refused_is_told_when_it_can_send),
         ON_BOTH(one_port_has_one_socket_per_address),

@@ -137,6 +137,20 @@ TEST(an_error_in_fragments_that_stays_incomplete_is_not_answered)
     peer_taken(p, seen);
 }
 
+/* RFC 4443 2.4 (e.2): a redirect is no error message, but is not answered either.  RFC4443-3 */
+TEST(a_redirect_is_not_answered_with_an_error)
+{
+    static uint8_t payload[200];
+    if (!p->v6)
+        return;
+    sends_behind_an_option(p, ICMP6_REDIRECT);
+    expects_silence();
+    uint32_t len = make_icmp(p, payload, ICMP6_REDIRECT, 0, data, 100);
+    sends_fragment(p, WIRE_PROTO_ICMPV6, payload, 0, len / 8 * 8, true);
+    after(61000);
+    expects_silence();
+}
+
 /* RFC8200-3: a part that is no multiple of eight, wherever it belongs. */
 TEST(a_later_fragment_that_cannot_be_is_told_to_its_sender)
 {
@@ -227,6 +241,7 @@ int main(void)
         ON_BOTH(errors_are_never_answered_with_errors),
         ON_BOTH(an_error_behind_an_option_that_asks_for_refusal_is_not_answered),
         ON_BOTH(an_error_in_fragments_that_stays_incomplete_is_not_answered),
+        ON_BOTH(a_redirect_is_not_answered_with_an_error),
         ON_BOTH(a_later_fragment_that_cannot_be_is_told_to_its_sender),
         ON_BOTH(errors_are_bounded_in_their_rate),
         ON_BOTH(requests_for_information_and_redirects_are_ignored),

@@ -246,6 +246,19 @@ TEST(fragmentation_needed_never_ends_an_attempt_to_open)
     expects_silence();
 }
 
+/* Ruling 46, RFC8201-1, RFC1191-4: an MTU of 0 is no other error than any MTU. */
+TEST(packet_too_big_with_no_size_ends_no_attempt_to_open)
+{
+    p->config.policy.syn_soft_abort = true;
+    opens();
+    expects(SYN, .mss = 1460);
+    too_big(p, 0, ISS);
+    expects_no_event(HF_ERROR_REPORT);
+    expects_state(HF_SYN_SENT);
+    if (p->v6)
+        holds_equal(peer_count(p, HF_V_ICMP_TAKEN), 0); /* discarded */
+}
+
 /* MUST-55, RFC6633-2, RFC5927-3 */
 TEST(source_quench_and_redirect_are_ignored)
 {
@@ -276,6 +289,7 @@ int main(void)
         BOTH(an_absurd_path_mtu_is_not_believed),
         BOTH(a_path_mtu_that_is_larger_than_ours_changes_nothing),
         BOTH(fragmentation_needed_never_ends_an_attempt_to_open),
+        BOTH(packet_too_big_with_no_size_ends_no_attempt_to_open),
         V4(source_quench_and_redirect_are_ignored),
     };
     return cmocka_run_group_tests_name("icmp errors", tests, NULL, NULL);
