@@ -307,6 +307,30 @@ static void deliver_flat(struct stack *st, struct arrival *whole)
     stack_deliver(st, whole);
 }
 
+/* Extension headers in front of a chain are passed over; they lie in its first chunk, or there is
+ * no room for such a datagram.  RFC8200-1 */
+static bool skip_headers(struct stack *st, struct arrival *whole)
+{
+    struct tcp *tcp = &st->tcp;
+    struct chunk *first = tcp_chunk(tcp, whole->chain);
+    size_t at;
+    if (wire_walk_ip6(tcp_chunk_data(tcp, whole->chain), first->len, &whole->ip, &at) != WIRE_OK) {
+        return false;
+    }
+    whole->len -= (uint32_t)at;
+    whole->ip.unknown_at = (uint16_t)(whole->ip.unknown_at + whole->ip.header_len);
+    whole->ip.header_len = (uint16_t)(whole->ip.header_len + at);
+    first->start += (uint32_t)at;
+    first->len -= (uint32_t)at;
+    if (first->len == 0) {
+        uint32_t behind = first->next;
+        first->next = 0;
+        tcp_chunk_free_now(tcp, whole->chain);
+        whole->chain = behind;
+    }
+    return true;
+}
+
 static void complete(struct stack *st, struct stack_fragments *f, const struct arrival *last)
 {
     struct arrival whole;
@@ -322,7 +346,11 @@ static void complete(struct stack *st, struct stack_fragments *f, const struct a
         return;
     }
     whole.chain = chain; /* large: UDP and echo take it as it is */
-    stack_deliver(st, &whole);
+    if (whole.ip.version == 6 && !skip_headers(st, &whole)) {
+        stack_verdict(st, &whole, HF_V_DROP_NO_MEMORY);
+    } else {
+        stack_deliver(st, &whole);
+    }
     tcp_chunk_free_now(&st->tcp, whole.chain);
 }
 

@@ -159,6 +159,50 @@ TEST(a_datagram_of_the_largest_size_is_put_together)
 }
 
 /* RFC 5722; the same for IPv4.  RFC815/5722-1 */
+static void sends_behind_options(struct peer *p, const uint8_t *payload, uint32_t len)
+{
+    for (uint32_t from = 0; from < len; from += 1400)
+        sends_fragment(p, 60, payload, from, len - from < 1400 ? len : from + 1400,
+                       len - from > 1400);
+}
+
+/* RFC 8200 4, 4.5: extension headers behind the fragment header, of what is put together. */
+TEST(a_datagram_behind_extension_headers_is_received_whatever_its_size)
+{
+    static uint8_t payload[ROOM] = {WIRE_PROTO_UDP, 0, 1, 4}; /* destination options: PadN */
+    if (!p->v6)
+        return;
+    hf_handle handle = socket_on(p, HERE);
+    for (uint32_t size = 10000; size <= 60000; size += 10000) {
+        sends_behind_options(p, payload, 8 + make_datagram(p, payload + 8, size));
+        holds_equal(hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, ROOM), size);
+        holds(memcmp(got, data, size) == 0);
+    }
+    payload[0] = WIRE_PROTO_ICMPV6;
+    sends_behind_options(p, payload, 8 + make_icmp(p, payload + 8, ICMP6_ECHO, 0, data, 20000));
+    struct seen *seen = peer_take(p, WIRE_PROTO_ICMPV6);
+    holds(seen != NULL && seen->bytes[seen->ip.header_len] == ICMP6_ECHO_REPLY);
+    peer_taken(p, seen);
+    peer_forget(p);
+    nothing_is_held(p);
+}
+
+/* RFC 8200 4.5: ... and where they fill a chunk of their own. */
+TEST(extension_headers_may_fill_the_first_chunk_of_a_datagram)
+{
+    static uint8_t payload[ROOM] = {WIRE_PROTO_UDP, 7, 1, 60};
+    if (!p->v6)
+        return;
+    p->config.small_chunk_bytes = 64;
+    p->config.small_chunks = 2000;
+    p->config.large_chunks = 0;
+    hf_handle handle = socket_on(p, HERE);
+    sends_behind_options(p, payload, 64 + make_datagram(p, payload + 64, 20000));
+    holds_equal(hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, ROOM), 20000);
+    holds(memcmp(got, data, 20000) == 0);
+    nothing_is_held(p);
+}
+
 TEST(overlapping_fragments_lose_the_datagram)
 {
     static uint8_t payload[3000];
@@ -355,11 +399,13 @@ TEST(packet_too_big_below_1280_is_not_reported)
 /* RFC 1122 4.1.3.3, RFC 4443 3: also about the first fragment, and only about that. */
 TEST(an_error_about_a_fragment_of_a_datagram_is_kept_for_its_socket)
 {
-    static uint8_t payload[2000];
+    static uint8_t payload[2000], text[4000];
     hf_handle handle = socket_on(p, HERE);
     struct hf_endpoint to = peer_there(p, THERE);
     struct hf_icmp_report report;
-    calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 4000));
+    for (int i = 0; i < 4000; i += 2)
+        put_be16(text + i, HERE); /* as the socket's port */
+    calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, text, 4000));
     for (int i = 0; i < 3; i++) {
         struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
         holds(seen != NULL && seen->ip.fragment);
@@ -522,6 +568,8 @@ int main(void)
         V4(the_groups_of_ipv4_end_with_239),
         ON_BOTH(a_datagram_in_fragments_is_received_whatever_their_order),
         ON_BOTH(a_datagram_of_the_largest_size_is_put_together),
+        ON_BOTH(a_datagram_behind_extension_headers_is_received_whatever_its_size),
+        ON_BOTH(extension_headers_may_fill_the_first_chunk_of_a_datagram),
         ON_BOTH(overlapping_fragments_lose_the_datagram),
         ON_BOTH(two_different_ends_lose_the_datagram),
         ON_BOTH(whole_datagrams_of_one_ident_and_a_ttl_of_one_are_all_received),
