@@ -39,12 +39,13 @@ void tcp_tlp_on_idle_ack(struct tcb *tcb, const struct segment *seg)
     }
 }
 
-/* RFC8985-19, RFC8985-37: not in recovery, not while anything is SACKed. */
+/* RFC8985-19, RFC8985-37: not in recovery, not while anything is SACKed.  RFC8985-21: nor for a
+ * second probe - a PTO that is not to probe would have nothing but the RTO to arm. */
 static bool may_arm(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
 {
     return tcp->b->policy.tlp && tcp_rack_used(tcp, tcb) && active->recovery < RECOVERY_FAST &&
            active->sum[SUM_SACKED].bytes == 0 && active->sent_first != 0 &&
-           tcb->state >= HF_ESTABLISHED;
+           tcb->state >= HF_ESTABLISHED && !active->tlp_out && !(tcb->modes & M_PROBED);
 }
 
 /* TLP_calc_PTO, RFC8985-20.  rto_left_ms: until the retransmission timer would fire. */
@@ -70,16 +71,17 @@ bool tcp_tlp_arm(struct tcp *tcp, struct tcb *tcb, uint32_t rto_left_ms)
     return true;
 }
 
-/* TLP_send_probe: RFC8985-21, RFC8985-22; what is sent is output's choice of words, and the RTO is
- * armed in any case (RFC8985-26). */
+/* TLP_send_probe, RFC8985-22: what is sent is output's choice of words, and the RTO is
+ * armed in any case (RFC8985-26): it counts from a probe, or goes on as if there had been no PTO.
+ */
 void tcp_tlp_timeout(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    bool may = may_arm(tcp, tcb, active) && !active->tlp_out && !(tcb->modes & M_PROBED);
-    tcp_rto_restart(tcp, tcb);
-    if (!may) {
+    if (!may_arm(tcp, tcb, active)) {
+        tcp_rto_resume(tcp, tcb); /* RFC6298-13: else each new text would put it off */
         return;
     }
+    tcp_rto_restart(tcp, tcb);
     active->probe = tcp_new_text_fits(tcp, tcb) ? PROBE_NEW : PROBE_REPEAT;
     tcp_owe(tcp, tcb, active->probe == PROBE_NEW ? HF_OWES_DATA : HF_OWES_REPEAT);
 }
