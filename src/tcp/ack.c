@@ -168,7 +168,7 @@ static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *activ
     if (active->persist && (tcb->snd.wnd != 0 || acked)) {
         active->persist = 0;
         active->rto_at_ms = 0;
-        if (!seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+        if (!seq_eq(tcb->snd.una, tcb->snd.nxt) || active->ecn_waits) {
             tcp_rto_restart(tcp, tcb);
         }
     }

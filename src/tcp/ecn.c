@@ -270,12 +270,16 @@ void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     /* RFC3168-18, RFC9438-15: the window cannot become smaller, so the time between segments
-     * becomes longer; behind a FIN that is acknowledged, nothing is to come. */
+     * becomes longer; behind a FIN that is acknowledged, nothing is to come.  While the window is
+     * closed its probes keep their timer: the wait begins when it opens (ack.c). */
     tcp_ecn_reduced(tcb, active);
     if ((tcb->flags & F_FIN_SENT) && seq_eq(tcb->snd.una, tcb->snd.nxt)) {
         return;
     }
     active->ecn_waits = 1;
+    if (active->persist) {
+        return;
+    }
     active->timer = TIMER_RTO;
     active->rto_at_ms = ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb));
 }

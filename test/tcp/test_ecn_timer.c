@@ -4,16 +4,22 @@
  */
 #include "common/peer.h"
 
-/* A window of one segment, a round trip of 100 ms. */
-static void agree(struct peer *p)
+/* A round trip of 100 ms. */
+static void agree_upon(struct peer *p, uint32_t initial_cwnd)
 {
     p->config.policy.ecn = HF_ECN_ASK;
-    p->config.policy.initial_cwnd = 1;
+    p->config.policy.initial_cwnd = initial_cwnd;
     opens();
     expects(SYN | ECE | CWR);
     after(100);
     sends(SYN | ACK | ECE, .seq = IRS, .mss = 1460, .sackok = true);
     expects(ACK);
+}
+
+/* A window of one segment. */
+static void agree(struct peer *p)
+{
+    agree_upon(p, 1);
 }
 
 /* One segment of 100 octets and a FIN. */
@@ -91,6 +97,49 @@ TEST(a_wait_goes_on_when_what_seemed_late_is_acknowledged)
     all_is_acknowledged_and_new_text_waits(p);
 }
 
+/* The window is closed behind all that was sent, text waits; then comes an ACK of before, which was
+ * overtaken, with an echo, and the window opens. */
+static void an_echo_comes_to_a_closed_window(struct peer *p)
+{
+    agree_upon(p, 2);
+    sends(ACK, .len = 10); /* nobody reads it: the record stays that knows of the reduction */
+    expects(ACK);
+    writes(100);
+    expects(ACK | PSH, .seq = ISS + 1, .len = 100);
+    after(100);
+    sends(ACK | ECE, .ack = ISS + 101); /* the window is one segment now */
+    writes(100);
+    expects(ACK | CWR | PSH, .seq = ISS + 101, .len = 100);
+    after(100);
+    sends(ACK, .ack = ISS + 201, .wnd = ZERO);
+    writes(100);
+    expects_silence();
+    sends(ACK | ECE, .ack = ISS + 101);
+}
+
+/* RFC 9293 3.8.6.1: the probes go on, whatever the echo says. */
+TEST(an_echo_does_not_put_off_the_probes_of_a_closed_window)
+{
+    an_echo_comes_to_a_closed_window(p);
+    p->c->wnd = 0;
+    sends(ACK, .ack = ISS + 201, .wnd = ZERO);
+    for (int i = 0; i < 3; i++) {
+        expects_after(200, 3000, ACK, .seq = ISS + 200);
+        sends(ACK, .ack = ISS + 201, .wnd = ZERO);
+    }
+}
+
+/* RFC3168-18: a window of one segment, so the text waits for the timer, but no longer. */
+TEST(a_wait_that_an_echo_to_a_closed_window_began_ends)
+{
+    an_echo_comes_to_a_closed_window(p);
+    sends(ACK, .ack = ISS + 201);
+    expects_after(150, 450, ACK | CWR | PSH, .seq = ISS + 201, .len = 100);
+    sends(ACK, .ack = ISS + 301);
+    after(10000);
+    expects_silence();
+}
+
 /* RFC 6298 5.1, RFC 9293 3.5: a FIN does not wait, and has the whole RTO for its acknowledgment:
  * what ran was no retransmission timer.  RFC3168-18 */
 TEST(a_fin_that_goes_while_text_would_wait_is_not_repeated_when_the_wait_ends)
@@ -116,6 +165,8 @@ int main(void)
         BOTH(a_wait_goes_on_when_what_a_probe_was_for_is_acknowledged),
         BOTH(a_wait_goes_on_when_what_seemed_late_is_acknowledged),
         BOTH(the_acknowledgment_of_the_fin_ends_the_wait_that_an_echo_began),
+        V4(an_echo_does_not_put_off_the_probes_of_a_closed_window),
+        BOTH(a_wait_that_an_echo_to_a_closed_window_began_ends),
         BOTH(a_fin_that_goes_while_text_would_wait_is_not_repeated_when_the_wait_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
