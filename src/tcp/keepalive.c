@@ -3,7 +3,8 @@
  * Optional (MAY-5), off until the application asks for it (MUST-24, MUST-25).  An empty segment one
  * octet too old goes out when nothing came for the idle time and nothing of ours is on its way
  * (MUST-26, SHLD-12): whoever is there answers it (A.2).  Only when keep-alive count of them in a
- * row stay unanswered is the connection reset (MUST-29).  The deadline is tcb->long_at_ms; what
+ * row stay unanswered is the connection reset (MUST-29).  They are counted in tcb->retries, which
+ * is text's as soon as there is any (tcp_begins_to_wait).  The deadline is tcb->long_at_ms; what
  * arrives does not move it: when it fires early, it is filed anew.
  */
 #include "tcp/tcp.h"
@@ -13,6 +14,12 @@ static bool applies(const struct tcb *tcb)
     return (tcb->modes & M_KEEPALIVE) && !(tcb->flags & F_RELEASED) &&
            (tcb->state == HF_ESTABLISHED || tcb->state == HF_CLOSE_WAIT ||
             tcb->state == HF_FIN_WAIT_2);
+}
+
+/* Other timers ask the peer already, and count. */
+static bool others_ask(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return !seq_eq(tcb->snd.una, tcb->snd.nxt) || tcp_queued(tcp, tcb);
 }
 
 /* MUST-27; RFC 5482 4.2: longer than a user timeout that the peer asked for (RFC5482-16). */
@@ -29,7 +36,8 @@ static uint32_t silent_ms(struct tcp *tcp, const struct tcb *tcb)
 
 void tcp_keepalive_start(struct tcp *tcp, struct tcb *tcb)
 {
-    if (applies(tcb)) {
+    bool asked = tcb->long_at_ms && tcb->retries && !others_ask(tcp, tcb); /* the interval runs */
+    if (applies(tcb) && !asked) {
         uint32_t idle = idle_ms(tcp_extra(tcp, tcb->extra));
         uint32_t silent = silent_ms(tcp, tcb);
         tcb->long_at_ms = ms_after(tcp->now_ms, idle > silent ? idle - silent : 1);
@@ -40,7 +48,7 @@ void tcp_keepalive_set(struct tcp *tcp, struct tcb *tcb, bool on)
 {
     if (applies(tcb) && !on) {
         tcb->long_at_ms = 0;
-        tcb->retries = 0;
+        tcb->retries = others_ask(tcp, tcb) ? tcb->retries : 0;
     }
     tcb->modes = on ? tcb->modes | M_KEEPALIVE : tcb->modes & ~(uint32_t)M_KEEPALIVE;
     tcp_keepalive_start(tcp, tcb);
@@ -62,8 +70,7 @@ void tcp_keepalive_timeout(struct tcp *tcp, struct tcb *tcb)
     if (!applies(tcb)) {
         return;
     }
-    bool waits = !seq_eq(tcb->snd.una, tcb->snd.nxt) || tcp_queued(tcp, tcb);
-    if (waits) { /* other timers ask the peer already */
+    if (others_ask(tcp, tcb)) {
         tcb->long_at_ms = ms_after(tcp->now_ms, idle_ms(extra));
     } else if (silent_ms(tcp, tcb) < idle_ms(extra)) {
         tcp_keepalive_start(tcp, tcb);

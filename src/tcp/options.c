@@ -100,7 +100,7 @@ static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, in
     if (error == HF_OK && option == HF_ADVERTISED_TIMEOUT && value && tcp_synchronized(tcb)) {
         tcb->modes |= M_TELL_TIMEOUT;
     }
-    if (error == HF_OK) {
+    if (error == HF_OK && (option == HF_KEEPALIVE_IDLE || option == HF_USER_TIMEOUT)) {
         tcp_keepalive_start(tcp, tcb);
     }
     return error;

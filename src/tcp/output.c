@@ -489,9 +489,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
 void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active->unacked_since_ms == 0) {
-        active->unacked_since_ms = ms_after(tcp->now_ms, 0);
-    }
+    tcp_begins_to_wait(tcp, tcb);
     if (active->persist) {
         active->persist = 0;
         active->rto_at_ms = 0;

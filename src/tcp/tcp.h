@@ -58,6 +58,8 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
 /* All or nothing; token is given back when the octets are acknowledged. */
 int64_t tcp_send_lent(struct tcp *tcp, struct tcb *tcb, uint16_t region, uint64_t offset,
                       uint32_t len, uint64_t token, uint32_t flags);
+/* Something waits for an acknowledgment, or for leave to go: from now on, if nothing did. */
+void tcp_begins_to_wait(struct tcp *tcp, struct tcb *tcb);
 int64_t tcp_receive(struct tcp *tcp, struct tcb *tcb, void *data, uint64_t len);
 int tcp_receive_slices(struct tcp *tcp, struct tcb *tcb, struct hf_slice *slices, uint32_t n);
 int tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint64_t len);

@@ -109,6 +109,15 @@ static void note_more(struct tcb *tcb, struct active *active, bool more)
     active->no_push = more;
 }
 
+void tcp_begins_to_wait(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active->unacked_since_ms == 0) {
+        active->unacked_since_ms = ms_after(tcp->now_ms, 0);
+        tcb->retries = tcb->state >= HF_ESTABLISHED ? 0 : tcb->retries; /* else those of a SYN */
+    }
+}
+
 static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint32_t flags)
 {
     struct active *active = active_of(tcp, tcb);
@@ -117,9 +126,7 @@ static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint
     note_urgent(tcp, tcb, active, flags);
     note_more(tcb, active, flags & HF_SEND_MORE);
     tcp_push_mark(tcp, tcb, active, len);
-    if (active->unacked_since_ms == 0) {
-        active->unacked_since_ms = ms_after(tcp->now_ms, 0);
-    }
+    tcp_begins_to_wait(tcp, tcb);
     if (active->fast & FAST_DEFER) {
         tcp_fast_open_go(tcp, tcb);
     }
@@ -345,9 +352,7 @@ static int close_open(struct tcp *tcp, struct tcb *tcb)
     tcb->flags |= F_CLOSE;
     struct active *active = active_of(tcp, tcb);
     note_more(tcb, active, false);
-    if (active->unacked_since_ms == 0) { /* a closed window may hold the FIN back */
-        active->unacked_since_ms = ms_after(tcp->now_ms, 0);
-    }
+    tcp_begins_to_wait(tcp, tcb); /* a closed window may hold the FIN back */
     bool queued = tcp_queued(tcp, tcb) != 0;
     if (tcb->state == HF_ESTABLISHED || (tcb->state == HF_SYN_RECEIVED && !queued)) {
         tcp_set_state(tcb, HF_FIN_WAIT_1);

@@ -159,6 +159,78 @@ TEST(a_user_timeout_shorter_than_the_idle_time_ends_nothing_unasked)
     expects_closed(HF_ERR_TIMED_OUT);
 }
 
+/* Two keep-alives have no answer; then there is text. */
+static void text_comes_after_keep_alives(struct peer *p)
+{
+    establish_active();
+    keep_alive(p, 60);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, ACK, .seq = ISS);
+}
+
+/* R1 and R2 count how often one segment went again (MUST-20, SHLD-9, SHLD-11), no keep-alives. */
+TEST(text_has_all_its_repetitions_after_keep_alives_without_an_answer)
+{
+    p->config.policy.data_retries = 4;
+    text_comes_after_keep_alives(p);
+    writes(100);
+    expects(ACK, .seq = ISS + 1, .len = 100);
+    for (uint32_t i = 1; i <= 4; i++) {
+        expects_after(100, 60000, ACK, .seq = ISS + 1, .len = 100);
+        if (i == p->config.policy.warn_retries) {
+            expects_event(HF_TROUBLE);
+        } else {
+            expects_no_event(HF_TROUBLE);
+        }
+    }
+    after(60000);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+/* RFC 4821 7.7: two timeouts in a row point to a black hole, one behind a keep-alive does not. */
+TEST(keep_alives_without_an_answer_are_no_sign_of_a_black_hole)
+{
+    p->config.policy.mtu_probing = HF_MTU_PROBING_BLACK_HOLE;
+    text_comes_after_keep_alives(p);
+    writes(1460);
+    expects(ACK, .seq = ISS + 1, .len = 1460);
+    expects_after(100, 3000, ACK, .seq = ISS + 1, .len = 1460);
+    holds_equal(status_of(snd_mss), 1460);
+}
+
+/* MUST-20: nor does switching them, with text on its way, count as an answer. */
+TEST(switching_keep_alives_gives_text_no_more_repetitions)
+{
+    p->config.policy.data_retries = 4;
+    text_comes_after_keep_alives(p);
+    writes(100);
+    expects(ACK, .seq = ISS + 1, .len = 100);
+    for (uint32_t i = 1; i <= 4; i++) {
+        expects_after(100, 60000, ACK, .seq = ISS + 1, .len = 100);
+        sets(HF_KEEPALIVE, 0);
+        sets(HF_KEEPALIVE, 1);
+    }
+    after(60000);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+/* MUST-29: the interval between two is for an answer; what is set meanwhile does not shorten it. */
+TEST(options_set_between_keep_alives_do_not_hurry_them)
+{
+    establish_active();
+    keep_alive(p, 2);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+    for (int i = 0; i < 9; i++) {
+        sets(HF_SEND_LOW_WATER, 2 + i);
+        sets(HF_KEEPALIVE_IDLE, IDLE_MS - i);
+        sets(HF_KEEPALIVE, 1);
+        after(2);
+    }
+    expects_silence();
+    expects_after(INTERVAL_MS - 25, INTERVAL_MS + 5, ACK, .seq = ISS);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, RST | ACK, .seq = ISS + 1);
+}
+
 TEST(keep_alive_times_that_cannot_be_are_refused)
 {
     establish_active();
@@ -203,6 +275,10 @@ int main(void)
         V4(a_half_closed_peer_that_went_away_is_noticed),
         V4(the_user_timeout_counts_instead_of_the_number_of_keep_alives),
         V4(a_user_timeout_shorter_than_the_idle_time_ends_nothing_unasked),
+        BOTH(text_has_all_its_repetitions_after_keep_alives_without_an_answer),
+        V4(keep_alives_without_an_answer_are_no_sign_of_a_black_hole),
+        V4(switching_keep_alives_gives_text_no_more_repetitions),
+        V4(options_set_between_keep_alives_do_not_hurry_them),
         V4(keep_alive_times_that_cannot_be_are_refused),
         V4(who_may_have_no_record_for_options_is_told),
     };
