@@ -55,8 +55,9 @@ struct hf_policy {
     uint32_t data_retries;   /* 15: R2 (RFC 9293 3.8.3)                                       */
     uint32_t warn_retries;   /* 3: R1 (RFC 9293 3.8.3), 3 or more: HF_TROUBLE                 */
     uint32_t orphan_retries; /* 8: R2 of a released handle, about 100 s at least              */
-    uint32_t orphan_probes;  /* 15: zero-window probes of a released handle, answered or not
-                                (RFC 6429 4); 0: no limit                                     */
+    uint32_t orphan_probes;  /* 15: zero-window probes of a released handle, answered or not, and
+                                retransmissions into a closed window (RFC 6429 4), until the peer
+                                acknowledges something; 0: no limit                           */
     uint32_t max_orphans;    /* connections of released handles, TIME-WAIT not counted; while there
                                 are more, a timeout (retransmission or probe) ends and resets
                                 each that has one.  0: half of max_connections, 4 at least    */

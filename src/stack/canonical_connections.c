@@ -228,6 +228,7 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
     canon_at(c, a->rto_at_ms);
     canon_32(c, a->timer != TIMER_RTO ? c->st->tcp.now_ms - a->rto_from_ms : 0);
     canon_32(c, a->persist);
+    canon_32(c, min_u32(a->stalled, c->st->tcp.b->policy.orphan_probes));
     canon_at(c, c->fixed ? 0 : a->unacked_since_ms);
     canon_number(c, a->ptb_mtu, 2);
     canon_32(c, a->ptb_mtu ? seq_len(tcb->iss, a->ptb_seq) : 0);

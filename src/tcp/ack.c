@@ -151,6 +151,7 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
         tcp_sent_acked(tcp, tcb);
         measure(tcp, tcb);
         fix_cursors(tcb, active);
+        active->stalled = 0;
         if (syn) { /* RFC 6298 5.7; else the backoff stays until a measurement (section 5);
                       RFC6298-20 */
             active->backoff = 0;

@@ -113,7 +113,8 @@ struct active {
     /* Deadlines */
     uint32_t rto_at_ms;   /* of `timer`, or zero-window probe when persist is set     */
     uint32_t rto_from_ms; /* the retransmission timer would fire an RTO after this    */
-    uint32_t persist;     /* probes sent to a closed window so far, +1; 0: not probing*/
+    uint16_t persist;     /* probes sent to a closed window so far, +1; 0: not probing*/
+    uint16_t stalled;     /* they and timeouts behind it, since SND.UNA has moved     */
     uint32_t delack_at_ms;
     uint32_t pace_at_ms;       /* pacing lets something go again                          */
     int64_t pace_ns;           /* pacing: the time of the next octet, on env.now_ns's clock */

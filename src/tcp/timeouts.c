@@ -120,22 +120,30 @@ static void syn_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
     tcp_rto_restart(tcp, tcb);
 }
 
-/* RFC 6429 4: a peer that answers probes and keeps its window closed keeps the connection, but not
- * for ever one that no application holds any more: that is this host's memory.
+/* RFC 6429 4: a peer that answers and keeps its window closed keeps the connection, but not for
+ * ever one that no application holds any more: that is this host's memory.  It is the same whether
+ * what asks is a probe, or text that was sent before the window shrank.  True: it has been reset.
  * RFC6429-1, RFC6429-2 */
-static bool orphan_waits_too_long(const struct tcp *tcp, const struct tcb *tcb,
-                                  const struct active *active)
+static bool orphan_waits_too_long(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)
 {
-    uint32_t most = tcp->b->policy.orphan_probes;
-    return (tcb->flags & F_RELEASED) && most && active->persist > most;
+    struct active *active = active_of(tcp, tcb);
+    uint32_t most = min_u32(tcp->b->policy.orphan_probes, UINT16_MAX);
+    if (tcb->snd.wnd != 0) {
+        return false;
+    }
+    if ((tcb->flags & F_RELEASED) && most && active->stalled >= most) {
+        tcp_reply_abort(tcp, tcb);
+        timed_out(tcp, tcb, cause);
+        return true;
+    }
+    active->stalled += active->stalled < UINT16_MAX ? 1 : 0;
+    return false;
 }
 
 /* 3.8.6.1: the window is still closed, or so small that nothing was worth sending. */
 static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
-    if (orphan_waits_too_long(tcp, tcb, active)) {
-        tcp_reply_abort(tcp, tcb);
-        timed_out(tcp, tcb, HF_TIMER_PERSIST);
+    if (orphan_waits_too_long(tcp, tcb, HF_TIMER_PERSIST)) {
         return;
     }
     if (tcb->snd.wnd > 0) { /* the override timer of 3.8.6.2.1 (4) */
@@ -153,7 +161,7 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
     }
     count_retry(tcp, tcb);
     uint32_t doubled = min_u32(active->persist, 16);
-    active->persist++;
+    active->persist += active->persist < UINT16_MAX ? 1 : 0;
     /* SHLD-30 */
     uint64_t wait_ms = (uint64_t)tcp_rto_ms(tcp, tcb) << doubled;
     active->rto_at_ms =
@@ -185,6 +193,9 @@ static void retransmission_timeout(struct tcp *tcp, struct tcb *tcb, struct acti
     }
     if (gives_up(tcp, tcb)) {
         timed_out(tcp, tcb, HF_TIMER_RTO);
+        return;
+    }
+    if (orphan_waits_too_long(tcp, tcb, HF_TIMER_RTO)) {
         return;
     }
     count_retry(tcp, tcb);

@@ -269,6 +269,12 @@ void oracle_judge_ended(struct judging *j)
 
 /* Timers --------------------------------------------------------------------------------------- */
 
+/* Released, and the window has shrunk below what is in flight: policy counts as for its probes. */
+static bool stays_closed(const struct judging *j)
+{
+    return !j->r->handle && j->w->m.wnd == 0 && j->oracle->policy.orphan_probes != 0;
+}
+
 /* RFC 6298 5.1-5.6: not before its time, and each time doubled. */
 static void judge_retransmission(struct judging *j)
 {
@@ -290,6 +296,9 @@ static void judge_retransmission(struct judging *j)
     }
     bool data = r->state_before >= HF_ESTABLISHED && m->una != m->iss;
     uint32_t retries = r->handle ? policy->data_retries : policy->orphan_retries;
+    if (stays_closed(j) && policy->orphan_probes < retries) {
+        retries = policy->orphan_probes;
+    }
     bool unwanted = r->verdict == HF_V_ORPHAN_RESET; /* there are too many of them */
     if (r->state_after == HF_CLOSED && data && m->timeouts < retries && !unwanted) {
         oracle_broken(j, HF_RULE_GIVES_UP, "after %u timeouts", m->timeouts);
@@ -320,7 +329,8 @@ static void note_timer(struct judging *j)
         break;
     }
     bool resets = j->r->cause == HF_TIMER_KEEPALIVE || j->r->cause == HF_TIMER_LINGER ||
-                  j->r->cause == HF_TIMER_PERSIST || j->r->verdict == HF_V_ORPHAN_RESET;
+                  j->r->cause == HF_TIMER_PERSIST || j->r->verdict == HF_V_ORPHAN_RESET ||
+                  (j->r->cause == HF_TIMER_RTO && stays_closed(j));
     if (resets && j->r->state_after == HF_CLOSED) {
         m->facts |= MAY_RESET; /* none for the user timeout and R2: 3.10.8 asks for none */
     }

@@ -86,6 +86,40 @@ TEST(a_closed_window_does_not_hold_a_released_connection_for_ever)
     holds_equal(counters.connections, 0);
 }
 
+/* RFC6429-2, SHLD-17: the window shrinks to nothing below what is in flight.  That is what goes
+ * again, and each of its answers tells that the window is still closed. */
+TEST(a_window_that_shrank_does_not_hold_a_released_connection_for_ever)
+{
+    establish_active();
+    writes(100);
+    expects(ACK, .seq = ISS + 1, .len = 100);
+    releases();
+    expects(FIN | ACK, .seq = ISS + 101);
+    p->c->wnd = 0;
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = ZERO);
+    for (uint32_t i = 0; i < p->config.policy.orphan_probes; i++) {
+        expects_after(1, 130000, FIN | ACK, .seq = ISS + 1, .len = 100);
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = ZERO);
+    }
+    expects_after(1, 130000, RST | ACK, .seq = ISS + 102, .ack = IRS + 1);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.connections, 0);
+}
+
+/* The same, if it opens for a moment each time and takes nothing. */
+TEST(a_window_that_opens_for_a_moment_does_not_hold_a_released_connection_either)
+{
+    close_the_window(p);
+    releases();
+    for (uint32_t i = 0; i < p->config.policy.orphan_probes; i++) {
+        probe(p, 1);
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = 1);
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = ZERO);
+    }
+    expects_after(1, 130000, RST | ACK, .seq = ISS + 1, .ack = IRS + 1);
+}
+
 /* Seven closed windows hold up so many octets each of what is half a payload memory of 876,544:
  * how many connections go when they are released and the first probes are due? */
 static uint64_t reset_with(struct peer *p, uint32_t octets)
@@ -192,6 +226,8 @@ int main(void)
         V4(a_peer_that_keeps_its_window_closed_and_answers_keeps_the_connection),
         V4(an_application_may_end_a_connection_whose_window_stays_closed),
         BOTH(a_closed_window_does_not_hold_a_released_connection_for_ever),
+        BOTH(a_window_that_shrank_does_not_hold_a_released_connection_for_ever),
+        V4(a_window_that_opens_for_a_moment_does_not_hold_a_released_connection_either),
         V4(text_of_released_connections_up_to_their_share_stays),
         V4(of_text_beyond_the_share_of_released_connections_as_much_as_is_too_much_goes),
         BOTH(a_linger_time_of_zero_makes_releasing_a_reset),

@@ -176,6 +176,7 @@ static void numbers_of_what_is_under_way(void **state)
     DIFFERS(active, rto_at_ms);
     DIFFERS(active, rto_from_ms);
     DIFFERS(active, persist);
+    DIFFERS(active, stalled);
     DIFFERS(active, unacked_since_ms);
     DIFFERS(active, ptb_mtu);
     DIFFERS(active, ptb_seq.v);
