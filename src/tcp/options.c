@@ -96,12 +96,16 @@ static int set_keepalive(struct tcp *tcp, struct tcb *tcb, int64_t value)
 /* What lies in a struct extra, and what follows from it. */
 static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
 {
+    uint64_t rate = tcp_is_paced(tcp, tcb) ? tcp_pacing_rate(tcp, tcb) : 0;
     int error = tcp_set_extra(tcp, &tcb->extra, tcb->snd_buf, option, value);
     if (error == HF_OK && option == HF_ADVERTISED_TIMEOUT && value && tcp_synchronized(tcb)) {
         tcb->modes |= M_TELL_TIMEOUT;
     }
     if (error == HF_OK && (option == HF_KEEPALIVE_IDLE || option == HF_USER_TIMEOUT)) {
         tcp_keepalive_start(tcp, tcb);
+    }
+    if (error == HF_OK && option == HF_MAX_PACING_RATE) {
+        tcp_pace_changed(tcp, tcb, rate);
     }
     return error;
 }

@@ -10,6 +10,10 @@
  * octets go in a millisecond, at 1 Mbit/s a segment each 12 ms, and the mean is exact though the
  * timer is coarse.
  *
+ * The first segment after a timeout does not wait: R2 counts how often it went again, so it must
+ * have gone (RFC 6298 5.4, MUST-20).  It takes its time all the same: what follows waits for it,
+ * too.
+ *
  * It is off unless policy.pacing or HF_MAX_PACING_RATE ask for it: deployed stacks send a window at
  * once where no queueing discipline paces for them, and what checks them expects that.
  */
@@ -34,14 +38,20 @@ bool tcp_is_paced(const struct tcp *tcp, const struct tcb *tcb)
     return (tcp->b->policy.pacing && tcb->srtt_us) || tcp_extra(tcp, tcb->extra)->max_pacing_rate;
 }
 
+static bool after_timeout(const struct tcb *tcb, const struct active *active)
+{
+    return (tcb->owes & HF_OWES_REPEAT) && active->recovery == RECOVERY_RTO && active->resend;
+}
+
 bool tcp_pace_waits(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || !tcp_is_paced(tcp, tcb)) {
+    if (active == NULL) {
         return false;
     }
     int64_t ahead_ns = active->pace_ns - tcp->env->now_ns;
-    if (ahead_ns <= TICK_NS) {
+    if (!tcp_is_paced(tcp, tcb) || ahead_ns <= TICK_NS || after_timeout(tcb, active)) {
+        active->pace_at_ms = 0;
         return false;
     }
     uint64_t ticks = (uint64_t)(ahead_ns - 1) / TICK_NS; /* until it is one ahead */
@@ -58,6 +68,25 @@ uint32_t tcp_pace_chunk(const struct tcp *tcp, const struct tcb *tcb, uint32_t m
     }
     uint64_t octets = tcp_pacing_rate(tcp, tcb) / CHUNKS_IN_SECOND;
     return (uint32_t)min_u64(max_u64(octets, LEAST_CHUNK * (uint64_t)mss), most);
+}
+
+/* As many octets are ahead as before, in another time. */
+void tcp_pace_changed(const struct tcp *tcp, const struct tcb *tcb, uint64_t old_rate)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active == NULL) {
+        return;
+    }
+    int64_t ahead_ns = active->pace_ns - tcp->env->now_ns;
+    uint64_t rate = tcp_is_paced(tcp, tcb) ? tcp_pacing_rate(tcp, tcb) : 0;
+    if (rate == 0 || old_rate == 0) {
+        active->pace_ns = 0;
+    } else if (ahead_ns > 0) {
+        uint64_t ns = (uint64_t)ahead_ns;
+        uint64_t octets = ns / SECOND_NS * old_rate + ns % SECOND_NS * old_rate / SECOND_NS;
+        octets = min_u64(octets, UINT32_MAX);
+        active->pace_ns = tcp->env->now_ns + (int64_t)(octets * SECOND_NS / rate);
+    }
 }
 
 void tcp_pace_sent(struct tcp *tcp, struct tcb *tcb, uint32_t octets)

@@ -337,6 +337,8 @@ bool tcp_pace_waits(struct tcp *tcp, struct tcb *tcb);
 /* Text of one frame, of `most`. */
 uint32_t tcp_pace_chunk(const struct tcp *tcp, const struct tcb *tcb, uint32_t mss, uint32_t most);
 void tcp_pace_sent(struct tcp *tcp, struct tcb *tcb, uint32_t octets);
+/* The rate is another one; old_rate: what it was, 0: it was not paced. */
+void tcp_pace_changed(const struct tcp *tcp, const struct tcb *tcb, uint64_t old_rate);
 
 /* rto.c: RFC 6298.  tcp_rearm is the caller's. */
 void tcp_rtt_sample(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us);

@@ -154,6 +154,72 @@ TEST(a_pause_gives_no_credit_for_a_burst)
     holds(octets_out(p) <= 2 * 1460);
 }
 
+/* RFC 6298 5.4, MUST-20: a timeout that is counted has sent something again. */
+TEST(what_a_timeout_sends_again_does_not_wait_for_its_time)
+{
+    p->config.policy.data_retries = 4;
+    establish_active();
+    sets(HF_MAX_PACING_RATE, 1);
+    writes(500); /* more would be cut, as for a black hole */
+    expects(ACK, .seq = ISS + 1, .len = 500);
+    for (int i = 0; i < 4; i++) {
+        expects_after(100, 60000, ACK, .seq = ISS + 1, .len = 500);
+    }
+    after(60000);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+/* A second segment of the same flight does. */
+TEST(what_follows_the_repetition_of_a_timeout_waits_for_its_time)
+{
+    establish_wide(p, 1000);
+    p->config.policy.rto_min_ms = 200;
+    sets(HF_MAX_PACING_RATE, 12500);
+    writes(2920);
+    after(500);
+    octets_out(p);
+    expects_after(1000, 60000, ACK, .seq = ISS + 1, .len = 1460);
+    sends(ACK, .ack = ISS + 1461);
+    expects_silence();
+    expects_after(50, 120, ACK, .seq = ISS + 1461, .len = 1460);
+}
+
+/* 1,460 octets at 10 a second take 146 s, at 14,600 the tenth of one: what waits goes by the new
+ * rate. */
+TEST(a_rate_that_is_raised_or_lowered_counts_at_once)
+{
+    establish_active();
+    sets(HF_MAX_PACING_RATE, 10);
+    writes(2000);
+    expects(ACK, .seq = ISS + 1, .len = 1460);
+    sends(ACK, .ack = ISS + 1461);
+    expects_silence();
+    sets(HF_MAX_PACING_RATE, 14600);
+    expects_silence();
+    expects_after(95, 101, ACK, .seq = ISS + 1461, .len = 540);
+    writes(1000);
+    sends(ACK, .ack = ISS + 2001);
+    expects_silence();
+    sets(HF_MAX_PACING_RATE, 540);
+    expects_after(950, 1050, ACK, .seq = ISS + 2001, .len = 1000);
+}
+
+/* Nor does a rate that was taken away come back with what was ahead of it. */
+TEST(a_rate_that_is_set_anew_begins_anew)
+{
+    establish_active();
+    sends(ACK, .ack = ISS + 1, .len = 10); /* not read: the record stays */
+    expects(ACK);
+    sets(HF_MAX_PACING_RATE, 10);
+    writes(1000);
+    expects(ACK, .seq = ISS + 1, .len = 1000);
+    sends(ACK, .ack = ISS + 1001);
+    sets(HF_MAX_PACING_RATE, 0);
+    sets(HF_MAX_PACING_RATE, 10);
+    writes(1000);
+    expects(ACK, .seq = ISS + 1001, .len = 1000);
+}
+
 TEST(acks_leave_whatever_the_pace)
 {
     establish_wide(p, 1000);
@@ -226,6 +292,10 @@ int main(void)
         V4(a_rate_that_is_taken_away_lets_the_rest_go),
         V4(what_waits_for_its_time_wakes_the_host_and_nothing_else_does),
         V4(a_pause_gives_no_credit_for_a_burst),
+        V4(what_a_timeout_sends_again_does_not_wait_for_its_time),
+        V4(what_follows_the_repetition_of_a_timeout_waits_for_its_time),
+        V4(a_rate_that_is_raised_or_lowered_counts_at_once),
+        V4(a_rate_that_is_set_anew_begins_anew),
         V4(acks_leave_whatever_the_pace),
         V4(a_fin_that_waits_for_its_time_goes),
         V4(super_segments_are_as_long_as_the_pace_allows),
