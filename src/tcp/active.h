@@ -155,7 +155,7 @@ struct active {
     uint8_t recovery;  /* enum recovery                                            */
     uint8_t dup_acks;
     seq_t recover;    /* RFC 6675 RecoveryPoint, RFC 6582 recover                 */
-    seq_t rescue;     /* RFC 6675 RescueRxt; SND.UNA at the last timeout          */
+    seq_t rescue;     /* RFC 6675 RescueRxt; SND.UNA at the last timeout, or lower */
     uint8_t resend;   /* the first lost segment goes again whatever the window says */
     uint8_t timer;    /* enum timer_kind                                          */
     uint8_t frto;     /* enum frto                                                */
@@ -165,7 +165,7 @@ struct active {
     uint16_t reordering; /* segments that one was overtaken by, at most; DupThresh at least */
     uint16_t recovered : 1, rescued : 1, rack_any : 1, dsack_round : 1, tlp_out : 1, tlp_again : 1,
         undo_armed : 1, undo_sent : 1, rtt_anew : 1,
-        spared : 1; /* spared: cwnd stays, a probe was lost */
+        spared : 1; /* spared: cwnd stays, a probe was lost or the MTU is smaller */
     /* RFC 8985 RACK.segment, RACK.rtt, RACK.fack; the end of RACK.dsack_round; TLP.end_seq */
     uint32_t rack_sent_us, rack_rtt_us;
     seq_t rack_end, rack_fack, rack_round;

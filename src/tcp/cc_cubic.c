@@ -182,7 +182,7 @@ static uint32_t ssthresh(struct tcp *tcp, struct tcb *tcb, struct active *active
     struct growth *g = &active->growth;
     const struct hf_policy *policy = &tcp->b->policy;
     uint32_t *w_max = w_max_of(tcp, tcb);
-    bool again = active->recovery == RECOVERY_FAST;
+    bool again = active->recovery == RECOVERY_FAST && !active->spared;
     uint32_t cwnd = again ? min_u32(tcb->cwnd, tcb->ssthresh) : tcb->cwnd;
     uint32_t beta = sign == CC_ECN && policy->abe ? BETA_ECN : BETA;
     g->undo_stage = g->stage;

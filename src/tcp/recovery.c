@@ -219,9 +219,10 @@ static void look_for_loss(struct tcp *tcp, struct tcb *tcb)
     }
     if (enough && active->recovery < RECOVERY_FAST) {
         enter_fast(tcp, tcb);
-    } else if (active->spared && tcp->news.lost) {
-        active->spared = 0;
+    } else if (active->spared && tcp->news.lost) { /* also of what a smaller MTU made go again */
         reduce(tcp, tcb, flight_of(tcb), CC_LOSS);
+        active->spared = 0;
+        active->recovery = RECOVERY_FAST;
     }
 }
 
@@ -312,20 +313,30 @@ static void go_back(struct tcp *tcp, struct tcb *tcb, bool all)
     active->recovery = RECOVERY_RTO;
     active->recover = tcb->snd.nxt;
     active->recovered = 1;
-    active->rescue = tcb->snd.una;
     active->spared = 0;
     active->resend = 1;
     active->dup_acks = 0;
     tcp_tlp_reset(active);
 }
 
+/* Nothing was lost so far: what is lost from now on reduces the window, be it found by RACK or by
+ * the timer, which has not sent anything again (RFC 5681 3.1, 4.3).  A reduction under way is
+ * complete at once. */
 void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active && flight_of(tcb)) {
-        tcp_undo_forget(active);
-        active->frto = FRTO_OFF;
-        go_back(tcp, tcb, true);
+    if (active == NULL || flight_of(tcb) == 0) {
+        return;
+    }
+    uint8_t recovery = active->recovery;
+    bool spared = recovery == RECOVERY_NONE || active->spared;
+    tcp_undo_forget(active);
+    active->frto = FRTO_OFF;
+    go_back(tcp, tcb, true);
+    active->spared = spared ? 1 : 0;
+    if (recovery != RECOVERY_RTO) {
+        active->rescue = seq_sub(tcb->snd.una, 1);
+        tcb->cwnd = spared ? tcb->cwnd : min_u32(tcb->cwnd, tcb->ssthresh);
     }
 }
 
@@ -353,6 +364,7 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
     tcb->cwnd = smss(tcb);
     tcp_ecn_reduced(tcb, active);
     go_back(tcp, tcb, !tcp_rack_used(tcp, tcb));
+    active->rescue = tcb->snd.una;
 }
 
 /* What is sent again ----------------------------------------------------------------------------

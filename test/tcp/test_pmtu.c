@@ -1,5 +1,5 @@
 /* RFC 1191, RFC 8201, RFC 5927: "packet too big", and what is believed of it. */
-#include "common/peer.h"
+#include "common/loss.h"
 
 #include <string.h>
 
@@ -375,6 +375,68 @@ TEST(a_syn_by_another_link_announces_what_that_takes)
     expects(SYN, .mss = (int)text);
 }
 
+/* Ten segments, all sent again as smaller ones: nothing was lost. */
+static void goes_back(struct peer *p)
+{
+    p->config.policy.tlp = false;
+    establish_slowly(p);
+    writes(14600);
+    for (int i = 0; i < 10; i++)
+        expects(ACK, .len = 1460);
+    too_big(p, 1300, ISS + 1);
+    peer_forget(p);
+    holds(status_of(cwnd) >= 10 * status_of(snd_mss));
+    holds_equal(status_of(ssthresh), UINT32_MAX);
+}
+
+/* RFC 5681 3.1, (4): the timer has not sent it again before, RFC1191-1.  RFC5681-16 */
+TEST(a_timeout_behind_a_message_reduces_the_window)
+{
+    goes_back(p);
+    expects_after(250, 330, ACK, .seq = ISS + 1, .len = status_of(snd_mss));
+    holds_equal(status_of(cwnd), status_of(snd_mss));
+    uint32_t ssthresh = status_of(ssthresh);
+    holds(ssthresh <= 14600 / 2);
+    expects_after(550, 700, ACK, .seq = ISS + 1, .len = ANY);
+    holds_equal(status_of(ssthresh), ssthresh); /* but once */
+}
+
+/* RFC 5681 4.3, RFC 6675 5: what went again for its size is lost like anything else. */
+TEST(a_loss_behind_a_message_reduces_the_window)
+{
+    p->with.sackok = true;
+    goes_back(p);
+    uint32_t mss = status_of(snd_mss);
+    uint32_t cwnd = status_of(cwnd);
+    after(100);
+    sends(ACK, .ack = ISS + 1, .sack = {{ISS + 1 + mss, ISS + 1 + 5 * mss}});
+    expects(ACK, .seq = ISS + 1, .len = mss);
+    peer_forget(p);
+    holds_equal(status_of(ssthresh), cwnd / 2);
+    sends(ACK, .ack = ISS + 14601);
+    holds_equal(status_of(cwnd), cwnd / 2);
+}
+
+/* RFC 6675 5: what a loss has begun to reduce stays reduced. */
+TEST(a_message_within_a_recovery_leaves_the_window_reduced)
+{
+    p->with.sackok = true;
+    establish_slowly(p);
+    writes(14600);
+    for (int i = 0; i < 10; i++)
+        expects(ACK, .len = 1460);
+    after(100);
+    sends(ACK, .ack = ISS + 1, .sack = {{ISS + 1 + 1460, ISS + 1 + 5 * 1460}});
+    expects(ACK, .seq = ISS + 1, .len = 1460);
+    uint32_t ssthresh = status_of(ssthresh);
+    too_big(p, 1300, ISS + 1);
+    peer_forget(p);
+    holds(status_of(cwnd) <= ssthresh);
+    sends(ACK, .ack = ISS + 14601);
+    holds(status_of(cwnd) <= 2 * ssthresh);
+    holds_equal(status_of(ssthresh), ssthresh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +462,9 @@ int main(void)
         BOTH(super_segments_are_cut_to_fit_the_link_of_a_new_route),
         V4(segments_that_may_be_cut_fit_the_first_link_too),
         BOTH(a_syn_by_another_link_announces_what_that_takes),
+        BOTH(a_timeout_behind_a_message_reduces_the_window),
+        BOTH(a_loss_behind_a_message_reduces_the_window),
+        V4(a_message_within_a_recovery_leaves_the_window_reduced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,6 +206,7 @@ static void numbers_of_what_is_under_way(void **state)
     TURNED(active, undo_armed);
     TURNED(active, undo_sent);
     TURNED(active, rtt_anew);
+    TURNED(active, spared);
     TURNED(active, cwr_passed);
     TURNED(active, ecn_waits);
     pair_end(&pair);
