@@ -88,6 +88,22 @@ void tcp_cwnd_congested(struct tcp *tcp, struct tcb *tcb, struct active *active,
     tcb->ssthresh = tcp_control(tcp, tcb)->ssthresh(tcp, tcb, active, flight, sign);
 }
 
+/* What a control knew when it was there before is of another time: RFC 9438 4.2's stage begins with
+ * the first ACK in congestion avoidance.  cwnd and ssthresh stay. */
+void tcp_cwnd_new_control(struct tcp *tcp, struct tcb *tcb)
+{
+    struct tally *tally = tally_of(tcp, tcb);
+    struct active *active = active_of(tcp, tcb);
+    memset(tally->cc_keep, 0, sizeof tally->cc_keep);
+    if (active) {
+        struct growth *g = &active->growth;
+        g->stage = g->undo_stage = (struct cubic_stage){0};
+        g->undo_w_max = 0;
+        g->counted = g->w_est_acked = g->computed_cwnd = 0;
+        g->rounds = g->css = 0;
+    }
+}
+
 /* Only what was used says that more would do (RFC 5681 3.1, RFC 7661): all ACKs of a round in which
  * the flight has filled the window; in slow start also while the window is less than twice the
  * round's largest flight. */

@@ -133,6 +133,16 @@ static int set_ecn(struct tcb *tcb, enum hf_option option, int64_t value)
     return option == HF_ECN ? tcp_set_ecn(&tcb->modes, value) : tcp_set_accecn(&tcb->modes, value);
 }
 
+static int set_congestion(struct tcp *tcp, struct tcb *tcb, int64_t value)
+{
+    uint32_t before = CONGESTION_OF(tcb->modes);
+    int error = tcp_set_congestion(&tcb->modes, value);
+    if (CONGESTION_OF(tcb->modes) != before) {
+        tcp_cwnd_new_control(tcp, tcb);
+    }
+    return error;
+}
+
 static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
 {
     switch (option) {
@@ -158,7 +168,7 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
     case HF_ERROR_REPORTS:
         return set_reports(tcb, value);
     case HF_CONGESTION_CONTROL:
-        return tcp_set_congestion(&tcb->modes, value);
+        return set_congestion(tcp, tcb, value);
     case HF_KEEPALIVE:
         return set_keepalive(tcp, tcb, value);
     case HF_FAST_OPEN:

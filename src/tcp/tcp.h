@@ -325,6 +325,7 @@ bool tcp_token_done(struct tcp *tcp, uint64_t token);
 void tcp_cwnd_begin(struct tcp *tcp, struct tcb *tcb); /* the initial window */
 /* Before new text: after a pause of an RTO the congestion window restarts. */
 void tcp_cwnd_idle(struct tcp *tcp, struct tcb *tcb);
+void tcp_cwnd_new_control(struct tcp *tcp, struct tcb *tcb); /* the application chose another */
 /* The path takes smaller segments now: as many of them as before. */
 void tcp_cwnd_rescale(struct tcb *tcb, uint16_t old_mss);
 

@@ -146,6 +146,49 @@ TEST(a_loss_leaves_seven_tenths)
     peer_forget(p);
 }
 
+static void all_arrives(struct peer *p)
+{
+    while (status_of(queued_bytes) != 0) {
+        peer_forget(p);
+        uint32_t una = status_of(snd_una), nxt = status_of(snd_nxt);
+        uint32_t to = nxt - una > 2000 ? una + 2000 : nxt;
+        sends(ACK, .ack = ISS + (int64_t)(to - p->c->iss), .wnd = 514);
+        peer_forget(p);
+        after(5);
+    }
+}
+
+/* RFC 9438 4.2, 4.3: W_est begins at cwnd, and t at 0, though CUBIC was there before. */
+TEST(a_control_that_comes_back_begins_anew)
+{
+    p->config.policy.tlp = false;
+    establish_in(p, 100);
+    sends(ACK, .len = 10, .wnd = 514); /* not read: the record stays */
+    writes(200000);
+    acks_to(p, 2, 10, 2, 20);
+    after(20);
+    sends(ACK, .ack = SEGMENT(11), .wnd = 514, .sack = {{SEGMENT(12), SEGMENT(16)}});
+    after(100);
+    acks(p, 30);
+    all_arrives(p); /* in congestion avoidance */
+    holds(cwnd(p) > 14);
+    sets(HF_CONGESTION_CONTROL, HF_NEWRENO);
+    for (int n = 0; n < 4; n++) {
+        writes(10000);
+        after(500); /* a timeout */
+        all_arrives(p);
+    }
+    uint32_t before = cwnd(p);
+    holds(before <= 10 && status_of(ssthresh) <= 1000 * before);
+    sets(HF_CONGESTION_CONTROL, HF_CUBIC);
+    writes(20000);
+    peer_forget(p);
+    after(50);
+    sends(ACK, .ack = ISS + 1 + (int64_t)(status_of(snd_una) - p->c->iss) + 999, .wnd = 514);
+    holds(cwnd(p) <= before + 1);
+    peer_forget(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +197,7 @@ int main(void)
         BOTH(after_a_timeout_the_window_stays_at_seven_and_is_eight_after_sixteen_acks),
         V4(a_timeout_that_was_early_gives_the_window_back),
         V4(a_loss_leaves_seven_tenths),
+        BOTH(a_control_that_comes_back_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
