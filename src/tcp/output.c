@@ -46,8 +46,7 @@ static uint32_t unsent_text(const struct tcp *tcp, const struct tcb *tcb,
     return tcb->flags & F_FIN_SENT ? 0 : seq_len(tcb->snd.nxt, text_end(tcp, tcb, active));
 }
 
-/* May text go, and a FIN?  Once our SYN is acknowledged, or with Fast Open's SYN,ACK
- * (RFC7413-20). */
+/* Text and a FIN: once our SYN is acknowledged, or with Fast Open's SYN,ACK.  RFC7413-20 */
 static bool may_speak(const struct tcb *tcb)
 {
     return tcb->state >= HF_ESTABLISHED || tcp_fast_open_speaks(tcb);
@@ -118,6 +117,11 @@ bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb)
 {
     uint32_t unsent = unsent_text(tcp, tcb, active_of(tcp, tcb));
     return unsent && usable_window(tcp, tcb) >= min_u32(unsent, tcb->snd_mss);
+}
+
+bool tcp_new_text_goes(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return sendable(tcp, tcb, active_of(tcp, tcb), tcb->snd_mss, tcb->snd_mss) != 0;
 }
 
 /* 3.8.6.1: the window is closed, or too small to be worth a segment, and nothing is in flight that
@@ -226,8 +230,7 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
     }
 }
 
-/* Everything of a segment but its text.  seg->wnd is scaled here: finish_segment makes the field.
- */
+/* Everything of a segment but its text.  seg->wnd is scaled: finish_segment makes the field. */
 static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out, seq_t from,
                           uint16_t ctl, enum segment_kind what)
 {

@@ -210,6 +210,8 @@ bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb);
 /* Is there new text, and does the peer's window take a segment of it? */
 bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb);
+/* ... and may it go now, or does something hold it: Nagle, HF_CORK? */
+bool tcp_new_text_goes(const struct tcp *tcp, const struct tcb *tcb);
 
 /* push.c: 3.9.1.2 */
 /* A transmit chunk begins: `octets` of text may go now. */

@@ -111,8 +111,9 @@ bool tcp_frto_on_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
     struct active *active = active_of(tcp, tcb);
     const struct ack_news *news = &tcp->news;
     if (active->frto == FRTO_REPEATED) {
-        if (news->acked) { /* (2b), or (2a): the end of what was out */
-            bool go_on = seq_lt(tcb->snd.una, active->recover) && tcp_new_text_fits(tcp, tcb);
+        if (news->acked) { /* (2b), or (2a): the end of what was out; or nothing new can go */
+            active->frto = FRTO_NEW_TEXT;
+            bool go_on = seq_lt(tcb->snd.una, active->recover) && tcp_new_text_goes(tcp, tcb);
             active->frto = go_on ? FRTO_NEW_TEXT : FRTO_OFF;
         } else if (duplicate && !(tcb->flags & F_SACK)) {
             active->frto = FRTO_OFF;
@@ -129,6 +130,9 @@ bool tcp_frto_on_ack(struct tcp *tcp, struct tcb *tcb, bool duplicate)
     if (news->original && !beyond) {
         return true; /* (3b) */
     }
-    tcb->cwnd = min_u32(tcb->cwnd, 3 * smss(tcb)); /* (3a) */
+    /* (3a): up to three segments.  Without SACK the two new ones count as in flight, whatever the
+     * duplicate says: there must be room for one beside them. */
+    bool sack = tcb->flags & F_SACK;
+    tcb->cwnd = sack ? min_u32(tcb->cwnd, 3 * smss(tcb)) : 3 * smss(tcb);
     return false;
 }

@@ -85,7 +85,43 @@ TEST(a_timeout_stands_when_a_duplicate_says_nothing_new)
     sends(ACK, .ack = SEGMENT(2));
     holds(status_of(in_recovery));
     holds_equal(status_of(ssthresh), 5000);
-    peer_forget(p); /* go-back goes on */
+    holds_equal(status_of(cwnd), 3000);
+    expects(ACK, .seq = SEGMENT(2), .len = 1000); /* go-back goes on, by slow start */
+    sends(ACK, .ack = SEGMENT(2));
+    expects_silence();
+    after(100);
+    sends(ACK, .ack = SEGMENT(3));
+    expects(ACK, .seq = SEGMENT(3), .len = 1000);
+    expects(ACK, .seq = SEGMENT(4), .len = 1000);
+    expects_silence();
+}
+
+/* RFC 5682 2.1 (2b): there is new text, and it must not go.  RFC5682-1 */
+TEST(where_nagle_or_cork_hold_the_new_text_what_was_lost_goes)
+{
+    p->with.sackok = true;
+    p->config.policy.tlp = false;
+    for (int cork = 0; cork <= 1; cork++) {
+        on(cork);
+        p->with.mss = 1000;
+        establish_slowly(p);
+        sets(HF_CORK, cork);
+        writes(4010);
+        for (int i = 1; i <= 4; i++)
+            expects(ACK, .seq = SEGMENT(i), .len = 1000);
+        if (!cork)
+            expects(ACK, .seq = SEGMENT(5), .len = 10);
+        writes(10);
+        expects_silence();
+        expects_after(290, 330, ACK, .seq = SEGMENT(1), .len = 1000);
+        after(100);
+        sends(ACK, .ack = SEGMENT(2));
+        expects(ACK, .seq = SEGMENT(2), .len = 1000);
+        expects(ACK, .seq = SEGMENT(3), .len = 1000);
+        expects_silence();
+        sends(ACK, .ack = SEGMENT(5));
+        peer_forget(p);
+    }
 }
 
 TEST(policy_may_leave_timeouts_as_they_are)
@@ -270,6 +306,7 @@ int main(void)
         V4(a_timeout_within_a_recovery_is_not_doubted),
         V4(a_timeout_is_taken_back_without_sack_too),
         V4(a_timeout_stands_when_a_duplicate_says_nothing_new),
+        V4(where_nagle_or_cork_hold_the_new_text_what_was_lost_goes),
         V4(policy_may_leave_timeouts_as_they_are),
         BOTH(an_echo_of_the_first_copy_takes_the_timeout_back_at_once),
         V4(an_echo_that_leaves_nothing_in_flight_says_that_acks_were_lost),
