@@ -251,9 +251,10 @@ static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *activ
     active->unacked_bytes += advanced;
     learn_mss(tcp, tcb, one ? piece->len : 0);
     tcp_event(tcp, tcb, HF_READABLE);
-    /* RFC5681-18, RFC6582-11 */
-    if (gap) {
-        tcp_owe_ack(tcp, tcb); /* it fills all or part of a gap */
+    if (gap) { /* all or part of it is filled, RFC5681-18, RFC6582-11: what is ahead still counts */
+        uint32_t ahead = active->ooo ? (active->ooo_bytes - 1) / max_u32(tcb->rcv_mss, 1) + 2 : 0;
+        active->dup_owed = (uint16_t)min_u32(active->dup_owed, ahead);
+        tcp_owe_ack(tcp, tcb);
     } else {
         owe_ack_in_order(tcp, tcb, active);
     }

@@ -78,6 +78,39 @@ TEST(one_ack_for_each_segment_held_also_when_they_come_together)
     expects_silence();
 }
 
+/* RFC 5681 4.2: duplicates are for what is ahead of a gap, not for what it was before.  Segments of
+ * 1000 octets, none of them the first, then that one, together; returns the ACKs of `ack`. */
+static int acks_when_the_first_is_last(struct peer *p, int n, const int *segments, int64_t ack)
+{
+    establish_active();
+    batch_begins();
+    for (int i = 0; i < n; i++)
+        sends(ACK, .seq = IRS + 1 + 1000 * (segments[i] - 1), .len = 1000);
+    sends(ACK, .seq = IRS + 1, .len = 1000);
+    batch_ends();
+    int acks = 0;
+    while (p->n_seen != 0) {
+        expects(ACK, .ack = ack);
+        acks++;
+    }
+    return acks;
+}
+
+TEST(a_gap_that_is_filled_with_what_was_ahead_of_it_owes_no_duplicates)
+{
+    static const int ahead[] = {2, 3, 4, 5};
+    holds_equal(acks_when_the_first_is_last(p, 4, ahead, IRS + 5001), 1);
+}
+
+TEST(what_is_ahead_of_the_next_gap_is_told_by_as_many_duplicates)
+{
+    static const int ahead[] = {2, 3, 4, 6};
+    holds_equal(acks_when_the_first_is_last(p, 4, ahead, IRS + 4001), 2);
+    on(1);
+    static const int more[] = {3, 4, 5, 6};
+    holds_equal(acks_when_the_first_is_last(p, 4, more, IRS + 1001), 4);
+}
+
 /* RFC2018-6, RFC2018-8 */
 TEST(sack_blocks_tell_what_is_held_the_newest_first)
 {
@@ -430,6 +463,8 @@ int main(void)
         V4(with_the_option_every_ack_is_quick),
         BOTH(text_ahead_of_a_gap_is_acknowledged_at_once_each_time),
         V4(one_ack_for_each_segment_held_also_when_they_come_together),
+        BOTH(a_gap_that_is_filled_with_what_was_ahead_of_it_owes_no_duplicates),
+        V4(what_is_ahead_of_the_next_gap_is_told_by_as_many_duplicates),
         BOTH(sack_blocks_tell_what_is_held_the_newest_first),
         V4(there_are_at_most_four_sack_blocks_and_three_beside_timestamps),
         V4(a_duplicate_is_reported_as_the_first_block),
