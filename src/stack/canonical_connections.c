@@ -198,6 +198,7 @@ static void put_recovery(struct canon *c, const struct tcb *tcb, const struct ac
     canon_measured(c, a->undo_armed ? a->undo_bytes : 0);
     canon_measured(c, a->undo_sent ? c->st->tcp.now_ms - a->undo_ms : 0);
     canon_32(c, a->undo_armed ? seq_len(tcb->iss, a->undo_left) : 0);
+    canon_32(c, a->undo_armed ? seq_len(tcb->iss, a->undo_right) : 0);
 }
 
 static void put_sending(struct canon *c, const struct tcb *tcb, const struct active *a)

@@ -117,8 +117,8 @@ struct active {
     uint16_t stalled;     /* they and timeouts behind it, since SND.UNA has moved     */
     uint32_t delack_at_ms;
     uint32_t pace_at_ms;       /* pacing lets something go again                          */
-    int64_t pace_ns;           /* pacing: the time of the next octet, on env.now_ns's clock */
     uint32_t unacked_since_ms; /* user timeout: oldest unacknowledged text, 0: none     */
+    int64_t pace_ns;           /* pacing: the time of the next octet, on env.now_ns's clock */
     /* Receive queue: text RCV.NXT - rq_bytes .. RCV.NXT */
     uint32_t rq_head, rq_tail;
     uint32_t rq_skip; /* octets of rq_head read                                   */
@@ -175,9 +175,9 @@ struct active {
     uint32_t prr_delivered, prr_out, prr_flight; /* RFC 9937; the last is RecoverFS */
     /* What a reduction that proves wrong is undone to (undo.c) */
     uint32_t undo_cwnd, undo_ssthresh;
-    uint32_t undo_bytes; /* sent again since, and not reported by a DSACK            */
-    uint32_t undo_ms;    /* TSval of the first of them                               */
-    seq_t undo_left;     /* SND.UNA then                                             */
+    uint32_t undo_bytes;         /* sent again since, and not reported by a DSACK            */
+    uint32_t undo_ms;            /* TSval of the first of them                               */
+    seq_t undo_left, undo_right; /* between which they lie                            */
 };
 _Static_assert(sizeof(struct active) <= 456, "the byte table: data in flight");
 

@@ -435,13 +435,14 @@ uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb)
 void tcp_recovery_sent(struct tcp *tcp, struct tcb *tcb, uint32_t len)
 {
     struct active *active = active_of(tcp, tcb);
-    tcp_sent_again(tcp, tcb, active->rxt.at, len);
+    seq_t at = active->rxt.at;
+    tcp_sent_again(tcp, tcb, at, len);
     tcp_cursor_advance(tcp, &active->rxt, len);
     if (active->probe == PROBE_REPEAT) {
         tcp_tlp_sent(tcb, active);
         return;
     }
-    tcp_undo_sent(tcp, active, len);
+    tcp_undo_sent(tcp, active, at, len);
     tcp_prr_sent(active, len);
     active->resend = 0;
     if (active->rescued) {

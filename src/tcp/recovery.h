@@ -88,7 +88,7 @@ void tcp_prr_sent(struct active *active, uint32_t bytes);
 /* undo.c: RFC 5682, 3522, 4015, 3708 */
 void tcp_undo_begin(const struct tcb *tcb, struct active *active); /* before cwnd changes */
 void tcp_undo_forget(struct active *active);
-void tcp_undo_sent(const struct tcp *tcp, struct active *active, uint32_t bytes);
+void tcp_undo_sent(const struct tcp *tcp, struct active *active, seq_t at, uint32_t bytes);
 void tcp_undo_note_dsack(const struct tcp *tcp, struct active *active);
 /* What this ACK proves about the last reduction. */
 bool tcp_undo_by_echo(const struct tcp *tcp, const struct tcb *tcb);

@@ -19,6 +19,7 @@ void tcp_undo_begin(const struct tcb *tcb, struct active *active)
     active->undo_ssthresh = tcb->ssthresh;
     active->undo_bytes = active->sum[SUM_AGAIN].bytes;
     active->undo_left = tcb->snd.una;
+    active->undo_right = active->undo_bytes ? tcb->snd.nxt : tcb->snd.una;
 }
 
 void tcp_undo_forget(struct active *active)
@@ -26,8 +27,8 @@ void tcp_undo_forget(struct active *active)
     active->undo_armed = 0;
 }
 
-/* Octets were sent again. */
-void tcp_undo_sent(const struct tcp *tcp, struct active *active, uint32_t bytes)
+/* Octets at .. at + bytes were sent again. */
+void tcp_undo_sent(const struct tcp *tcp, struct active *active, seq_t at, uint32_t bytes)
 {
     if (!active->undo_armed) {
         return;
@@ -36,14 +37,23 @@ void tcp_undo_sent(const struct tcp *tcp, struct active *active, uint32_t bytes)
         active->undo_sent = 1;
         active->undo_ms = tcp->now_ms; /* RFC 3522 3.2 (2): RetransmitTS */
     }
+    bool first = active->undo_bytes == 0 && seq_eq(active->undo_left, active->undo_right);
+    active->undo_left = first ? at : seq_min(active->undo_left, at);
+    active->undo_right =
+        first ? seq_add(at, bytes) : seq_max(active->undo_right, seq_add(at, bytes));
     active->undo_bytes += bytes;
 }
 
-/* RFC 3708 2: an octet of those sent again since has arrived twice. */
+/* RFC 3708 3 (A.4), (B.1): something of what was sent again since has arrived twice.  What lies
+ * below or above that was doubled on its way, or was a loss probe: it says nothing of the
+ * reduction.
+ */
 void tcp_undo_note_dsack(const struct tcp *tcp, struct active *active)
 {
     const struct ack_news *news = &tcp->news;
-    if (news->dsack && active->undo_armed && seq_geq(news->dsack_left, active->undo_left)) {
+    uint32_t span = seq_len(active->undo_left, active->undo_right);
+    if (news->dsack && active->undo_armed && seq_in(news->dsack_left, active->undo_left, span) &&
+        seq_len(active->undo_left, news->dsack_right) <= span) {
         uint32_t bytes = seq_len(news->dsack_left, news->dsack_right);
         active->undo_bytes -= min_u32(active->undo_bytes, bytes);
     }

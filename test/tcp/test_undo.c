@@ -244,6 +244,29 @@ TEST(a_dsack_for_all_that_was_repeated_restores_the_window)
     peer_forget(p);
 }
 
+/* RFC 3708 3 (A.4), (B.1): a later loss probe, and what was doubled on its way, are none of it. */
+TEST(a_dsack_of_what_that_recovery_did_not_repeat_restores_nothing)
+{
+    repeats_one_for_nothing(p);
+    after(100);
+    sends(ACK, .ack = SEGMENT(11), .len = 10); /* not read: the record stays */
+    peer_forget(p);                            /* 11 .. 15 */
+    after(100);
+    sends(ACK, .ack = SEGMENT(16));
+    peer_forget(p); /* .. 20 */
+    after(100);
+    sends(ACK, .ack = SEGMENT(20));
+    expects_after(150, 450, ACK, .seq = SEGMENT(20), .len = 1000); /* the probe */
+    sends(ACK, .ack = SEGMENT(21));
+    uint32_t cwnd = status_of(cwnd);
+    sends(ACK, .ack = SEGMENT(21), .sack = {SACKED(20, 21)});
+    sends(ACK, .ack = SEGMENT(21), .sack = {SACKED(4, 5)});
+    holds_equal(status_of(cwnd), cwnd);
+    holds_equal(status_of(ssthresh), 5000);
+    sends(ACK, .ack = SEGMENT(21), .sack = {SACKED(1, 2)});
+    holds_equal(status_of(ssthresh), UINT32_MAX);
+}
+
 /* RFC2883-7: below SND.UNA, but not below its own ACK field: an ACK that was overtaken. */
 TEST(an_old_ack_with_sack_blocks_is_no_dsack)
 {
@@ -314,6 +337,7 @@ int main(void)
         V4(a_dsack_beside_the_echo_says_that_acks_were_lost),
         V4(an_echo_of_congestion_forbids_to_take_anything_back),
         V4(a_dsack_for_all_that_was_repeated_restores_the_window),
+        V4(a_dsack_of_what_that_recovery_did_not_repeat_restores_nothing),
         V4(an_old_ack_with_sack_blocks_is_no_dsack),
         V4(policy_may_leave_reductions_as_they_are),
         V4(a_timeout_is_taken_back_when_the_last_segment_before_it_arrives),

@@ -170,6 +170,7 @@ static void numbers_of_what_is_under_way(void **state)
     DIFFERS(active, undo_bytes);
     DIFFERS(active, undo_ms);
     DIFFERS(active, undo_left.v);
+    DIFFERS(active, undo_right.v);
     DIFFERS(active, rtt_seq.v);
     DIFFERS(active, rtt_start_us);
     DIFFERS(active, cwr_end.v);

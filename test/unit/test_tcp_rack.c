@@ -507,7 +507,7 @@ static void a_dsack_of_an_earlier_episode_takes_nothing_back(void **state)
     sends(&t, 10);
     acks(&t, 3, 0, NULL);
     tcp_undo_begin(t.tcb, active);
-    tcp_undo_sent(&t.tcp, active, M);
+    tcp_undo_sent(&t.tcp, active, active->undo_left, M);
     t.tcp.news = (struct ack_news){
         .dsack = true, .dsack_left = seq(segment(1)), .dsack_right = seq(segment(2))};
     tcp_undo_note_dsack(&t.tcp, active);
