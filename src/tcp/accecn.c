@@ -148,13 +148,17 @@ void tcp_accecn_syn_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *
     }
 }
 
-/* RFC9768-13: our first ACK may have been lost. */
+/* RFC9768-13: our first ACK may have been lost.  Where the limit of challenge ACKs leaves this one
+ * without an answer, the next ACK is of something else, and has the count. */
 void tcp_accecn_syn_ack_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     bool again = (seg->ctl & (SYN | ACK)) == (SYN | ACK) && seq_eq(seg->seq, tcb->irs) &&
                  !(tcb->flags & F_PASSIVE);
-    if (again && codepoint_of(seg->ctl & ECN_BITS) >= 0) {
+    if (again && (tcb->modes & M_ACCURATE) && codepoint_of(seg->ctl & ECN_BITS) >= 0) {
+        bool answered = (tcb->owes & HF_OWES_CHALLENGE) || seg->text_len;
+        bool due = tcp_accecn_first_ack(tcp, tcb);
         tcp_accecn_syn_ack(tcp, tcb, seg);
+        tcp_ecn_of(tcp, tcb)->first_ack = due || answered;
     }
 }
 

@@ -437,7 +437,10 @@ enum hf_verdict tcp_arrives_otherwise(struct tcp *tcp, struct tcb *tcb, struct s
 /* From the sixth step on: what a SYN,ACK in SYN-SENT goes on with as well (3.10.7.3 fourth). */
 enum hf_verdict tcp_arrives_acked(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
-    tcp_ecn_arrives(tcp, tcb, seg);
+    bool refused = seg->len && seg->text_len == 0 && !(seg->ctl & FIN); /* and counted then */
+    if (!refused) {
+        tcp_ecn_arrives(tcp, tcb, seg);
+    }
     check_urg(tcp, tcb, seg); /* SEG.UP counts from SEG.SEQ, before it is trimmed */
     if (seg->text_len && seq_lt(seg->seq, tcb->rcv.nxt)) { /* RFC 2883 4.2: old in part */
         tcp_note_dsack(tcp, tcb, seg->seq, seq_min(seq_add(seg->seq, seg->text_len), tcb->rcv.nxt));

@@ -43,6 +43,22 @@ TEST(marks_on_packets_without_text_count_and_on_those_outside_the_window_do_not)
     expects(ACK | ACE(6));
 }
 
+/* RFC 9768 3.2: packets, not the times that one was looked at.  RFC9768-11, RFC3168-27 */
+TEST(a_mark_on_text_that_a_closed_window_refuses_counts_once)
+{
+    p->config.policy.receive_window = 1000;
+    agree_active(p);
+    sends(ACK | ACE(5), .len = 1000);
+    expects(ACK | ACE(5), .wnd = ZERO);
+    for (unsigned i = 1; i <= 2; i++) {
+        sends(ACK | ACE(5), .seq = IRS + 1001, .len = 10, .ip_ecn = CODEPOINT(CE));
+        expects(ACK | ACE(5 + i), .ack = IRS + 1001);
+        holds_equal(status_of(ce_received), i);
+    }
+    sends(FIN | ACK | ACE(5), .seq = IRS + 1001, .ip_ecn = CODEPOINT(CE)); /* this is taken */
+    expects(ACK | ACE(8), .ack = IRS + 1002);
+}
+
 /* RFC9768-10: nothing is said of reductions, and a peer's CWR bit ends nothing. */
 TEST(a_reduction_is_not_told)
 {
@@ -321,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(marked_packets_are_counted_from_five_and_told_in_three_bits),
+        V4(a_mark_on_text_that_a_closed_window_refuses_counts_once),
         BOTH(marks_on_packets_without_text_count_and_on_those_outside_the_window_do_not),
         BOTH(a_reduction_is_not_told),
         BOTH(text_with_a_mark_behind_a_packet_without_is_acknowledged_at_once),

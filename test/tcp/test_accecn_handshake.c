@@ -266,6 +266,25 @@ TEST(the_first_ack_tells_what_had_become_of_the_syn_ack)
     }
 }
 
+/* RFC9768-13, RFC 5961 7: what gets no answer leaves the next ACK what it is. */
+TEST(a_syn_ack_again_that_is_not_answered_changes_no_ack_of_text)
+{
+    open_with(p, ACE(2), NOT_ECT);
+    expects(ACK | ACE(2));
+    for (int i = 0; i < 2; i++) {
+        sends(SYN | ACK | ACE(2), .seq = IRS, .ack = ISS + 1);
+        if (i == 0)
+            expects(ACK | ACE(2));
+        expects_silence();
+        after(10);
+    }
+    sends(ACK | ACE(5), .len = 100, .ip_ecn = CODEPOINT(ECT0));
+    expects(ACK | ACE(5), .ack = IRS + 101);
+    after(1000);
+    sends(SYN | ACK | ACE(2), .seq = IRS, .ack = ISS + 1);
+    expects(ACK | ACE(2));
+}
+
 /* RFC9768-13: also when there is text to go with it. */
 TEST(the_first_ack_goes_by_itself_before_text)
 {
@@ -373,6 +392,7 @@ int main(void)
         BOTH(without_a_record_for_the_counters_the_feedback_is_classic),
         BOTH(the_first_ack_tells_what_had_become_of_the_syn_ack),
         BOTH(the_first_ack_goes_by_itself_before_text),
+        V4(a_syn_ack_again_that_is_not_answered_changes_no_ack_of_text),
         BOTH(a_server_learns_from_the_first_ack),
         V4(without_a_record_the_same_syn_again_is_answered_as_before),
         BOTH(a_syn_that_was_answered_as_a_classic_one_has_asked_for_accurate_feedback_all_the_same),
