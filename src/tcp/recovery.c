@@ -99,7 +99,8 @@ static void leave(struct active *active)
 }
 
 /* RFC 3168 6.1.2.  What loss has begun to reduce, a mark reduces no further.  What was in flight is
- * what this round had: the ACK that tells of the mark may have acknowledged all of it. */
+ * what this round had: the ACK that tells of the mark may have acknowledged all of it, and then the
+ * reduction has ended as well (RFC9937-11). */
 void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb, enum congestion_sign sign)
 {
     struct active *active = active_of(tcp, tcb);
@@ -107,7 +108,11 @@ void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb, enum congestion_si
         reduce(tcp, tcb, active->growth.max_flight, sign);
         tcp_undo_forget(active);
         active->recovery = RECOVERY_CWR;
-        tcp_prr_on_ack(tcp, tcb);
+        if (flight_of(tcb)) {
+            tcp_prr_on_ack(tcp, tcb);
+        } else {
+            tcp_recovery_end_cwr(tcp, tcb);
+        }
     }
 }
 

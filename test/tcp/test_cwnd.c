@@ -167,9 +167,36 @@ TEST(a_loss_in_the_first_flight_shows_in_the_counters)
     peer_forget(p);
 }
 
+/* RFC 6937 3, RFC 3168 6.1.2: a mark that is told of with the end of a flight leaves ssthresh to
+ * send, as it would with an ACK before.  RFC9937-11, RFC3168-2 */
+TEST(a_mark_told_with_the_end_of_a_flight_leaves_ssthresh)
+{
+    p->config.policy.congestion = HF_NEWRENO;
+    p->config.policy.abe = false;
+    p->config.policy.ecn = HF_ECN_ASK;
+    opens();
+    expects(SYN | ECE | CWR);
+    after(100);
+    sends(SYN | ACK | ECE, .seq = IRS, .mss = 1000, .sackok = true);
+    expects(ACK);
+    writes(10000);
+    for (int i = 0; i < 10; i++)
+        expects(ACK, .seq = ISS + 1 + 1000 * i, .len = 1000);
+    after(100);
+    sends(ACK | ECE, .ack = ISS + 10001);
+    holds_equal(status_of(ssthresh), 5000);
+    holds_equal(status_of(cwnd), 5000);
+    writes(10000);
+    expects(ACK | CWR, .seq = ISS + 10001, .len = 1000);
+    for (int i = 11; i < 15; i++)
+        expects(ACK, .seq = ISS + 1 + 1000 * i, .len = 1000);
+    expects_silence();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOTH(a_mark_told_with_the_end_of_a_flight_leaves_ssthresh),
         BOTH(slow_start_sends_two_segments_for_each_acknowledged),
         V4(slow_start_sends_four_segments_for_two_acknowledged_at_once),
         V4(slow_start_sends_ten_segments_for_five_acknowledged_at_once),
