@@ -99,7 +99,6 @@ static void drop_unsent(struct tcp *tcp, struct tcb *tcb)
     active->unacked_bytes = 0;
     active->dup_owed = 0;
     active->dsack = active->fin_held = 0;
-    tcb->snd.una = tcb->snd.nxt;
 }
 
 /* Text for whoever accepts the connection: it stays in the queue, closed, with its error. */

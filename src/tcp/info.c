@@ -18,7 +18,7 @@ static uint32_t flight_of(const struct tcb *tcb)
 }
 
 /* Text that has not been sent. */
-static uint32_t unsent(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
+uint32_t tcp_unsent(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
 {
     bool syn = tcp_syn_is_out(tcp, tcb);
     seq_t end = seq_add(syn ? seq_add(tcb->iss, 1) : tcb->snd.una, active->sq_bytes);
@@ -47,7 +47,7 @@ void tcp_count_time(struct tcp *tcp, struct tcb *tcb)
     }
     struct stats *stats = tcp_stats(tcp, tcb);
     bool idle = active == NULL || (active->sq_bytes == 0 && flight_of(tcb) == 0);
-    uint32_t waits = idle ? 0 : unsent(tcp, tcb, active);
+    uint32_t waits = idle ? 0 : tcp_unsent(tcp, tcb, active);
     enum limit limit = idle ? LIMIT_IDLE : limited_by(tcp, tcb, waits);
     if (stats->limit != limit) {
         stats->limited_ms[stats->limit] += tcp->now_ms - stats->limit_ms;
@@ -222,7 +222,7 @@ static void from_active(const struct tcp *tcp, const struct tcb *tcb, const stru
     info->lost = active->sum[SUM_LOST].segs;
     info->retrans = active->sum[SUM_AGAIN].segs;
     info->reordering = max_u32(info->reordering, active->reordering);
-    info->notsent_bytes = unsent(tcp, tcb, active);
+    info->notsent_bytes = tcp_unsent(tcp, tcb, active);
     if (flight_of(tcb) && !active->persist) {
         info->retransmits = tcb->retries;
         info->probes = 0;

@@ -2,6 +2,7 @@
  * section 3.9.1.6.  An option is done or refused, never accepted and ignored.
  */
 #include "tcp/ecn.h"
+#include "tcp/stats.h"
 
 static int set_flag(struct tcb *tcb, uint32_t flag, int64_t value)
 {
@@ -16,8 +17,9 @@ static int set_flag(struct tcb *tcb, uint32_t flag, int64_t value)
 static int set_nodelay(struct tcp *tcp, struct tcb *tcb, int64_t value)
 {
     int error = set_flag(tcb, F_NODELAY, value);
-    if (error == HF_OK && value && tcb->active) {
-        active_of(tcp, tcb)->push_now = 1;
+    struct active *active = active_of(tcp, tcb);
+    if (error == HF_OK && value && active && tcp_unsent(tcp, tcb, active)) {
+        active->push_now = 1;
     }
     return error;
 }
@@ -254,7 +256,8 @@ static void status_of_active(const struct tcb *tcb, const struct active *active,
     status->out_of_order_bytes = active->ooo_bytes;
     status->in_recovery = active->recovery >= RECOVERY_FAST;
     if (tcb->flags & F_URGENT) {
-        seq_t read = seq_sub(tcb->rcv.nxt, active->rq_bytes);
+        uint32_t fin = tcb->flags & F_FIN_RECEIVED ? 1 : 0; /* RCV.NXT is behind it */
+        seq_t read = seq_sub(tcb->rcv.nxt, active->rq_bytes + fin);
         status->urgent = 1;
         /* MUST-33 */
         status->urgent_bytes = min_u32(seq_len(read, active->rcv_up), active->rq_bytes);

@@ -32,6 +32,8 @@ void tcp_drop_stats(struct tcp *tcp, const struct tcb *tcb);
 
 /* info.c: counters, hf_info */
 void tcp_info(struct tcp *tcp, const struct tcb *tcb, struct hf_info *info);
+/* Octets queued that have not been sent yet. */
+uint32_t tcp_unsent(const struct tcp *tcp, const struct tcb *tcb, const struct active *active);
 /* Text has been queued, sent, or acknowledged: what limits the sender now? */
 void tcp_count_time(struct tcp *tcp, struct tcb *tcb);
 /* part: octets of each of the segments that the text makes but the last, 0: it is one. */

@@ -282,7 +282,8 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
     active->send.at = tcb->snd.nxt;
     active->rxt.at = tcb->snd.una;
     active->rack_fack = active->lost_to = tcb->snd.una;
-    active->min_rtt_ms = tcp->now_ms;
+    uint32_t min_rtt_ms = tcp_stats_seen(tcp, tcb)->min_rtt_ms;
+    active->min_rtt_ms = min_rtt_ms ? min_rtt_ms : tcp->now_ms;
     uint32_t reordering = tcp_stats_seen(tcp, tcb)->reordering;
     active->reordering = (uint16_t)max_u32(reordering, tcp->b->policy.dupthresh);
     active->reo_mult = 1;
@@ -304,7 +305,8 @@ void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
 {
     const struct active *active = active_of(tcp, tcb);
     bool fin_waits = (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE; /* paced: later */
-    if (active == NULL || fin_waits || !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes ||
+    bool outstanding = fin_waits || !seq_eq(tcb->snd.una, tcb->snd.nxt);
+    if (active == NULL || (outstanding && tcb->state != HF_CLOSED) || active->sq_bytes ||
         active->rq_bytes || active->ooo || active->fin_held || active->delack_at_ms ||
         active->rto_at_ms || active->unacked_bytes || active->dup_owed || active->dsack ||
         (tcb->flags & (F_URGENT | F_RELEASED)) == F_URGENT || tcb->owes) {
@@ -313,5 +315,8 @@ void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
     tcb->flags &= ~(uint32_t)F_URGENT; /* nobody reads what it would point to */
     tcb->modes |= min_u32(active->backoff, M_BACKOFF >> M_BACKOFF_SHIFT) << M_BACKOFF_SHIFT;
     tcp_tlp_detach(tcb, active);
+    if (tally_of(tcp, tcb)->stats) { /* RFC8985-6: it grows no younger */
+        tcp_stats(tcp, tcb)->min_rtt_ms = ms_after(active->min_rtt_ms, 0);
+    }
     free_active(tcp, tcb);
 }

@@ -273,6 +273,7 @@ struct stats {
     uint16_t raised_segs, raised_lost;
     seq_t probe_left, full_end; /* ... and ends here                                     */
     uint32_t wait_ms, reset_ms; /* no probe before; search_high is forgotten then        */
+    uint32_t min_rtt_ms;        /* while there is no active record: its own; 0: not known   */
     uint8_t halving;            /* the search's first probe has failed                   */
     uint8_t rtt_timed;
     uint8_t fast_open_fail; /* enum hf_fast_open_fail */

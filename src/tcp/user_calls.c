@@ -154,13 +154,20 @@ static int64_t starves(struct tcp *tcp, struct tcb *tcb, uint16_t wait)
     return would_block(tcb);
 }
 
+/* may_send; an error of a connection that is no more is told, once is enough. */
+static int refusal(struct tcb *tcb)
+{
+    int error = may_send(tcb);
+    tcb->flags |= error && tcb->state == HF_CLOSED ? F_ERROR_READ : 0;
+    return error;
+}
+
 /* Room, an active record, and the chunk that was last. */
 static int prepare_send(struct tcp *tcp, struct tcb *tcb, uint16_t wait, uint32_t *tail,
                         uint32_t *tail_len)
 {
-    int error = may_send(tcb);
+    int error = refusal(tcb);
     if (error) {
-        tcb->flags |= tcb->state == HF_CLOSED ? F_ERROR_READ : 0; /* it is told, once is enough */
         return error;
     }
     if (wait == EVENT_PIECE && tcp->b->lents.max == 0) {
@@ -193,7 +200,7 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
 {
     uint32_t tail, tail_len;
     if (len == 0) {
-        int refused = may_send(tcb);
+        int refused = refusal(tcb);
         if (refused == HF_OK) {
             push(tcp, tcb, flags);
         }

@@ -419,6 +419,31 @@ TEST(what_is_consumed_without_a_copy_is_traced_as_a_receive)
     holds_equal(p->last.unread_bytes, 40);
 }
 
+/* handfast.h: the error once, whichever call tells it. */
+TEST(a_send_of_nothing_that_tells_the_error_leaves_it_to_no_other_call)
+{
+    establish_active();
+    sends(RST, .seq = IRS + 1);
+    expects_closed(HF_ERR_RESET);
+    refuses(HF_ERR_RESET, hf_send(p->stack, &p->env, p->c->handle, "", 0, 0));
+    reads_result(0);
+}
+
+/* RFC 9293 3.9.1.6: what was not acknowledged when it ended will not be. */
+TEST(the_status_of_a_connection_that_has_ended_tells_what_was_acknowledged)
+{
+    establish_active();
+    writes(100);
+    expects(ACK, .len = 100);
+    sends(ACK, .ack = ISS + 41);
+    aborts();
+    expects(RST | ACK, .seq = ISS + 101);
+    holds_equal(status_of(bytes_acked), 40);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.active, 0); /* and it holds nothing for it */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +472,8 @@ int main(void)
         V4(a_listeners_low_water_mark_stays_within_a_buffer_that_is_made_smaller),
         V4(the_status_tells_numbers_windows_and_counts),
         V4(a_caller_of_an_older_version_gets_the_part_of_the_status_it_knows),
+        V4(a_send_of_nothing_that_tells_the_error_leaves_it_to_no_other_call),
+        BOTH(the_status_of_a_connection_that_has_ended_tells_what_was_acknowledged),
         V4(what_is_consumed_without_a_copy_is_traced_as_a_receive),
     };
     return cmocka_run_group_tests_name("calls", tests, NULL, NULL);

@@ -135,6 +135,25 @@ TEST(round_trips)
     holds_equal(info_of(min_rtt_us), 64000);
 }
 
+/* RFC8985-6: the least of the last five minutes, though nothing is in flight between two requests
+ * and the record of what is goes each time. */
+TEST(the_least_round_trip_grows_old_while_requests_come_and_go)
+{
+    opens();
+    expects(SYN);
+    after(10);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = MSS);
+    expects(ACK);
+    for (int i = 0; i < 32; i++) {
+        writes(10);
+        expects(ACK, .len = 10);
+        after(100);
+        sends(ACK);
+        holds_equal(info_of(min_rtt_us), i < 30 ? 10000 : 100000); /* 303 s */
+        after(10000);
+    }
+}
+
 TEST(text_that_comes)
 {
     with_sack(p);
@@ -522,6 +541,7 @@ int main(void)
         V4(a_peer_that_agreed_to_nothing),
         BOTH(text_on_its_way_and_text_that_waits),
         V4(round_trips),
+        V4(the_least_round_trip_grows_old_while_requests_come_and_go),
         BOTH(text_that_comes),
         BOTH(super_segments_count_as_what_they_are_cut_into),
         V4(loss_is_seen_coming_found_and_repaired),

@@ -227,6 +227,20 @@ TEST(what_is_sent_again_does_not_go_over_the_end_of_a_record_either)
     expects(ACK | PSH, .seq = ISS + 401, .len = 400);
 }
 
+/* X-27, of what is held when it is set: what comes later is held anew. */
+TEST(nodelay_with_nothing_held_lets_no_later_text_pass_the_cork)
+{
+    establish_active();
+    sends(ACK, .len = 10); /* not read: the record stays */
+    expects(ACK);
+    sets(HF_NODELAY, 1);
+    sets(HF_CORK, 1);
+    writes(10);
+    expects_silence();
+    sets(HF_NODELAY, 1);
+    expects(ACK | PSH, .seq = ISS + 1, .len = 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +257,7 @@ int main(void)
         BOTH(a_cork_holds_small_segments_until_it_is_drawn),
         BOTH(a_cork_holds_for_a_retransmission_time_at_most),
         BOTH(nodelay_lets_all_that_is_corked_go_once),
+        BOTH(nodelay_with_nothing_held_lets_no_later_text_pass_the_cork),
         BOTH(a_cork_on_a_listener_is_in_its_connections),
         BOTH(a_fin_goes_through_a_cork_with_the_text_before_it),
         BOTH(no_segment_goes_over_the_end_of_a_record),

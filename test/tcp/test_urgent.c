@@ -89,6 +89,20 @@ TEST(urgent_data_is_delivered_in_line_like_any_other)
     reads(21);
 }
 
+/* MUST-33: so many octets, whatever is behind them: a FIN is none. */
+TEST(a_fin_behind_urgent_data_takes_nothing_from_its_length)
+{
+    establish_active();
+    sends(ACK | URG, .seq = IRS + 1, .len = 10, .up = 10);
+    expects(ACK);
+    holds_equal(status_of(urgent_bytes), 10);
+    sends(FIN | ACK, .seq = IRS + 11);
+    expects(ACK);
+    holds_equal(status_of(urgent_bytes), 10);
+    reads(9);
+    holds_equal(status_of(urgent_bytes), 1);
+}
+
 TEST(a_mark_behind_the_fin_of_the_peer_is_ignored)
 {
     establish_active();
@@ -127,6 +141,7 @@ int main(void)
         V4(the_user_is_told_again_when_the_mark_moves),
         V4(a_mark_ahead_of_the_text_is_told_before_the_text_comes),
         V4(urgent_data_is_delivered_in_line_like_any_other),
+        V4(a_fin_behind_urgent_data_takes_nothing_from_its_length),
         V4(a_mark_behind_the_fin_of_the_peer_is_ignored),
         V4(a_pointer_without_urg_means_nothing),
         V4(a_closed_window_still_takes_the_mark),
