@@ -295,7 +295,7 @@ static void left(struct watch *watch, struct seen *seen, const struct hf_trace *
 /* RFC 6298 5.5: doubled, until something is acknowledged. */
 static void timed_out(struct watch *watch, struct seen *seen, const struct hf_trace *r)
 {
-    if (r->cause != HF_TIMER_RTO) {
+    if (r->cause != HF_TIMER_RTO || r->state_after == HF_CLOSED) { /* its timeout is none */
         return;
     }
     if (seen->timed_out && seen->rto_una == r->snd_una && r->rto_ms < seen->rto_ms) {

@@ -498,7 +498,8 @@ TEST(an_ordinary_open_does_not_end_the_time_in_which_a_server_is_not_tried)
     expects(SYN, .seq = ISS, .options = PLAIN);
 }
 
-/* 3.5: the peer's SYN comes before there is text: ours is out, and text is no reason for another. */
+/* 3.5: the peer's SYN comes before there is text: ours is out, and text is no reason for another.
+ */
 TEST(a_syn_that_waits_for_text_waits_no_more_when_the_peers_has_come)
 {
     learns(p, COOKIE, 1460);
