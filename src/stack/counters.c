@@ -44,7 +44,7 @@ void hf_counters(const struct hf_stack *stack, struct hf_counters *counters)
         all.neighbours += stack_neighbour_at(&st, n)->state != NEIGHBOUR_FREE;
     }
     for (uint32_t n = 1; n <= stack->max_fragments; n++) {
-        all.reassembly += stack_fragments_at(&st, n)->used;
+        all.reassembly += stack_fragments_at(&st, n)->used != 0;
     }
     memcpy(counters, &all, min_u64(counters->struct_size, sizeof all));
 }

@@ -141,6 +141,9 @@ static int add_address(struct stack *st, const struct stack_address *wanted)
         if (error != HF_OK && error != HF_ERR_EXISTS) {
             return error;
         }
+        if (error == HF_OK) {
+            stack_route_found(st, wanted->iface, wanted->ip, wanted->prefix_len)->of_address = 1;
+        }
     }
     stack_forget(st);
     *stack_address_at(st, n) = *wanted;
@@ -188,7 +191,10 @@ static void remove_address(struct stack *st, struct stack_address *addr)
             return;
         }
     }
-    (void)stack_route_drop(st, old.iface, old.ip, old.prefix_len);
+    const struct stack_route *route = stack_route_found(st, old.iface, old.ip, old.prefix_len);
+    if (route != NULL && route->of_address) { /* the caller's own stays */
+        (void)stack_route_drop(st, old.iface, old.ip, old.prefix_len);
+    }
 }
 
 int hf_address_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,

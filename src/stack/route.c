@@ -4,7 +4,7 @@
  */
 #include "stack/stack.h"
 
-static struct stack_route *find_route(const struct stack *st, uint32_t iface,
+struct stack_route *stack_route_found(const struct stack *st, uint32_t iface,
                                       const uint8_t prefix[16], uint8_t bits)
 {
     for (uint32_t n = 1; n <= st->s->routes; n++) {
@@ -21,7 +21,7 @@ int stack_route_put(struct stack *st, uint32_t iface, const uint8_t prefix[16], 
                     const uint8_t *gateway)
 {
     struct hf_stack *s = st->s;
-    if (find_route(st, iface, prefix, bits) != NULL) {
+    if (stack_route_found(st, iface, prefix, bits) != NULL) {
         return HF_ERR_EXISTS;
     }
     uint32_t n = 1;
@@ -47,7 +47,7 @@ int stack_route_put(struct stack *st, uint32_t iface, const uint8_t prefix[16], 
 
 int stack_route_drop(struct stack *st, uint32_t iface, const uint8_t prefix[16], uint8_t bits)
 {
-    struct stack_route *route = find_route(st, iface, prefix, bits);
+    struct stack_route *route = stack_route_found(st, iface, prefix, bits);
     if (route == NULL) {
         return HF_ERR_INVALID;
     }
@@ -76,6 +76,7 @@ int hf_route_add(struct hf_stack *stack, const struct hf_env *env, uint32_t ifac
     }
     uint8_t bits;
     if (!route_can_be(&st, iface, prefix, prefix_len, &bits) ||
+        (!wire_is_v4(prefix) && stack_interface_at(&st, iface)->mtu < 1280) || /* RFC 8200 5 */
         (gateway != NULL &&
          (wire_is_v4(gateway) != wire_is_v4(prefix) || !stack_is_unicast(&st, gateway)))) {
         error = HF_ERR_INVALID;

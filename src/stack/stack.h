@@ -56,7 +56,8 @@ struct stack_route {
     uint8_t prefix[16], gateway[16]; /* gateway all zero: on the link */
     uint8_t prefix_len;              /* of 128 */
     uint8_t iface;                   /* 0: free */
-    uint16_t pad;
+    uint8_t of_address;              /* came with an address of the link, and goes with it */
+    uint8_t pad;
 };
 
 enum neighbour_state {
@@ -359,6 +360,8 @@ int stack_source_error(const struct stack *st, const struct stack_path *path, co
  * such route. */
 int stack_route_put(struct stack *st, uint32_t iface, const uint8_t prefix[16], uint8_t bits,
                     const uint8_t *gateway);
+struct stack_route *stack_route_found(const struct stack *st, uint32_t iface,
+                                      const uint8_t prefix[16], uint8_t bits); /* NULL: none */
 int stack_route_drop(struct stack *st, uint32_t iface, const uint8_t prefix[16], uint8_t bits);
 /* The same without src. */
 int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,

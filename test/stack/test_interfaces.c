@@ -116,6 +116,21 @@ TEST(the_route_of_a_link_goes_with_the_last_address_of_it)
     p->batching = false;
 }
 
+/* Who has added a route takes it away, too. */
+TEST(the_route_of_the_caller_outlives_an_address_of_its_prefix)
+{
+    static const uint8_t net[16] = V4_ADDRESS(192, 0, 2, 0), ours[16] = V4_ADDRESS(192, 0, 2, 7);
+    static const uint8_t gateway[16] = V4_ADDRESS(10, 0, 0, 9);
+    starts();
+    calls(hf_route_add(p->stack, &p->env, 1, net, 24, gateway));
+    calls(adds(p, 1, ours, 24));
+    calls(hf_address_remove(p->stack, &p->env, 1, ours));
+    calls(hf_route_remove(p->stack, &p->env, 1, net, 24));
+    calls(adds(p, 1, ours, 24));
+    calls(hf_address_remove(p->stack, &p->env, 1, ours));
+    refuses(HF_ERR_INVALID, hf_route_remove(p->stack, &p->env, 1, net, 24));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +139,7 @@ int main(void)
         ON_BOTH(an_address_is_there_once_and_a_link_local_one_once_on_each_link),
         ON_BOTH(there_are_as_many_addresses_as_the_config_says_and_a_place_is_used_again),
         ON_BOTH(the_route_of_a_link_goes_with_the_last_address_of_it),
+        ON_BOTH(the_route_of_the_caller_outlives_an_address_of_its_prefix),
     };
     return cmocka_run_group_tests_name("interfaces", tests, NULL, NULL);
 }

@@ -233,8 +233,10 @@ TEST(arguments_that_cannot_be_are_refused)
     refuses(HF_ERR_INVALID, hf_route_add(p->stack, &p->env, 0, p->peer_ip, 8, NULL));
     refuses(HF_ERR_INVALID, hf_route_remove(p->stack, &p->env, 1, p->peer_ip, 8));
     refuses(HF_ERR_INVALID, hf_neighbour_add(p->stack, &p->env, 1, p->peer_ip, p->peer_mac));
-    if (p->v6) /* RFC 8200 5 */
+    if (p->v6) { /* RFC 8200 5 */
         refuses(HF_ERR_INVALID, hf_address_add(p->stack, &p->env, 2, p->peer_ip, 64));
+        refuses(HF_ERR_INVALID, hf_route_add(p->stack, &p->env, 2, p->peer_ip, 128, NULL));
+    }
 }
 
 /* RFC 4007: the same address means another host on another link. */

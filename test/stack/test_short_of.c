@@ -153,9 +153,19 @@ TEST(a_snapshot_needs_its_room_and_a_block_that_can_be_one)
     free(snapshot);
 }
 
+/* hf_counters: one that is given up holds its record still, and is one. */
+TEST(a_datagram_that_was_given_up_counts_once)
+{
+    starts();
+    sends_fragment(p, WIRE_PROTO_UDP, data, 0, 800, true);
+    sends_fragment(p, WIRE_PROTO_UDP, data, 792, 1600, true);
+    holds_equal(counters_of(p).reassembly, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_BOTH(a_datagram_that_was_given_up_counts_once),
         ON_BOTH(echo_requests_that_there_is_no_packet_to_answer_with_are_dropped_and_counted),
         ON_BOTH(errors_that_there_is_no_packet_for_are_left_out),
         ON_BOTH(port_unreachable_quotes_the_beginning_of_a_datagram_that_came_in_many_parts),
