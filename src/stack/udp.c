@@ -9,20 +9,26 @@ static struct links queue_links(const struct stack *st)
     return pool_links(&st->s->packets, st->s, offsetof(struct stack_packet, next));
 }
 
+/* Are datagrams to ip for this socket?  0.0.0.0 is any address of IPv4, :: of both. */
+static bool covers(const struct stack_udp *udp, const uint8_t ip[16])
+{
+    return udp->any ? !wire_is_v4(udp->local) || wire_is_v4(ip) : memcmp(udp->local, ip, 16) == 0;
+}
+
 /* Which socket a datagram to ip and port is for: that of a certain address before any. */
 uint32_t stack_find_udp(const struct stack *st, const uint8_t ip[16], uint16_t port, uint8_t zone)
 {
     uint32_t any = 0;
     for (uint32_t idx = *stack_udp_bucket(st, port); idx != 0; idx = stack_udp_at(st, idx)->next) {
         const struct stack_udp *udp = stack_udp_at(st, idx);
-        if (udp->port != port || (udp->zone != 0 && zone != 0 && udp->zone != zone)) {
+        if (udp->port != port || (udp->zone != 0 && zone != 0 && udp->zone != zone) ||
+            !covers(udp, ip)) {
             continue;
         }
-        if (udp->any) {
-            any = idx;
-        } else if (memcmp(udp->local, ip, 16) == 0) {
+        if (!udp->any) {
             return idx;
         }
+        any = idx;
     }
     return any;
 }
@@ -35,7 +41,7 @@ static bool taken(const struct stack *st, const struct stack_udp *wanted, uint16
         const struct stack_udp *udp = stack_udp_at(st, idx);
         bool zones_meet = udp->zone == 0 || wanted->zone == 0 || udp->zone == wanted->zone;
         if (udp->port == port && zones_meet &&
-            (udp->any || wanted->any || memcmp(udp->local, wanted->local, 16) == 0)) {
+            (covers(udp, wanted->local) || covers(wanted, udp->local))) {
             return true;
         }
     }
@@ -165,7 +171,7 @@ static int choose_addresses(const struct stack *st, const struct stack_udp *udp,
         local = from->ip;
         zone = from->iface;
     }
-    if (wire_is_v4(local) != wire_is_v4(to->ip)) {
+    if (wire_is_v4(local) != wire_is_v4(to->ip) || (udp->any && !covers(udp, to->ip))) {
         return HF_ERR_INVALID;
     }
     memcpy(packet->local, local, 16);

@@ -240,9 +240,31 @@ TEST(four_errors_are_kept_for_three_connections_and_five_sockets)
         calls(hf_error_report(p->stack, handle[i], &report));
 }
 
+/* As with listeners: 0.0.0.0 is of IPv4 alone, and another socket may have the port in IPv6. */
+TEST(a_socket_of_any_ipv4_address_has_nothing_of_ipv6)
+{
+    static uint8_t payload[100];
+    starts();
+    struct hf_endpoint any4 = {.ip = {[10] = 0xff, 0xff}, .port = HERE}, here = peer_here(p, HERE);
+    struct hf_endpoint any = {.port = HERE}, to = peer_there(p, THERE);
+    hf_handle handle, other;
+    calls(hf_udp_open(p->stack, &p->env, &any4, &handle));
+    refuses(HF_ERR_EXISTS, hf_udp_open(p->stack, &p->env, &any, &other));
+    refuses(HF_ERR_EXISTS, hf_udp_open(p->stack, &p->env, &any4, &other));
+    peer_ip(p, WIRE_PROTO_UDP, payload, make_datagram(p, payload, 10));
+    peer_forget(p); /* nobody is there, in IPv6 */
+    int64_t result = hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, 100);
+    holds_equal(result, p->v6 ? HF_ERR_WOULD_BLOCK : 10);
+    result = hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 10);
+    holds_equal(result, p->v6 ? HF_ERR_INVALID : 10);
+    result = hf_udp_open(p->stack, &p->env, &here, &other);
+    holds_equal(result, p->v6 ? HF_OK : HF_ERR_EXISTS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_BOTH(a_socket_of_any_ipv4_address_has_nothing_of_ipv6),
         ON_BOTH(a_socket_that_cannot_be_is_refused),
         ON_BOTH(a_datagram_that_cannot_be_is_refused),
         ON_BOTH(the_sender_s_address_is_the_one_asked_for_and_must_be_ours),
