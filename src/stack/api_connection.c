@@ -64,7 +64,7 @@ static bool choose_port(struct stack *st, struct conn_id *id)
         if (tcp_choose_port(&st->tcp, id) == 0) {
             return false;
         }
-        if (stack_find_listener(st, id) == 0) {
+        if (stack_find_listener(st, id, 0) == 0) {
             return true;
         }
     }

@@ -129,7 +129,7 @@ void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remo
                                 (FLOW_KIND(value) == KIND_TCB &&
                                  tcb_at(&st->tcp, FLOW_IDX(value))->state == HF_TIME_WAIT));
     if (value == 0 || waits) {
-        listener = stack_find_listener(st, &id);
+        listener = stack_find_listener(st, &id, iface);
     }
     id.mtu = mtu_matters(st, value, waits, listener, seg)
                  ? mtu_back(st, &id, iface)

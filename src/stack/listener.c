@@ -17,12 +17,14 @@ static uint32_t *list_of(const struct stack *st, const struct listener *listener
                                                        : &st->s->listen_ranges;
 }
 
-/* How exactly it matches; 0: not at all.  MUST-43 */
-static uint32_t score(const struct listener *l, const struct conn_id *id)
+/* How exactly it matches; 0: not at all.  MUST-43.  Of one interface, with any address: what comes
+ * in there, whatever address it is for. */
+static uint32_t score(const struct listener *l, const struct conn_id *id, uint8_t iface)
 {
+    uint8_t zone = l->any && iface != 0 ? iface : id->zone;
     if (id->lport < l->port_first || id->lport > l->port_last ||
         (l->version != 0 && (l->version == 4) != id->v4) ||
-        (l->zone != 0 && id->zone != 0 && l->zone != id->zone) ||
+        (l->zone != 0 && zone != 0 && l->zone != zone) ||
         (!l->any && memcmp(l->local, id->local, 16) != 0)) {
         return 0;
     }
@@ -32,11 +34,11 @@ static uint32_t score(const struct listener *l, const struct conn_id *id)
 
 /* The best of a list, if it is better than `best`, whose score is *best_score. */
 static uint32_t better_of(const struct stack *st, uint32_t idx, const struct conn_id *id,
-                          uint32_t best, uint32_t *best_score)
+                          uint8_t iface, uint32_t best, uint32_t *best_score)
 {
     while (idx != 0) {
         const struct listener *listener = listener_at(&st->tcp, idx);
-        uint32_t found = score(listener, id);
+        uint32_t found = score(listener, id, iface);
         if (found > *best_score) {
             best = idx;
             *best_score = found;
@@ -46,11 +48,11 @@ static uint32_t better_of(const struct stack *st, uint32_t idx, const struct con
     return best;
 }
 
-uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id)
+uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id, uint8_t iface)
 {
     uint32_t best_score = 0;
-    uint32_t best = better_of(st, *bucket_of(st, id->lport), id, 0, &best_score);
-    return better_of(st, st->s->listen_ranges, id, best, &best_score);
+    uint32_t best = better_of(st, *bucket_of(st, id->lport), id, iface, 0, &best_score);
+    return better_of(st, st->s->listen_ranges, id, iface, best, &best_score);
 }
 
 /* Could both be the most exact one for the same SYN? */

@@ -308,8 +308,8 @@ bool stack_policy_ok(const struct hf_policy *policy);
 /* The config that this stack was made from; the seed is not kept. */
 void stack_config_of(const struct hf_stack *s, struct hf_config *config);
 
-/* listener.c: the listener for a SYN of this id, 0: none. */
-uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id);
+/* listener.c: the listener for a SYN of this id that came in by iface (0: by any), 0: none. */
+uint32_t stack_find_listener(const struct stack *st, const struct conn_id *id, uint8_t iface);
 /* May it listen there beside those that do? */
 bool stack_listener_fits(const struct stack *st, const struct listener *wanted);
 uint32_t stack_listener_new(struct stack *st, const struct listener *wanted); /* 0: no room */

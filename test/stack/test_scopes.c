@@ -243,6 +243,27 @@ TEST(an_arp_question_is_from_another_address_where_there_is_none)
     expects_arp_from(p, p->stack_ip);
 }
 
+/* Of two listeners with any address, each of an interface, the one of that by which the SYN came.
+ */
+TEST(a_listener_of_one_interface_takes_what_comes_in_there)
+{
+    starts();
+    struct hf_interface more = {.struct_size = sizeof more, .link = HF_LINK_IP, .mtu = 1500};
+    holds_equal(hf_interface_add(p->stack, &p->env, &more), 2);
+    struct hf_listen listen = {.struct_size = sizeof listen, .backlog = 4};
+    hf_handle handle[2], child;
+    listen.local.port = p->c->stack_port;
+    for (uint16_t i = 0; i < 2; i++) {
+        listen.local.iface = i + 1;
+        calls(hf_listen(p->stack, &p->env, &listen, &handle[i]));
+    }
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK);
+    sends(ACK);
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, handle[1], &child, NULL));
+    calls(hf_accept(p->stack, &p->env, handle[0], &child, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +273,7 @@ int main(void)
         ON_6(a_connection_is_between_two_addresses_of_one_link),
         ON_6(a_datagram_is_between_two_addresses_of_one_link),
         ON_4(the_limited_broadcast_goes_to_no_gateway),
+        ON_BOTH(a_listener_of_one_interface_takes_what_comes_in_there),
         ON_6(a_solicitation_is_from_an_address_of_its_link),
         ON_6(where_the_stack_has_no_address_nobody_is_solicited),
         ON_4(an_arp_question_is_from_an_address_of_its_link),
