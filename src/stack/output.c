@@ -126,11 +126,11 @@ static bool send_packet(struct output *o)
         }
         return true;
     }
-    o->turns--;
     stack_packet_pop(st);
     if (way > 0) {
         stack_packet_wait(st, idx, (uint32_t)way);
     } else if (way == NEIGHBOUR_KNOWN && packet->proto == WIRE_PROTO_UDP) {
+        o->turns--;
         stack_udp_loop(st, idx);
     } else {
         drop_packet(st, idx);
@@ -181,7 +181,6 @@ static bool send_reply(struct output *o)
     uint8_t mac[6];
     int way = find_way(o, reply->local, reply->remote, reply->zone, &path, mac);
     if (way < 0) {
-        o->turns--;
         tcp_drop_reply(&st->tcp);
         return true;
     }
@@ -190,7 +189,6 @@ static bool send_reply(struct output *o)
         if (way == NEIGHBOUR_KNOWN) {
             emit_segment(o, &path, mac, &out);
         } else {
-            o->turns--;
             keep_reply(st, &out, (uint32_t)way);
         }
     }
@@ -253,7 +251,6 @@ static bool send_owed(struct output *o)
     tcp_id(&st->tcp, tcb, &id);
     int way = find_way(o, id.local, id.remote, id.zone, &path, mac);
     if (way != NEIGHBOUR_KNOWN) {
-        o->turns--;
         bool none = way < 0 && way != NEIGHBOUR_FULL;
         block(st, tcb, idx);
         tcp_trace_wait(&st->tcp, tcb, none ? HF_CAUSE_NO_ROUTE : HF_CAUSE_LINK_ADDRESS);

@@ -1,14 +1,7 @@
 /* What is capped, and that new work is refused before old work is harmed; counters and history. */
-#include "common/peer.h"
+#include "common/packets.h"
 
 #include <string.h>
-
-static struct hf_counters counters_of(struct peer *p)
-{
-    struct hf_counters counters = {.struct_size = sizeof counters};
-    hf_counters(p->stack, &counters);
-    return counters;
-}
 
 /* RFC4987-4 */
 TEST(half_open_connections_are_capped_and_the_older_ones_stay)
@@ -214,6 +207,25 @@ TEST(listeners_and_sockets_are_capped)
     }
 }
 
+/* hf_output: fewer frames than there is room for mean that nothing more is owed. */
+TEST(what_cannot_leave_keeps_nothing_else_from_leaving)
+{
+    p->config.max_packets = 1000;
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint far = peer_there(p, 99), near = peer_there(p, 99);
+    struct hf_frame_out out[4];
+    far.ip[p->v6 ? 5 : 13] ^= 0x77;
+    calls(hf_route_add(p->stack, &p->env, 1, far.ip, p->v6 ? 64 : 24, p->peer_ip));
+    p->batching = true; /* nothing leaves yet */
+    for (int i = 0; i < 300; i++)
+        holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &far, "x", 1), 1);
+    holds_equal(hf_route_remove(p->stack, &p->env, 1, far.ip, p->v6 ? 64 : 24), HF_OK);
+    holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &near, "x", 1), 1);
+    holds_equal(hf_output(p->stack, &p->env, out, 4), 1);
+    holds_equal(hf_output_done(p->stack, &p->env, out[0].token), HF_OK);
+    p->batching = false;
+}
+
 TEST(counters_tell_what_happened)
 {
     struct hf_counters before, now;
@@ -325,6 +337,7 @@ int main(void)
         V4(answers_to_strangers_are_capped_and_counted),
         BOTH(more_time_waits_than_records_lose_none),
         V4(listeners_and_sockets_are_capped),
+        BOTH(what_cannot_leave_keeps_nothing_else_from_leaving),
         V4(counters_tell_what_happened),
         BOTH(the_history_tells_a_connections_life_in_order),
         V4(long_runs_of_data_are_folded_in_the_history),
