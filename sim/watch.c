@@ -12,8 +12,8 @@ enum { HANDLES = CONNS_MAX + 1, PAIRS = 2 * CONNS_MAX, FOLLOWED = 256, AT_ONCE =
 
 struct seen {
     uint64_t handle;
-    uint32_t edge;            /* the largest SEG.ACK + SEG.WND of the peer        */
-    uint32_t our_edge;        /* ... that was promised to it                      */
+    uint32_t edge;            /* the largest SEG.ACK + SEG.WND of the peer */
+    uint32_t our_edge;        /* ... that was promised to it               */
     uint32_t rto_ms, rto_una; /* at the last timeout                       */
     bool edge_known, our_edge_known, timed_out;
 };

@@ -292,6 +292,15 @@ static uint32_t flatten(struct stack *st, uint32_t chain, uint32_t len)
     return flat;
 }
 
+/* Extension headers of so many octets are behind us; the octet that is not known counts from the
+ * packet's begin. */
+static void pass_headers(struct arrival *whole, size_t octets)
+{
+    whole->len -= (uint32_t)octets;
+    whole->ip.unknown_at = (uint16_t)(whole->ip.unknown_at + whole->ip.header_len);
+    whole->ip.header_len = (uint16_t)(whole->ip.header_len + octets);
+}
+
 /* Contiguous: extension headers are walked, and it goes up as any packet. */
 static void deliver_flat(struct stack *st, struct arrival *whole)
 {
@@ -301,9 +310,7 @@ static void deliver_flat(struct stack *st, struct arrival *whole)
         HF_ASSERT(status == WIRE_OK); /* all of them are in the first fragment, see below */
     }
     whole->payload += at;
-    whole->len -= (uint32_t)at;
-    whole->ip.unknown_at = (uint16_t)(whole->ip.unknown_at + whole->ip.header_len);
-    whole->ip.header_len = (uint16_t)(whole->ip.header_len + at);
+    pass_headers(whole, at);
     stack_deliver(st, whole);
 }
 
@@ -317,9 +324,7 @@ static bool skip_headers(struct stack *st, struct arrival *whole)
     if (wire_walk_ip6(tcp_chunk_data(tcp, whole->chain), first->len, &whole->ip, &at) != WIRE_OK) {
         return false;
     }
-    whole->len -= (uint32_t)at;
-    whole->ip.unknown_at = (uint16_t)(whole->ip.unknown_at + whole->ip.header_len);
-    whole->ip.header_len = (uint16_t)(whole->ip.header_len + at);
+    pass_headers(whole, at);
     first->start += (uint32_t)at;
     first->len -= (uint32_t)at;
     if (first->len == 0) {

@@ -5,7 +5,7 @@
  */
 #include "stack/frame.h"
 
-enum { ETHERNET_BYTES = 14, FRAGMENT_BYTES = 8, FRAGMENT = 44, TCP_CSUM_AT = 16 };
+enum { ETHERNET_BYTES = 14, FRAGMENT_BYTES = 8, TCP_CSUM_AT = 16 };
 
 /* A new frame with its link header. */
 static struct hf_frame_out *begin(struct output *o, uint32_t iface_n, const uint8_t mac[6],
@@ -228,7 +228,7 @@ static void put_packet_header(struct hf_frame_out *frame, const struct stack_pac
     memcpy(ip.dst, packet->remote, 16);
     uint8_t *header = frame->header + frame->ip_offset;
     if (!v4 && fragment) {
-        ip.proto = FRAGMENT;
+        ip.proto = WIRE_PROTO_FRAGMENT;
         ip.total_len = WIRE_MAX_IP + FRAGMENT_BYTES + octets;
         header[WIRE_MAX_IP] = packet->proto;
         header[WIRE_MAX_IP + 1] = 0;

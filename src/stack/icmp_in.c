@@ -98,6 +98,16 @@ static struct meaning meaning_of(const struct wire_icmp *icmp, uint32_t quoted_l
     }
 }
 
+/* The application is told of it, where it has a handle. */
+static void note_error(struct stack *st, struct tcb *tcb, hf_handle handle,
+                       const struct hf_icmp_report *report)
+{
+    if (handle != 0) {
+        tally_of(&st->tcp, tcb)->icmp_note = (uint16_t)stack_note_add(st, handle, report);
+        tcp_event(&st->tcp, tcb, HF_ERROR_REPORT);
+    }
+}
+
 /* RFC1122-10, RFC4443-6, MUST-54, X-29 */
 static bool tcp_error(struct stack *st, const struct wire_quote *quote, uint8_t zone,
                       const struct meaning *meaning, const struct hf_icmp_report *report)
@@ -120,10 +130,7 @@ static bool tcp_error(struct stack *st, const struct wire_quote *quote, uint8_t 
     if (!tcp_icmp_error(&st->tcp, tcb, quote->seq, meaning->error, meaning->hard)) {
         return false;
     }
-    if (handle != 0) {
-        tally_at(&st->tcp, idx)->icmp_note = (uint16_t)stack_note_add(st, handle, report);
-        tcp_event(&st->tcp, tcb, HF_ERROR_REPORT);
-    }
+    note_error(st, tcb, handle, report);
     return true;
 }
 
@@ -131,14 +138,13 @@ void stack_connection_unreachable(struct stack *st, struct tcb *tcb)
 {
     struct conn_id id;
     hf_handle handle = tcp_handle(&st->tcp, tcb);
-    if (!tcp_unreachable(&st->tcp, tcb) || handle == 0) {
+    if (!tcp_unreachable(&st->tcp, tcb)) {
         return;
     }
     tcp_id(&st->tcp, tcb, &id);
     struct hf_icmp_report report = {.version = id.v4 ? 4 : 6, .error = HF_ERR_HOST_UNREACHABLE};
     memcpy(report.from, id.local, 16);
-    tally_of(&st->tcp, tcb)->icmp_note = (uint16_t)stack_note_add(st, handle, &report);
-    tcp_event(&st->tcp, tcb, HF_ERROR_REPORT);
+    note_error(st, tcb, handle, &report);
 }
 
 static bool take_error(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp)

@@ -411,9 +411,9 @@ void stack_verdict(struct stack *st, const struct arrival *a, enum hf_verdict ve
 /* TCP, UDP or ICMP of a whole packet. */
 void stack_deliver(struct stack *st, struct arrival *a);
 void stack_tcp_input(struct stack *st, const struct arrival *a);
-/* The segment of a packet that has passed all checks; zone and addresses as in ip. */
 /* What tcp_find finds, once a half-open one of a listener that is gone is forgotten. */
 uint32_t stack_find_connection(struct stack *st, const struct conn_id *id);
+/* The segment of a packet that has passed all checks; zone and addresses as in ip. */
 void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
                    uint8_t iface, struct segment *seg);
 

@@ -140,12 +140,10 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
 
 /* RFC 6191 2.  Greater than the last sequence number means above the FIN's: SEQ >= RCV.NXT.
  * RFC6191-1, RFC6191-2, RFC6191-3, RFC6191-5, RFC6191-6 */
-bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg,
-                            bool *by_seq_alone)
+bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
 {
     bool newer_seq = seq_geq(seg->seq, tcb->rcv.nxt);
     bool stamps = tcp->b->policy.timestamps && (seg->opt.present & OPT_TS);
-    *by_seq_alone = !stamps;
     if (!stamps) {
         return newer_seq;
     }
@@ -162,8 +160,7 @@ bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const 
 enum hf_verdict tcp_syn_in_time_wait(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
                                      uint32_t listener, const struct segment *seg)
 {
-    bool by_seq_alone;
-    if (listener && tcp_syn_ends_time_wait(tcp, tcb, seg, &by_seq_alone)) {
+    if (listener && tcp_syn_ends_time_wait(tcp, tcb, seg)) {
         return tcp_arrives_listen(tcp, listener, id, seg, &tcb->snd.nxt);
     }
     if (tcp->b->policy.tw_syn_ack) {

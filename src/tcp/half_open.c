@@ -244,8 +244,8 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     if (tcb == NULL) {
         return NULL;
     }
-    if (half->retries == 0 &&
-        !(half->flags & HALF_NO_RTT)) { /* RFC 6298 3: a sample if sent once */
+    bool once = half->retries == 0 && !(half->flags & HALF_NO_RTT);
+    if (once) { /* RFC 6298 3: then it is a sample */
         uint32_t sent_ms = half->at_ms - tcp->b->policy.rto_initial_ms;
         tcp_rtt_sample(tcp, tcb, max_u32((tcp->now_ms - sent_ms) * 1000, 500));
     }

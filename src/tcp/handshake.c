@@ -399,7 +399,8 @@ enum hf_verdict tcp_reset_mixed_ecn(struct tcp *tcp, struct tcb *tcb, const stru
 }
 
 /* The peer repeats the SYN that is held, takes it back, or sends another one. */
-enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
+                                 const struct segment *seg)
 {
     if (seg->ctl & RST) {
         if (!seq_eq(seg->seq, tcb->rcv.nxt)) {
@@ -409,17 +410,14 @@ enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct 
         tcp_finish(tcp, tcb, HF_ERR_RESET, HF_CAUSE_NONE, HF_V_RST_BACK_TO_LISTEN);
         return HF_V_RST_BACK_TO_LISTEN;
     }
-    struct conn_id id;
-    tcp_id(tcp, tcb, &id);
     if (seg->ctl & ACK) {
-        tcp_reply_rst(tcp, &id, seg);
+        tcp_reply_rst(tcp, id, seg);
         return HF_V_DROP_LISTEN_ACK;
     }
     if (!(seg->ctl & SYN)) {
         return HF_V_DROP_LISTEN_NO_SYN;
     }
-    tcp_hash(tcp, &id);
-    if (!tcp_time_wait_lets_in(tcp, &id, seg)) {
+    if (!tcp_time_wait_lets_in(tcp, id, seg)) {
         return HF_V_DROP_TIME_WAIT_SYN; /* older than the one behind this */
     }
     tcb->flags &= ~(uint32_t)(F_TS | F_SACK | F_WSCALE);

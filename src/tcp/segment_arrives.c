@@ -463,7 +463,7 @@ static enum hf_verdict arrives_tcb(struct tcp *tcp, struct tcb *tcb, const struc
 {
     tally_of(tcp, tcb)->segs_in += max_u32(seg->packets, 1);
     if (tcb->flags & F_HELD) {
-        return tcp_arrives_held(tcp, tcb, seg);
+        return tcp_arrives_held(tcp, tcb, id, seg);
     }
     if (tcb->state == HF_SYN_SENT) {
         return tcp_arrives_syn_sent(tcp, tcb, seg);

@@ -89,7 +89,8 @@ enum hf_verdict tcp_arrives_listen(struct tcp *tcp, uint32_t listener, const str
                                    const struct segment *seg, const seq_t *iss_above);
 enum hf_verdict tcp_arrives_syn_sent(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
 /* A repeated SYN for a tcb that is held (F_HELD). */
-enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
+                                 const struct segment *seg);
 int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer);
 /* The peer's SYN: RCV and SND variables, options agreed upon; passive says who began. */
 void tcp_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
@@ -176,8 +177,8 @@ void tcp_finish(struct tcp *tcp, struct tcb *tcb, int error, enum hf_cause cause
 enum hf_verdict tcp_syn_in_time_wait(struct tcp *tcp, struct tcb *tcb, const struct conn_id *id,
                                      uint32_t listener, const struct segment *seg);
 /* RFC 6191: may this SYN end TIME-WAIT? */
-bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg,
-                            bool *by_seq_alone);
+bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb,
+                            const struct segment *seg);
 
 /* keepalive.c: 3.8.4 */
 void tcp_keepalive_set(struct tcp *tcp, struct tcb *tcb, bool on);

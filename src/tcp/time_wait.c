@@ -69,14 +69,13 @@ bool tcp_time_wait_lets_in(struct tcp *tcp, const struct conn_id *id, const stru
 {
     uint32_t waiting = tcp_find_waiting(tcp, id);
     struct tcb scratch;
-    bool by_seq_alone;
     const struct tcb *old = &scratch;
     if (FLOW_KIND(waiting) == KIND_TIME_WAIT) {
         tcp_inflate_time_wait(tcp, wait_at(tcp, FLOW_IDX(waiting)), &scratch);
     } else if (waiting) {
         old = tcb_at(tcp, FLOW_IDX(waiting));
     }
-    return waiting == 0 || tcp_syn_ends_time_wait(tcp, old, seg, &by_seq_alone);
+    return waiting == 0 || tcp_syn_ends_time_wait(tcp, old, seg);
 }
 
 void tcp_end_time_wait(struct tcp *tcp, const struct conn_id *id)

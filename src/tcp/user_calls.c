@@ -461,8 +461,7 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb)
     if (!resets && unread(tcp, tcb)) {
         tcp_free_receive(tcp, active_of(tcp, tcb));
     }
-    if (tcb->state ==
-        HF_TIME_WAIT) { /* as the last header had it: all that the small record keeps */
+    if (tcb->state == HF_TIME_WAIT) { /* as the last header had it: the small record has no more */
         tcb->rcv.wnd = tcb->rcv.wnd >> tcb->rcv_wscale << tcb->rcv_wscale;
     }
     if (resets || (!(tcb->flags & F_CLOSE) && do_close(tcp, tcb) == HF_ERR_NO_RESOURCES)) {

@@ -3,8 +3,6 @@
 #include "base/bytes.h"
 #include "wire/wire.h"
 
-enum { FRAGMENT = 44 };
-
 enum wire_status wire_parse_icmp(const uint8_t *p, size_t len, uint8_t version,
                                  struct wire_icmp *icmp)
 {
@@ -117,9 +115,9 @@ static enum wire_status parse_quote6(const uint8_t *body, size_t len, struct wir
     memcpy(quote->src, body + 8, 16);
     memcpy(quote->dst, body + 24, 16);
     size_t at = 40;
-    if (quote->proto == FRAGMENT) {
+    if (quote->proto == WIRE_PROTO_FRAGMENT) {
         bool first = len >= 48 && (get_be16(body + 42) & 0xfff8) == 0;
-        quote->proto = first ? body[40] : FRAGMENT;
+        quote->proto = first ? body[40] : WIRE_PROTO_FRAGMENT;
         at = first ? 48 : len;
     }
     parse_quoted_ports(body + at, len - at, quote);

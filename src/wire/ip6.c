@@ -9,7 +9,7 @@
 #include "wire/ip_parts.h"
 #include "wire/wire.h"
 
-enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION = 60 };
+enum { HOP_BY_HOP = 0, ROUTING = 43, DESTINATION = 60 };
 /* Of options: those that are no padding, and all together.  RFC 8200 4.1: a routing header once,
  * one of destination options twice. */
 enum {
@@ -123,7 +123,7 @@ static enum wire_status walk_header(const struct walk *w, size_t header_len)
     switch (w->ip->proto) {
     case ROUTING:
         return walk_routing(w);
-    case FRAGMENT:
+    case WIRE_PROTO_FRAGMENT:
         return walk_fragment(w);
     default:
         return walk_options(w, w->at + header_len);
@@ -132,7 +132,8 @@ static enum wire_status walk_header(const struct walk *w, size_t header_len)
 
 static bool is_extension(uint8_t proto)
 {
-    return proto == HOP_BY_HOP || proto == ROUTING || proto == FRAGMENT || proto == DESTINATION;
+    return proto == HOP_BY_HOP || proto == ROUTING || proto == WIRE_PROTO_FRAGMENT ||
+           proto == DESTINATION;
 }
 
 /* Walks from ip->proto at w->at to the upper layer, or to behind the header of a fragment.
@@ -148,13 +149,13 @@ static enum wire_status walk(struct walk *w, bool hop_by_hop_allowed, bool fragm
             return problem(ip, BAD_NEXT_HEADER, w->next_at);
         }
         if (headers == MAX_HEADERS || routing > MAX_ROUTING || destination > MAX_DESTINATION ||
-            (ip->proto == FRAGMENT && !fragment_allowed)) {
+            (ip->proto == WIRE_PROTO_FRAGMENT && !fragment_allowed)) {
             return WIRE_BAD_EXT;
         }
         if (w->end - w->at < 8) {
             return WIRE_SHORT;
         }
-        size_t header_len = ip->proto == FRAGMENT ? 8 : 8u + 8u * w->base[w->at + 1];
+        size_t header_len = ip->proto == WIRE_PROTO_FRAGMENT ? 8 : 8u + 8u * w->base[w->at + 1];
         if (header_len > w->end - w->at) {
             return WIRE_SHORT;
         }
@@ -162,7 +163,7 @@ static enum wire_status walk(struct walk *w, bool hop_by_hop_allowed, bool fragm
         if (status != WIRE_OK) {
             return status;
         }
-        if (ip->proto == FRAGMENT) {
+        if (ip->proto == WIRE_PROTO_FRAGMENT) {
             fragment_allowed = false;
         }
         ip->proto = w->base[w->at];
@@ -206,8 +207,8 @@ uint8_t wire_last_header6(const uint8_t *p, size_t len, size_t *at)
     uint8_t proto = p[6];
     size_t next = 40;
     for (unsigned seen = 0; seen < MAX_HEADERS && is_extension(proto) && len - next >= 8; seen++) {
-        size_t header_len = proto == FRAGMENT ? 8 : 8u + 8u * p[next + 1];
-        bool later = proto == FRAGMENT && (get_be16(p + next + 2) & 0xfff8) != 0;
+        size_t header_len = proto == WIRE_PROTO_FRAGMENT ? 8 : 8u + 8u * p[next + 1];
+        bool later = proto == WIRE_PROTO_FRAGMENT && (get_be16(p + next + 2) & 0xfff8) != 0;
         if (later || header_len > len - next) {
             return proto; /* what is behind it is not there */
         }

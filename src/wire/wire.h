@@ -45,6 +45,7 @@ enum {
     WIRE_PROTO_ICMP = 1,
     WIRE_PROTO_TCP = 6,
     WIRE_PROTO_UDP = 17,
+    WIRE_PROTO_FRAGMENT = 44, /* the header of IPv6 fragments */
     WIRE_PROTO_ICMPV6 = 58,
     WIRE_PROTO_NONE = 59,
 };
