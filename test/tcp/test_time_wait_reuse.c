@@ -133,8 +133,8 @@ TEST(the_new_connections_numbers_are_above_the_old_ones)
     }
 }
 
-/* MAY-2: the same pair of sockets, and two of them in TIME-WAIT, there must not be. */
-TEST(one_that_was_held_ends_it_though_it_was_closed_before_it_was_open)
+/* TIME-WAIT of one that was held. */
+static void time_wait_of_a_held_one(struct peer *p)
 {
     listens_with(8, true);
     sends(SYN, .seq = IRS, .mss = 1460);
@@ -146,6 +146,26 @@ TEST(one_that_was_held_ends_it_though_it_was_closed_before_it_was_open)
     sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 2);
     expects(ACK);
     releases();
+}
+
+/* RFC 6191 2: what TIME-WAIT keeps out takes no place in front of it, either. */
+TEST(an_old_syn_does_not_take_the_place_of_the_one_held_before_it)
+{
+    time_wait_of_a_held_one(p);
+    uint32_t old = p->c->irs;
+    new_incarnation(p->c->nxt + 1000000);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    sends(SYN, .seq = old, .mss = 1460);
+    holds_equal(peer_count(p, HF_V_DROP_TIME_WAIT_SYN), 1);
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    expects(SYN | ACK, .ack = IRS + 1);
+}
+
+/* MAY-2: the same pair of sockets, and two of them in TIME-WAIT, there must not be. */
+TEST(one_that_was_held_ends_it_though_it_was_closed_before_it_was_open)
+{
+    time_wait_of_a_held_one(p);
     new_incarnation(p->c->nxt + NEW_ISN);
     sends(SYN, .seq = IRS, .mss = 1460);
     held_is_taken(p);
@@ -182,6 +202,7 @@ int main(void)
         BOTH(after_none_a_syn_with_timestamps_ends_it_whatever_its_number),
         BOTH(without_timestamps_a_number_above_the_fins_ends_it),
         BOTH(without_timestamps_a_number_not_above_the_fins_does_not_end_it),
+        BOTH(an_old_syn_does_not_take_the_place_of_the_one_held_before_it),
         BOTH(one_that_was_held_ends_it_though_it_was_closed_before_it_was_open),
         BOTH(the_new_connections_numbers_are_above_the_old_ones),
         BOTH(with_resets_ignored_an_old_duplicate_cannot_end_it),
