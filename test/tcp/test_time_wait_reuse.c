@@ -156,7 +156,7 @@ TEST(an_old_syn_does_not_take_the_place_of_the_one_held_before_it)
     new_incarnation(p->c->nxt + 1000000);
     sends(SYN, .seq = IRS, .mss = 1460);
     calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    sends(SYN, .seq = old, .mss = 1460);
+    sends(SYN, .seq = IRS - (p->c->irs - old), .mss = 1460);
     holds_equal(peer_count(p, HF_V_DROP_TIME_WAIT_SYN), 1);
     calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
     expects(SYN | ACK, .ack = IRS + 1);
