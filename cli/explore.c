@@ -27,9 +27,9 @@ static void usage(void)
     puts(
         "usage: handfast explore [OPTION]... [CONFIG]\n\n"
         "Two endpoints, and a channel between them that may hold, lose, duplicate and reorder\n"
-        "segments: breadth first over every interleaving of deliveries, losses, timers and calls,\n"
-        "each state checked. Says \"complete\", or what bound cut it; the first violation ends it\n"
-        "with a shortest way to it and its ladder. CONFIG is a (the default), b, c or d:\n\n"
+        "segments: every interleaving of deliveries, losses, timers and calls, each state\n"
+        "checked. Says \"complete\", or what bound cut it; a violation ends it, and breadth first\n"
+        "a shortest way to one is found, with its ladder. CONFIG is a (the default), b, c or d:\n\n"
         "  a  no text, 3 segments in flight each way, 2 losses, 1 duplicate, 2 repeats\n"
         "  b  a text each way, 2 in flight, 2 losses, 1 duplicate, 2 repeats\n"
         "  c  a text each way, 3 in flight, 1 loss, 1 duplicate, 1 repeat\n"
@@ -170,9 +170,9 @@ static int read_options(int argc, char **argv, struct explore_config *config, bo
 static void print(const struct explore_result *r)
 {
     printf("%s%s\n", r->complete ? "complete" : "not complete: ", r->complete ? "" : r->cut);
-    printf("%llu states, %llu transitions, %u violation%s, depth %u, %.1f s\n",
+    printf("%llu states, %llu transitions, %u violation%s, %.1f s\n",
            (unsigned long long)r->states, (unsigned long long)r->transitions,
-           (unsigned)r->violations, r->violations == 1 ? "" : "s", r->depth, r->seconds);
+           (unsigned)r->violations, r->violations == 1 ? "" : "s", r->seconds);
     printf("%llu + %llu different endpoints, %llu steps of the stack, %llu different segments, "
            "%llu transitions waited for room on the channel\n",
            (unsigned long long)r->endpoints[0], (unsigned long long)r->endpoints[1],

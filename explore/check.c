@@ -3,7 +3,7 @@
  */
 #include "world.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_STEPS = 400, EXITS = 1 << 24 };
 
@@ -153,23 +153,26 @@ static uint8_t check_final(const struct world *w, const struct state *s)
 struct exits {
     uint64_t slots[EXITS];
 };
+_Static_assert(STATE_KEY % sizeof(uint64_t) == 0, "hashed by 64 bits");
 
 struct exits *exits_new(void)
 {
-    return calloc(1, sizeof(struct exits));
+    return pages_new(sizeof(struct exits));
 }
 
 void exits_free(struct exits *exits)
 {
-    free(exits);
+    pages_free(exits, sizeof *exits);
 }
 
 uint64_t exits_hash(const struct exits *exits, const struct state *s)
 {
-    uint64_t hash[2];
-    hash_128(s, STATE_KEY, hash);
-    __builtin_prefetch(&exits->slots[hash[0] % EXITS]);
-    return hash[0] | 1;
+    uint64_t key[STATE_KEY / sizeof(uint64_t)], hash = 0;
+    memcpy(key, s, sizeof key);
+    for (size_t i = 0; i < sizeof key / sizeof key[0]; i++)
+        hash = hash_64(hash, key[i]);
+    __builtin_prefetch(&exits->slots[hash % EXITS]);
+    return hash | 1;
 }
 
 /* A segment for which the channel has no room is lost, and sent again. */

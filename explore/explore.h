@@ -1,5 +1,6 @@
 /* explore.h - the explorer: two endpoints of the real stack and a channel between them that may
- * hold, lose, duplicate and reorder segments; breadth first over every interleaving.
+ * hold, lose, duplicate and reorder segments; every interleaving, and breadth first for a shortest
+ * way to what is wrong.
  *
  * An endpoint is a value, and the next one follows from it and from what happens to it alone.  So
  * endpoints are interned by the 128 bits of their canonical form, the stack runs once for each of
@@ -54,10 +55,10 @@ struct explore_result {
     uint64_t steps;        /* times that the stack ran: an endpoint and an event               */
     uint64_t messages;     /* different segments                                               */
     uint64_t held;         /* transitions not taken: the channel was full                      */
-    uint64_t violations;   /* the first ends the search; one for each class attacked           */
+    uint64_t violations;   /* one ends the search; one for each class attacked                 */
     uint64_t classes;      /* endpoints attacked                                               */
     uint64_t attacks;      /* segments that nobody had sent                                    */
-    uint32_t depth;        /* events of the longest shortest path                              */
+    uint32_t events;       /* of the way to what is wrong                                      */
     bool complete;
     const char *cut; /* what bound cut it, when not complete                             */
     double seconds;

@@ -1,5 +1,9 @@
-/* search.c - breadth first: states in the order in which they were found, each with the number of
- * the one it was reached from, so that the first way to a violation is a shortest one.
+/* search.c - states in the order in which they were found, each with the number of the one it was
+ * reached from.
+ *
+ * First those that have spent least of the budgets, so that few are found that another one covers
+ * later: half as many states.  When something is wrong there, once more breadth first throughout:
+ * then the first way to a violation is a shortest one.
  */
 #include "store.h"
 
@@ -17,21 +21,20 @@ struct search {
     struct explore_result *result;
     FILE *out;
     struct explore_schedule *schedule;
+    uint32_t done;      /* states looked at */
+    bool breadth_first; /* ... in the order in which they were found */
+    bool tells, found;  /* what is wrong */
 };
-
-static uint32_t depth_of(const struct search *s, uint32_t number)
-{
-    uint32_t depth = 0;
-    for (; number != 0; number = store_parent(s->store, number))
-        depth++;
-    return depth;
-}
 
 static void found(struct search *s, const struct story *story)
 {
+    s->found = true;
     s->result->violations = 1;
     s->result->cut = "a violation";
-    if (s->out || s->schedule)
+    s->result->events = story->last != NULL;
+    for (uint32_t n = story->number; n != 0; n = store_parent(s->store, n))
+        s->result->events++;
+    if (s->tells && (s->out || s->schedule))
         story_tell(s->world, s->config, s->store, story, s->out, s->schedule);
 }
 
@@ -150,33 +153,55 @@ static const char *bound(const struct search *s)
     return store_room(s->store, FRESH);
 }
 
-static void progress(const struct search *s, uint32_t done)
+static void progress(const struct search *s)
 {
-    if (s->out && (done & (PROGRESS - 1)) == 0 && done != 0) {
+    if (s->out && (s->done & (PROGRESS - 1)) == 0 && s->done != 0) {
         uint32_t n = store_count(s->store);
         fprintf(s->out, "%u states, %u of them left to look at, %llu + %llu endpoints\n", n,
-                n - done, (unsigned long long)world_endpoints(s->world, 0),
+                n - s->done, (unsigned long long)world_endpoints(s->world, 0),
                 (unsigned long long)world_endpoints(s->world, 1));
         fflush(s->out);
     }
+}
+
+/* False: the search ends here. */
+static bool visit(struct search *s, struct batch *b, uint32_t number)
+{
+    progress(s);
+    s->done++;
+    s->result->cut = bound(s);
+    return s->result->cut == NULL &&
+           ((!s->breadth_first && store_covered(s->store, number)) || expand(s, b, number));
+}
+
+/* All with so much left, and what is found on the way; EVERY: all.  False: the search ends here. */
+enum { EVERY = -1 };
+static bool pass(struct search *s, int left)
+{
+    struct batch b = {.n = 0};
+    for (uint32_t i = 0, visits = 0; i < store_count(s->store); i++) {
+        bool mine = left == EVERY || (int)store_left(s->store, i) == left;
+        if (mine && !visit(s, &b, i))
+            return false;
+        visits += mine;
+        bool last = i + 1 == store_count(s->store);
+        if ((last || (mine && visits % GROUP == 0)) && !settle(s, &b))
+            return false;
+    }
+    return true;
 }
 
 static void run(struct search *s)
 {
     struct state first;
     state_first(s->world, s->config, &first);
-    struct batch b = {.n = 0};
     struct packed packed = store_pack(s->store, &first);
     store_add(s->store, &packed, store_hash(s->store, &packed), 0);
-    for (uint32_t i = 0; i < store_count(s->store); i++) {
-        progress(s, i);
-        s->result->cut = bound(s);
-        if (s->result->cut || !expand(s, &b, i))
+    if (s->breadth_first && !pass(s, EVERY))
+        return;
+    for (int left = (int)store_left(s->store, 0); !s->breadth_first && left >= 0; left--)
+        if (!pass(s, left))
             return;
-        bool last = i + 1 == store_count(s->store);
-        if ((last || (i & (GROUP - 1)) == 0) && !settle(s, &b))
-            return;
-    }
     struct action a;
     uint32_t number;
     s->result->complete = true;
@@ -186,45 +211,60 @@ static void run(struct search *s)
         found(s, &(struct story){.number = number, .last = &a, .wrong = WRONG_RESET});
 }
 
-static void sum_up(struct search *s, const struct timespec *begun)
+static void sum_up(struct search *s)
 {
     struct explore_result *r = s->result;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    r->seconds =
-        (double)(now.tv_sec - begun->tv_sec) + (double)(now.tv_nsec - begun->tv_nsec) / 1e9;
     r->states = store_count(s->store);
-    r->depth = depth_of(s, store_count(s->store) - 1);
     r->endpoints[0] = world_endpoints(s->world, 0);
     r->endpoints[1] = world_endpoints(s->world, 1);
     r->steps = world_steps(s->world);
     r->messages = world_messages(s->world);
 }
 
+/* Returns 0; -1: no memory. */
+static int search(struct search *s)
+{
+    const struct explore_config *config = s->config;
+    s->store = store_new(config->most_bytes ? config->most_bytes : (uint64_t)12 << 30);
+    s->exits = exits_new();
+    s->world = world_new(config);
+    bool begins = s->store != NULL && s->exits != NULL && s->world != NULL;
+    if (begins) {
+        run(s);
+        if (config->attack && !s->found)
+            attack_all(s->world, s->result, s->out);
+        sum_up(s);
+    }
+    store_free(s->store);
+    exits_free(s->exits);
+    if (s->world)
+        world_free(s->world);
+    return begins ? 0 : -1;
+}
+
 int explore_run(const struct explore_config *config, FILE *out, struct explore_result *result,
                 struct explore_schedule *schedule)
 {
-    struct timespec begun;
+    /* The last: when what is wrong lies behind a bound of the search breadth first. */
+    static const struct search tries[] = {{.breadth_first = false, .tells = false},
+                                          {.breadth_first = true, .tells = true},
+                                          {.breadth_first = false, .tells = true}};
+    struct timespec begun, now;
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    struct search s = {.config = config,
-                       .out = out,
-                       .result = result,
-                       .schedule = schedule,
-                       .store =
-                           store_new(config->most_bytes ? config->most_bytes : (uint64_t)12 << 30),
-                       .exits = exits_new(),
-                       .world = world_new(config)};
-    memset(result, 0, sizeof *result);
-    bool begins = s.store != NULL && s.exits != NULL && s.world != NULL;
-    if (begins) {
-        run(&s);
-        if (config->attack && result->violations == 0)
-            attack_all(s.world, result, out);
-        sum_up(&s, &begun);
+    int status = 0;
+    bool ends = false;
+    for (int i = 0; status == 0 && !ends; i++) {
+        struct search s = tries[i];
+        s.config = config;
+        s.out = out;
+        s.result = result;
+        s.schedule = schedule;
+        memset(result, 0, sizeof *result);
+        status = search(&s);
+        ends = s.found == s.tells;
     }
-    store_free(s.store);
-    exits_free(s.exits);
-    if (s.world)
-        world_free(s.world);
-    return begins ? 0 : -1;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    result->seconds =
+        (double)(now.tv_sec - begun.tv_sec) + (double)(now.tv_nsec - begun.tv_nsec) / 1e9;
+    return status;
 }

@@ -209,6 +209,17 @@ void side_deliver(struct doing *d, const struct message *message);
 uint8_t side_gen(const uint32_t *bases, uint8_t n, uint32_t number);
 uint8_t side_gen_of_isn(const uint32_t *bases, uint8_t n, uint32_t isn);
 
+/* 64 bits of twice as many. */
+static inline uint64_t hash_64(uint64_t a, uint64_t b)
+{
+    uint64_t h = (a ^ 0x243f6a8885a308d3u) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 32;
+    h = (h ^ b) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 32;
+    h *= 0xff51afd7ed558ccdu;
+    return h ^ h >> 29;
+}
+
 /* hash.c: 128 bits of any octets (MurmurHash3, x64, 128). */
 void hash_128(const void *data, uint64_t len, uint64_t out[2]);
 

@@ -1,17 +1,17 @@
 /* store.c - a state takes 16 octets: endpoints have numbers already, and what is on a channel, and
- * what is left of the budgets, get numbers here, since there are few of each.  Nothing is a hash:
- * states that are held to be the same are the same.
+ * what is left of the budgets, get numbers here, since there are few of each.  Nothing is a hash
+ * alone: states that are held to be the same are the same.
  */
 #include "store.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum {
     SIDE_BITS = 22,
     CHANNEL_BITS = 20,
     BUDGET_BITS = 12,
+    TAG_SHIFT = 32 + BUDGET_BITS,
     SLOTS_FIRST = 1 << 16,
     NAMES_FIRST = 1 << 8
 };
@@ -24,6 +24,7 @@ struct names {
     uint64_t *values;
     uint32_t *slots; /* number, +1; twice as many as values at least */
     uint32_t n, room, most;
+    uint32_t last; /* asked for: most often the next one is the same */
 };
 
 struct node {
@@ -31,31 +32,23 @@ struct node {
     uint32_t rest, parent;
 };
 
+/* A slot tells most of what is asked of its node, which need not be fetched then: the number of the
+ * node, +1; the number of its budget above these 32 bits; and of its hash the highest bits. */
 struct store {
     struct node *nodes; /* address space for all; touched as it is used */
-    uint32_t *slots;    /* node, +1; a quarter of them free             */
+    uint64_t *slots;    /* a quarter of them free                       */
     uint64_t n_slots;
     uint32_t n, room;
     struct names channels[2], budgets;
     bool full; /* of names */
 };
 
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-    uint64_t h = (a ^ 0x243f6a8885a308d3u) * 0x9e3779b97f4a7c15u;
-    h ^= h >> 32;
-    h = (h ^ b) * 0x9e3779b97f4a7c15u;
-    h ^= h >> 32;
-    h *= 0xff51afd7ed558ccdu;
-    return h ^ h >> 29;
-}
-
 /* Names ---------------------------------------------------------------------------------------- */
 
 static void names_place(struct names *t, uint32_t number)
 {
     uint32_t mask = 2 * t->room - 1;
-    uint32_t at = (uint32_t)mix(t->values[number], 0) & mask;
+    uint32_t at = (uint32_t)hash_64(0, t->values[number]) & mask;
     while (t->slots[at])
         at = (at + 1) & mask;
     t->slots[at] = number + 1;
@@ -84,11 +77,13 @@ static uint32_t name(struct store *s, struct names *t, const void *data)
 {
     uint64_t value;
     memcpy(&value, data, sizeof value);
+    if (t->n && t->values[t->last] == value)
+        return t->last;
     uint32_t mask = 2 * t->room - 1;
-    uint32_t at = (uint32_t)mix(value, 0) & mask;
+    uint32_t at = (uint32_t)hash_64(0, value) & mask;
     for (; t->slots[at]; at = (at + 1) & mask)
         if (t->values[t->slots[at] - 1] == value)
-            return t->slots[at] - 1;
+            return t->last = t->slots[at] - 1;
     if (t->n == t->most || (t->n == t->room && !names_grow(t))) {
         s->full = true;
         return 0;
@@ -112,47 +107,41 @@ static void names_end(struct names *t)
 
 /* States --------------------------------------------------------------------------------------- */
 
-/* Large pages: every look-up is a jump. */
-static void *map(uint64_t bytes)
-{
-    void *p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        return NULL;
-    madvise(p, (size_t)bytes, MADV_HUGEPAGE);
-    return p;
-}
-
-static void unmap(void *p, uint64_t bytes)
-{
-    if (p != NULL)
-        munmap(p, (size_t)bytes);
-}
-
 /* The most states whose table fits as well. */
 static uint32_t room_in(uint64_t bytes)
 {
     uint64_t best = 0;
-    for (uint64_t slots = SLOTS_FIRST; slots * sizeof(uint32_t) < bytes; slots *= 2) {
-        uint64_t room = (bytes - slots * sizeof(uint32_t)) / sizeof(struct node);
+    for (uint64_t slots = SLOTS_FIRST; slots * sizeof(uint64_t) < bytes; slots *= 2) {
+        uint64_t room = (bytes - slots * sizeof(uint64_t)) / sizeof(struct node);
         room = room < slots / 4 * 3 ? room : slots / 4 * 3;
         best = room > best ? room : best;
     }
     return best < UINT32_MAX - 1 ? (uint32_t)best : UINT32_MAX - 1;
 }
 
+static void place(struct store *s, uint32_t number, uint64_t hash)
+{
+    uint64_t at = hash & (s->n_slots - 1);
+    while (s->slots[at])
+        at = (at + 1) & (s->n_slots - 1);
+    uint64_t budget = s->nodes[number].rest >> CHANNEL_BITS;
+    s->slots[at] = hash >> TAG_SHIFT << TAG_SHIFT | budget << 32 | (number + 1);
+}
+
+static struct packed packed_of(const struct node *node)
+{
+    return (struct packed){node->pair, node->rest};
+}
+
 /* False: no memory. */
 static bool rehash(struct store *s)
 {
-    unmap(s->slots, s->n_slots * sizeof *s->slots);
+    pages_free(s->slots, s->n_slots * sizeof *s->slots);
     s->n_slots = s->n_slots ? s->n_slots * 2 : SLOTS_FIRST;
-    s->slots = map(s->n_slots * sizeof *s->slots);
+    s->slots = pages_new(s->n_slots * sizeof *s->slots);
     for (uint32_t i = 0; i < s->n && s->slots; i++) {
-        const struct packed p = {s->nodes[i].pair, s->nodes[i].rest};
-        uint64_t at = store_hash(s, &p) & (s->n_slots - 1);
-        while (s->slots[at])
-            at = (at + 1) & (s->n_slots - 1);
-        s->slots[at] = i + 1;
+        struct packed p = packed_of(&s->nodes[i]);
+        place(s, i, store_hash(s, &p));
     }
     return s->slots != NULL;
 }
@@ -163,7 +152,7 @@ struct store *store_new(uint64_t bytes)
     if (s == NULL)
         return NULL;
     s->room = room_in(bytes);
-    s->nodes = map((uint64_t)s->room * sizeof *s->nodes);
+    s->nodes = pages_new((uint64_t)s->room * sizeof *s->nodes);
     if (s->nodes == NULL || !names_begin(&s->channels[0], CHANNEL_BITS) ||
         !names_begin(&s->channels[1], CHANNEL_BITS) || !names_begin(&s->budgets, BUDGET_BITS) ||
         !rehash(s)) {
@@ -177,8 +166,8 @@ void store_free(struct store *s)
 {
     if (s == NULL)
         return;
-    unmap(s->nodes, (uint64_t)s->room * sizeof *s->nodes);
-    unmap(s->slots, s->n_slots * sizeof *s->slots);
+    pages_free(s->nodes, (uint64_t)s->room * sizeof *s->nodes);
+    pages_free(s->slots, s->n_slots * sizeof *s->slots);
     names_end(&s->channels[0]);
     names_end(&s->channels[1]);
     names_end(&s->budgets);
@@ -198,61 +187,87 @@ struct packed store_pack(struct store *s, const struct state *state)
 /* Of what the future depends on but for the budgets. */
 uint64_t store_hash(const struct store *s, const struct packed *p)
 {
-    uint64_t hash = mix(p->pair, p->rest & LOW(CHANNEL_BITS));
+    uint64_t hash = hash_64(p->pair, p->rest & LOW(CHANNEL_BITS));
     __builtin_prefetch(&s->slots[hash & (s->n_slots - 1)]);
     return hash;
 }
 
 void store_ready(const struct store *s, uint64_t hash)
 {
-    uint32_t slot = s->slots[hash & (s->n_slots - 1)];
-    if (slot)
-        __builtin_prefetch(&s->nodes[slot - 1]);
+    uint64_t at = hash & (s->n_slots - 1);
+    while (s->slots[at] && (s->slots[at] ^ hash) >> TAG_SHIFT)
+        at = (at + 1) & (s->n_slots - 1);
+    if (s->slots[at])
+        __builtin_prefetch(&s->nodes[(uint32_t)s->slots[at] - 1]);
 }
+
+/* Budgets as they are named: each count is four bits, or eight of which four are used. */
+#define COUNTS(value) ((value) & 0x0f0f0f0f0f0f0f0fu)
+#define ABOVE 0x1010101010101010u
 
 /* Nothing less left in any budget: all that can happen to y can happen to x. */
-static bool covers(const struct budget *x, const struct budget *y)
+static bool covers(uint64_t x, uint64_t y)
 {
-    return x->forged >= y->forged && x->losses >= y->losses && x->duplicates >= y->duplicates &&
-           x->aborts >= y->aborts && x->reboots >= y->reboots && x->repeats >= y->repeats &&
-           x->opens >= y->opens && x->opens_b >= y->opens_b && x->sends >= y->sends &&
-           x->sends_b >= y->sends_b;
+    uint64_t low = (COUNTS(x) | ABOVE) - COUNTS(y);
+    uint64_t high = (COUNTS(x >> 4) | ABOVE) - COUNTS(y >> 4);
+    return (low & high & ABOVE) == ABOVE;
 }
 
-static struct budget budget_of(const struct store *s, uint32_t rest)
+static bool same_pair(const struct node *node, const struct packed *p)
 {
-    struct budget budget;
-    memcpy(&budget, &s->budgets.values[rest >> CHANNEL_BITS], sizeof budget);
-    return budget;
+    return node->pair == p->pair && ((node->rest ^ p->rest) & LOW(CHANNEL_BITS)) == 0;
+}
+
+/* What is known of this state, but for the node `except`, +1. */
+static enum store_new known(const struct store *s, const struct packed *p, uint64_t hash,
+                            uint32_t except)
+{
+    enum store_new is = STORE_PAIR;
+    uint64_t budget = s->budgets.values[p->rest >> CHANNEL_BITS];
+    for (uint64_t at = hash & (s->n_slots - 1); s->slots[at]; at = (at + 1) & (s->n_slots - 1)) {
+        uint64_t slot = s->slots[at];
+        if ((slot ^ hash) >> TAG_SHIFT || (uint32_t)slot == except)
+            continue;
+        bool covered = covers(s->budgets.values[slot >> 32 & LOW(BUDGET_BITS)], budget);
+        if ((!covered && is == STORE_BUDGET) || !same_pair(&s->nodes[(uint32_t)slot - 1], p))
+            continue;
+        if (covered)
+            return STORE_KNOWN;
+        is = STORE_BUDGET;
+    }
+    return is;
 }
 
 enum store_new store_add(struct store *s, const struct packed *p, uint64_t hash, uint32_t parent)
 {
     if (s->full)
         return STORE_KNOWN; /* it has no name: store_room tells */
-    enum store_new is = STORE_PAIR;
-    uint64_t at = hash & (s->n_slots - 1);
-    struct budget budget = budget_of(s, p->rest);
-    for (; s->slots[at]; at = (at + 1) & (s->n_slots - 1)) {
-        const struct node *node = &s->nodes[s->slots[at] - 1];
-        if (node->pair != p->pair || ((node->rest ^ p->rest) & LOW(CHANNEL_BITS)) != 0)
-            continue;
-        struct budget other = budget_of(s, node->rest);
-        if (covers(&other, &budget))
-            return STORE_KNOWN;
-        is = STORE_BUDGET;
+    enum store_new is = known(s, p, hash, 0);
+    if (is != STORE_KNOWN) {
+        s->nodes[s->n] = (struct node){p->pair, p->rest, parent};
+        place(s, s->n++, hash);
     }
-    s->nodes[s->n] = (struct node){p->pair, p->rest, parent};
-    s->slots[at] = ++s->n;
     return is;
+}
+
+bool store_covered(const struct store *s, uint32_t number)
+{
+    struct packed p = packed_of(&s->nodes[number]);
+    return known(s, &p, store_hash(s, &p), number + 1) == STORE_KNOWN;
+}
+
+uint32_t store_left(const struct store *s, uint32_t number)
+{
+    uint64_t budget = s->budgets.values[s->nodes[number].rest >> CHANNEL_BITS];
+    return (uint32_t)((COUNTS(budget) + COUNTS(budget >> 4)) * 0x0101010101010101u >> 56);
 }
 
 struct state store_state(const struct store *s, uint32_t number)
 {
     const struct node *node = &s->nodes[number];
     struct state state = {
-        .side = {node->pair & LOW(SIDE_BITS), node->pair >> SIDE_BITS & LOW(SIDE_BITS)},
-        .budget = budget_of(s, node->rest)};
+        .side = {node->pair & LOW(SIDE_BITS), node->pair >> SIDE_BITS & LOW(SIDE_BITS)}};
+    memcpy(&state.budget, &s->budgets.values[node->rest >> CHANNEL_BITS], sizeof state.budget);
     uint32_t to_b = (uint32_t)(node->pair >> 2 * SIDE_BITS);
     memcpy(state.channel[0], &s->channels[0].values[to_b], sizeof state.channel[0]);
     memcpy(state.channel[1], &s->channels[1].values[node->rest & LOW(CHANNEL_BITS)],

@@ -27,6 +27,11 @@ enum store_new {
 };
 enum store_new store_add(struct store *store, const struct packed *packed, uint64_t hash,
                          uint32_t parent);
+/* Another one of the same pair has no less left of any budget: all that can happen to this one can
+ * happen to that. */
+bool store_covered(const struct store *store, uint32_t number);
+/* Of all budgets together. */
+uint32_t store_left(const struct store *store, uint32_t number);
 struct state store_state(const struct store *store, uint32_t number);
 uint32_t store_parent(const struct store *store, uint32_t number);
 uint32_t store_count(const struct store *store);

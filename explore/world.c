@@ -16,8 +16,15 @@ struct table {
     uint64_t n, used;
 };
 
+/* What states are looked at for, out of 13 kB each. */
+struct digest {
+    struct ghost ghost;
+    int64_t wait_ns;
+};
+
 struct world { // NOLINT(clang-analyzer-optin.performance.Padding): there is one
     struct side **chunks[2];
+    struct digest *digests[2];
     uint32_t sides[2];
     uint32_t (*calls[2])[EVENT_CALLS]; /* by endpoint: steps, +1; 0: not tried */
     uint32_t rooms[2];
@@ -81,12 +88,20 @@ static void make_room(struct world *w, int side)
     w->chunks[side][n / CHUNK_SIDES] = aligned_alloc(64, CHUNK_SIDES * sizeof(struct side));
     if (w->chunks[side][n / CHUNK_SIDES] == NULL)
         abort();
+    w->digests[side] = grown(w->digests[side], room * sizeof *w->digests[side]);
     w->calls[side] = grown(w->calls[side], room * sizeof *w->calls[side]);
     memset(w->calls[side] + n, 0, CHUNK_SIDES * sizeof *w->calls[side]);
     w->rooms[side] = room;
 }
 
-static uint32_t intern(struct world *w, int side, const struct side *s)
+static struct digest digest_of(struct side *s)
+{
+    struct hf_env env = {.struct_size = sizeof env, .now_ns = s->now_ns};
+    int64_t at_ns = hf_deadline(side_stack(s), &env);
+    return (struct digest){s->ghost, at_ns == INT64_MAX ? INT64_MAX : at_ns - s->now_ns};
+}
+
+static uint32_t intern(struct world *w, int side, struct side *s)
 {
     uint64_t key[2];
     side_key(s, key);
@@ -94,6 +109,7 @@ static uint32_t intern(struct world *w, int side, const struct side *s)
     if (*known == 0) {
         make_room(w, side);
         *side_at(w, side, w->sides[side]) = *s;
+        w->digests[side][w->sides[side]] = digest_of(s);
         *known = ++w->sides[side];
     }
     return *known - 1;
@@ -139,6 +155,7 @@ void world_free(struct world *w)
         for (uint32_t i = 0; i < w->rooms[side] / CHUNK_SIDES; i++)
             free(w->chunks[side][i]);
         free(w->chunks[side]);
+        free(w->digests[side]);
         free(w->calls[side]);
         free(w->interned[side].slots);
     }
@@ -225,7 +242,7 @@ const struct side *world_side(const struct world *w, int side, uint32_t endpoint
 
 const struct ghost *world_ghost(const struct world *w, int side, uint32_t endpoint)
 {
-    return &side_at(w, side, endpoint)->ghost;
+    return &w->digests[side][endpoint].ghost;
 }
 
 void world_key(const struct world *w, int side, uint32_t endpoint, uint64_t key[2])
@@ -235,10 +252,7 @@ void world_key(const struct world *w, int side, uint32_t endpoint, uint64_t key[
 
 int64_t world_wait_ns(const struct world *w, int side, uint32_t endpoint)
 {
-    struct side *s = side_at(w, side, endpoint);
-    struct hf_env env = {.struct_size = sizeof env, .now_ns = s->now_ns};
-    int64_t at_ns = hf_deadline(side_stack(s), &env);
-    return at_ns == INT64_MAX ? INT64_MAX : at_ns - s->now_ns;
+    return w->digests[side][endpoint].wait_ns;
 }
 
 const struct message *world_message(const struct world *w, uint16_t message)

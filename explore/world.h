@@ -107,6 +107,10 @@ uint64_t exits_hash(const struct exits *exits, const struct state *state);
 /* hash: of the state, as exits_hash has it, whose place is then at hand. */
 uint8_t check_exit(struct world *w, struct exits *exits, const struct state *state, uint64_t hash);
 
+/* pages.c: zeroed; NULL: no memory. */
+void *pages_new(uint64_t octets);
+void pages_free(void *p, uint64_t octets);
+
 /* resets.c: takes from the channel what its receiver will ignore, whatever happens. */
 void resets_drop(struct world *w, struct state *state);
 struct store; /* store.h: all states found, in order */
