@@ -483,24 +483,28 @@ TEST(a_syn_that_ends_time_wait_gets_no_cookie)
     holds_equal(peer_count(p, HF_V_COOKIE_SENT), 1);
 }
 
-/* MAY-2, 3.4.1: nor does one of the connection in TIME-WAIT open it again, as an old duplicate that
- * comes while the next one is half-open. */
-TEST(beside_time_wait_a_cookie_opens_nothing)
+/* TIME-WAIT of one that a cookie opened, and one without timestamps; how it was. */
+static struct peer_conn time_wait_of_a_cookie(struct peer *p)
 {
     p->with = (struct seg_spec){.mss = 1460};
     listens_with_cookies(p);
     opens_by_cookie(p);
-    uint32_t old_iss = p->c->iss, old_irs = p->c->irs;
+    struct peer_conn old = *p->c;
     closes();
     expects(FIN | ACK);
     sends(FIN | ACK);
     expects(ACK);
     releases();
-    new_incarnation(p->c->nxt + 1000);
-    sends(SYN, .seq = IRS, .mss = 1460);
-    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
-    sends(ACK, .seq = ZERO + old_irs + 1, .ack = ZERO + old_iss + 1);
-    expects(ACK, .seq = ISS + 1, .ack = IRS + 1); /* it is too old for the one that is half-open */
+    return old;
+}
+
+static void the_old_cookie(struct peer *p, const struct peer_conn *old)
+{
+    sends(ACK, .seq = ZERO + old->irs + 1, .ack = ZERO + old->iss + 1, .no_ts = true);
+}
+
+static void the_half_open_one_stays_and_opens(struct peer *p)
+{
     refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL));
     holds_equal(counters_of(p).half_open, 1);
     holds_equal(counters_of(p).time_wait, 1);
@@ -508,6 +512,31 @@ TEST(beside_time_wait_a_cookie_opens_nothing)
     accepts();
     expects_state(HF_ESTABLISHED);
     holds_equal(counters_of(p).time_wait, 0);
+}
+
+/* MAY-2, 3.4.1: nor does one of the connection in TIME-WAIT open it again, as an old duplicate that
+ * comes while the next one is half-open. */
+TEST(beside_time_wait_a_cookie_opens_nothing)
+{
+    struct peer_conn old = time_wait_of_a_cookie(p);
+    new_incarnation(p->c->nxt + 1000);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    the_old_cookie(p, &old);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1); /* it is too old for the one that is half-open */
+    the_half_open_one_stays_and_opens(p);
+}
+
+/* ... whatever its number: with timestamps the next one has begun below it (RFC 6191 2). */
+TEST(beside_time_wait_a_cookie_of_a_higher_number_opens_nothing)
+{
+    struct peer_conn old = time_wait_of_a_cookie(p);
+    new_incarnation(old.irs - 1000);
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 5);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    the_old_cookie(p, &old);
+    expects_silence(); /* it has no timestamp: RFC 7323 3.2 */
+    the_half_open_one_stays_and_opens(p);
 }
 
 TEST(a_policy_of_cookies_that_cannot_be_is_refused)
@@ -549,6 +578,7 @@ int main(void)
         BOTH(the_timestamps_after_a_cookie_go_on_from_it),
         BOTH(a_syn_that_ends_time_wait_gets_no_cookie),
         BOTH(beside_time_wait_a_cookie_opens_nothing),
+        BOTH(beside_time_wait_a_cookie_of_a_higher_number_opens_nothing),
         V4(a_policy_of_cookies_that_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
