@@ -271,16 +271,16 @@ void programs_events(struct world *world, uint32_t host)
 {
     struct host *h = &world->host[host];
     struct hf_event events[EVENTS];
+    uint64_t tokens[EVENTS];
     uint32_t n;
-    do {
+    do { /* what is read or taken back may be room for another one */
+        while (hf_returned(h->stack, &h->env, tokens, EVENTS) == EVENTS) {
+        }
         n = hf_events(h->stack, &h->env, events, EVENTS);
         for (uint32_t i = 0; i < n && !world_failed(world); i++) {
             event(world, host, &events[i]);
         }
-    } while (n == EVENTS && !world_failed(world));
-    uint64_t tokens[EVENTS];
-    while (hf_returned(h->stack, &h->env, tokens, EVENTS) == EVENTS) {
-    }
+    } while (n != 0 && !world_failed(world));
 }
 
 /* When something has gone wrong ---------------------------------------------------------------- */
