@@ -167,7 +167,7 @@ TEST(a_loss_in_the_first_flight_shows_in_the_counters)
     peer_forget(p);
 }
 
-/* RFC 6937 3, RFC 3168 6.1.2: a mark that is told of with the end of a flight leaves ssthresh to
+/* RFC 6937 3, RFC 3168 6.1.2: a mark that is told of with the last ACK of a flight leaves ssthresh to
  * send, as it would with an ACK before.  RFC9937-11, RFC3168-2 */
 TEST(a_mark_told_with_the_end_of_a_flight_leaves_ssthresh)
 {
@@ -183,6 +183,7 @@ TEST(a_mark_told_with_the_end_of_a_flight_leaves_ssthresh)
     for (int i = 0; i < 10; i++)
         expects(ACK, .seq = ISS + 1 + 1000 * i, .len = 1000);
     after(100);
+    sends(ACK, .ack = ISS + 9001);
     sends(ACK | ECE, .ack = ISS + 10001);
     holds_equal(status_of(ssthresh), 5000);
     holds_equal(status_of(cwnd), 5000);
