@@ -33,6 +33,7 @@ struct host_iface {
     uint32_t n_pending, room;
     uint16_t region; /* of the device's memory; 0: it lends none */
     bool gone;       /* the device is: what would go out is lost */
+    int untold;      /* ... and this errno is still to be told; 0: nothing is */
 };
 
 struct host_post {

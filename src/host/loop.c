@@ -31,7 +31,8 @@ static uint32_t offer(struct hf_host *host, struct host_iface *iface,
 {
     int sent = iface->gone ? (int)n : hf_device_send(iface->device, host->env.now_ns, frames, n);
     if (sent < 0) {
-        iface->gone = true; /* receive says so too, and its error is heard */
+        iface->gone = true;
+        iface->untold = sent; /* who calls has no ear for it: the next turn says so */
         sent = (int)n;
     }
     done_with(host, frames, (uint32_t)sent);
@@ -112,6 +113,7 @@ void hf_host_flush(struct hf_host *host)
 static int device_gone(struct hf_host *host, struct host_iface *iface, int err)
 {
     iface->gone = true;
+    iface->untold = 0;
     return host_fail(host, err, "%s: the device is gone: %s", hf_device_name(iface->device),
                      strerror(-err));
 }
@@ -198,13 +200,15 @@ static int work(struct hf_host *host, bool posted)
     take_returned(host);
     host_run_posts(host, posted);
     for (uint32_t i = 0; i < host->n_ifaces; i++) {
-        struct hf_device *device = host->ifaces[i].device;
-        if (host->ifaces[i].gone) {
-            continue;
+        struct host_iface *iface = &host->ifaces[i];
+        if (!iface->gone) {
+            hf_device_timeouts(iface->device, host_now(host));
+            int failed = receive(host, i);
+            err = failed < 0 ? failed : err;
         }
-        hf_device_timeouts(device, host_now(host));
-        int failed = receive(host, i);
-        err = failed < 0 ? failed : err;
+        if (iface->untold < 0) {
+            err = device_gone(host, iface, iface->untold);
+        }
     }
     host_now(host);
     if (hf_deadline(host->stack, &host->env) <= host->env.now_ns) {
@@ -225,10 +229,11 @@ static int64_t earliest(struct hf_host *host)
         at_ns = host->env.now_ns + LINGER_NS; /* what is owed now must wait for a device */
     }
     for (uint32_t i = 0; i < host->n_ifaces; i++) {
-        if (!host->ifaces[i].gone) {
-            int64_t device_ns = hf_device_deadline(host->ifaces[i].device);
-            at_ns = device_ns < at_ns ? device_ns : at_ns;
-        }
+        const struct host_iface *iface = &host->ifaces[i];
+        int64_t device_ns = iface->untold < 0 ? host->env.now_ns
+                            : iface->gone     ? INT64_MAX
+                                              : hf_device_deadline(iface->device);
+        at_ns = device_ns < at_ns ? device_ns : at_ns;
     }
     return at_ns;
 }

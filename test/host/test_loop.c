@@ -73,6 +73,49 @@ static void frames_without_end_leave_other_descriptors_their_turn(void **state)
     close(fd);
 }
 
+/* A device that was taken away finds out when it is to send. */
+static int send_to_nowhere(void *self, int64_t now_ns, const struct hf_frame_out *frames,
+                           uint32_t n)
+{
+    return *(const bool *)self ? -ENODEV : take_all(NULL, now_ns, frames, n);
+}
+
+static int give_nothing(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n)
+{
+    (void)now_ns;
+    (void)frames;
+    (void)n;
+    return *(const bool *)self ? -ENODEV : 0;
+}
+
+static void a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once(void **state)
+{
+    static const struct hf_device_calls calls = {.struct_size = sizeof calls,
+                                                 .receive = give_nothing,
+                                                 .send = send_to_nowhere,
+                                                 .close = close_nothing};
+    static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
+    struct hf_endpoint remote = {.port = PORT};
+    struct hf_device *device;
+    struct hf_host *host;
+    hf_handle handle;
+    bool gone = false;
+    (void)state;
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_device_new(&device, &calls, &gone, &iface, -1, "taken"), 0);
+    assert_int_equal(hf_host_attach(host, device), 1);
+    assert_int_equal(hf_host_address(host, 1, "10.1.0.2/24"), 0);
+    assert_int_equal(hf_host_resolve(host, "10.1.0.1", "80", 4, &remote, 1), 1);
+    assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle), 0);
+    gone = true;
+    int64_t begin_ns = hf_host_env(host)->now_ns;
+    assert_int_equal(hf_host_run_once(host, INT64_C(10000) * MS_NS), -ENODEV);
+    assert_true(hf_host_env(host)->now_ns - begin_ns < INT64_C(500) * MS_NS);
+    assert_non_null(strstr(hf_host_error(host), "taken: the device is gone"));
+    assert_int_equal(hf_host_run_once(host, 0), 0);
+    hf_host_free(host);
+}
+
 /* Many connections from the kernel whose text nobody reads yet. */
 struct crowd {
     struct hf_private *net;
@@ -205,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_without_end_leave_other_descriptors_their_turn),
+        cmocka_unit_test(a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once),
         cmocka_unit_test(long_frames_are_lent_until_they_are_read),
         cmocka_unit_test(without_records_for_lent_frames_they_are_copied),
     };
