@@ -64,6 +64,7 @@ struct hf_host {
 
     struct host_watch *watches;
     uint32_t n_watches, watch_room;
+    uint32_t polled_ifaces, polled_watches; /* of what poll was asked for last */
 
     pthread_mutex_t lock; /* of the posts, the only thing another thread may touch */
     struct host_post *posts, **last_post;

@@ -249,8 +249,10 @@ static uint32_t count_fds(const struct hf_host *first)
     return n;
 }
 
-static struct pollfd *list_fds(const struct hf_host *host, struct pollfd *at)
+static struct pollfd *list_fds(struct hf_host *host, struct pollfd *at)
 {
+    host->polled_ifaces = host->n_ifaces;
+    host->polled_watches = host->n_watches;
     *at++ = (struct pollfd){.fd = host->post_fd, .events = POLLIN};
     for (uint32_t i = 0; i < host->n_ifaces; i++) {
         const struct host_iface *iface = &host->ifaces[i];
@@ -294,15 +296,16 @@ static int64_t time_to_wait(struct hf_host *first, int64_t timeout_ns)
     return timeout_ns;
 }
 
-/* fds: what poll found, or NULL.  *did: frames, timers and posts. */
+/* fds: what poll found, or NULL.  *did: frames, timers and posts.  What one host does may watch and
+ * attach for another one, whose part of fds stays as it was. */
 static int work_all(struct hf_host *first, struct pollfd *fds, uint32_t *did)
 {
     int err = 0;
     struct hf_host *host = first;
     *did = 0;
     do {
-        uint32_t devices = 1 + host->n_ifaces;
-        uint32_t watches = host->n_watches;
+        uint32_t devices = 1 + host->polled_ifaces;
+        uint32_t watches = host->polled_watches;
         int failed = work(host, fds != NULL && fds->revents != 0);
         *did += host->did;
         if (failed < 0) {

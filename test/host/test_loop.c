@@ -116,6 +116,38 @@ static void a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once(vo
     hf_host_free(host);
 }
 
+/* What a host of several does to another one while they are at work. */
+static void watch_for_another(struct hf_host *host, void *arg, int fd, int revents)
+{
+    static int seen;
+    (void)revents;
+    assert_int_equal(hf_host_watch(arg, eventfd(0, EFD_CLOEXEC), POLLIN, note, &seen), 0);
+    (void)hf_host_unwatch(host, fd);
+}
+
+static void who_watches_for_another_host_takes_no_events_from_a_third(void **state)
+{
+    struct hf_host *hosts[3];
+    int seen = 0, first = eventfd(1, EFD_CLOEXEC), third = eventfd(1, EFD_CLOEXEC);
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(hf_host_new(&hosts[i], NULL), 0);
+    }
+    hf_host_join(hosts[1], hosts[2]);
+    hf_host_join(hosts[0], hosts[1]);
+    struct hf_host *second = hosts[0]->next; /* in whichever order they are at work */
+    assert_int_equal(hf_host_watch(hosts[0], first, POLLIN, watch_for_another, second), 0);
+    assert_int_equal(hf_host_watch(second->next, third, POLLIN, note, &seen), 0);
+    assert_int_equal(hf_host_run_once(hosts[0], 0), 0);
+    assert_int_equal(seen, 1);
+    close(second->watches[0].fd);
+    for (int i = 0; i < 3; i++) {
+        hf_host_free(hosts[i]);
+    }
+    close(first);
+    close(third);
+}
+
 /* Many connections from the kernel whose text nobody reads yet. */
 struct crowd {
     struct hf_private *net;
@@ -249,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_without_end_leave_other_descriptors_their_turn),
         cmocka_unit_test(a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once),
+        cmocka_unit_test(who_watches_for_another_host_takes_no_events_from_a_third),
         cmocka_unit_test(long_frames_are_lent_until_they_are_read),
         cmocka_unit_test(without_records_for_lent_frames_they_are_copied),
     };
