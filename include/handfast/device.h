@@ -231,7 +231,8 @@ int hf_device_receive(struct hf_device *device, int64_t now_ns, struct hf_frame_
                       uint32_t n);
 /* How many of the n frames were taken, from the first on.  What was taken is done with: it was
  * sent, copied or, where the kernel refuses it, dropped and counted, and hf_output_done is due. The
- * rest is to be offered again, in order, when hf_device_poll_events come.  Negative errno as above.
+ * rest is to be offered again, in order, when hf_device_poll_events come; where it will not be, an
+ * offer of no frame (n 0) says so, and the device need not wait for room.  Negative errno as above.
  */
 int hf_device_send(struct hf_device *device, int64_t now_ns, const struct hf_frame_out *frames,
                    uint32_t n);

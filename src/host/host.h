@@ -31,9 +31,11 @@ struct host_iface {
     struct hf_device *device;
     struct hf_frame_out *pending; /* what the device did not take yet, in order */
     uint32_t n_pending, room;
-    uint16_t region; /* of the device's memory; 0: it lends none */
-    bool gone;       /* the device is: what would go out is lost */
-    int untold;      /* ... and this errno is still to be told; 0: nothing is */
+    uint16_t region;     /* of the device's memory; 0: it lends none */
+    bool gone;           /* the device is: what would go out is lost */
+    int untold;          /* ... and this errno is still to be told; 0: nothing is */
+    bool stalled;        /* it has taken nothing for a while: others do not wait for it */
+    int64_t moved_at_ns; /* when it took something last, or was first offered what is pending */
 };
 
 struct host_post {

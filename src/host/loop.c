@@ -13,7 +13,8 @@ enum {
     BATCHES_PER_TURN = 4,
     UNPOLLED_MAX = 8, /* turns in a row without a look at other descriptors */
     LINGER_NS = 1000000,
-    LEND_MIN = 8192, /* octets */
+    LEND_MIN = 8192,      /* octets */
+    STALL_NS = 100000000, /* a device that takes nothing for so long holds up no other one */
 };
 
 /* Output -------------------------------------------------------------------------------------- */
@@ -35,8 +36,21 @@ static uint32_t offer(struct hf_host *host, struct host_iface *iface,
         iface->untold = sent; /* who calls has no ear for it: the next turn says so */
         sent = (int)n;
     }
+    if (sent > 0 || iface->n_pending == 0) {
+        iface->moved_at_ns = host->env.now_ns;
+        iface->stalled = iface->stalled && sent == 0;
+    }
     done_with(host, frames, (uint32_t)sent);
     return (uint32_t)sent;
+}
+
+/* Nothing is pending any more: a device that waits for room is told by an offer of no frame. */
+static void give_up_pending(struct hf_host *host, struct host_iface *iface)
+{
+    done_with(host, iface->pending, iface->n_pending);
+    host->n_pending -= iface->n_pending;
+    iface->n_pending = 0;
+    (void)hf_device_send(iface->device, host->env.now_ns, iface->pending, 0);
 }
 
 static void send_pending(struct hf_host *host, struct host_iface *iface)
@@ -48,6 +62,10 @@ static void send_pending(struct hf_host *host, struct host_iface *iface)
     iface->n_pending -= sent;
     host->n_pending -= sent;
     memmove(iface->pending, iface->pending + sent, iface->n_pending * sizeof *iface->pending);
+    if (host->n_ifaces > 1 && host->env.now_ns - iface->moved_at_ns > STALL_NS) {
+        iface->stalled = true;
+        give_up_pending(host, iface);
+    }
 }
 
 /* Keeps what the device did not take; without memory it is lost, as on any network. */
@@ -80,6 +98,9 @@ static void send_run(struct hf_host *host, const struct hf_frame_out *frames, ui
     uint32_t sent = iface->n_pending > 0 ? 0 : offer(host, iface, frames, n);
     if (sent < n) {
         keep(host, iface, frames + sent, n - sent);
+    }
+    if (iface->stalled) {
+        give_up_pending(host, iface);
     }
 }
 

@@ -116,6 +116,100 @@ static void a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once(vo
     hf_host_free(host);
 }
 
+/* A device that takes as many frames as it may, and counts them. */
+struct taker {
+    uint32_t may, taken;
+};
+
+static int take_some(void *self, int64_t now_ns, const struct hf_frame_out *frames, uint32_t n)
+{
+    struct taker *taker = self;
+    (void)now_ns;
+    (void)frames;
+    n = n < taker->may ? n : taker->may;
+    taker->taken += n;
+    return (int)n;
+}
+
+static int give_none(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n)
+{
+    bool gone = false;
+    (void)self;
+    return give_nothing(&gone, now_ns, frames, n);
+}
+
+static void open_many(struct hf_host *host, const char *address, int n)
+{
+    struct hf_endpoint remote;
+    hf_handle handle;
+    assert_int_equal(hf_host_resolve(host, address, "80", 4, &remote, 1), 1);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle),
+                         0);
+    }
+}
+
+static void run_for(struct hf_host *host, int64_t ns)
+{
+    int64_t end_ns = hf_host_env(host)->now_ns + ns;
+    while (hf_host_env(host)->now_ns < end_ns) {
+        assert_int_equal(hf_host_run_once(host, MS_NS), 0);
+    }
+}
+
+static void a_device_that_takes_nothing_holds_up_no_other_one(void **state)
+{
+    static const struct hf_device_calls calls = {.struct_size = sizeof calls,
+                                                 .receive = give_none,
+                                                 .send = take_some,
+                                                 .close = close_nothing};
+    static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
+    struct taker takers[2] = {{.may = 0}, {.may = UINT32_MAX}};
+    struct hf_device *device;
+    struct hf_host *host;
+    (void)state;
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(hf_device_new(&device, &calls, &takers[i], &iface, -1, "taker"), 0);
+        assert_int_equal(hf_host_attach(host, device), i + 1);
+        assert_int_equal(hf_host_address(host, i + 1, i == 0 ? "10.1.0.2/24" : "10.2.0.2/24"), 0);
+    }
+    open_many(host, "10.1.0.1", 600);
+    run_for(host, INT64_C(300) * MS_NS);
+    open_many(host, "10.2.0.1", 1);
+    hf_host_flush(host);
+    assert_int_equal(takers[1].taken, 1);
+    assert_int_equal(takers[0].taken, 0);
+    takers[0].may = UINT32_MAX; /* and it may come back: repeats leave */
+    run_for(host, INT64_C(1200) * MS_NS);
+    assert_int_equal(takers[0].taken, 600);
+    hf_host_free(host);
+}
+
+/* A single one is waited for. */
+static void what_a_single_device_does_not_take_is_kept_for_it(void **state)
+{
+    static const struct hf_device_calls calls = {.struct_size = sizeof calls,
+                                                 .receive = give_none,
+                                                 .send = take_some,
+                                                 .close = close_nothing};
+    static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
+    struct taker taker = {.may = 0};
+    struct hf_device *device;
+    struct hf_host *host;
+    (void)state;
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_device_new(&device, &calls, &taker, &iface, -1, "taker"), 0);
+    assert_int_equal(hf_host_attach(host, device), 1);
+    assert_int_equal(hf_host_address(host, 1, "10.1.0.2/24"), 0);
+    open_many(host, "10.1.0.1", 50);
+    run_for(host, INT64_C(300) * MS_NS);
+    taker.may = UINT32_MAX;
+    hf_host_flush(host);
+    assert_int_equal(taker.taken, 50);
+    hf_host_free(host);
+}
+
 /* What a host of several does to another one while they are at work. */
 static void watch_for_another(struct hf_host *host, void *arg, int fd, int revents)
 {
@@ -282,6 +376,8 @@ int main(void)
         cmocka_unit_test(frames_without_end_leave_other_descriptors_their_turn),
         cmocka_unit_test(a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once),
         cmocka_unit_test(who_watches_for_another_host_takes_no_events_from_a_third),
+        cmocka_unit_test(a_device_that_takes_nothing_holds_up_no_other_one),
+        cmocka_unit_test(what_a_single_device_does_not_take_is_kept_for_it),
         cmocka_unit_test(long_frames_are_lent_until_they_are_read),
         cmocka_unit_test(without_records_for_lent_frames_they_are_copied),
     };
