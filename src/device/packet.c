@@ -56,6 +56,13 @@ static void give_back(struct tpacket2_hdr *slot)
     __atomic_store_n(&slot->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 }
 
+/* The kernel has taken the tag (IEEE 802.1Q) off the frame, which looks like one of the network
+ * without tags, and is none of it.  VLAN 0 is only a priority there. */
+static bool is_of_a_vlan(const struct tpacket2_hdr *slot)
+{
+    return (slot->tp_status & TP_STATUS_VLAN_VALID) != 0 && (slot->tp_vlan_tci & 0xfff) != 0;
+}
+
 static bool take_slot(struct tpacket2_hdr *slot, struct hf_frame_in *frame)
 {
     const uint8_t *data = (const uint8_t *)slot + slot->tp_mac;
@@ -63,7 +70,8 @@ static bool take_slot(struct tpacket2_hdr *slot, struct hf_frame_in *frame)
     struct virtio_net_hdr vnet;
     memcpy(&from, (const uint8_t *)slot + TPACKET_ALIGN(sizeof *slot), sizeof from);
     memcpy(&vnet, data - sizeof vnet, sizeof vnet);
-    if (from.sll_pkttype == PACKET_OUTGOING || slot->tp_snaplen < slot->tp_len) {
+    if (from.sll_pkttype == PACKET_OUTGOING || slot->tp_snaplen < slot->tp_len ||
+        is_of_a_vlan(slot)) {
         return false;
     }
     *frame = (struct hf_frame_in){.data = data, .len = slot->tp_snaplen};

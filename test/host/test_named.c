@@ -244,6 +244,56 @@ static void an_interface_that_goes_away_is_told_once(void **state)
     expect_gone(device, "hfg1", "ip link del hfg0");
 }
 
+/* A broadcast frame with this number as its text, tagged with tci; -1: without a tag. */
+static void send_frame(int fd, int tci, uint8_t number)
+{
+    uint8_t frame[64] = {255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9}, *at = frame + 12;
+    if (tci >= 0) {
+        *at++ = 0x81;
+        *at++ = 0;
+        *at++ = (uint8_t)(tci >> 8);
+        *at++ = (uint8_t)tci;
+    }
+    *at++ = 8;
+    *at++ = 0;
+    *at = number;
+    assert_int_equal(send(fd, frame, sizeof frame, 0), sizeof frame);
+}
+
+/* The next frame of those; 0: there is none. */
+static uint8_t next_number(struct hf_device *device)
+{
+    struct hf_frame_in frame;
+    uint8_t number = 0;
+    for (int i = 0; i < 100 && number == 0; i++) {
+        while (number == 0 && hf_device_receive(device, 0, &frame, 1) == 1) {
+            number = frame.data[6] == 2 && frame.data[11] == 9 ? frame.data[14] : 0;
+        }
+        (void)usleep(1000);
+    }
+    return number;
+}
+
+static void what_is_sent_to_a_vlan_does_not_come_to_the_network_without_tags(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    must(dev_link_veth("hfl0", "hfl1", error));
+    must(hf_kernel_address("hfl0", NULL, error));
+    must(hf_kernel_address("hfl1", NULL, error));
+    must(hf_device_packet(&device, "hfl1", NULL, 0, error));
+    int fd = dev_packet_open("hfl0", error);
+    must(fd);
+    send_frame(fd, 5, 1);
+    send_frame(fd, 0xe000, 2); /* priority 7 of VLAN 0, which is none */
+    send_frame(fd, 0x6fff, 3);
+    send_frame(fd, -1, 4);
+    assert_int_equal(next_number(device), 2);
+    assert_int_equal(next_number(device), 4);
+    close(fd);
+    hf_device_close(device);
+}
+
 static void a_tun_device_that_goes_away_is_told_once(void **state)
 {
     (void)state;
@@ -263,6 +313,7 @@ int main(void)
         cmocka_unit_test(the_mtu_is_the_kernels),
         cmocka_unit_test(each_queue_of_a_tun_device_has_flows_of_its_own),
         cmocka_unit_test(what_cannot_be_opened_says_why_and_what_to_do),
+        cmocka_unit_test(what_is_sent_to_a_vlan_does_not_come_to_the_network_without_tags),
         cmocka_unit_test(an_interface_that_goes_away_is_told_once),
         cmocka_unit_test(a_tun_device_that_goes_away_is_told_once),
     };
