@@ -325,15 +325,15 @@ static void clear_signals(void)
  * other's place. */
 static bool use_fds(const int fds[3])
 {
+    int copies[3] = {-1, -1, -1};
     for (int i = 0; fds != NULL && i < 3; i++) {
-        if (fds[i] >= 0) {
-            int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
-            if (copy < 0) {
-                return false;
-            }
-            if (dup2(copy, i) < 0) {
-                return false;
-            }
+        if (fds[i] >= 0 && (copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10)) < 0) {
+            return false;
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        if (copies[i] >= 0 && dup2(copies[i], i) < 0) {
+            return false;
         }
     }
     return true;

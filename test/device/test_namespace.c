@@ -255,6 +255,34 @@ static void a_commands_output_may_go_elsewhere(void **state)
     close_lab(&lab);
 }
 
+/* What it says on standard error goes to our standard output, wherever its own output goes. */
+static void a_commands_descriptors_may_be_ours_in_another_order(void **state)
+{
+    (void)state;
+    struct lab lab = {0};
+    int out[2], other[2], status, ours = dup(STDOUT_FILENO);
+    char text[64] = "";
+    open_lab(&lab, false);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+    char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"echo out; echo error >&2"}, NULL};
+    assert_int_equal(dup2(other[1], STDOUT_FILENO), STDOUT_FILENO);
+    pid_t pid = dev_namespace_start(&lab.ns, argv, (const int[]){-1, out[1], STDOUT_FILENO}, NULL);
+    assert_int_equal(dup2(ours, STDOUT_FILENO), STDOUT_FILENO);
+    close(ours);
+    close(out[1]);
+    close(other[1]);
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(read(out[0], text, sizeof text), 4);
+    assert_memory_equal(text, "out\n", 4);
+    assert_int_equal(read(other[0], text, sizeof text), 6);
+    assert_memory_equal(text, "error\n", 6);
+    close(out[0]);
+    close(other[0]);
+    close_lab(&lab);
+}
+
 static void closing_leaves_no_device_behind_for_a_new_one(void **state)
 {
     (void)state;
@@ -323,6 +351,7 @@ int main(void)
         cmocka_unit_test(ipv6_addresses_work_at_once),
         cmocka_unit_test(a_command_runs_inside_and_its_exit_status_is_ours_to_read),
         cmocka_unit_test(a_commands_output_may_go_elsewhere),
+        cmocka_unit_test(a_commands_descriptors_may_be_ours_in_another_order),
         cmocka_unit_test(closing_leaves_no_device_behind_for_a_new_one),
         cmocka_unit_test(nobody_needs_a_privilege),
     };
