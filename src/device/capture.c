@@ -34,6 +34,7 @@ struct capture {
     uint32_t snaplen;
     int64_t epoch_ns;
     int64_t written_out_at;
+    bool unwritten;     /* something is, in the file's buffer */
     uint64_t frames[2]; /* by HF_DIRECTION_* - 1 */
     struct waiting *first, **last;
     uint8_t joined[DEV_FRAME_BYTES];
@@ -44,6 +45,7 @@ struct capture {
 
 static void put(struct capture *capture, const void *data, size_t len)
 {
+    capture->unwritten = true;
     if (capture->error == 0 && fwrite(data, 1, len, capture->file) != len) {
         capture->error = errno == 0 ? -EIO : -errno;
     }
@@ -106,16 +108,28 @@ static void write_waiting(struct capture *capture)
     capture->last = &capture->first;
 }
 
+static void note_flush(struct capture *capture)
+{
+    if (fflush(capture->file) != 0 && capture->error == 0) {
+        capture->error = -errno;
+    }
+    capture->unwritten = false;
+}
+
+/* Where nothing happens any more, the deadline calls for it. */
+static void write_out(struct capture *capture, int64_t now_ns)
+{
+    if (capture->unwritten && now_ns >= capture->written_out_at + FILE_INTERVAL_NS) {
+        capture->written_out_at = now_ns;
+        note_flush(capture);
+    }
+}
+
 static void flush(void *self, int64_t now_ns)
 {
     struct capture *capture = self;
     write_waiting(capture);
-    if (now_ns - capture->written_out_at > FILE_INTERVAL_NS) {
-        capture->written_out_at = now_ns;
-        if (fflush(capture->file) != 0 && capture->error == 0) {
-            capture->error = -errno;
-        }
-    }
+    write_out(capture, now_ns);
     hf_device_flush(capture->inner, now_ns);
 }
 
@@ -161,13 +175,16 @@ static int send_frames(void *self, int64_t now_ns, const struct hf_frame_out *fr
 static int64_t deadline(const void *self)
 {
     const struct capture *capture = self;
-    return hf_device_deadline(capture->inner);
+    int64_t inner_ns = hf_device_deadline(capture->inner);
+    int64_t due_ns = capture->unwritten ? capture->written_out_at + FILE_INTERVAL_NS : INT64_MAX;
+    return due_ns < inner_ns ? due_ns : inner_ns;
 }
 
 static void timeouts(void *self, int64_t now_ns)
 {
     struct capture *capture = self;
     hf_device_timeouts(capture->inner, now_ns);
+    write_out(capture, now_ns);
 }
 
 static int poll_events(const void *self)
@@ -281,8 +298,6 @@ int hf_device_capture_status(struct hf_device *device)
         return -EINVAL;
     }
     struct capture *capture = device->self;
-    if (fflush(capture->file) != 0 && capture->error == 0) {
-        capture->error = -errno;
-    }
+    note_flush(capture);
     return capture->error;
 }

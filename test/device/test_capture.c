@@ -141,6 +141,34 @@ static void what_the_device_did_not_take_is_not_written(void **state)
     (void)unlink(path);
 }
 
+static void packets_are_in_the_file_soon_though_nothing_more_happens(void **state)
+{
+    (void)state;
+    enum { SOON_NS = 200000000 };
+    struct hf_capture how = {.struct_size = sizeof how, .path = path};
+    struct probe *probe = new_probe(HF_LINK_IP);
+    struct hf_device *device;
+    struct hf_frame_out out;
+    struct packets packets;
+    assert_int_equal(hf_device_capture(&device, probe->device, &how, NULL), 0);
+    make_frame(&out, HF_LINK_IP, 4, 1, 10);
+    send_one(device, SOON_NS, &out);
+    hf_device_flush(device, SOON_NS);
+    send_one(device, SOON_NS + 1, &out); /* is buffered: the file was written just now */
+    hf_device_flush(device, SOON_NS + 1);
+    assert_int_equal(hf_device_deadline(device), 2 * SOON_NS);
+    hf_device_timeouts(device, 2 * SOON_NS);
+    assert_int_equal(hf_device_deadline(device), INT64_MAX);
+    open_packets(&packets, WIRE_LINKTYPE_RAW);
+    assert_true(next_packet(&packets));
+    assert_true(next_packet(&packets));
+    assert_false(next_packet(&packets));
+    free(packets.data);
+    hf_device_close(device);
+    free_probe(probe);
+    (void)unlink(path);
+}
+
 static void a_udp_checksum_left_to_the_device_is_filled_in(void **state)
 {
     (void)state;
@@ -195,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_written_as_the_wire_carries_them_and_after_they_were_processed),
         cmocka_unit_test(what_the_device_did_not_take_is_not_written),
+        cmocka_unit_test(packets_are_in_the_file_soon_though_nothing_more_happens),
         cmocka_unit_test(a_udp_checksum_left_to_the_device_is_filled_in),
         cmocka_unit_test(a_file_that_cannot_be_written_is_told),
     };
