@@ -175,7 +175,7 @@ typedef bool hf_keep_fn(void *arg, const struct hf_captured *packet);
 
 struct hf_capture {
     uint32_t struct_size;
-    const char *path;       /* created or emptied; "-": standard output                       */
+    const char *path;       /* created or emptied; "-": standard output, which stays open     */
     hf_comment_fn *comment; /* NULL: none                                                     */
     void *comment_arg;
     uint32_t snaplen; /* octets kept of each packet; 0: all                              */

@@ -197,7 +197,11 @@ static void close_capture(void *self)
 {
     struct capture *capture = self;
     write_waiting(capture);
-    (void)fclose(capture->file); /* hf_device_capture_status was the time to ask */
+    if (capture->file == stdout) { /* the program's, which goes on with it */
+        (void)fflush(stdout);
+    } else {
+        (void)fclose(capture->file); /* hf_device_capture_status was the time to ask */
+    }
     hf_device_close(capture->inner);
     free(capture);
 }
@@ -243,7 +247,7 @@ static void write_head(struct capture *capture, const char *name)
 static FILE *open_file(const char *path)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "wbe");
-    if (file != NULL) {
+    if (file != NULL && file != stdout) {
         (void)setvbuf(file, NULL, _IOFBF, FILE_BUFFER);
     }
     return file;

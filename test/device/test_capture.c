@@ -1,5 +1,6 @@
 /* handfast/device.h: the pcapng tap. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -169,6 +170,32 @@ static void packets_are_in_the_file_soon_though_nothing_more_happens(void **stat
     (void)unlink(path);
 }
 
+static void the_standard_output_is_still_there_behind_a_capture_to_it(void **state)
+{
+    (void)state;
+    struct hf_capture how = {.struct_size = sizeof how, .path = "-"};
+    struct probe *probe = new_probe(HF_LINK_IP);
+    struct hf_device *device;
+    struct packets packets;
+    (void)fflush(stdout);
+    int ours = dup(STDOUT_FILENO);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(dup2(fileno(file), STDOUT_FILENO), STDOUT_FILENO);
+    (void)fclose(file);
+    assert_int_equal(hf_device_capture(&device, probe->device, &how, NULL), 0);
+    hf_device_close(device);
+    bool closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
+    assert_int_equal(dup2(ours, STDOUT_FILENO), STDOUT_FILENO);
+    close(ours);
+    assert_false(closed);
+    open_packets(&packets, WIRE_LINKTYPE_RAW);
+    assert_false(next_packet(&packets));
+    free(packets.data);
+    free_probe(probe);
+    (void)unlink(path);
+}
+
 static void a_udp_checksum_left_to_the_device_is_filled_in(void **state)
 {
     (void)state;
@@ -224,6 +251,7 @@ int main(void)
         cmocka_unit_test(frames_are_written_as_the_wire_carries_them_and_after_they_were_processed),
         cmocka_unit_test(what_the_device_did_not_take_is_not_written),
         cmocka_unit_test(packets_are_in_the_file_soon_though_nothing_more_happens),
+        cmocka_unit_test(the_standard_output_is_still_there_behind_a_capture_to_it),
         cmocka_unit_test(a_udp_checksum_left_to_the_device_is_filled_in),
         cmocka_unit_test(a_file_that_cannot_be_written_is_told),
     };
