@@ -36,7 +36,24 @@ static int time_left(const struct link *link, const struct netcat_options *optio
     return used < options->wait_ms ? (int)(options->wait_ms - used) : 0;
 }
 
-/* What is there of standard input, as much as a SYN takes. */
+/* Until it is open, in steps: a signal that came before there was anything to wait for ends it,
+ * too. -EAGAIN: the time is over; negative: there is no limit. */
+static int await_open(struct link *link, hf_handle connection, int timeout_ms)
+{
+    int64_t end = hf_host_env(link->host)->now_ns + timeout_ms * 1000000LL;
+    for (;;) {
+        int64_t left =
+            timeout_ms < 0 ? AGAIN_MS : (end - hf_host_env(link->host)->now_ns) / 1000000;
+        int step = left < 0 ? 0 : left < AGAIN_MS ? (int)left : AGAIN_MS;
+        if (link_interrupted())
+            return -EINTR;
+        int result = hf_host_wait_open(link->host, connection, step);
+        if (result != -EINTR && (result != -EAGAIN || (timeout_ms >= 0 && left <= 0)))
+            return result;
+    }
+}
+
+/* What is there of standard input, as much as a SYN takes (RFC 7413), when --set asks for it. */
 static int send_early(struct link *link, hf_handle connection)
 {
     char text[1460];
@@ -52,44 +69,30 @@ static int send_early(struct link *link, hf_handle connection)
     return sent == n ? 0 : -EIO;
 }
 
-/* The same with text on the SYN (RFC 7413), when --set asks for it. */
-static int open_fast(struct link *link, const struct hf_endpoint *local,
-                     const struct hf_endpoint *remote, int timeout_ms, hf_handle *connection)
-{
-    int error =
-        hf_open(hf_host_stack(link->host), hf_host_env(link->host), local, remote, 0, connection);
-    if (error < 0) /* this one fails, too, and says why */
-        return hf_host_open(link->host, local, remote, timeout_ms, connection);
-    int result = hf_host_settings(link->host, *connection);
-    if (result == 0)
-        result = send_early(link, *connection);
-    if (result == 0)
-        result = hf_host_wait_open(link->host, *connection, timeout_ms);
-    if (result < 0)
-        hf_host_release(link->host, *connection);
-    return result;
-}
-
 static int open_one(struct link *link, const struct netcat_options *options,
                     const struct hf_endpoint *local, const struct hf_endpoint *remote,
                     int timeout_ms, hf_handle *connection)
 {
     bool fast = !options->echo && strstr(options->link.settings, "fast_open_option");
-    return fast ? open_fast(link, local, remote, timeout_ms, connection)
-                : hf_host_open(link->host, local, remote, timeout_ms, connection);
-}
-
-/* Is this the end of -w? */
-static bool is_late(const struct netcat_options *options, int error)
-{
-    return error == -EAGAIN || (error == -ETIMEDOUT && options->has_wait);
+    int error =
+        hf_open(hf_host_stack(link->host), hf_host_env(link->host), local, remote, 0, connection);
+    if (error < 0) /* this one fails, too, and says why */
+        return hf_host_open(link->host, local, remote, timeout_ms, connection);
+    int result = hf_host_settings(link->host, *connection);
+    if (result == 0 && fast)
+        result = send_early(link, *connection);
+    if (result == 0)
+        result = await_open(link, *connection, timeout_ms);
+    if (result < 0)
+        hf_host_release(link->host, *connection);
+    return result;
 }
 
 /* What ended an attempt from outside, its ladder cannot know. */
 static void say_end(struct link *link, const struct netcat_options *options, int error)
 {
     char why[64] = "given up: interrupted";
-    bool late = is_late(options, error);
+    bool late = error == -EAGAIN;
     if (late)
         snprintf(why, sizeof why, "given up: no answer within %g seconds",
                  options->wait_ms / 1000.0);
@@ -113,7 +116,9 @@ static int try_all(struct link *link, const struct netcat_options *options,
             say_end(link, options, result);
         if (result == 0 || result == -EINTR)
             return result;
-        if (options->verbose)
+        if (options->verbose && result == -EAGAIN)
+            cli_note("%s: no answer in the time given", hf_endpoint_text(&remotes[i], text));
+        else if (options->verbose)
             cli_note("%s", hf_host_error(link->host));
     }
     return result;
@@ -199,7 +204,7 @@ static int open_connection(struct link *link, const struct netcat_options *optio
     const char *down = link_down(link);
     if (down) /* since then */
         return fail_down(down);
-    if (is_late(options, result))
+    if (result == -EAGAIN)
         return cli_failure("%s port %s: no answer within %g seconds", host, port,
                            options->wait_ms / 1000.0);
     if (result == -EINVAL || result == -EOPNOTSUPP) /* of an address, of --set */

@@ -78,6 +78,32 @@ ends_with 'connection refused'
 status_of connect --ladder --svg a.svg 10.77.0.1 81 --private -- sleep 9
 ends_with 'connection refused'
 
+# A signal that comes before there is anything to wait for is heard, too.
+cat >early.py <<'END'
+import signal, subprocess, sys
+for _ in range(5):
+    run = subprocess.Popen([sys.argv[1], "connect", "10.77.0.9", "81", "--private", "--", "sleep", "60"],
+                           stdin=subprocess.DEVNULL)
+    caught = 0
+    while not caught & 2:  # SIGINT
+        with open(f"/proc/{run.pid}/status") as status:
+            caught = int(next(l for l in status if l.startswith("SigCgt")).split()[1], 16)
+    run.send_signal(signal.SIGINT)
+    try:
+        status = run.wait(20)
+    except subprocess.TimeoutExpired:
+        run.terminate()
+        sys.exit("it is lost")
+    if status != 130:
+        sys.exit(f"status {status}")
+END
+python3 early.py "$handfast" 2>err || fail "SIGINT while the network is made: $(cat err)"
+
+# Who gives up before the time of -w is over does not say that it is.
+status_of connect -w 60 --set syn_retries_option=1 10.77.0.9 81 --private -- sleep 9
+[ "$status" = 1 ] && grep -q '10.77.0.9 port 81: Connection timed out' err ||
+    fail "after one retransmission: status $status: $(cat err)"
+
 # A name for the picture that cannot be written is found out before there is a connection.
 echo old >old
 status_of connect -v --svg directory/a.svg 10.77.0.1 80 --private -- nc -N -l 80
