@@ -53,33 +53,35 @@ static int await_open(struct link *link, hf_handle connection, int timeout_ms)
     }
 }
 
-/* What is there of standard input, as much as a SYN takes (RFC 7413), when --set asks for it. */
+/* What is there of standard input, as much as a SYN takes, where --set asks for that (RFC 7413).
+ * Where this address fails, it is still to go to the next one, with the SYN or behind it. */
 static int send_early(struct link *link, hf_handle connection)
 {
-    char text[1460];
+    static char text[1460];
+    static size_t len;
     struct pollfd input = {.fd = 0, .events = POLLIN};
     struct hf_stack *stack = hf_host_stack(link->host);
     int64_t room = hf_fast_open_room(stack, hf_host_env(link->host), connection);
-    if (room <= 0 || poll(&input, 1, 0) != 1)
+    if (len == 0 && room > 0 && poll(&input, 1, 0) == 1) {
+        ssize_t n = read(0, text, (size_t)room < sizeof text ? (size_t)room : sizeof text);
+        len = n > 0 ? (size_t)n : 0; /* else the relay will meet it again */
+    }
+    if (len == 0)
         return 0;
-    ssize_t n = read(0, text, (size_t)room < sizeof text ? (size_t)room : sizeof text);
-    if (n <= 0) /* the relay will meet it again */
-        return 0;
-    int64_t sent = hf_send(stack, hf_host_env(link->host), connection, text, (uint64_t)n, 0);
-    return sent == n ? 0 : -EIO;
+    int64_t sent = hf_send(stack, hf_host_env(link->host), connection, text, len, 0);
+    return sent == (int64_t)len ? 0 : -EIO;
 }
 
 static int open_one(struct link *link, const struct netcat_options *options,
                     const struct hf_endpoint *local, const struct hf_endpoint *remote,
                     int timeout_ms, hf_handle *connection)
 {
-    bool fast = !options->echo && strstr(options->link.settings, "fast_open_option");
     int error =
         hf_open(hf_host_stack(link->host), hf_host_env(link->host), local, remote, 0, connection);
     if (error < 0) /* this one fails, too, and says why */
         return hf_host_open(link->host, local, remote, timeout_ms, connection);
     int result = hf_host_settings(link->host, *connection);
-    if (result == 0 && fast)
+    if (result == 0 && !options->echo)
         result = send_early(link, *connection);
     if (result == 0)
         result = await_open(link, *connection, timeout_ms);

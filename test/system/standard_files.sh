@@ -68,6 +68,26 @@ status_of "$handfast" connect -v 10.77.0.1 80 --private -- python3 server.py <&-
 [ "$status" = 0 ] || fail "a closed input: status $status: $(cat err)"
 [ "$(cat end)" = "an end" ] || fail "a closed input: the peer saw $(cat end)"
 
+# What was read for a SYN (Fast Open) goes to the next address where the first one refuses.  The
+# server listens on one of both; the option's name is as good with dashes.
+if unshare -m true 2>err; then
+    printf '10.77.0.1 two.test\nfd77::1 two.test\n' >hosts
+    printf 'first words' >words
+    for server in "-4 -l 10.77.0.1" "-6 -l fd77::1"; do
+        for option in fast_open_option fast-open-option; do
+            status=0
+            timeout 30 unshare -m sh -c "mount --bind hosts /etc/hosts && exec '$handfast' connect \
+                --set fast_open=client+client_no_cookie --set $option=on --ladder two.test 80 \
+                --private -- sh -c 'nc -N $server 80 >got'" <words 2>err || status=$?
+            [ "$status" = 0 ] || fail "$option, nc $server: status $status: $(cat err)"
+            [ "$(cat got)" = "first words" ] || fail "$option, nc $server: arrived '$(cat got)'"
+            grep -q '<CTL=SYN><DATA=11>' err || fail "$option: no text on the SYN: $(cat err)"
+        done
+    done
+else
+    echo "no mount namespace here, a name of two addresses was not tried: $(cat err)"
+fi
+
 # Output that is closed takes nothing, not the eight octets of an event's number either.
 for text in 1234567 123456789; do
     status_of "$handfast" listen 80 --private -- sh -c "echo $text | nc -N 10.77.0.2 80" \
