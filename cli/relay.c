@@ -50,14 +50,16 @@ static int broken(const char *doing, ssize_t result)
 static bool output_waits(int error)
 {
     struct pollfd out = {.fd = 1, .events = POLLOUT};
-    return (error == EINTR || (error == EAGAIN && (poll(&out, 1, -1) > 0 || errno == EINTR))) &&
-           !link_interrupted();
+    return error == EINTR || (error == EAGAIN && (poll(&out, 1, -1) > 0 || errno == EINTR));
 }
 
-/* Output that nobody reads any more ends the connection: the peer shall not send for nothing. */
+/* Output that nobody reads any more ends the connection: the peer shall not send for nothing.  A
+ * signal ends the wait for a terminal that was stopped, also where a part of it was written. */
 static int deliver(struct relay *relay, size_t len)
 {
     for (size_t at = 0; at < len;) {
+        if (link_interrupted())
+            return CLI_INTERRUPTED;
         ssize_t n = write(1, relay->received + at, len - at);
         int error = errno;
         if (n < 0 && output_waits(error))

@@ -116,4 +116,25 @@ except OSError:  # EIO: nobody has the other end any more
 sys.exit(f"{octets} octets, status {run.returncode}" if run.wait() or octets != 1000000 else 0)
 END
 timeout 30 python3 slowly.py "$handfast" 2>err || fail "a non-blocking terminal: $(cat err)"
+
+# A signal ends the wait for a terminal that was stopped.
+cat >stopped.py <<'END'
+import os, signal, subprocess, sys, termios, time, tty
+taken, given = os.openpty()
+tty.setraw(given)
+termios.tcflow(given, termios.TCOOFF)
+feed = "head -c 1000000 /dev/zero | nc -N 10.77.0.2 80"
+with open("err", "wb") as err:
+    run = subprocess.Popen([sys.argv[1], "listen", "80", "--private", "--", "sh", "-c", feed],
+                           stdin=subprocess.DEVNULL, stdout=given, stderr=err)
+time.sleep(3)  # it has something to write by then, and has to wait
+run.send_signal(signal.SIGINT)
+try:
+    status = run.wait(10)
+except subprocess.TimeoutExpired:
+    run.kill()
+    sys.exit("it goes on")
+sys.exit(0 if status == 130 else f"status {status}")
+END
+timeout 30 python3 stopped.py "$handfast" 2>said || fail "SIGINT at a stopped terminal: $(cat said err)"
 echo "what cannot be read or written is told"
