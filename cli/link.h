@@ -33,8 +33,9 @@ struct link {
     struct hf_oracle *oracle;
     struct hf_device *capture; /* the host's, which closes it */
     int iface;
-    bool made;     /* the device was not there before */
-    pid_t command; /* 0: none runs */
+    bool made;         /* the device was not there before */
+    bool files_broken; /* standard input or output cannot be used: no connection is of use */
+    pid_t command;     /* 0: none runs */
     int command_status;
 };
 

@@ -84,7 +84,7 @@ static int serve(struct link *link, const struct netcat_options *options, hf_han
             hf_host_release(link->host, connection);
         if (status == CLI_INTERRUPTED)
             return relay_reset(link, options, connection);
-        if (!options->keep)
+        if (!options->keep || link->files_broken) /* the next one would have the same end */
             return status;
     }
 }

@@ -46,6 +46,13 @@ static int broken(const char *doing, ssize_t result)
     return cli_failure("%s: %s", doing, strerror((int)-result));
 }
 
+static int broken_file(struct relay *relay, const char *which, int error)
+{
+    relay->link->files_broken = true;
+    hf_host_abort(relay->host, relay->connection);
+    return cli_failure("standard %s: %s; the connection was reset", which, cli_file_error(error));
+}
+
 /* Whoever gave us the output may have made it non-blocking: it is waited for all the same. */
 static bool output_waits(int error)
 {
@@ -64,11 +71,8 @@ static int deliver(struct relay *relay, size_t len)
         int error = errno;
         if (n < 0 && output_waits(error))
             continue;
-        if (n < 0) {
-            hf_host_abort(relay->host, relay->connection);
-            return cli_failure("standard output: %s; the connection was reset",
-                               cli_file_error(error));
-        }
+        if (n < 0)
+            return broken_file(relay, "output", error);
         at += (size_t)n;
     }
     relay->writable = relay->out_chunk == CHUNK;
@@ -108,10 +112,8 @@ static int fill_from_input(struct relay *relay)
         relay->pending = (size_t)n;
     else if (n == 0)
         relay->input_open = false;
-    else if (error != EINTR && error != EAGAIN) {
-        hf_host_abort(relay->host, relay->connection);
-        return cli_failure("standard input: %s; the connection was reset", cli_file_error(error));
-    }
+    else if (error != EINTR && error != EAGAIN)
+        return broken_file(relay, "input", error);
     return CLI_OK;
 }
 

@@ -96,6 +96,13 @@ for text in 1234567 123456789; do
     grep -q 'standard output: it is closed' err || fail "$text to a closed output: $(cat err)"
 done
 
+# With --keep, too, that is the end: no further connection would fare better.
+status_of "$handfast" listen --keep 80 --private -- sh -c \
+    'for i in 1 2 3; do echo $i | nc -N 10.77.0.2 80; done; sleep 60' </dev/null >/dev/full
+[ "$status" = 1 ] || fail "--keep to a full disk: status $status: $(cat err)"
+[ "$(grep -c 'standard output: No space left on device; the connection was reset' err)" = 1 ] ||
+    fail "--keep to a full disk: $(cat err)"
+
 # A terminal that is non-blocking is waited for.
 cat >slowly.py <<'END'
 import os, subprocess, sys, time, tty
