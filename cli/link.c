@@ -358,17 +358,24 @@ bool link_command_ended(struct link *link)
     return link->options->command && link->command == 0;
 }
 
+/* Answers the command for a moment, or until it has ended. */
+static void await_command(struct link *link, bool until_signal)
+{
+    enum { MOMENT_MS = 2000, STEP_MS = 20 };
+    int64_t end = hf_host_env(link->host)->now_ns + MOMENT_MS * 1000000LL;
+    while (!link_command_ended(link) && hf_host_env(link->host)->now_ns < end &&
+           !(until_signal && interrupted))
+        hf_host_run_once(link->host, STEP_MS * 1000000LL);
+}
+
 /* After success the command has a moment to end by itself, while it is still answered. */
 static void end_command(struct link *link, bool success)
 {
-    enum { MOMENT_MS = 2000, STEP_MS = 20 };
-    for (int waited = 0; success && !link_command_ended(link) && waited < MOMENT_MS && !interrupted;
-         waited += STEP_MS)
-        hf_host_run_once(link->host, STEP_MS * 1000000LL);
+    if (success)
+        await_command(link, true);
     if (link->command > 0) {
         kill(link->command, SIGTERM);
-        for (int waited = 0; !link_command_ended(link) && waited < MOMENT_MS; waited += STEP_MS)
-            hf_host_run_once(link->host, STEP_MS * 1000000LL);
+        await_command(link, false);
         link->command_status = 0; /* ended by us: that is no failure of its */
     }
 }

@@ -58,6 +58,26 @@ grep -q 'judge: [1-9][0-9]* segments, 1 connection, no rule broken' ladder ||
 grep -q '</svg>' a.svg || fail "no SVG"
 if command -v tshark >/dev/null; then check_capture a.pcapng; fi
 
+# The command has its moment to end by itself, however many frames come in that time.
+"$handfast" listen 80 --private -- python3 -c '
+import socket, time
+c = socket.create_connection(("10.77.0.2", 80))
+c.shutdown(socket.SHUT_WR)
+while c.recv(100):
+    pass
+c.close()
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.monotonic() + 0.8
+while time.monotonic() < end:
+    try:
+        u.sendto(b"nobody wants this", ("10.77.0.2", 9))
+    except ConnectionRefusedError:
+        pass
+    time.sleep(0.0005)
+open("done", "w").write("all")
+' </dev/null 2>err || fail "a command that goes on: $(cat err)"
+[ "$(cat done)" = all ] || fail "a command that goes on was ended too soon: $(cat err)"
+
 # What fails, fails with the right words, soon.
 ! "$handfast" connect 10.77.0.1 81 --private -- sh -c 'nc -N -l 80 & sleep 5' </dev/null 2>err ||
     fail "connecting to nobody succeeds"
