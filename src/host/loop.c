@@ -131,14 +131,6 @@ void hf_host_flush(struct hf_host *host)
 
 /* Input --------------------------------------------------------------------------------------- */
 
-static int device_gone(struct hf_host *host, struct host_iface *iface, int err)
-{
-    iface->gone = true;
-    iface->untold = 0;
-    return host_fail(host, err, "%s: the device is gone: %s", hf_device_name(iface->device),
-                     strerror(-err));
-}
-
 /* Slots of devices that the stack has done with. */
 static void take_returned(struct hf_host *host)
 {
@@ -188,13 +180,15 @@ static void take_in(struct hf_host *host, uint32_t index, uint32_t n)
 }
 
 /* All that a device has, within reason; each batch is answered before the next is taken. */
-static int receive(struct hf_host *host, uint32_t index)
+static void receive(struct hf_host *host, uint32_t index)
 {
     struct host_iface *iface = &host->ifaces[index];
     for (int i = 0; i < BATCHES_PER_TURN && !iface->gone; i++) {
         int n = hf_device_receive(iface->device, host_now(host), host->in, HOST_BATCH);
         if (n < 0) {
-            return device_gone(host, iface, n);
+            iface->gone = true;
+            iface->untold = n;
+            break;
         }
         for (int k = 0; k < n; k++) {
             host->in[k].iface = (uint16_t)(index + 1);
@@ -210,25 +204,34 @@ static int receive(struct hf_host *host, uint32_t index)
         }
         send_owed(host);
     }
+}
+
+/* Of the first device that is gone and was not told; of the others the next turns tell. */
+static int tell_gone(struct hf_host *host)
+{
+    for (uint32_t i = 0; i < host->n_ifaces; i++) {
+        struct host_iface *iface = &host->ifaces[i];
+        int err = iface->untold;
+        if (err < 0) {
+            iface->untold = 0;
+            return host_fail(host, err, "%s: the device is gone: %s", hf_device_name(iface->device),
+                             strerror(-err));
+        }
+    }
     return 0;
 }
 
 /* Everything of one host that is due. */
-static int work(struct hf_host *host, bool posted)
+static void work(struct hf_host *host, bool posted)
 {
-    int err = 0;
     host->did = 0;
     take_returned(host);
     host_run_posts(host, posted);
     for (uint32_t i = 0; i < host->n_ifaces; i++) {
-        struct host_iface *iface = &host->ifaces[i];
+        const struct host_iface *iface = &host->ifaces[i];
         if (!iface->gone) {
             hf_device_timeouts(iface->device, host_now(host));
-            int failed = receive(host, i);
-            err = failed < 0 ? failed : err;
-        }
-        if (iface->untold < 0) {
-            err = device_gone(host, iface, iface->untold);
+            receive(host, i);
         }
     }
     host_now(host);
@@ -238,7 +241,6 @@ static int work(struct hf_host *host, bool posted)
     }
     host_grow(host);
     send_owed(host);
-    return err;
 }
 
 /* Waiting ------------------------------------------------------------------------------------- */
@@ -327,8 +329,9 @@ static int work_all(struct hf_host *first, struct pollfd *fds, uint32_t *did)
     do {
         uint32_t devices = 1 + host->polled_ifaces;
         uint32_t watches = host->polled_watches;
-        int failed = work(host, fds != NULL && fds->revents != 0);
+        work(host, fds != NULL && fds->revents != 0);
         *did += host->did;
+        int failed = err == 0 ? tell_gone(host) : 0;
         if (failed < 0) {
             err = host == first ? failed : host_fail(first, failed, "%s", host->error);
         }

@@ -88,22 +88,52 @@ static int give_nothing(void *self, int64_t now_ns, struct hf_frame_in *frames, 
     return *(const bool *)self ? -ENODEV : 0;
 }
 
-static void a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once(void **state)
+static struct hf_device *new_leaver(bool *gone, const char *name)
 {
     static const struct hf_device_calls calls = {.struct_size = sizeof calls,
                                                  .receive = give_nothing,
                                                  .send = send_to_nowhere,
                                                  .close = close_nothing};
     static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
-    struct hf_endpoint remote = {.port = PORT};
     struct hf_device *device;
+    assert_int_equal(hf_device_new(&device, &calls, gone, &iface, -1, name), 0);
+    return device;
+}
+
+static void expect_gone(struct hf_host *host, const char *words)
+{
+    assert_int_equal(hf_host_run_once(host, 0), -ENODEV);
+    assert_non_null(strstr(hf_host_error(host), words));
+}
+
+static void devices_that_go_together_are_told_one_after_the_other(void **state)
+{
+    struct hf_host *host, *other;
+    bool gone = true;
+    (void)state;
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_host_new(&other, NULL), 0);
+    hf_host_join(host, other);
+    assert_int_equal(hf_host_attach(host, new_leaver(&gone, "first")), 1);
+    assert_int_equal(hf_host_attach(host, new_leaver(&gone, "second")), 2);
+    assert_int_equal(hf_host_attach(other, new_leaver(&gone, "third")), 1);
+    expect_gone(host, "first: the device is gone");
+    expect_gone(host, "second: the device is gone");
+    expect_gone(host, "third: the device is gone");
+    assert_int_equal(hf_host_run_once(host, 0), 0);
+    hf_host_free(host);
+    hf_host_free(other);
+}
+
+static void a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once(void **state)
+{
+    struct hf_endpoint remote = {.port = PORT};
     struct hf_host *host;
     hf_handle handle;
     bool gone = false;
     (void)state;
     assert_int_equal(hf_host_new(&host, NULL), 0);
-    assert_int_equal(hf_device_new(&device, &calls, &gone, &iface, -1, "taken"), 0);
-    assert_int_equal(hf_host_attach(host, device), 1);
+    assert_int_equal(hf_host_attach(host, new_leaver(&gone, "taken")), 1);
     assert_int_equal(hf_host_address(host, 1, "10.1.0.2/24"), 0);
     assert_int_equal(hf_host_resolve(host, "10.1.0.1", "80", 4, &remote, 1), 1);
     assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle), 0);
@@ -375,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_without_end_leave_other_descriptors_their_turn),
         cmocka_unit_test(a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once),
+        cmocka_unit_test(devices_that_go_together_are_told_one_after_the_other),
         cmocka_unit_test(who_watches_for_another_host_takes_no_events_from_a_third),
         cmocka_unit_test(a_device_that_takes_nothing_holds_up_no_other_one),
         cmocka_unit_test(what_a_single_device_does_not_take_is_kept_for_it),
