@@ -82,8 +82,8 @@ ends_with 'connection refused'
 cat >early.py <<'END'
 import signal, subprocess, sys
 for _ in range(5):
-    run = subprocess.Popen([sys.argv[1], "connect", "10.77.0.9", "81", "--private", "--", "sleep", "60"],
-                           stdin=subprocess.DEVNULL)
+    command = [sys.argv[1], "connect", "10.77.0.9", "81", "--private", "--", "sleep", "60"]
+    run = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     caught = 0
     while not caught & 2:  # SIGINT
         with open(f"/proc/{run.pid}/status") as status:

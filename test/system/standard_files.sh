@@ -143,5 +143,6 @@ except subprocess.TimeoutExpired:
     sys.exit("it goes on")
 sys.exit(0 if status == 130 else f"status {status}")
 END
-timeout 30 python3 stopped.py "$handfast" 2>said || fail "SIGINT at a stopped terminal: $(cat said err)"
+timeout 30 python3 stopped.py "$handfast" 2>said ||
+    fail "SIGINT at a stopped terminal: $(cat said err)"
 echo "what cannot be read or written is told"
