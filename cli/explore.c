@@ -170,9 +170,9 @@ static int read_options(int argc, char **argv, struct explore_config *config, bo
 static void print(const struct explore_result *r)
 {
     printf("%s%s\n", r->complete ? "complete" : "not complete: ", r->complete ? "" : r->cut);
-    printf("%llu states, %llu transitions, %u violation%s, %.1f s\n",
-           (unsigned long long)r->states, (unsigned long long)r->transitions,
-           (unsigned)r->violations, r->violations == 1 ? "" : "s", r->seconds);
+    printf("%llu states, %llu transitions, %u violation%s, %.1f s\n", (unsigned long long)r->states,
+           (unsigned long long)r->transitions, (unsigned)r->violations,
+           r->violations == 1 ? "" : "s", r->seconds);
     printf("%llu + %llu different endpoints, %llu steps of the stack, %llu different segments, "
            "%llu transitions waited for room on the channel\n",
            (unsigned long long)r->endpoints[0], (unsigned long long)r->endpoints[1],

@@ -202,7 +202,7 @@ void store_ready(const struct store *s, uint64_t hash)
 }
 
 /* Budgets as they are named: each count is four bits, or eight of which four are used. */
-#define COUNTS(value) ((value) & 0x0f0f0f0f0f0f0f0fu)
+#define COUNTS(value) ((value)&0x0f0f0f0f0f0f0f0fu)
 #define ABOVE 0x1010101010101010u
 
 /* Nothing less left in any budget: all that can happen to y can happen to x. */

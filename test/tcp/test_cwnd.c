@@ -167,8 +167,8 @@ TEST(a_loss_in_the_first_flight_shows_in_the_counters)
     peer_forget(p);
 }
 
-/* RFC 6937 3, RFC 3168 6.1.2: a mark that is told of with the last ACK of a flight leaves ssthresh to
- * send, as it would with an ACK before.  RFC9937-11, RFC3168-2 */
+/* RFC 6937 3, RFC 3168 6.1.2: a mark that is told of with the last ACK of a flight leaves ssthresh
+ * to send, as it would with an ACK before.  RFC9937-11, RFC3168-2 */
 TEST(a_mark_told_with_the_end_of_a_flight_leaves_ssthresh)
 {
     p->config.policy.congestion = HF_NEWRENO;
