@@ -34,7 +34,7 @@ await() {
 mkfifo hold
 exec 9<>hold
 for signal in INT TERM HUP; do
-    rm -f a.svg
+    rm -f a.svg err # or else what the one before has said is taken for it
     "$handfast" listen -v --ladder --svg a.svg 80 --private -- python3 -c '
 import socket
 s = socket.create_connection(("10.77.0.2", 80))
@@ -51,6 +51,7 @@ s.recv(1)
 done
 
 # nohup: who ignores SIGHUP goes on.
+rm err
 (
     trap '' HUP
     exec "$handfast" connect -v 10.77.0.1 80 --private -- nc -l 80 <hold >/dev/null 2>err
