@@ -260,9 +260,9 @@ struct hf_event {
     int32_t error;   /* with HF_CLOSED_EVENT: enum hf_error, or 0   */
 };
 
-/* Takes up to n events from the ready list; returns how many.  A handle is in it once.  Any call may
- * bring some about, of other handles, too (memory that hf_recv or hf_returned make free): none is
- * missed by who asks until there are 0 before he waits. */
+/* Takes up to n events from the ready list; returns how many.  A handle is in it once.  Any call
+ * may bring some about, of other handles, too (memory that hf_recv or hf_returned make free): none
+ * is missed by who asks until there are 0 before he waits. */
 uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_event *events,
                    uint32_t n);
 int hf_set_cookie(struct hf_stack *stack, hf_handle handle, uint64_t cookie);
