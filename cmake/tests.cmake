@@ -7,6 +7,7 @@
 #   ctest: serial           nothing else runs beside it
 #   ctest: plain            not in sanitizer builds (too slow there, or watches memory itself)
 #   ctest: native           not under qemu-user (starts processes, which it does not always survive)
+#   ctest: own              with a stack of its own: nothing for tools/seeded, mutate, coverage
 #   ctest: long             only in the build "long": `make test-all`, `make soak`
 #
 # The environment gives HF_SOURCE_DIR, HF_BUILD_DIR, HF_HANDFAST (the program), HF_EXAMPLES and

@@ -1,7 +1,7 @@
 /* What goes wrong in a world is found, is the same when its seed runs again, and is shrunk and
  * drawn: with a stack that lacks the sequence check (explore/without).
  *
- * ctest: native
+ * ctest: native own
  */
 #include <setjmp.h>
 #include <stdarg.h>
