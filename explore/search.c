@@ -174,13 +174,13 @@ static bool visit(struct search *s, struct batch *b, uint32_t number)
            ((!s->breadth_first && store_covered(s->store, number)) || expand(s, b, number));
 }
 
-/* All with so much left, and what is found on the way; EVERY: all.  False: the search ends here. */
-enum { EVERY = -1 };
+/* All with so much left, and what is found on the way; breadth first all.  False: the search ends
+ * here. */
 static bool pass(struct search *s, int left)
 {
     struct batch b = {.n = 0};
     for (uint32_t i = 0, visits = 0; i < store_count(s->store); i++) {
-        bool mine = left == EVERY || (int)store_left(s->store, i) == left;
+        bool mine = s->breadth_first || (int)store_left(s->store, i) == left;
         if (mine && !visit(s, &b, i))
             return false;
         visits += mine;
@@ -197,9 +197,7 @@ static void run(struct search *s)
     state_first(s->world, s->config, &first);
     struct packed packed = store_pack(s->store, &first);
     store_add(s->store, &packed, store_hash(s->store, &packed), 0);
-    if (s->breadth_first && !pass(s, EVERY))
-        return;
-    for (int left = (int)store_left(s->store, 0); !s->breadth_first && left >= 0; left--)
+    for (int left = s->breadth_first ? 0 : (int)store_left(s->store, 0); left >= 0; left--)
         if (!pass(s, left))
             return;
     struct action a;

@@ -218,12 +218,17 @@ static bool same_pair(const struct node *node, const struct packed *p)
     return node->pair == p->pair && ((node->rest ^ p->rest) & LOW(CHANNEL_BITS)) == 0;
 }
 
+static uint64_t budget_of(const struct store *s, uint32_t rest)
+{
+    return s->budgets.values[rest >> CHANNEL_BITS];
+}
+
 /* What is known of this state, but for the node `except`, +1. */
 static enum store_new known(const struct store *s, const struct packed *p, uint64_t hash,
                             uint32_t except)
 {
     enum store_new is = STORE_PAIR;
-    uint64_t budget = s->budgets.values[p->rest >> CHANNEL_BITS];
+    uint64_t budget = budget_of(s, p->rest);
     for (uint64_t at = hash & (s->n_slots - 1); s->slots[at]; at = (at + 1) & (s->n_slots - 1)) {
         uint64_t slot = s->slots[at];
         if ((slot ^ hash) >> TAG_SHIFT || (uint32_t)slot == except)
@@ -258,7 +263,7 @@ bool store_covered(const struct store *s, uint32_t number)
 
 uint32_t store_left(const struct store *s, uint32_t number)
 {
-    uint64_t budget = s->budgets.values[s->nodes[number].rest >> CHANNEL_BITS];
+    uint64_t budget = budget_of(s, s->nodes[number].rest);
     return (uint32_t)((COUNTS(budget) + COUNTS(budget >> 4)) * 0x0101010101010101u >> 56);
 }
 
@@ -267,7 +272,8 @@ struct state store_state(const struct store *s, uint32_t number)
     const struct node *node = &s->nodes[number];
     struct state state = {
         .side = {node->pair & LOW(SIDE_BITS), node->pair >> SIDE_BITS & LOW(SIDE_BITS)}};
-    memcpy(&state.budget, &s->budgets.values[node->rest >> CHANNEL_BITS], sizeof state.budget);
+    uint64_t budget = budget_of(s, node->rest);
+    memcpy(&state.budget, &budget, sizeof state.budget);
     uint32_t to_b = (uint32_t)(node->pair >> 2 * SIDE_BITS);
     memcpy(state.channel[0], &s->channels[0].values[to_b], sizeof state.channel[0]);
     memcpy(state.channel[1], &s->channels[1].values[node->rest & LOW(CHANNEL_BITS)],

@@ -168,6 +168,19 @@ static int give_none(void *self, int64_t now_ns, struct hf_frame_in *frames, uin
     return give_nothing(&gone, now_ns, frames, n);
 }
 
+static void attach_taker(struct hf_host *host, struct taker *taker, int number, const char *address)
+{
+    static const struct hf_device_calls calls = {.struct_size = sizeof calls,
+                                                 .receive = give_none,
+                                                 .send = take_some,
+                                                 .close = close_nothing};
+    static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
+    struct hf_device *device;
+    assert_int_equal(hf_device_new(&device, &calls, taker, &iface, -1, "taker"), 0);
+    assert_int_equal(hf_host_attach(host, device), number);
+    assert_int_equal(hf_host_address(host, number, address), 0);
+}
+
 static void open_many(struct hf_host *host, const char *address, int n)
 {
     struct hf_endpoint remote;
@@ -189,21 +202,12 @@ static void run_for(struct hf_host *host, int64_t ns)
 
 static void a_device_that_takes_nothing_holds_up_no_other_one(void **state)
 {
-    static const struct hf_device_calls calls = {.struct_size = sizeof calls,
-                                                 .receive = give_none,
-                                                 .send = take_some,
-                                                 .close = close_nothing};
-    static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
     struct taker takers[2] = {{.may = 0}, {.may = UINT32_MAX}};
-    struct hf_device *device;
     struct hf_host *host;
     (void)state;
     assert_int_equal(hf_host_new(&host, NULL), 0);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(hf_device_new(&device, &calls, &takers[i], &iface, -1, "taker"), 0);
-        assert_int_equal(hf_host_attach(host, device), i + 1);
-        assert_int_equal(hf_host_address(host, i + 1, i == 0 ? "10.1.0.2/24" : "10.2.0.2/24"), 0);
-    }
+    attach_taker(host, &takers[0], 1, "10.1.0.2/24");
+    attach_taker(host, &takers[1], 2, "10.2.0.2/24");
     open_many(host, "10.1.0.1", 600);
     run_for(host, INT64_C(300) * MS_NS);
     open_many(host, "10.2.0.1", 1);
@@ -219,19 +223,11 @@ static void a_device_that_takes_nothing_holds_up_no_other_one(void **state)
 /* A single one is waited for. */
 static void what_a_single_device_does_not_take_is_kept_for_it(void **state)
 {
-    static const struct hf_device_calls calls = {.struct_size = sizeof calls,
-                                                 .receive = give_none,
-                                                 .send = take_some,
-                                                 .close = close_nothing};
-    static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
     struct taker taker = {.may = 0};
-    struct hf_device *device;
     struct hf_host *host;
     (void)state;
     assert_int_equal(hf_host_new(&host, NULL), 0);
-    assert_int_equal(hf_device_new(&device, &calls, &taker, &iface, -1, "taker"), 0);
-    assert_int_equal(hf_host_attach(host, device), 1);
-    assert_int_equal(hf_host_address(host, 1, "10.1.0.2/24"), 0);
+    attach_taker(host, &taker, 1, "10.1.0.2/24");
     open_many(host, "10.1.0.1", 50);
     run_for(host, INT64_C(300) * MS_NS);
     taker.may = UINT32_MAX;

@@ -6,14 +6,14 @@ set -euo pipefail
 # shellcheck source=test/system/lib.sh
 . "$HF_SOURCE_DIR/test/system/lib.sh"
 
-whole=1
-[ "$(basename "$HF_BUILD_DIR")" = release ] || whole=0
-bounds=()
-[ "$whole" = 1 ] || bounds=(--states 1000000)
+bounds=() least=10000001 says=complete
+if [ "$(basename "$HF_BUILD_DIR")" != release ]; then
+    bounds=(--states 1000000) least=1000000
+    says='not complete: the number of states that was allowed'
+fi
 "$HF_HANDFAST" explore "${bounds[@]}" a >"$work/out" ||
     fail "explore a: status $?: $(tail -n 40 "$work/out")"
 tail -n 3 "$work/out"
+grep -qx "$says" "$work/out" || fail "explore a: it does not say '$says'"
 states=$(sed -n 's/^\([0-9]*\) states, .* 0 violations, .*/\1/p' "$work/out")
-[ "${states:-0}" -ge 1000000 ] || fail "explore a: ${states:-no} states"
-[ "$whole" = 0 ] || grep -qx complete "$work/out" || fail 'explore a: not complete'
-[ "$whole" = 0 ] || [ "$states" -gt 10000000 ] || fail "explore a: only $states states"
+[ "${states:-0}" -ge "$least" ] || fail "explore a: ${states:-no} states, at least $least"

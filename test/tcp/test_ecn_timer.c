@@ -4,11 +4,11 @@
  */
 #include "common/peer.h"
 
-/* A round trip of 100 ms, a window of one segment. */
-static void agree_upon(struct peer *p, uint32_t w)
+/* A round trip of 100 ms. */
+static void agree_upon(struct peer *p, uint32_t initial_cwnd)
 {
     p->config.policy.ecn = HF_ECN_ASK;
-    p->config.policy.initial_cwnd = w;
+    p->config.policy.initial_cwnd = initial_cwnd;
     opens();
     expects(SYN | ECE | CWR);
     after(100);
@@ -16,6 +16,7 @@ static void agree_upon(struct peer *p, uint32_t w)
     expects(ACK);
 }
 
+/* A window of one segment. */
 static void agree(struct peer *p)
 {
     agree_upon(p, 1);
