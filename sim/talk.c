@@ -195,6 +195,22 @@ void talk_release(struct world *world, struct conn *conn, uint32_t side)
     judge_conn(world, conn);
 }
 
+/* May its stack give a connection up that is released now?  While things go wrong; where a pool
+ * makes it; and when they have gone wrong for as many timeouts in a row as it waits for one that is
+ * released: the next is the last, without a try on the clean wire. */
+static bool may_give_up(const struct world *world, const struct conn *conn, uint32_t side,
+                        const struct host *h)
+{
+    const struct plan *plan = &world->plan;
+    const struct program *p = &plan->program[conn->program];
+    const struct stack_plan *own = &plan->stack[programs_host(world, conn, side)];
+    struct hf_status status = {.struct_size = sizeof status};
+    hf_status(h->stack, &h->env, conn->side[side].handle, &status);
+    return world->now_ns < plan->clean_ns || plan->stack[p->client].tight ||
+           plan->stack[p->server].tight ||
+           status.retries >= own->config.policy.orphan_retries;
+}
+
 void talk(struct world *world, struct conn *conn, uint32_t side)
 {
     const struct role *role = &world->plan.program[conn->program].role[side];
@@ -218,11 +234,7 @@ void talk(struct world *world, struct conn *conn, uint32_t side)
         close_when_done(world, conn, side, role, h);
     }
     if (role->release && s->closed && s->end_read && !s->aborted) {
-        const struct plan *plan = &world->plan;
-        const struct program *p = &plan->program[conn->program];
-        bool tight =
-            plan->stack[p->client].tight || plan->stack[p->server].tight; /* gives up text */
-        conn->because |= world->now_ns < plan->clean_ns || tight ? BECAUSE_ORPHAN : 0;
+        conn->because |= may_give_up(world, conn, side, h) ? BECAUSE_ORPHAN : 0;
         talk_release(world, conn, side);
     }
 }
