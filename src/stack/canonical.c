@@ -147,6 +147,14 @@ void canon_extra(struct canon *c, uint32_t idx)
     canon_ecn(c, extra->ecn);
 }
 
+/* What is over is as if it had never been. */
+static void canon_if_within(struct canon *c, bool is, uint32_t since_ms, uint32_t limit_ms)
+{
+    bool lasts = is && c->st->tcp.now_ms - since_ms <= limit_ms;
+    canon_number(c, lasts, 1);
+    canon_age(c, lasts ? since_ms : c->st->tcp.now_ms, limit_ms);
+}
+
 static void put_listener(struct canon *c, uint32_t idx)
 {
     const struct listener *l = listener_at(&c->st->tcp, idx);
@@ -169,10 +177,9 @@ static void put_listener(struct canon *c, uint32_t idx)
     canon_number(c, l->fast_pending, 2);
     canon_number(c, l->fast_resets, 2);
     canon_age(c, l->fast_resets ? l->fast_reset_ms : c->st->tcp.now_ms, 60000);
-    canon_number(c, l->cookies_out, 1);
     uint32_t cookie_lasts_ms = 2 * c->st->tcp.b->policy.cookie_slot_ms;
-    canon_age(c, l->cookie_ms, l->cookies_out ? cookie_lasts_ms : 0);
-    canon_age(c, l->put_off_ms, l->put_off ? cookie_lasts_ms : 0);
+    canon_if_within(c, l->cookies_out, l->cookie_ms, cookie_lasts_ms);
+    canon_if_within(c, l->put_off, l->put_off_ms, cookie_lasts_ms);
     put_tcbs(c, &l->accept, offsetof(struct tcb, event_link));
     put_tcbs(c, &l->asked, offsetof(struct tcb, event_link));
 }

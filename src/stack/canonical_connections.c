@@ -390,7 +390,7 @@ static void put_half_open(struct canon *c, const struct half_open *half)
     put_timestamp(c, half->flags & HALF_TS, half->ts_recent);
     canon_number(c, half->peer_wnd, 2);
     canon_number(c, half->peer_mss, 2);
-    bool listened = half->listener != 0 && half->listener <= c->st->tcp.b->listeners.top;
+    bool listened = tcp_half_open_listener(&c->st->tcp, half) != NULL;
     canon_listener_name(c, listened ? half->listener : 0);
     uint32_t limit_ms = c->st->tcp.b->policy.challenge_ack_ms;
     uint32_t ticks = tcp_challenge_ago(c->st->tcp.now_ms >> 6, half->challenged, UINT8_MAX);

@@ -80,6 +80,9 @@ enum hf_verdict tcp_arrives_promoted(struct tcp *tcp, struct tcb *tcb, struct se
 /* arrived: the id of the segment under way, whose MTU counts; NULL: none. */
 void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
                            const struct conn_id *arrived, struct tcb *scratch);
+/* The listener, if it is still the one that took the SYN; after 128 others in its place, at least
+ * one that could have.  NULL: it is closed. */
+struct listener *tcp_half_open_listener(const struct tcp *tcp, const struct half_open *half);
 /* Is its listener closed?  Then it is gone now. */
 bool tcp_forget_half_open(struct tcp *tcp, uint32_t idx);
 void tcp_drop_half_open(struct tcp *tcp, uint32_t idx);

@@ -17,9 +17,7 @@ static struct links half_links(const struct tcp *tcp)
     return pool_links(&tcp->b->halves, tcp->block, offsetof(struct half_open, link));
 }
 
-/* The listener of a half-open connection, if it is still the one that took the SYN; after 128
- * others in its place, at least one that could have. */
-static struct listener *listener_of(const struct tcp *tcp, const struct half_open *half)
+struct listener *tcp_half_open_listener(const struct tcp *tcp, const struct half_open *half)
 {
     struct listener *listener = listener_at(tcp, half->listener);
     if (half->id.lport < listener->port_first || half->id.lport > listener->port_last) {
@@ -124,7 +122,7 @@ void tcp_drop_half_open(struct tcp *tcp, uint32_t idx)
     tcp_id_of(tcp, &half->id, half->zone, half->flags & HALF_V6, &id);
     tcp_hash(tcp, &id);
     flowtab_remove(&tcp->b->flows, tcp->block, id.hash, FLOW_VALUE(KIND_HALF_OPEN, idx));
-    bool open = listener_of(tcp, half) != NULL;
+    bool open = tcp_half_open_listener(tcp, half) != NULL;
     tcp_backlog_remove(tcp, half->listener, half->listener_generation, &id, open);
     struct links links = half_links(tcp);
     idlist_remove(half_list(tcp, half), &links, idx);
@@ -136,7 +134,7 @@ void tcp_inflate_half_open(struct tcp *tcp, const struct half_open *half,
                            const struct conn_id *arrived, struct tcb *scratch)
 {
     tcp_inflate(tcp, &half->id, half->zone, half->flags, arrived, scratch);
-    const struct listener *listener = listener_of(tcp, half);
+    const struct listener *listener = tcp_half_open_listener(tcp, half);
     scratch->rcv.wnd = min_u32(scratch->rcv_buf, 65535);
     if (listener) {
         scratch->rcv_buf = listener->rcv_buf;
@@ -187,7 +185,7 @@ static void drop_untold(struct tcp *tcp, uint32_t idx, int error, enum hf_cause 
 
 bool tcp_forget_half_open(struct tcp *tcp, uint32_t idx)
 {
-    bool forgotten = listener_of(tcp, half_at(tcp, idx)) == NULL;
+    bool forgotten = tcp_half_open_listener(tcp, half_at(tcp, idx)) == NULL;
     if (forgotten) {
         drop_untold(tcp, idx, HF_ERR_ABORTED, HF_CAUSE_LISTENER_CLOSED);
     }
@@ -239,7 +237,7 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
                            const struct tcb *scratch)
 {
     struct half_open *half = half_at(tcp, half_idx);
-    bool heard = listener_of(tcp, half) != NULL;
+    bool heard = tcp_half_open_listener(tcp, half) != NULL;
     struct tcb *tcb = heard ? tcp_promote(tcp, half->listener, id, scratch) : NULL;
     if (tcb == NULL) {
         return NULL;
@@ -293,7 +291,7 @@ static void put_back_half_open(struct tcp *tcp, uint32_t idx, struct tcb *scratc
 static bool answers_cookie(struct tcp *tcp, const struct half_open *half, const struct conn_id *id,
                            const struct segment *seg)
 {
-    struct listener *listener = listener_of(tcp, half);
+    struct listener *listener = tcp_half_open_listener(tcp, half);
     struct tcb scratch;
     return listener && !seq_eq(seg->ack, seq_add(half->iss, 1)) &&
            tcp_cookie_awaited(tcp, listener, seg) && tcp_find_waiting(tcp, id) == 0 &&

@@ -368,6 +368,8 @@ static void numbers_of_a_half_open_record(void **state)
     differs("half challenged, just within the limit");
     take(&first);
     DIFFERS(half, challenged);
+    listener_at(&st.tcp, 1)->generation += 2;
+    differs("half listener, another one in its place");
     pair_end(&pair);
 }
 
@@ -421,6 +423,28 @@ static void numbers_of_the_listener(void **state)
     pair_end(&pair);
 }
 
+/* Good for two slots, the last millisecond included; then as if there had been none. */
+static void a_cookie_that_is_nearly_over(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct listener *listener = listener_at(&st.tcp, 1);
+    uint32_t lasts_ms = 2 * st.tcp.b->policy.cookie_slot_ms;
+    take(&first);
+    listener->cookies_out = true;
+    listener->cookie_ms = st.tcp.now_ms - lasts_ms - 1;
+    is_as_before();
+    listener->cookie_ms++;
+    differs("a cookie in its last millisecond");
+    listener->cookies_out = false;
+    listener->put_off = true;
+    listener->put_off_ms = st.tcp.now_ms;
+    differs("somebody who has just been put off");
+    pair_end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +457,7 @@ int main(void)
         cmocka_unit_test(numbers_of_a_half_open_record),
         cmocka_unit_test(a_measurement_that_has_begun),
         cmocka_unit_test(numbers_of_the_listener),
+        cmocka_unit_test(a_cookie_that_is_nearly_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
