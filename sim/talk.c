@@ -207,8 +207,7 @@ static bool may_give_up(const struct world *world, const struct conn *conn, uint
     struct hf_status status = {.struct_size = sizeof status};
     hf_status(h->stack, &h->env, conn->side[side].handle, &status);
     return world->now_ns < plan->clean_ns || plan->stack[p->client].tight ||
-           plan->stack[p->server].tight ||
-           status.retries >= own->config.policy.orphan_retries;
+           plan->stack[p->server].tight || status.retries >= own->config.policy.orphan_retries;
 }
 
 void talk(struct world *world, struct conn *conn, uint32_t side)
