@@ -1,6 +1,7 @@
 /* shards.c - handfast/shards.h: a thread, a host and a stack for each shard. */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,14 +55,23 @@ static void bind_to_processor(uint32_t number)
     }
 }
 
+/* The first failure is told; with the lock held. */
+static void note_failure(struct hf_shards *all, int error, const char *what, const char *why)
+{
+    if (all->error == 0) {
+        all->error = dev_fail(all->text, error, "%s: %s", what, why);
+    }
+}
+
 static void told(struct shard *shard, int error)
 {
     struct hf_shards *all = shard->all;
+    char what[24];
+    (void)snprintf(what, sizeof what, "shard %u", shard->number);
     pthread_mutex_lock(&all->lock);
-    if (error < 0 && all->error == 0) {
-        all->error = error;
-        (void)dev_fail(all->text, error, "shard %u: %s", shard->number,
-                       shard->host == NULL ? strerror(-error) : hf_host_error(shard->host));
+    if (error < 0) {
+        note_failure(all, error, what,
+                     shard->host == NULL ? strerror(-error) : hf_host_error(shard->host));
     }
     all->n_begun++;
     pthread_cond_signal(&all->begun);
@@ -154,7 +164,9 @@ static void start_all(struct hf_shards *shards, uint32_t n)
         struct shard *shard = &shards->shard[shards->n];
         int error = pthread_create(&shard->thread, NULL, run, shard);
         if (error != 0) {
-            shards->error = dev_fail(shards->text, -error, "a thread: %s", strerror(error));
+            pthread_mutex_lock(&shards->lock);
+            note_failure(shards, -error, "a thread", strerror(error));
+            pthread_mutex_unlock(&shards->lock);
             break;
         }
         shards->n++;
