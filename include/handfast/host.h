@@ -209,7 +209,8 @@ struct hf_private_options {
     const char *kernel6; /* NULL: "fd77::1/64"; "": no IPv6                                    */
 };
 /* options NULL: defaults.  -EPERM, -ENOSYS, -ENOTSUP (built without libmnl), -ENODEV ... with a
- * sentence that says what to install or to allow. */
+ * sentence that says what to install or to allow; -EINVAL: no host can have the address above the
+ * kernel's, which is to be ours. */
 int hf_private_open(struct hf_private **net, const struct hf_private_options *options,
                     char error[HF_ERROR_TEXT]);
 /* Our end; it passes to the caller (hf_host_attach), once: NULL after that. */

@@ -1,4 +1,5 @@
 /* private.c - handfast/host.h: the kernel's side of a device, and a private network. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <net/if.h>
@@ -6,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "device/namespace.h"
 #include "host/host.h"
 
@@ -35,6 +37,25 @@ int hf_kernel_address(const char *name, const char *address, char error[HF_ERROR
     return dev_link_set(name, IFF_UP, 0, error);
 }
 
+/* The address above in the same prefix; false: there is none that a host may have. */
+static bool step_up4(uint8_t ip[4], uint32_t prefix_len)
+{
+    uint32_t above = get_be32(ip) + 1;
+    uint32_t hosts = UINT32_MAX >> prefix_len;
+    put_be32(ip, above);
+    return (above & hosts) != 0 && (above & hosts) != hosts;
+}
+
+static bool step_up6(uint8_t ip[16], uint32_t prefix_len)
+{
+    uint64_t low = get_be64(ip + 8) + 1;
+    uint64_t high = get_be64(ip) + (low == 0 ? 1 : 0);
+    put_be64(ip, high);
+    put_be64(ip + 8, low);
+    return prefix_len < 64 ? low != 0 || (high & UINT64_MAX >> prefix_len) != 0
+                           : (low & UINT64_MAX >> (prefix_len - 64)) != 0;
+}
+
 /* Notes the kernel's address, and ours: the one above it. */
 static int take_prefix(const char *text, const char *usual, bool v6, uint8_t *ip, uint32_t *len,
                        char ours[PREFIX_TEXT], char error[HF_ERROR_TEXT])
@@ -47,27 +68,22 @@ static int take_prefix(const char *text, const char *usual, bool v6, uint8_t *ip
         return 0;
     }
     int most = v6 ? 126 : 30;
-    bool is_v6 = strchr(text, ':') != NULL;
-    if (host_parse_prefix(text, full, &prefix_len) < 0 || is_v6 != v6 || prefix_len < 1 ||
-        prefix_len > most) {
+    if (host_parse_prefix(text, full, &prefix_len) < 0 || host_is_v4(full) == v6 ||
+        prefix_len < 1 || prefix_len > most) {
         return dev_fail(error, -EINVAL, "%s: not an IPv%d address and prefix length, such as %s",
                         text, v6 ? 6 : 4, usual);
     }
-    memcpy(ip, v6 ? full : full + 12, v6 ? 16 : 4);
+    uint8_t *above = v6 ? full : full + 12;
+    memcpy(ip, above, v6 ? 16 : 4);
     *len = (uint32_t)prefix_len;
-    full[15]++;
-    struct hf_endpoint above = {0};
-    memcpy(above.ip, full, 16);
-    char shown[HF_ENDPOINT_TEXT];
-    (void)hf_endpoint_text(&above, shown);
-    char *end = strrchr(shown, ':');
-    if (v6) {
-        end = strchr(shown, ']');
+    if (!(v6 ? step_up6(above, *len) : step_up4(above, *len))) {
+        return dev_fail(error, -EINVAL,
+                        "%s: the address above it would be ours, and is no host's of this prefix",
+                        text);
     }
-    if (end != NULL) {
-        *end = 0;
-    }
-    (void)snprintf(ours, PREFIX_TEXT, "%.48s/%d", v6 ? shown + 1 : shown, prefix_len);
+    char shown[INET6_ADDRSTRLEN];
+    (void)inet_ntop(v6 ? AF_INET6 : AF_INET, above, shown, sizeof shown);
+    (void)snprintf(ours, PREFIX_TEXT, "%s/%d", shown, prefix_len);
     return 0;
 }
 

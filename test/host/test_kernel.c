@@ -325,6 +325,49 @@ static void two_private_networks_do_not_know_each_other(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+static void ours_is_the_address_above_the_kernels(void **state)
+{
+    (void)state;
+    struct hf_private_options options = {.struct_size = sizeof options,
+                                         .flags = HF_PRIVATE_VETH,
+                                         .kernel4 = "10.77.255.255/8",
+                                         .kernel6 = "fd77::ffff:ffff:ffff:ffff/60"};
+    struct lab lab = {0};
+    char error[HF_ERROR_TEXT] = "";
+    hf_handle c;
+    if (hf_private_open(&lab.net, &options, error) < 0) {
+        fail_msg("%s", error);
+    }
+    assert_int_equal(hf_host_new(&lab.host, NULL), 0);
+    assert_int_equal(hf_private_attach(lab.net, lab.host), 1);
+    assert_int_equal(hf_host_address(lab.host, 1, "10.78.0.0/8"), -EADDRINUSE);
+    assert_int_equal(hf_host_address(lab.host, 1, "fd77:0:0:1::/60"), -EADDRINUSE);
+    assert_int_equal(hf_host_connect(lab.host, "10.77.255.255", "9", LONG_MS, &c), -ECONNREFUSED);
+    close_lab(&lab);
+}
+
+static void above_the_kernels_address_there_must_be_another(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kernel4, *kernel6, *named;
+    } none[] = {{"10.77.0.254/24", "", "10.77.0.254/24: the address above"},
+                {"10.77.0.255/24", "", "10.77.0.255/24: the address above"},
+                {"255.255.255.255/1", "", "255.255.255.255/1: the address above"},
+                {"", "fd77::3/126", "fd77::3/126: the address above"},
+                {"", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/1", "ffff/1: the address above"},
+                {"", "::ffff:10.77.0.1/96", "::ffff:10.77.0.1/96: not an IPv6 address"}};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        struct hf_private_options options = {
+            .struct_size = sizeof options, .kernel4 = none[i].kernel4, .kernel6 = none[i].kernel6};
+        struct hf_private *net;
+        char error[HF_ERROR_TEXT] = "";
+        assert_int_equal(hf_private_open(&net, &options, error), -EINVAL);
+        assert_null(net);
+        assert_non_null(strstr(error, none[i].named));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +378,8 @@ int main(void)
         cmocka_unit_test(a_lossy_network_loses_no_octet),
         cmocka_unit_test(the_kernel_answers_nothing_for_our_addresses),
         cmocka_unit_test(two_private_networks_do_not_know_each_other),
+        cmocka_unit_test(ours_is_the_address_above_the_kernels),
+        cmocka_unit_test(above_the_kernels_address_there_must_be_another),
     };
     struct hf_private *net;
     struct hf_private_options options = {.struct_size = sizeof options, .flags = HF_PRIVATE_VETH};
