@@ -83,8 +83,9 @@ int hf_errno(int error);
 
 /* Devices, addresses, routes ------------------------------------------------------------------- */
 
-/* Adds the device as an interface and owns it from now on (on failure it is closed). Returns the
- * interface number, 1 and up.  On Ethernet an IPv6 link-local address is
+/* Adds the device as an interface and owns it from now on (on failure it is closed; without
+ * room for its link-local address its number is used up). Returns the interface number, 1 and up.
+ * On Ethernet an IPv6 link-local address is
  * added: of the MAC (RFC 4291 A), but where the kernel has that MAC, too (hf_device_packet), one
  * that is drawn by lot for this process (RFC 7217), as the kernel has the other and would reset our
  * connections. */

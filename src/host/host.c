@@ -273,8 +273,7 @@ static int add_link_local(struct hf_host *host, int iface, const struct hf_devic
 static bool is_the_kernels(const struct hf_host *host, int iface, const uint8_t ip[16])
 {
     uint8_t kernels[16];
-    if (iface < 1 || (uint32_t)iface > host->n_ifaces ||
-        !host->ifaces[iface - 1].device->shares_mac) {
+    if (!host->ifaces[iface - 1].device->shares_mac) {
         return false;
     }
     eui64_of(host->ifaces[iface - 1].device->iface.mac, kernels);
@@ -309,21 +308,34 @@ int hf_host_attach(struct hf_host *host, struct hf_device *device)
         return err;
     }
     HF_ASSERT((uint32_t)number == host->n_ifaces + 1);
-    host->ifaces[host->n_ifaces++] =
-        (struct host_iface){.device = device, .region = add_region(host, device)};
-    if (iface->link == HF_LINK_ETHERNET && iface->mtu >= 1280) {
-        int error = add_link_local(host, number, device);
-        if (error < 0) {
-            return host_core_fail(host, error, "link-local address");
-        }
+    struct host_iface *made = &host->ifaces[host->n_ifaces++];
+    bool ipv6 = iface->link == HF_LINK_ETHERNET && iface->mtu >= 1280;
+    int error = ipv6 ? add_link_local(host, number, device) : HF_OK;
+    if (error < 0) { /* the stack keeps the interface, behind which is nothing */
+        *made = (struct host_iface){.gone = true};
+        int err = host_fail(host, -hf_errno(error), "%s: no link-local address: %s",
+                            hf_device_name(device), hf_error_text(error));
+        hf_device_close(device);
+        return err;
     }
+    *made = (struct host_iface){.device = device, .region = add_region(host, device)};
     return number;
+}
+
+static int find_interface(struct hf_host *host, int iface)
+{
+    return hf_host_device(host, iface) != NULL
+               ? 0
+               : host_fail(host, -EINVAL, "there is no interface %d", iface);
 }
 
 int hf_host_address(struct hf_host *host, int iface, const char *address)
 {
     uint8_t ip[16];
     int prefix_len;
+    if (find_interface(host, iface) < 0) {
+        return -EINVAL;
+    }
     if (host_parse_prefix(address, ip, &prefix_len) < 0) {
         return host_fail(host, -EINVAL, "%s: not an address, such as 10.77.0.2/24 or fd77::2/64",
                          address);
@@ -378,6 +390,9 @@ int hf_host_route(struct hf_host *host, int iface, const char *prefix, const cha
 {
     uint8_t via[16];
     int none;
+    if (find_interface(host, iface) < 0) {
+        return -EINVAL;
+    }
     if (gateway != NULL && (host_parse_prefix(gateway, via, &none) < 0 || none >= 0)) {
         return host_fail(host, -EINVAL, "%s: not the address of a gateway", gateway);
     }

@@ -28,7 +28,7 @@ enum { HOST_BATCH = 64, HOST_EXTENTS = 64 };
 
 /* A device bound to the stack as interface number index + 1. */
 struct host_iface {
-    struct hf_device *device;
+    struct hf_device *device;     /* NULL: it could not be used, and is gone */
     struct hf_frame_out *pending; /* what the device did not take yet, in order */
     uint32_t n_pending, room;
     uint16_t region;     /* of the device's memory; 0: it lends none */
@@ -107,6 +107,6 @@ void host_drop_posts(struct hf_host *host);
 int host_parse_prefix(const char *text, uint8_t ip[16], int *prefix_len);
 bool host_is_v4(const uint8_t ip[16]); /* v4-mapped */
 /* Where a scope ("2", "hf0") lies; 0: no such interface. */
-uint16_t host_scope(const struct hf_host *host, const char *text);
+uint16_t host_scope(struct hf_host *host, const char *text);
 
 #endif

@@ -280,7 +280,7 @@ static struct pollfd *list_fds(struct hf_host *host, struct pollfd *at)
     for (uint32_t i = 0; i < host->n_ifaces; i++) {
         const struct host_iface *iface = &host->ifaces[i];
         at->fd = iface->gone ? -1 : hf_device_fd(iface->device);
-        at->events = (short)hf_device_poll_events(iface->device);
+        at->events = iface->gone ? 0 : (short)hf_device_poll_events(iface->device);
         at++->revents = 0;
     }
     for (uint32_t i = 0; i < host->n_watches; i++) {

@@ -83,15 +83,14 @@ int host_parse_prefix(const char *text, uint8_t ip[16], int *prefix_len)
     return slash != NULL && *prefix_len < 0 ? -EINVAL : 0;
 }
 
-uint16_t host_scope(const struct hf_host *host, const char *text)
+uint16_t host_scope(struct hf_host *host, const char *text)
 {
-    int number = parse_number(text, (int)host->n_ifaces);
-    if (number > 0) {
-        return (uint16_t)number;
-    }
-    for (uint32_t i = 0; i < host->n_ifaces; i++) {
-        if (strcmp(hf_device_name(host->ifaces[i].device), text) == 0) {
-            return (uint16_t)(i + 1);
+    int wanted = parse_number(text, (int)host->n_ifaces);
+    for (int number = 1; number <= (int)host->n_ifaces; number++) {
+        const struct hf_device *device = hf_host_device(host, number);
+        bool named = device != NULL && strcmp(hf_device_name(device), text) == 0;
+        if (device != NULL && (wanted > 0 ? number == wanted : named)) {
+            return (uint16_t)number;
         }
     }
     return 0;

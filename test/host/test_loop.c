@@ -88,6 +88,15 @@ static int give_nothing(void *self, int64_t now_ns, struct hf_frame_in *frames, 
     return *(const bool *)self ? -ENODEV : 0;
 }
 
+static int give_none(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n)
+{
+    (void)self;
+    (void)now_ns;
+    (void)frames;
+    (void)n;
+    return 0;
+}
+
 static struct hf_device *new_leaver(bool *gone, const char *name)
 {
     static const struct hf_device_calls calls = {.struct_size = sizeof calls,
@@ -125,6 +134,56 @@ static void devices_that_go_together_are_told_one_after_the_other(void **state)
     hf_host_free(other);
 }
 
+static void count_close(void *self)
+{
+    ++*(int *)self;
+}
+
+static struct hf_device *new_ethernet(int *closed, const char *name)
+{
+    static const struct hf_device_calls calls = {
+        .struct_size = sizeof calls, .receive = give_none, .send = take_all, .close = count_close};
+    static const struct hf_interface iface = {
+        .link = HF_LINK_ETHERNET, .mac = {2, 0, 0, 0, 0, 9}, .mtu = 1500};
+    struct hf_device *device;
+    assert_int_equal(hf_device_new(&device, &calls, closed, &iface, -1, name), 0);
+    return device;
+}
+
+static void a_device_that_cannot_be_attached_is_closed_and_the_host_goes_on(void **state)
+{
+    struct hf_config config = {.struct_size = sizeof config};
+    struct hf_host_options options = {.struct_size = sizeof options, .config = &config};
+    struct hf_host *host;
+    struct hf_endpoint remote;
+    int closed[3] = {0};
+    (void)state;
+    hf_config_default(&config, 2);
+    config.max_addresses = 2;
+    config.max_interfaces = 3;
+    assert_int_equal(hf_host_new(&host, &options), 0);
+    assert_int_equal(hf_host_attach(host, new_ethernet(&closed[0], "first")), 1);
+    assert_int_equal(hf_host_address(host, 1, "10.1.0.2/24"), 0);
+    assert_int_equal(hf_host_attach(host, new_ethernet(&closed[1], "second")), -ENOBUFS);
+    assert_int_equal(closed[1], 1);
+    assert_non_null(strstr(hf_host_error(host), "second: no link-local address"));
+    assert_null(hf_host_device(host, 2));
+    assert_int_equal(hf_host_address(host, 2, "10.2.0.2/24"), -EINVAL);
+    assert_int_equal(hf_host_route(host, 2, "default", "10.2.0.1"), -EINVAL);
+    assert_int_equal(hf_host_resolve(host, "fe80::1%second", "80", 0, &remote, 1), -EINVAL);
+    assert_int_equal(hf_host_resolve(host, "fe80::1%2", "80", 0, &remote, 1), -EINVAL);
+    assert_int_equal(hf_host_run_once(host, 0), 0);
+    assert_int_equal(hf_address_remove(hf_host_stack(host), hf_host_env(host), 1,
+                                       (const uint8_t[16]){[10] = 0xff, 0xff, 10, 1, 0, 2}),
+                     0);
+    assert_int_equal(hf_host_attach(host, new_ethernet(&closed[2], "third")), 3);
+    assert_int_equal(hf_host_resolve(host, "fe80::1%third", "80", 0, &remote, 1), 1);
+    assert_int_equal(remote.iface, 3);
+    assert_int_equal(hf_host_run_once(host, 0), 0);
+    hf_host_free(host);
+    assert_true(closed[0] == 1 && closed[1] == 1 && closed[2] == 1);
+}
+
 static void a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once(void **state)
 {
     struct hf_endpoint remote = {.port = PORT};
@@ -159,13 +218,6 @@ static int take_some(void *self, int64_t now_ns, const struct hf_frame_out *fram
     n = n < taker->may ? n : taker->may;
     taker->taken += n;
     return (int)n;
-}
-
-static int give_none(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n)
-{
-    bool gone = false;
-    (void)self;
-    return give_nothing(&gone, now_ns, frames, n);
 }
 
 static void attach_taker(struct hf_host *host, struct taker *taker, int number, const char *address)
@@ -400,6 +452,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_without_end_leave_other_descriptors_their_turn),
+        cmocka_unit_test(a_device_that_cannot_be_attached_is_closed_and_the_host_goes_on),
         cmocka_unit_test(a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once),
         cmocka_unit_test(devices_that_go_together_are_told_one_after_the_other),
         cmocka_unit_test(who_watches_for_another_host_takes_no_events_from_a_third),
