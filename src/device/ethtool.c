@@ -5,15 +5,27 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "device/namespace.h"
 
+/* False: no interface has a name so long.  Cut, it would be that of another one. */
+static bool put_name(struct ifreq *ifr, const char *name)
+{
+    dev_copy_name(ifr->ifr_name, sizeof ifr->ifr_name, name);
+    return name == NULL || name[strlen(ifr->ifr_name)] == 0;
+}
+
 int dev_link_no_offload(const char *name)
 {
     static const uint32_t settings[] = {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM};
+    struct ifreq ifr = {0};
+    if (!put_name(&ifr, name)) {
+        return -ENODEV;
+    }
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
@@ -21,8 +33,6 @@ int dev_link_no_offload(const char *name)
     int err = 0;
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         struct ethtool_value off = {.cmd = settings[i], .data = 0};
-        struct ifreq ifr = {0};
-        dev_copy_name(ifr.ifr_name, sizeof ifr.ifr_name, name);
         ifr.ifr_data = (void *)&off;
         err = ioctl(fd, SIOCETHTOOL, &ifr) != 0 && err == 0 ? -errno : err;
     }
@@ -35,11 +45,13 @@ int hf_device_queues(const char *name)
 {
     struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
     struct ifreq ifr = {0};
+    if (!put_name(&ifr, name)) {
+        return -ENODEV;
+    }
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
-    dev_copy_name(ifr.ifr_name, sizeof ifr.ifr_name, name);
     ifr.ifr_data = (void *)&channels;
     int err = ioctl(fd, SIOCETHTOOL, &ifr) != 0 ? -errno : 0;
     close(fd);
@@ -53,11 +65,13 @@ int hf_device_queues(const char *name)
 int hf_device_is_up(const char *name)
 {
     struct ifreq ifr = {0};
+    if (!put_name(&ifr, name)) {
+        return -ENODEV;
+    }
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
-    dev_copy_name(ifr.ifr_name, sizeof ifr.ifr_name, name);
     int err = ioctl(fd, SIOCGIFFLAGS, &ifr) != 0 ? -errno : 0;
     close(fd);
     return err < 0 ? err : (ifr.ifr_flags & IFF_UP) != 0;

@@ -197,10 +197,6 @@ static int explain_attach(char error[HF_ERROR_TEXT], int err, const char *name, 
 
 int dev_tun_open(char name[DEV_NAME_BYTES], int kind, char error[HF_ERROR_TEXT])
 {
-    if (strlen(name) >= IFNAMSIZ) {
-        return dev_fail(error, -EINVAL, "%s: a device name has at most %d characters", name,
-                        IFNAMSIZ - 1);
-    }
     int fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return explain_open(error, errno);
@@ -320,6 +316,10 @@ static int open_kind(struct hf_device **device, const char *name, const uint8_t 
 {
     char full_name[DEV_NAME_BYTES];
     *device = NULL;
+    if (name != NULL && strlen(name) >= IFNAMSIZ) {
+        return dev_fail(error, -EINVAL, "%s: a device name has at most %d characters", name,
+                        IFNAMSIZ - 1);
+    }
     dev_copy_name(full_name, sizeof full_name, name);
     kind |= (flags & HF_DEVICE_QUEUE) != 0 ? IFF_MULTI_QUEUE : 0;
     int fd = dev_tun_open(full_name, kind, error);

@@ -213,6 +213,26 @@ static void what_cannot_be_opened_says_why_and_what_to_do(void **state)
     hf_device_close(device);
 }
 
+static void a_name_that_is_too_long_is_not_the_one_that_it_begins_with(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    const char *name = "hf-15-character", *longer = "hf-15-characters";
+    const char *longest = "a-name-that-is-longer-than-any-that-the-kernel-has";
+    must(dev_link_veth(name, "hfn1", error));
+    must(hf_kernel_address(name, NULL, error));
+    assert_int_equal(hf_device_is_up(name), 1);
+    assert_in_range(hf_device_queues(name), 1, 1024);
+    assert_int_equal(hf_device_is_up(longer), -ENODEV);
+    assert_int_equal(hf_device_queues(longer), -ENODEV);
+    assert_int_equal(dev_link_no_offload(longer), -ENODEV);
+    expect_failure(hf_device_packet(&device, longer, NULL, 0, error), -ENODEV, longer);
+    expect_failure(hf_kernel_address(longer, NULL, error), -ENODEV, longer);
+    expect_failure(hf_device_tun(&device, longest, 0, error), -EINVAL, longest);
+    expect_failure(hf_device_tap(&device, longest, NULL, 0, error), -EINVAL, longest);
+    assert_null(device);
+}
+
 /* The device's kernel side is deleted by the command. */
 static void expect_gone(struct hf_device *device, const char *name, const char *command)
 {
@@ -313,6 +333,7 @@ int main(void)
         cmocka_unit_test(the_mtu_is_the_kernels),
         cmocka_unit_test(each_queue_of_a_tun_device_has_flows_of_its_own),
         cmocka_unit_test(what_cannot_be_opened_says_why_and_what_to_do),
+        cmocka_unit_test(a_name_that_is_too_long_is_not_the_one_that_it_begins_with),
         cmocka_unit_test(what_is_sent_to_a_vlan_does_not_come_to_the_network_without_tags),
         cmocka_unit_test(an_interface_that_goes_away_is_told_once),
         cmocka_unit_test(a_tun_device_that_goes_away_is_told_once),
