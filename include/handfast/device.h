@@ -94,8 +94,8 @@ int hf_device_queues(const char *name);
  * has made is down at first. */
 int hf_device_is_up(const char *name);
 /* A device from a descriptor that somebody else opened, which it owns from now on, also on failure:
- * /dev/net/tun after TUNSETIFF with IFF_NO_PI and IFF_VNET_HDR, or an AF_PACKET socket
- * that is bound to an Ethernet interface.  mtu: the interface's, 576 .. 65535. */
+ * /dev/net/tun after TUNSETIFF with IFF_NO_PI and IFF_VNET_HDR (a header of 10 or 12 octets), or an
+ * AF_PACKET socket that is bound to an Ethernet interface.  mtu: the interface's, 576 .. 65535. */
 int hf_device_from_fd(struct hf_device **device, int fd, const char *name, const uint8_t mac[6],
                       uint32_t mtu, uint32_t flags, char error[HF_ERROR_TEXT]);
 

@@ -252,13 +252,14 @@ static uint32_t ask_offloads(int fd, uint32_t flags)
     return DEV_ALL_OFFLOADS;
 }
 
-static struct tun *new_tun(int fd)
+static struct tun *new_tun(int fd, size_t vnet_len)
 {
     struct tun *tun = calloc(1, sizeof *tun);
     if (tun == NULL) {
         return NULL;
     }
     tun->fd = fd;
+    tun->vnet_len = vnet_len;
     tun->slots = mmap(NULL, (size_t)SLOTS * SLOT_BYTES, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (tun->slots == MAP_FAILED) {
@@ -269,10 +270,14 @@ static struct tun *new_tun(int fd)
     for (uint32_t slot = SLOTS; slot > 0; slot--) {
         tun->free[tun->n_free++] = (uint8_t)(slot - 1);
     }
-    int vnet_len = 0;
-    bool told = ioctl(fd, TUNGETVNETHDRSZ, &vnet_len) == 0 && vnet_len == 12;
-    tun->vnet_len = told ? 12 : 10;
     return tun;
+}
+
+/* virtio_net_hdr, or with a number of buffers. */
+static bool is_vnet_len(int octets)
+{
+    return octets == sizeof(struct virtio_net_hdr) ||
+           octets == sizeof(struct virtio_net_hdr_mrg_rxbuf);
 }
 
 int dev_tun_wrap(struct hf_device **device, int fd, const char *name, const uint8_t *mac,
@@ -283,6 +288,14 @@ int dev_tun_wrap(struct hf_device **device, int fd, const char *name, const uint
         (ifr.ifr_flags & IFF_NO_PI) == 0) {
         close(fd);
         return dev_fail(error, -EINVAL, "%s: not set up with IFF_NO_PI and IFF_VNET_HDR", name);
+    }
+    int vnet_len = 0;
+    if (ioctl(fd, TUNGETVNETHDRSZ, &vnet_len) != 0 || !is_vnet_len(vnet_len)) {
+        close(fd);
+        return dev_fail(error, -EINVAL,
+                        "%s: its virtio-net header has %d octets: 10 and 12 can be used "
+                        "(TUNSETVNETHDRSZ)",
+                        name, vnet_len);
     }
     bool ethernet = (ifr.ifr_flags & IFF_TAP) != 0;
     struct hf_interface iface = {
@@ -297,7 +310,7 @@ int dev_tun_wrap(struct hf_device **device, int fd, const char *name, const uint
         made_up_mac(name, iface.mac);
     }
     (void)fcntl(fd, F_SETFL, O_NONBLOCK | fcntl(fd, F_GETFL));
-    struct tun *tun = new_tun(fd);
+    struct tun *tun = new_tun(fd, (size_t)vnet_len);
     if (tun == NULL) {
         close(fd);
         return dev_fail(error, -ENOMEM, "%s: no memory for the device", name);

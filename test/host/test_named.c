@@ -2,6 +2,8 @@
  * program moves into a network namespace of its own first; skipped where it cannot. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -233,6 +236,28 @@ static void a_name_that_is_too_long_is_not_the_one_that_it_begins_with(void **st
     assert_null(device);
 }
 
+static void a_tun_device_with_another_header_is_refused(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    char name[DEV_NAME_BYTES] = "hft5";
+    need_tun();
+    for (int bytes = 10; bytes <= 20; bytes++) {
+        int fd = dev_tun_open(name, IFF_TUN, error);
+        must(fd);
+        assert_int_equal(ioctl(fd, TUNSETVNETHDRSZ, &bytes), 0);
+        int result = hf_device_from_fd(&device, fd, name, NULL, 1500, 0, error);
+        if (bytes == 10 || bytes == 12) {
+            must(result);
+            hf_device_close(device);
+        } else {
+            expect_failure(result, -EINVAL, "virtio-net header");
+            assert_null(device);
+            assert_int_equal(fcntl(fd, F_GETFD), -1);
+        }
+    }
+}
+
 /* The device's kernel side is deleted by the command. */
 static void expect_gone(struct hf_device *device, const char *name, const char *command)
 {
@@ -334,6 +359,7 @@ int main(void)
         cmocka_unit_test(each_queue_of_a_tun_device_has_flows_of_its_own),
         cmocka_unit_test(what_cannot_be_opened_says_why_and_what_to_do),
         cmocka_unit_test(a_name_that_is_too_long_is_not_the_one_that_it_begins_with),
+        cmocka_unit_test(a_tun_device_with_another_header_is_refused),
         cmocka_unit_test(what_is_sent_to_a_vlan_does_not_come_to_the_network_without_tags),
         cmocka_unit_test(an_interface_that_goes_away_is_told_once),
         cmocka_unit_test(a_tun_device_that_goes_away_is_told_once),
