@@ -149,8 +149,8 @@ int hf_host_connect(struct hf_host *host, const char *name, const char *port, in
 int hf_host_open(struct hf_host *host, const struct hf_endpoint *local,
                  const struct hf_endpoint *remote, int timeout_ms, hf_handle *handle);
 /* The second half of that, after hf_open and what goes with the SYN (hf_host_settings, hf_send with
- * HF_FAST_OPEN): sends it and waits.  -EAGAIN: not yet; on failure the handle is still to be
- * released. */
+ * HF_FAST_OPEN): sends it and waits; a SYN that was to wait for text goes without.  -EAGAIN: not
+ * yet; on failure the handle is still to be released. */
 int hf_host_wait_open(struct hf_host *host, hf_handle handle, int timeout_ms);
 /* Passive open on an address of ours, or NULL: any. */
 int hf_host_listen(struct hf_host *host, const char *address, const char *port, int backlog,

@@ -61,6 +61,16 @@ static int ending(struct hf_host *host, hf_handle handle)
 
 /* Opening ------------------------------------------------------------------------------------- */
 
+/* Nobody sends while this waits: a SYN that was to wait for text goes without. */
+static void send_deferred(struct hf_host *host, hf_handle handle)
+{
+    int64_t how = HF_FAST_OPEN_OFF;
+    (void)hf_option(host->stack, handle, HF_FAST_OPEN, &how);
+    if (how == HF_FAST_OPEN_DEFER) {
+        (void)hf_set_option(host->stack, &host->env, handle, HF_FAST_OPEN, HF_FAST_OPEN_ON);
+    }
+}
+
 static int wait_open(struct hf_host *host, hf_handle handle, struct patience *patience)
 {
     for (;;) {
@@ -76,6 +86,7 @@ static int wait_open(struct hf_host *host, hf_handle handle, struct patience *pa
         if (status.state != HF_SYN_SENT && status.state != HF_SYN_RECEIVED) {
             return 0;
         }
+        send_deferred(host, handle);
         err = turn(host, patience);
         if (err < 0) {
             return err;

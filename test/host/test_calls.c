@@ -89,6 +89,27 @@ static void an_open_in_two_steps_waits_for_the_second(void **state)
     assert_int_equal(hf_host_release(client, c), 0);
 }
 
+/* Nobody can send while hf_host_wait_open waits. */
+static void a_syn_that_waits_for_text_goes_when_its_connection_is_waited_for(void **state)
+{
+    (void)state;
+    hf_handle listener, c, s;
+    struct hf_endpoint peer, remote;
+    struct hf_stack *stack = hf_host_stack(client);
+    struct hf_policy policy = *hf_policy(stack);
+    policy.fast_open = HF_FAST_OPEN_CLIENT | HF_FAST_OPEN_CLIENT_NO_COOKIE;
+    assert_int_equal(hf_set_policy(stack, hf_host_env(client), &policy), 0);
+    assert_int_equal(hf_host_listen(server, NULL, "80", 5, &listener), 0);
+    assert_int_equal(hf_host_resolve(client, "192.0.2.2", "80", 4, &remote, 1), 1);
+    assert_int_equal(hf_open(stack, hf_host_env(client), NULL, &remote, 0, &c), 0);
+    assert_int_equal(hf_set_option(stack, hf_host_env(client), c, HF_FAST_OPEN, HF_FAST_OPEN_DEFER),
+                     0);
+    assert_int_equal(hf_host_run_once(client, 0), 0);
+    assert_int_equal(hf_host_accept(server, listener, 0, &s, &peer), -EAGAIN);
+    assert_int_equal(hf_host_wait_open(client, c, LONG_MS / 10), 0);
+    assert_int_equal(hf_host_accept(server, listener, LONG_MS, &s, &peer), 0);
+}
+
 static void speak(const char *name)
 {
     hf_handle c, s;
@@ -391,6 +412,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_open_in_two_steps_waits_for_the_second, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_syn_that_waits_for_text_goes_when_its_connection_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connection_opens_carries_half_closes_and_closes, set_up,
                                         tear_down),
         cmocka_unit_test(on_ethernet_neighbours_find_each_other),

@@ -68,6 +68,17 @@ status_of "$handfast" connect -v 10.77.0.1 80 --private -- python3 server.py <&-
 [ "$status" = 0 ] || fail "a closed input: status $status: $(cat err)"
 [ "$(cat end)" = "an end" ] || fail "a closed input: the peer saw $(cat end)"
 
+# A SYN that waits for text to go with it (Fast Open) does not wait for an input that has none.
+rm -f end
+status_of "$handfast" connect -v -w 10 --set fast_open=client+client_no_cookie \
+    --set fast_open_option=defer 10.77.0.1 80 --private -- python3 server.py </dev/null >said
+[ "$status" = 0 ] || fail "an empty input and defer: status $status: $(cat err)"
+[ "$(cat end)" = "an end" ] || fail "an empty input and defer: the peer saw $(cat end)"
+printf 'first words' | timeout 60 "$handfast" connect -w 10 \
+    --set fast_open=client+client_no_cookie --set fast_open_option=defer 10.77.0.1 80 \
+    --private -- sh -c 'nc -N -l 80 >got' 2>err || fail "an input and defer: $(cat err)"
+[ "$(cat got)" = "first words" ] || fail "an input and defer: arrived '$(cat got)'"
+
 # What was read for a SYN (Fast Open) goes to the next address where the first one refuses.  The
 # server listens on one of both; the option's name is as good with dashes.
 if unshare -m true 2>err; then
