@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { IPV6_MTU_MIN = 1280 }; /* RFC 8200 5 */
-
 const char link_help[] =
     "The network is one of:\n"
     "  --tun NAME            a TUN device; made if it is not there (root)\n"
@@ -247,7 +245,7 @@ static int open_device(struct link *link, struct hf_device **device, char error[
         return hf_device_packet(device, options->interface, NULL, 0, error);
     if (options->xdp)
         return open_xdp(options->xdp, device, error);
-    bool ipv6 = options->mtu == 0 || options->mtu >= IPV6_MTU_MIN;
+    bool ipv6 = options->mtu == 0 || options->mtu >= HF_IPV6_MTU_MIN;
     struct hf_private_options private_options = {.struct_size = sizeof private_options,
                                                  .mtu = (uint32_t)options->mtu,
                                                  .kernel6 = ipv6 ? NULL : ""};
@@ -274,7 +272,7 @@ static int set_addresses(struct link *link)
     const struct link_options *options = link->options;
     const char *const *addresses = options->private_network ? ours : options->addresses;
     uint32_t n = options->private_network ? 2 : options->n_addresses;
-    if (options->private_network && options->mtu != 0 && options->mtu < IPV6_MTU_MIN)
+    if (options->private_network && options->mtu != 0 && options->mtu < HF_IPV6_MTU_MIN)
         n = 1;
     for (uint32_t i = 0; i < n; i++)
         if (hf_host_address(link->host, link->iface, addresses[i]) < 0)

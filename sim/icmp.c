@@ -80,7 +80,8 @@ void wire_tell_too_big(struct world *world, const struct slot *slot, uint32_t fr
     }
     uint32_t len = slot->len - link;
     to->len = link + (v4 ? put_v4(to->data + link, packet, mtu)
-                         : put_v6(to->data + link, packet, len, mtu > 1280 ? mtu : 1280));
+                         : put_v6(to->data + link, packet, len,
+                                  mtu > HF_IPV6_MTU_MIN ? mtu : HF_IPV6_MTU_MIN));
     to->flags = 0;
     to->gso_size = 0;
     to->to = (uint8_t)from;

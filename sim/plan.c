@@ -132,7 +132,7 @@ static void make_stack(struct plan *plan, uint32_t stack)
         tighten(&s->config, &dice);
         s->tight = true;
     }
-    static const uint16_t mtus[] = {1280, 1500, 1500, 1500, 2000};
+    static const uint16_t mtus[] = {HF_IPV6_MTU_MIN, 1500, 1500, 1500, 2000};
     s->iface.mtu = mtus[dice_below(&dice, 5)];
     if (dice_one_in(&dice, 3)) {
         s->iface.offload = HF_OFFLOAD_CSUM | HF_OFFLOAD_TSO4 | HF_OFFLOAD_TSO6;

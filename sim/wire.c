@@ -274,12 +274,12 @@ static uint32_t packet_bytes(const struct world *world, const struct slot *slot)
 }
 
 /* What may be cut on its way (IPv4 without DF) is taken for cut and put together again; IPv6 has no
- * links below 1280. */
+ * link of less than its least MTU. */
 static bool too_big(const struct world *world, const struct slot *slot, uint32_t mtu)
 {
     uint32_t version = version_of(world, slot);
     bool whole = version == 4 && (slot->data[ip_offset(world) + 6] & 0x40) == 0;
-    mtu = version == 6 && mtu < 1280 ? 1280 : mtu;
+    mtu = version == 6 && mtu < HF_IPV6_MTU_MIN ? HF_IPV6_MTU_MIN : mtu;
     return version != 0 && !whole && packet_bytes(world, slot) > mtu;
 }
 

@@ -144,12 +144,14 @@ enum {
     HF_OFFLOAD_TSO6 = 1u << 2, /* cuts IPv6 TCP super-segments      */
 };
 
+enum { HF_IPV6_MTU_MIN = 1280 }; /* RFC 8200 5: a link of less carries no IPv6 */
+
 struct hf_interface {
     uint32_t struct_size;
     uint8_t link;   /* enum hf_link                            */
     uint8_t mac[6]; /* HF_LINK_ETHERNET                        */
     uint8_t pad;
-    uint32_t mtu;     /* 576 .. 65535; IPv6 needs 1280           */
+    uint32_t mtu;     /* 576 .. 65535; IPv6: HF_IPV6_MTU_MIN     */
     uint32_t offload; /* HF_OFFLOAD_*                           */
 };
 

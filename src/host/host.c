@@ -309,7 +309,7 @@ int hf_host_attach(struct hf_host *host, struct hf_device *device)
     }
     HF_ASSERT((uint32_t)number == host->n_ifaces + 1);
     struct host_iface *made = &host->ifaces[host->n_ifaces++];
-    bool ipv6 = iface->link == HF_LINK_ETHERNET && iface->mtu >= 1280;
+    bool ipv6 = iface->link == HF_LINK_ETHERNET && iface->mtu >= HF_IPV6_MTU_MIN;
     int error = ipv6 ? add_link_local(host, number, device) : HF_OK;
     if (error < 0) { /* the stack keeps the interface, behind which is nothing */
         *made = (struct host_iface){.gone = true};
@@ -355,8 +355,8 @@ int hf_host_address(struct hf_host *host, int iface, const char *address)
     case HF_ERR_INVALID:
         return host_fail(host, -EINVAL,
                          "%s: no interface can have it (unspecified, multicast or broadcast, or "
-                         "IPv6 with an MTU below 1280)",
-                         address);
+                         "IPv6 with an MTU below %d)",
+                         address, HF_IPV6_MTU_MIN);
     case HF_ERR_EXISTS:
         return host_fail(host, -hf_errno(error), "%s: is an address of this stack already",
                          address);

@@ -96,7 +96,7 @@ static int take_options(struct hf_private *net, const struct hf_private_options 
     setup->offload = (flags & HF_PRIVATE_NO_OFFLOAD) == 0;
     setup->mtu = options->mtu == 0 ? DEFAULT_MTU : options->mtu;
     bool v6 = options->kernel6 == NULL || options->kernel6[0] != 0;
-    uint32_t least = v6 ? 1280 : 576;
+    uint32_t least = v6 ? HF_IPV6_MTU_MIN : 576;
     if (setup->mtu < least || setup->mtu > 65535) {
         return dev_fail(error, -EINVAL, "MTU %u: it must be %u .. 65535", setup->mtu, least);
     }
