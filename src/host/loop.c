@@ -26,14 +26,20 @@ static void done_with(struct hf_host *host, const struct hf_frame_out *frames, u
     }
 }
 
+/* Who sends or receives has no ear for it: at its end the turn, or the next one, says so. */
+static void note_gone(struct host_iface *iface, int err)
+{
+    iface->gone = true;
+    iface->untold = err;
+}
+
 /* Offers frames to a device; returns how many it is done with. */
 static uint32_t offer(struct hf_host *host, struct host_iface *iface,
                       const struct hf_frame_out *frames, uint32_t n)
 {
     int sent = iface->gone ? (int)n : hf_device_send(iface->device, host->env.now_ns, frames, n);
     if (sent < 0) {
-        iface->gone = true;
-        iface->untold = sent; /* who calls has no ear for it: the next turn says so */
+        note_gone(iface, sent);
         sent = (int)n;
     }
     if (sent > 0 || iface->n_pending == 0) {
@@ -186,8 +192,7 @@ static void receive(struct hf_host *host, uint32_t index)
     for (int i = 0; i < BATCHES_PER_TURN && !iface->gone; i++) {
         int n = hf_device_receive(iface->device, host_now(host), host->in, HOST_BATCH);
         if (n < 0) {
-            iface->gone = true;
-            iface->untold = n;
+            note_gone(iface, n);
             break;
         }
         for (int k = 0; k < n; k++) {
