@@ -219,6 +219,10 @@ int peer_teardown(void **state);
 #define releases() peer_calls(PEER_HERE(p), hf_release(p->stack, &p->env, p->c->handle))
 #define calls(result) peer_calls(PEER_HERE(p), result) /* HF_OK or more */
 #define refuses(error, result) peer_refuses(PEER_HERE(p), error, result)
+#define is_asked() /* of a held SYN; it is the connection from now on */                           \
+    peer_calls(PEER_HERE(p), hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL))
+#define decides(how) peer_calls(PEER_HERE(p), hf_answer(p->stack, &p->env, p->c->handle, how))
+#define takes_held() (is_asked(), decides(HF_ANSWER_ACCEPT))
 #define sets(option, value)                                                                        \
     peer_calls(PEER_HERE(p), hf_set_option(p->stack, &p->env, p->c->handle, option, value))
 #define on(i) ((p)->c = &(p)->conn[i])

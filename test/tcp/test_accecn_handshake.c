@@ -186,9 +186,9 @@ TEST(a_held_syn_is_agreed_with_when_it_is_answered)
     willing(p);
     listens_with(8, true);
     sends(SYN | ASKS, .seq = IRS, .mss = 1460, .ip_ecn = CODEPOINT(CE));
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    is_asked();
     sends(SYN | ASKS, .seq = IRS, .mss = 1460, .ip_ecn = CODEPOINT(ECT0));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    decides(HF_ANSWER_ACCEPT);
     expects(SYN | ACK | ACE(4), .accecn = 172, .n_accecn = 3, .counts = {1, 0, 1});
     sends(ACK | ACE(2));
     writes(10);
@@ -200,7 +200,7 @@ TEST(a_held_syn_that_asks_for_another_kind_is_reset)
     willing(p);
     listens_with(8, true);
     sends(SYN | ASKS, .seq = IRS, .mss = 1460);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    is_asked();
     sends(SYN | CWR | ECE, .seq = IRS, .mss = 1460);
     expects(RST | ACK, .ack = IRS + 1);
     expects_closed(HF_ERR_RESET);

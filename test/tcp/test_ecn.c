@@ -190,8 +190,7 @@ TEST(a_held_syn_keeps_what_it_asked_for)
     listens_with(8, true);
     sends(SYN | ECE | CWR, .seq = IRS, .mss = 1460);
     expects_silence();
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    takes_held();
     expects(SYN | ACK | ECE);
     sends(ACK);
     writes(100);

@@ -82,9 +82,9 @@ TEST(a_simultaneous_open_and_a_held_syn_are_told)
     on(1);
     p->c->stack_port = 80;
     sends(SYN, .seq = IRS, .mss = 1460);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    is_asked();
     tells(p, HF_OK, NOBODY, HF_LISTEN, "waits for the application's answer");
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_RESET));
+    decides(HF_ANSWER_RESET);
     expects(RST | ACK);
 }
 

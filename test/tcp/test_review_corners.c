@@ -99,9 +99,9 @@ TEST(a_receive_window_set_on_a_held_syn_is_what_the_syn_ack_promises)
 {
     listens_with(4, true);
     sends(SYN, .seq = IRS, .mss = 1460);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    is_asked();
     sets(HF_RECEIVE_WINDOW, 1000);
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    decides(HF_ANSWER_ACCEPT);
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1, .wnd = 1000);
 }
 
@@ -112,8 +112,7 @@ TEST(a_held_syn_that_comes_again_without_window_scale_has_none)
     sends(SYN, .seq = IRS, .mss = 1460);
     p->c->scales = false;
     p->c->wscale = 0;
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    takes_held();
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1, .options = "mss 1460");
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = 1000);
     holds_equal(status_of(snd_wnd), 1000);
@@ -236,8 +235,7 @@ TEST(a_held_syn_that_replaces_a_time_wait_gets_a_higher_iss_and_ends_it)
 {
     listens_with(4, true);
     sends(SYN, .seq = IRS, .mss = 1460);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    takes_held();
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     judge_end(&p->judge);                                     /* no trace tells of this: */
@@ -253,8 +251,7 @@ TEST(a_held_syn_that_replaces_a_time_wait_gets_a_higher_iss_and_ends_it)
     releases();
     new_incarnation(5000);
     sends(SYN, .seq = IRS, .mss = 1460);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    takes_held();
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     holds((int32_t)(p->c->iss - (iss + 2)) > 0);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);

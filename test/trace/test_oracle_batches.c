@@ -218,8 +218,7 @@ TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
     p->wild = true;
     for (int i = 0; i < 2; i++) {
         sends(SYN, .seq = IRS + 100 * i, .mss = 1460);
-        calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-        calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+        takes_held();
         peer_forget(p);
         sends(SYN, .seq = IRS + 100 * i + 50); /* inside the window: it ends */
         calls(hf_release(p->stack, &p->env, p->c->handle));
@@ -233,8 +232,7 @@ TEST(a_held_syn_that_is_answered_has_variables_of_its_own)
 static void answers_held(struct peer *p)
 {
     sends(SYN, .seq = IRS, .mss = 1460);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    takes_held();
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
 }
 
@@ -277,8 +275,7 @@ TEST(a_syn_that_was_held_twice_is_answered_when_two_of_its_sockets_are_gone)
     for (int i = 0; i < 2; i++)
         sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1300 + i);
     after(70000);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    takes_held();
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1, .tsecr = 1301);
 }
 
@@ -287,8 +284,7 @@ TEST(many_resets_may_be_of_a_held_syn_beside_one_in_time_wait)
     listens_with(4, true);
     p->wild = true;
     sends(SYN, .seq = IRS, .mss = 1460);
-    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
-    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    takes_held();
     expects(SYN | ACK, .seq = ISS);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
     closes_first(p);
