@@ -319,11 +319,11 @@ int link_open(struct link *link, const struct link_options *options, const struc
                                      .comment_arg = link->comments};
         if (hf_device_capture(&device, device, &capture, error) < 0)
             return cli_failure("%s", error);
-        link->capture = device;
     }
     link->iface = hf_host_attach(link->host, device);
-    if (link->iface < 0)
+    if (link->iface < 0) /* it is closed */
         return cli_failure("%s", hf_host_error(link->host));
+    link->capture = options->pcap ? device : NULL;
     return set_addresses(link);
 }
 

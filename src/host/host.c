@@ -296,14 +296,26 @@ static uint16_t add_region(struct hf_host *host, const struct hf_device *device)
     return (uint16_t)number;
 }
 
+static int explain_attach(struct hf_host *host, int error, const struct hf_device *device)
+{
+    enum { MTU_MIN = 576, MTU_MAX = 65535 };
+    uint32_t mtu = device->iface.mtu;
+    if (mtu < MTU_MIN || mtu > MTU_MAX) {
+        return host_fail(host, -hf_errno(error),
+                         "%s: cannot be an interface: its MTU is %u, and has to be %d to %d",
+                         device->name, mtu, MTU_MIN, MTU_MAX);
+    }
+    return host_fail(host, -hf_errno(error), "%s: cannot be an interface: %s", device->name,
+                     hf_error_text(error));
+}
+
 int hf_host_attach(struct hf_host *host, struct hf_device *device)
 {
     const struct hf_interface *iface = hf_device_interface(device);
     host_now(host);
     int number = hf_interface_add(host->stack, &host->env, iface);
     if (number < 0) {
-        int err = host_fail(host, -hf_errno(number), "%s: cannot be an interface: %s",
-                            hf_device_name(device), hf_error_text(number));
+        int err = explain_attach(host, number, device);
         hf_device_close(device);
         return err;
     }

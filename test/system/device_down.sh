@@ -44,6 +44,14 @@ ip link set ours down
 ! wait "$connect" || fail "a connection to nobody"
 grep -q 'ours is down' err || fail "gone down meanwhile: $(cat err)"
 
+# An interface whose MTU is no IP network's is named once, also where it was to be captured.
+ip link add small type veth peer name other
+ip link set dev small mtu 500 up
+! "$handfast" connect -w 2 --interface small --address 10.7.0.2/24 --pcap small.pcapng 10.7.0.1 80 \
+    </dev/null 2>err || fail "a connection over an interface with an MTU of 500"
+[ "$(cat err)" = "handfast connect: small: cannot be an interface: its MTU is 500, and has to be \
+576 to 65535" ] || fail "an MTU of 500: $(cat err)"
+
 # AF_XDP, where this system has it.
 "$handfast" listen -w 0.1 9 --xdp ours --address 10.9.0.2/24 </dev/null 2>err || true
 if ! grep -qE 'no AF_XDP|no XDP|cannot be locked' err; then
