@@ -342,7 +342,10 @@ static bool use_fds(const int fds[3])
 static void child_runs(const struct dev_namespace *ns, pid_t parent, char *const argv[],
                        const int fds[3], int to_parent)
 {
-    if (enter(ns) && use_fds(fds)) {
+    /* It may have been the first that was free: one of the standard files was closed. */
+    int high = fcntl(to_parent, F_DUPFD_CLOEXEC, 3);
+    to_parent = high < 0 ? to_parent : high;
+    if (high >= 0 && enter(ns) && use_fds(fds)) {
         clear_signals();
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) {

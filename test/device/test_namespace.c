@@ -283,6 +283,33 @@ static void a_commands_descriptors_may_be_ours_in_another_order(void **state)
     close_lab(&lab);
 }
 
+/* Descriptors that start a command are then the first that are free. */
+static void a_command_that_cannot_start_is_told_though_standard_files_are_closed(void **state)
+{
+    (void)state;
+    struct lab lab = {0};
+    int ours[2], nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int high = fcntl(nothing, F_DUPFD_CLOEXEC, 10);
+    char *argv[] = {(char[]){"no-such-program"}, NULL};
+    open_lab(&lab, false);
+    for (int fd = 0; fd < 2; fd++) {
+        ours[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+        close(fd);
+    }
+    pid_t pid = dev_namespace_start(&lab.ns, argv, (const int[]){high, high, -1}, NULL);
+    for (int fd = 0; fd < 2; fd++) {
+        (void)dup2(ours[fd], fd);
+        close(ours[fd]);
+    }
+    close(high);
+    close(nothing);
+    if (pid > 0) {
+        (void)waitpid(pid, NULL, 0);
+    }
+    assert_int_equal(pid, -ENOENT);
+    close_lab(&lab);
+}
+
 static void closing_leaves_no_device_behind_for_a_new_one(void **state)
 {
     (void)state;
@@ -352,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_command_runs_inside_and_its_exit_status_is_ours_to_read),
         cmocka_unit_test(a_commands_output_may_go_elsewhere),
         cmocka_unit_test(a_commands_descriptors_may_be_ours_in_another_order),
+        cmocka_unit_test(a_command_that_cannot_start_is_told_though_standard_files_are_closed),
         cmocka_unit_test(closing_leaves_no_device_behind_for_a_new_one),
         cmocka_unit_test(nobody_needs_a_privilege),
     };
