@@ -60,6 +60,16 @@ static bool send_message(int fd, struct message *message, const int *fds, size_t
     return sendmsg(fd, &header, MSG_NOSIGNAL) == (ssize_t)sizeof *message;
 }
 
+/* This process can have no more of them: without one of them the others are of no use. */
+static void refuse_descriptors(struct message *message, int fds[MAX_FDS], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        close(fds[i]);
+        fds[i] = -1;
+    }
+    message->err = dev_fail(message->error, -EMFILE, "no private network: %s", strerror(EMFILE));
+}
+
 /* How many descriptors came; -1: no whole message. */
 static int receive_message(int fd, struct message *message, int fds[MAX_FDS])
 {
@@ -77,12 +87,16 @@ static int receive_message(int fd, struct message *message, int fds[MAX_FDS])
         return -1;
     }
     struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-    if (rights == NULL || rights->cmsg_type != SCM_RIGHTS) {
+    size_t count = 0;
+    if (rights != NULL && rights->cmsg_type == SCM_RIGHTS) {
+        count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        count = count > MAX_FDS ? MAX_FDS : count;
+        memcpy(fds, CMSG_DATA(rights), count * sizeof(int));
+    }
+    if ((header.msg_flags & MSG_CTRUNC) != 0) {
+        refuse_descriptors(message, fds, count);
         return 0;
     }
-    size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    count = count > MAX_FDS ? MAX_FDS : count;
-    memcpy(fds, CMSG_DATA(rights), count * sizeof(int));
     return (int)count;
 }
 
