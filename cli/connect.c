@@ -53,6 +53,16 @@ static int await_open(struct link *link, hf_handle connection, int timeout_ms)
     }
 }
 
+/* What of the input may go with the SYN: what that can carry, and what can be sent at once. */
+static size_t early_room(struct hf_stack *stack, const struct hf_env *env, hf_handle connection,
+                         size_t most)
+{
+    int64_t room = hf_fast_open_room(stack, env, connection), buffer = 0;
+    hf_option(stack, connection, HF_SEND_BUFFER, &buffer);
+    room = room < buffer ? room : buffer;
+    return room < 0 ? 0 : (size_t)room < most ? (size_t)room : most;
+}
+
 /* What is there of standard input, as much as a SYN takes, where --set asks for that (RFC 7413).
  * Where this address fails, it is still to go to the next one, with the SYN or behind it. */
 static int send_early(struct link *link, hf_handle connection)
@@ -61,9 +71,9 @@ static int send_early(struct link *link, hf_handle connection)
     static size_t len;
     struct pollfd input = {.fd = 0, .events = POLLIN};
     struct hf_stack *stack = hf_host_stack(link->host);
-    int64_t room = hf_fast_open_room(stack, hf_host_env(link->host), connection);
+    size_t room = early_room(stack, hf_host_env(link->host), connection, sizeof text);
     if (len == 0 && room > 0 && poll(&input, 1, 0) == 1) {
-        ssize_t n = read(0, text, (size_t)room < sizeof text ? (size_t)room : sizeof text);
+        ssize_t n = read(0, text, room);
         len = n > 0 ? (size_t)n : 0; /* else the relay will meet it again */
     }
     if (len == 0)

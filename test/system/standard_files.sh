@@ -79,6 +79,13 @@ printf 'first words' | timeout 60 "$handfast" connect -w 10 \
     --private -- sh -c 'nc -N -l 80 >got' 2>err || fail "an input and defer: $(cat err)"
 [ "$(cat got)" = "first words" ] || fail "an input and defer: arrived '$(cat got)'"
 
+# No more is read for a SYN than the send buffer holds.
+head -c 1400 /dev/urandom >words
+timeout 60 "$handfast" connect -w 10 --set send_buffer=512,fast_open_option=on \
+    --set fast_open=client+client_no_cookie 10.77.0.1 80 --private -- sh -c 'nc -N -l 80 >got' \
+    <words 2>err || fail "a send buffer smaller than the SYN: $(cat err)"
+cmp words got || fail "a send buffer smaller than the SYN: other bytes"
+
 # What was read for a SYN (Fast Open) goes to the next address where the first one refuses.  The
 # server listens on one of both; the option's name is as good with dashes.
 if unshare -m true 2>err; then
