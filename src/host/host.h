@@ -99,6 +99,9 @@ void host_grow(struct hf_host *host);
 int host_apply_settings(struct hf_host *host, hf_handle handle);
 
 /* watch.c */
+/* The two halves of hf_host_post: NULL, there is no memory; then it cannot fail. */
+struct host_post *host_new_post(hf_post_fn *fn, void *arg);
+void host_put_post(struct hf_host *host, struct host_post *post);
 /* woken: post_fd was found readable. */
 void host_run_posts(struct hf_host *host, bool woken);
 void host_drop_posts(struct hf_host *host);

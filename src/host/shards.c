@@ -15,6 +15,7 @@ enum { LINE = 64 };
 struct shard {
     _Alignas(LINE) struct hf_shards *all;
     struct hf_host *host;
+    struct host_post *last; /* ends it: made beforehand, as ending must not fail */
     pthread_t thread;
     uint32_t number;
     int error; /* what has ended it */
@@ -78,13 +79,20 @@ static void told(struct shard *shard, int error)
     pthread_mutex_unlock(&all->lock);
 }
 
+static void stop(struct hf_host *host, void *arg)
+{
+    (void)host;
+    ((struct shard *)arg)->stopped = true;
+}
+
 static int begin(struct shard *shard)
 {
     const struct hf_shards_options *options = &shard->all->options;
     if (!options->anywhere) {
         bind_to_processor(shard->number);
     }
-    int error = hf_host_new(&shard->host, options->host);
+    shard->last = host_new_post(stop, shard);
+    int error = shard->last == NULL ? -ENOMEM : hf_host_new(&shard->host, options->host);
     return error < 0 ? error : options->begin(shard->host, shard->number, options->arg);
 }
 
@@ -111,19 +119,15 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void stop(struct hf_host *host, void *arg)
-{
-    (void)host;
-    ((struct shard *)arg)->stopped = true;
-}
-
 /* Hosts are freed only here: until then others may post to them. */
 static int end_all(struct hf_shards *shards)
 {
     int error = 0;
     for (uint32_t i = 0; i < shards->n; i++) {
         if (shards->shard[i].host != NULL) {
-            (void)hf_host_post(shards->shard[i].host, stop, &shards->shard[i]);
+            host_put_post(shards->shard[i].host, shards->shard[i].last);
+        } else {
+            free(shards->shard[i].last);
         }
     }
     for (uint32_t i = 0; i < shards->n; i++) {

@@ -6,14 +6,18 @@
 
 #include "host/host.h"
 
-int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg)
+struct host_post *host_new_post(hf_post_fn *fn, void *arg)
+{
+    struct host_post *post = malloc(sizeof *post);
+    if (post != NULL) {
+        *post = (struct host_post){NULL, fn, arg};
+    }
+    return post;
+}
+
+void host_put_post(struct hf_host *host, struct host_post *post)
 {
     const uint64_t one = 1;
-    struct host_post *post = malloc(sizeof *post);
-    if (post == NULL) {
-        return -ENOMEM;
-    }
-    *post = (struct host_post){NULL, fn, arg};
     pthread_mutex_lock(&host->lock);
     *host->last_post = post;
     host->last_post = &post->next;
@@ -21,6 +25,15 @@ int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg)
     atomic_store(&host->rung, true);
     ssize_t done = write(host->post_fd, &one, sizeof one); /* fails only when it is awake already */
     (void)done;
+}
+
+int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg)
+{
+    struct host_post *post = host_new_post(fn, arg);
+    if (post == NULL) {
+        return -ENOMEM;
+    }
+    host_put_post(host, post);
     return 0;
 }
 

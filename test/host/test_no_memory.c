@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "handfast/host.h"
+#include "handfast/shards.h"
 
 /* The allocator, refused ---------------------------------------------------------------------- */
 
@@ -241,10 +241,36 @@ static void each_malloc_may_fail(void **state)
     assert_true(plays(0, 0));
 }
 
+static int begin_nothing(struct hf_host *host, uint32_t shard, void *arg)
+{
+    (void)host;
+    (void)shard;
+    (void)arg;
+    return 0;
+}
+
+static void shards_end_also_when_there_is_no_memory(void **state)
+{
+    (void)state;
+    struct hf_shards *shards;
+    struct hf_shards_options options = {
+        .struct_size = sizeof options, .n = 2, .begin = begin_nothing};
+    assert_int_equal(hf_shards_start(&shards, &options, NULL), 0);
+    (void)alarm(20); /* they would be waited for */
+    fails_in = 1;
+    fails_n = UINT32_MAX;
+    armed = true;
+    int ended = hf_shards_stop(shards);
+    armed = false;
+    (void)alarm(0);
+    assert_int_equal(ended, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_malloc_may_fail),
+        cmocka_unit_test(shards_end_also_when_there_is_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
