@@ -43,11 +43,17 @@ struct capture {
     uint8_t block[COMMENT_BYTES + 512];
 };
 
+/* The first one stays. */
+static void note_error(struct capture *capture, int err)
+{
+    capture->error = capture->error == 0 ? err : capture->error;
+}
+
 static void put(struct capture *capture, const void *data, size_t len)
 {
     capture->unwritten = true;
     if (capture->error == 0 && fwrite(data, 1, len, capture->file) != len) {
-        capture->error = errno == 0 ? -EIO : -errno;
+        note_error(capture, errno == 0 ? -EIO : -errno);
     }
 }
 
@@ -110,8 +116,8 @@ static void write_waiting(struct capture *capture)
 
 static void note_flush(struct capture *capture)
 {
-    if (fflush(capture->file) != 0 && capture->error == 0) {
-        capture->error = -errno;
+    if (fflush(capture->file) != 0) {
+        note_error(capture, -errno);
     }
     capture->unwritten = false;
 }
@@ -142,7 +148,8 @@ static int receive(void *self, int64_t now_ns, struct hf_frame_in *frames, uint3
         if (frames[i].len <= DEV_FRAME_BYTES) {
             waiting = malloc(sizeof *waiting + frames[i].len);
         }
-        if (waiting == NULL) {
+        if (waiting == NULL) { /* it is missing: so is all that comes after it */
+            note_error(capture, -ENOMEM);
             continue;
         }
         *waiting = (struct waiting){

@@ -241,6 +241,32 @@ static void each_malloc_may_fail(void **state)
     assert_true(plays(0, 0));
 }
 
+static void a_capture_that_lacks_a_packet_says_so(void **state)
+{
+    (void)state;
+    char path[] = "lacking.pcapng";
+    struct hf_device *ends[2], *device;
+    struct hf_capture capture = {.struct_size = sizeof capture, .path = path};
+    struct hf_frame_out out = {.header = {0x45}, .header_len = 20, .len = 20};
+    struct hf_frame_in in;
+    assert_int_equal(hf_device_pair(ends, NULL, NULL), 0);
+    assert_int_equal(hf_device_capture(&device, ends[0], &capture, NULL), 0);
+    for (int missing = 0; missing < 2; missing++) {
+        assert_int_equal(hf_device_send(ends[1], 0, &out, 1), 1);
+        fails_in = 1;
+        fails_n = missing ? UINT32_MAX : 0;
+        armed = true;
+        int got = hf_device_receive(device, 0, &in, 1);
+        armed = false;
+        assert_int_equal(got, 1); /* it is there, whatever becomes of its copy */
+        hf_device_flush(device, 0);
+        assert_int_equal(hf_device_capture_status(device), missing ? -ENOMEM : 0);
+    }
+    hf_device_close(device);
+    hf_device_close(ends[1]);
+    unlink(path);
+}
+
 static int begin_nothing(struct hf_host *host, uint32_t shard, void *arg)
 {
     (void)host;
@@ -270,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_malloc_may_fail),
+        cmocka_unit_test(a_capture_that_lacks_a_packet_says_so),
         cmocka_unit_test(shards_end_also_when_there_is_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
