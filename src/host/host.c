@@ -398,6 +398,20 @@ static int add_route(struct hf_host *host, int iface, const char *prefix, const 
     return error < 0 ? host_core_fail(host, error, prefix) : 0;
 }
 
+/* Both of them on the link, or none. */
+static int add_both_defaults(struct hf_host *host, int iface)
+{
+    static const uint8_t any4[16] = {[10] = 0xff, [11] = 0xff};
+    int err = add_route(host, iface, "0.0.0.0/0", NULL);
+    if (err == 0) {
+        err = add_route(host, iface, "::/0", NULL);
+        if (err < 0) {
+            (void)hf_route_remove(host->stack, &host->env, (uint32_t)iface, any4, 0);
+        }
+    }
+    return err;
+}
+
 int hf_host_route(struct hf_host *host, int iface, const char *prefix, const char *gateway)
 {
     uint8_t via[16];
@@ -408,16 +422,12 @@ int hf_host_route(struct hf_host *host, int iface, const char *prefix, const cha
     if (gateway != NULL && (host_parse_prefix(gateway, via, &none) < 0 || none >= 0)) {
         return host_fail(host, -EINVAL, "%s: not the address of a gateway", gateway);
     }
-    const uint8_t *via_or_link = gateway == NULL ? NULL : via;
     if (strcmp(prefix, "default") != 0) {
-        return add_route(host, iface, prefix, via_or_link);
+        return add_route(host, iface, prefix, gateway == NULL ? NULL : via);
     }
-    int err = 0;
-    if (gateway == NULL || strchr(gateway, ':') == NULL) {
-        err = add_route(host, iface, "0.0.0.0/0", via_or_link);
+    if (gateway != NULL) {
+        bool v6 = strchr(gateway, ':') != NULL;
+        return add_route(host, iface, v6 ? "::/0" : "0.0.0.0/0", via);
     }
-    if (err == 0 && (gateway == NULL || strchr(gateway, ':') != NULL)) {
-        err = add_route(host, iface, "::/0", via_or_link);
-    }
-    return err;
+    return add_both_defaults(host, iface);
 }

@@ -184,6 +184,26 @@ static void a_device_that_cannot_be_attached_is_closed_and_the_host_goes_on(void
     assert_true(closed[0] == 1 && closed[1] == 1 && closed[2] == 1);
 }
 
+static void of_two_default_routes_there_are_both_or_none(void **state)
+{
+    static const struct hf_device_calls calls = {.struct_size = sizeof calls,
+                                                 .receive = give_none,
+                                                 .send = take_all,
+                                                 .close = close_nothing};
+    static const struct hf_interface small = {.link = HF_LINK_IP, .mtu = HF_IPV6_MTU_MIN - 1};
+    struct hf_device *device;
+    struct hf_host *host;
+    (void)state;
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_device_new(&device, &calls, NULL, &small, -1, "small"), 0);
+    assert_int_equal(hf_host_attach(host, device), 1);
+    assert_int_equal(hf_host_route(host, 1, "default", NULL), -EINVAL);
+    assert_non_null(strstr(hf_host_error(host), "::/0: no route"));
+    assert_int_equal(hf_host_route(host, 1, "0.0.0.0/0", NULL), 0); /* is not there */
+    assert_int_equal(hf_host_route(host, 1, "0.0.0.0/0", NULL), -EADDRINUSE);
+    hf_host_free(host);
+}
+
 static void a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once(void **state)
 {
     struct hf_endpoint remote = {.port = PORT};
@@ -453,6 +473,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_without_end_leave_other_descriptors_their_turn),
         cmocka_unit_test(a_device_that_cannot_be_attached_is_closed_and_the_host_goes_on),
+        cmocka_unit_test(of_two_default_routes_there_are_both_or_none),
         cmocka_unit_test(a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once),
         cmocka_unit_test(devices_that_go_together_are_told_one_after_the_other),
         cmocka_unit_test(who_watches_for_another_host_takes_no_events_from_a_third),
