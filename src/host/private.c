@@ -148,11 +148,21 @@ struct hf_device *hf_private_device(struct hf_private *net)
     return device;
 }
 
+static void take_back(struct hf_host *host, int iface, const char *address)
+{
+    uint8_t ip[16];
+    int prefix_len;
+    if (host_parse_prefix(address, ip, &prefix_len) == 0) {
+        (void)hf_address_remove(host->stack, &host->env, (uint32_t)iface, ip);
+    }
+}
+
 int hf_private_address(const struct hf_private *net, struct hf_host *host, int iface)
 {
     for (int i = 0; i < 2; i++) {
         int err = net->ours[i][0] == 0 ? 0 : hf_host_address(host, iface, net->ours[i]);
         if (err < 0) {
+            take_back(host, iface, i == 0 ? "" : net->ours[0]);
             return err;
         }
     }

@@ -346,6 +346,25 @@ static void ours_is_the_address_above_the_kernels(void **state)
     close_lab(&lab);
 }
 
+static void of_two_addresses_of_ours_there_are_both_or_none(void **state)
+{
+    (void)state;
+    struct hf_private_options options = {.struct_size = sizeof options, .flags = HF_PRIVATE_VETH};
+    struct hf_private *net;
+    struct hf_device *ends[2];
+    struct hf_host *host;
+    assert_int_equal(hf_private_open(&net, &options, NULL), 0);
+    assert_int_equal(hf_device_pair(ends, NULL, NULL), 0);
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_host_attach(host, ends[0]), 1);
+    assert_int_equal(hf_host_address(host, 1, "fd77::2/64"), 0);
+    assert_int_equal(hf_private_address(net, host, 1), -EADDRINUSE);
+    assert_int_equal(hf_host_address(host, 1, "10.77.0.2/24"), 0); /* is not there */
+    hf_host_free(host);
+    hf_device_close(ends[1]);
+    hf_private_close(net);
+}
+
 static void above_the_kernels_address_there_must_be_another(void **state)
 {
     (void)state;
@@ -379,6 +398,7 @@ int main(void)
         cmocka_unit_test(the_kernel_answers_nothing_for_our_addresses),
         cmocka_unit_test(two_private_networks_do_not_know_each_other),
         cmocka_unit_test(ours_is_the_address_above_the_kernels),
+        cmocka_unit_test(of_two_addresses_of_ours_there_are_both_or_none),
         cmocka_unit_test(above_the_kernels_address_there_must_be_another),
     };
     struct hf_private *net;
