@@ -217,7 +217,8 @@ int hf_private_open(struct hf_private **net, const struct hf_private_options *op
 /* Our end; it passes to the caller (hf_host_attach), once: NULL after that. */
 struct hf_device *hf_private_device(struct hf_private *net);
 /* Does all of that for a host: attaches the device and adds 10.77.0.2/24 and fd77::2/64 (in each
- * prefix of the options the address one above the kernel's).  Returns the interface number. */
+ * prefix of the options the address one above the kernel's).  Returns the interface number; on
+ * failure the device is closed. */
 int hf_private_attach(struct hf_private *net, struct hf_host *host);
 /* The second half of that, for a device that was wrapped before it was attached. */
 int hf_private_address(const struct hf_private *net, struct hf_host *host, int iface);

@@ -259,14 +259,22 @@ static void opaque_of(const uint8_t mac[6], uint8_t ip[16])
 
 /* Where the kernel has the same MAC it has its EUI-64 address, too, and would reset what it knows
  * nothing of. */
-static int add_link_local(struct hf_host *host, int iface, const struct hf_device *device)
+static void link_local_of(const struct hf_device *device, uint8_t ip[16])
 {
-    uint8_t ip[16];
     if (device->shares_mac) {
         opaque_of(device->iface.mac, ip);
     } else {
         eui64_of(device->iface.mac, ip);
     }
+}
+
+static int add_link_local(struct hf_host *host, int iface, const struct hf_device *device)
+{
+    uint8_t ip[16];
+    if (device->iface.link != HF_LINK_ETHERNET || device->iface.mtu < HF_IPV6_MTU_MIN) {
+        return HF_OK;
+    }
+    link_local_of(device, ip);
     return hf_address_add(host->stack, &host->env, (uint32_t)iface, ip, 64);
 }
 
@@ -320,18 +328,30 @@ int hf_host_attach(struct hf_host *host, struct hf_device *device)
         return err;
     }
     HF_ASSERT((uint32_t)number == host->n_ifaces + 1);
-    struct host_iface *made = &host->ifaces[host->n_ifaces++];
-    bool ipv6 = iface->link == HF_LINK_ETHERNET && iface->mtu >= HF_IPV6_MTU_MIN;
-    int error = ipv6 ? add_link_local(host, number, device) : HF_OK;
-    if (error < 0) { /* the stack keeps the interface, behind which is nothing */
-        *made = (struct host_iface){.gone = true};
+    host->ifaces[host->n_ifaces++] =
+        (struct host_iface){.device = device, .region = add_region(host, device)};
+    int error = add_link_local(host, number, device);
+    if (error < 0) {
         int err = host_fail(host, -hf_errno(error), "%s: no link-local address: %s",
                             hf_device_name(device), hf_error_text(error));
-        hf_device_close(device);
+        host_detach_last(host);
         return err;
     }
-    *made = (struct host_iface){.device = device, .region = add_region(host, device)};
     return number;
+}
+
+void host_detach_last(struct hf_host *host)
+{
+    uint8_t ip[16];
+    struct host_iface *iface = &host->ifaces[host->n_ifaces - 1];
+    link_local_of(iface->device, ip);
+    (void)hf_address_remove(host->stack, &host->env, host->n_ifaces, ip);
+    if (iface->region != 0) {
+        (void)hf_region_remove(host->stack, &host->env, iface->region);
+        host->env.n_regions--;
+    }
+    hf_device_close(iface->device);
+    *iface = (struct host_iface){.gone = true};
 }
 
 static int find_interface(struct hf_host *host, int iface)

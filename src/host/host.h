@@ -88,6 +88,9 @@ int host_fail(struct hf_host *host, int err, const char *format, ...)
 /* The same for an error of the core. */
 int host_core_fail(struct hf_host *host, int error, const char *what);
 int64_t host_now(struct hf_host *host);
+/* Undoes the last hf_host_attach, before any frame came: the device is closed.  The stack keeps the
+ * interface, behind which is nothing from now on. */
+void host_detach_last(struct hf_host *host);
 
 /* memory.c */
 struct hf_stack *host_reserve(uint64_t bytes);

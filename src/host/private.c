@@ -177,6 +177,9 @@ int hf_private_attach(struct hf_private *net, struct hf_host *host)
     }
     int iface = hf_host_attach(host, device);
     int err = iface < 0 ? iface : hf_private_address(net, host, iface);
+    if (iface > 0 && err < 0) {
+        host_detach_last(host);
+    }
     return err < 0 ? err : iface;
 }
 

@@ -365,6 +365,35 @@ static void of_two_addresses_of_ours_there_are_both_or_none(void **state)
     hf_private_close(net);
 }
 
+static void a_network_whose_addresses_are_taken_is_not_attached(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+        if (!offered(&variants[i])) {
+            continue;
+        }
+        struct lab lab;
+        struct hf_private_options other = {
+            .struct_size = sizeof other, .flags = variants[i].flags, .kernel6 = ""};
+        struct hf_private *second, *third;
+        open_lab(&lab, &variants[i], NULL);
+        other.kernel4 = NULL;
+        assert_int_equal(hf_private_open(&second, &other, NULL), 0);
+        assert_int_equal(hf_private_attach(second, lab.host), -EADDRINUSE);
+        assert_non_null(strstr(hf_host_error(lab.host), "10.77.0.2/24: is an address"));
+        assert_null(hf_host_device(lab.host, 2));
+        other.kernel4 = "10.78.0.1/24";
+        assert_int_equal(hf_private_open(&third, &other, NULL), 0);
+        assert_int_equal(hf_private_attach(third, lab.host), 3);
+        hf_handle c;
+        assert_int_equal(hf_host_connect(lab.host, "10.78.0.1", "9", LONG_MS, &c), -ECONNREFUSED);
+        active(&lab, 4, 1000000);
+        close_lab(&lab);
+        hf_private_close(second);
+        hf_private_close(third);
+    }
+}
+
 static void above_the_kernels_address_there_must_be_another(void **state)
 {
     (void)state;
@@ -399,6 +428,7 @@ int main(void)
         cmocka_unit_test(two_private_networks_do_not_know_each_other),
         cmocka_unit_test(ours_is_the_address_above_the_kernels),
         cmocka_unit_test(of_two_addresses_of_ours_there_are_both_or_none),
+        cmocka_unit_test(a_network_whose_addresses_are_taken_is_not_attached),
         cmocka_unit_test(above_the_kernels_address_there_must_be_another),
     };
     struct hf_private *net;
