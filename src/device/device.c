@@ -47,7 +47,7 @@ int hf_device_from_fd(struct hf_device **device, int fd, const char *name, const
     if (ioctl(fd, TUNGETIFF, &ifr) == 0) {
         return dev_tun_wrap(device, fd, name, mac, mtu, flags, error);
     }
-    return dev_packet_wrap(device, fd, mac, flags, error);
+    return dev_packet_wrap(device, fd, name, mac, flags, error);
 }
 
 void hf_device_close(struct hf_device *device)

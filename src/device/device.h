@@ -71,16 +71,17 @@ int dev_vnet_send(int fd, size_t vnet_len, const struct hf_frame_out *frame, uin
 
 int dev_tun_wrap(struct hf_device **device, int fd, const char *name, const uint8_t *mac,
                  uint32_t mtu, uint32_t flags, char error[HF_ERROR_TEXT]);
-int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint32_t flags,
-                    char error[HF_ERROR_TEXT]);
+int dev_packet_wrap(struct hf_device **device, int fd, const char *called, const uint8_t *mac,
+                    uint32_t flags, char error[HF_ERROR_TEXT]);
 /* Opens /dev/net/tun as TUN or TAP (ifr_flags); the name the kernel gave is written to name. */
 int dev_tun_open(char name[DEV_NAME_BYTES], int kind, char error[HF_ERROR_TEXT]);
 /* An AF_PACKET socket bound to the interface. */
 int dev_packet_open(const char *name, char error[HF_ERROR_TEXT]);
-/* What its interface says of itself, asked through the socket, as it may be in another namespace.
+/* What its interface says of itself, asked through the socket, as it may be in another namespace;
+ * called: its name in the sentence, where it says none.
  * As long as the socket is open, the interface takes in groups and, where mac is another one than
  * its own, everything. */
-int dev_packet_describe(int fd, char name[DEV_NAME_BYTES], const uint8_t *mac,
+int dev_packet_describe(int fd, const char *called, char name[DEV_NAME_BYTES], const uint8_t *mac,
                         struct hf_interface *iface, char error[HF_ERROR_TEXT]);
 
 /* Queues of one interface --------------------------------------------------------------- group.c

@@ -246,7 +246,7 @@ static int ask_interface(int fd, struct ifreq *ifr, const uint8_t *mac, struct h
     return 0;
 }
 
-int dev_packet_describe(int fd, char name[DEV_NAME_BYTES], const uint8_t *mac,
+int dev_packet_describe(int fd, const char *called, char name[DEV_NAME_BYTES], const uint8_t *mac,
                         struct hf_interface *iface, char error[HF_ERROR_TEXT])
 {
     struct ifreq ifr = {0};
@@ -255,7 +255,7 @@ int dev_packet_describe(int fd, char name[DEV_NAME_BYTES], const uint8_t *mac,
     dev_copy_name(name, DEV_NAME_BYTES, ifr.ifr_name);
     return err == 0 ? 0
                     : dev_fail(error, err, "%s: not an Ethernet interface that can be used: %s",
-                               name, strerror(-err));
+                               *name == 0 && called != NULL ? called : name, strerror(-err));
 }
 
 /* Asked through the socket, as its interface may be in another namespace. */
@@ -303,12 +303,12 @@ static int start_device(struct hf_device **device, struct packet *packet, char e
     return err;
 }
 
-int dev_packet_wrap(struct hf_device **device, int fd, const uint8_t *mac, uint32_t flags,
-                    char error[HF_ERROR_TEXT])
+int dev_packet_wrap(struct hf_device **device, int fd, const char *called, const uint8_t *mac,
+                    uint32_t flags, char error[HF_ERROR_TEXT])
 {
     char name[DEV_NAME_BYTES];
     struct hf_interface iface;
-    int err = dev_packet_describe(fd, name, mac, &iface, error);
+    int err = dev_packet_describe(fd, called, name, mac, &iface, error);
     if (err < 0) {
         close(fd);
         return err;
@@ -342,5 +342,5 @@ int hf_device_packet(struct hf_device **device, const char *name, const uint8_t 
 {
     *device = NULL;
     int fd = dev_packet_open(name, error);
-    return fd < 0 ? fd : dev_packet_wrap(device, fd, mac, flags, error);
+    return fd < 0 ? fd : dev_packet_wrap(device, fd, name, mac, flags, error);
 }

@@ -396,7 +396,7 @@ int hf_device_xdp(struct hf_device **device, const char *name, uint32_t queue, c
     }
     struct hf_interface iface;
     char full_name[DEV_NAME_BYTES];
-    int err = dev_packet_describe(packet_fd, full_name, mac, &iface, error);
+    int err = dev_packet_describe(packet_fd, name, full_name, mac, &iface, error);
     err = err < 0 ? err : check(full_name, queue, flags, iface.mtu, error);
     struct xdp *xdp = err < 0 ? NULL : new_xdp(packet_fd);
     if (xdp == NULL) {

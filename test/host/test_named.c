@@ -208,6 +208,10 @@ static void what_cannot_be_opened_says_why_and_what_to_do(void **state)
     expect_failure(hf_kernel_address("no-such", "10.9.0.1/24", error), -ENODEV, "no such");
     expect_failure(hf_kernel_address("lo", "10.9.0/24", error), -EINVAL, "not an address");
     expect_failure(hf_device_tun(&device, "a-name-that-is-too-long", 0, error), -EINVAL, "name");
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    expect_failure(hf_device_from_fd(&device, fd, "hfs", NULL, 1500, 0, error), -EINVAL,
+                   "hfs: not an Ethernet interface");
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
     need_tun();
     must(hf_device_tun(&device, "hft2", 0, error));
     expect_failure(hf_device_tun(&again, "hft2", 0, error), -EBUSY, "in use");
