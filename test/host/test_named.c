@@ -314,7 +314,7 @@ static uint8_t next_number(struct hf_device *device)
 {
     struct hf_frame_in frame;
     uint8_t number = 0;
-    for (int i = 0; i < 100 && number == 0; i++) {
+    for (int i = 0; i < 5000 && number == 0; i++) {
         while (number == 0 && hf_device_receive(device, 0, &frame, 1) == 1) {
             number = frame.data[6] == 2 && frame.data[11] == 9 ? frame.data[14] : 0;
         }
