@@ -184,7 +184,8 @@ uint32_t moves(struct world *w, const struct state *from, struct action actions[
                 actions[n++] = (struct action){(uint8_t)kind, side, EVENT_DELIVER, 0, channel[i]};
         }
         for (int event = 0; event < EVENT_EXPLORED; event++)
-            actions[n++] = (struct action){ACT_EVENT, side, (uint8_t)event, 0, 0};
+            if (!world_disabled(w, side, from->side[side], event))
+                actions[n++] = (struct action){ACT_EVENT, side, (uint8_t)event, 0, 0};
     }
     return n;
 }

@@ -61,7 +61,7 @@ void resets_drop(struct world *w, struct state *s)
         return;
     for (int to = 0; to < 2; to++)
         for (int i = 0; i < CHANNEL && s->channel[1 - to][i];)
-            if (is_void(w, s, to, s->channel[1 - to][i]))
+            if (world_is_reset(w, s->channel[1 - to][i]) && is_void(w, s, to, s->channel[1 - to][i]))
                 channel_take(s->channel[1 - to], s->channel[1 - to][i]);
             else
                 i++;

@@ -4,41 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_SIDES = 256, MESSAGES_MOST = 65535, FIRST_SLOTS = 1 << 12 };
-
-/* Numbers by 128 bits: open addressing, a power of two of slots, half of them used at most. */
-struct slot {
-    uint64_t key[2];
-    uint32_t value; /* +1 */
-};
-struct table {
-    struct slot *slots;
-    uint64_t n, used;
-};
-
-/* What states are looked at for, out of 13 kB each. */
-struct digest {
-    struct ghost ghost;
-    int64_t wait_ns;
-};
-
-struct world { // NOLINT(clang-analyzer-optin.performance.Padding): there is one
-    struct side **chunks[2];
-    struct digest *digests[2];
-    uint32_t sides[2];
-    uint32_t (*calls[2])[EVENT_CALLS]; /* by endpoint: steps, +1; 0: not tried */
-    uint32_t rooms[2];
-    struct table interned[2], delivered, named;
-    struct message *messages;
-    uint32_t n_messages;
-    struct step *steps;
-    uint64_t n_steps, steps_room;
-    const struct explore_config *config;
-    struct side scratch;
-    struct outcome outcome;
-    char detail[160];
-    bool full;
-};
+enum { CHUNK_SIDES = 256, FIRST_SLOTS = 1 << 12 };
 
 static uint32_t *table_at(struct table *t, const uint64_t key[2])
 {
@@ -89,8 +55,8 @@ static void make_room(struct world *w, int side)
     if (w->chunks[side][n / CHUNK_SIDES] == NULL)
         abort();
     w->digests[side] = grown(w->digests[side], room * sizeof *w->digests[side]);
-    w->calls[side] = grown(w->calls[side], room * sizeof *w->calls[side]);
-    memset(w->calls[side] + n, 0, CHUNK_SIDES * sizeof *w->calls[side]);
+    w->disabled[side] = grown(w->disabled[side], room * sizeof *w->disabled[side]);
+    memset(w->disabled[side] + n, 0, CHUNK_SIDES * sizeof *w->disabled[side]);
     w->rooms[side] = room;
 }
 
@@ -126,9 +92,24 @@ uint16_t world_name(struct world *w, const struct message *m)
             return 1;
         }
         w->messages[++w->n_messages] = *m;
+        w->resets[w->n_messages] = (m->ctl & HF_RST) != 0;
         *known = w->n_messages;
     }
     return (uint16_t)*known;
+}
+
+static void steps_grow(struct steps *t)
+{
+    struct steps old = *t;
+    t->n = old.n ? old.n * 2 : FIRST_SLOTS;
+    t->slots = aligned_alloc(64, t->n * sizeof *t->slots);
+    if (t->slots == NULL)
+        abort();
+    memset(t->slots, 0, t->n * sizeof *t->slots);
+    for (uint64_t i = 0; i < old.n; i++)
+        if (old.slots[i].key)
+            *step_place(t, old.slots[i].key) = old.slots[i];
+    free(old.slots);
 }
 
 struct world *world_new(const struct explore_config *config)
@@ -139,13 +120,16 @@ struct world *world_new(const struct explore_config *config)
     memset(w, 0, sizeof *w);
     w->config = config;
     w->messages = calloc(MESSAGES_MOST + 1, sizeof *w->messages);
-    if (w->messages == NULL || !side_begin(&w->scratch, 0, config)) {
+    w->resets = calloc(MESSAGES_MOST + 1, sizeof *w->resets);
+    if (w->messages == NULL || w->resets == NULL || !side_begin(&w->scratch, 0, config)) {
         world_free(w);
         return NULL;
     }
     intern(w, 0, &w->scratch);
     side_begin(&w->scratch, 1, config);
     intern(w, 1, &w->scratch);
+    steps_grow(&w->steps[0]);
+    steps_grow(&w->steps[1]);
     return w;
 }
 
@@ -156,65 +140,46 @@ void world_free(struct world *w)
             free(w->chunks[side][i]);
         free(w->chunks[side]);
         free(w->digests[side]);
-        free(w->calls[side]);
+        free(w->disabled[side]);
+        free(w->steps[side].slots);
         free(w->interned[side].slots);
     }
-    free(w->delivered.slots);
     free(w->named.slots);
     free(w->messages);
-    free(w->steps);
+    free(w->resets);
     free(w);
 }
 
-static uint32_t compute(struct world *w, int side, uint32_t endpoint, enum event_kind event,
-                        uint16_t message)
+const struct step *world_compute(struct world *w, int side, uint32_t endpoint,
+                                 enum event_kind event, uint16_t message)
 {
     static const struct side_env quiet;
     struct outcome *o = &w->outcome;
     w->scratch = *side_at(w, side, endpoint);
     side_do(&w->scratch, side, event, &w->messages[message], &quiet, o);
-    if (w->n_steps == w->steps_room) {
-        w->steps_room = w->steps_room ? w->steps_room * 2 : FIRST_SLOTS;
-        w->steps = grown(w->steps, w->steps_room * sizeof *w->steps);
-    }
-    struct step *step = &w->steps[w->n_steps];
-    *step = (struct step){.disabled = o->disabled,
-                          .repeats = o->repeats,
-                          .clean = o->clean,
-                          .own_mask = o->own_mask,
-                          .peer_mask = o->peer_mask,
-                          .n = o->n,
-                          .wrong = o->wrong};
-    if (!o->disabled)
-        step->next = intern(w, side, &w->scratch);
+    struct step step = {.key = step_key(endpoint, event, message),
+                        .disabled = o->disabled,
+                        .repeats = o->repeats,
+                        .clean = o->clean,
+                        .own_mask = o->own_mask,
+                        .peer_mask = o->peer_mask,
+                        .n = o->n & 7,
+                        .wrong = o->wrong};
+    if (o->disabled)
+        w->disabled[side][endpoint] |= (uint8_t)(1u << event);
+    else
+        step.next = intern(w, side, &w->scratch);
     for (int i = 0; i < o->n; i++)
-        step->out[i] = world_name(w, &o->out[i]);
+        step.out[i] = world_name(w, &o->out[i]);
     if (o->wrong && !w->detail[0] && (!w->config->seek || o->wrong == w->config->seek))
         memcpy(w->detail, o->detail, sizeof w->detail);
     w->full = w->full || w->scratch.ghost.gens >= GENS;
-    return (uint32_t)++w->n_steps;
-}
-
-const struct step *world_step(struct world *w, int side, uint32_t endpoint, enum event_kind event,
-                              uint16_t message)
-{
-    uint32_t *known;
-    if (event == EVENT_DELIVER) {
-        uint64_t word = (uint64_t)side << 63 | (uint64_t)endpoint << 16 | message;
-        uint64_t key[2] = {word * 0x9e3779b97f4a7c15u, word};
-        key[0] ^= key[0] >> 29;
-        known = table_at(&w->delivered, key);
-    } else {
-        known = &w->calls[side][endpoint][event];
-    }
-    if (*known == 0) {
-        uint32_t step = compute(w, side, endpoint, event, message);
-        /* The tables may have moved. */
-        if (event != EVENT_DELIVER)
-            known = &w->calls[side][endpoint][event];
-        *known = step;
-    }
-    return &w->steps[*known - 1];
+    struct steps *t = &w->steps[side];
+    if (++t->used * 2 >= t->n)
+        steps_grow(t);
+    struct step *place = step_place(t, step.key);
+    *place = step;
+    return place;
 }
 
 bool world_ignores(struct world *w, int side, uint32_t endpoint, const struct message *message)
@@ -240,24 +205,9 @@ const struct side *world_side(const struct world *w, int side, uint32_t endpoint
     return side_at(w, side, endpoint);
 }
 
-const struct ghost *world_ghost(const struct world *w, int side, uint32_t endpoint)
-{
-    return &w->digests[side][endpoint].ghost;
-}
-
 void world_key(const struct world *w, int side, uint32_t endpoint, uint64_t key[2])
 {
     side_key(side_at(w, side, endpoint), key);
-}
-
-int64_t world_wait_ns(const struct world *w, int side, uint32_t endpoint)
-{
-    return w->digests[side][endpoint].wait_ns;
-}
-
-const struct message *world_message(const struct world *w, uint16_t message)
-{
-    return &w->messages[message];
 }
 
 uint64_t world_endpoints(const struct world *w, int side)
@@ -267,7 +217,7 @@ uint64_t world_endpoints(const struct world *w, int side)
 
 uint64_t world_steps(const struct world *w)
 {
-    return w->n_steps;
+    return w->steps[0].used + w->steps[1].used;
 }
 
 uint64_t world_messages(const struct world *w)
@@ -275,17 +225,7 @@ uint64_t world_messages(const struct world *w)
     return w->n_messages;
 }
 
-bool world_full(const struct world *w)
-{
-    return w->full;
-}
-
 const char *world_detail(const struct world *w)
 {
     return w->detail;
-}
-
-const struct explore_config *world_config(const struct world *w)
-{
-    return w->config;
 }

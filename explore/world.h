@@ -46,34 +46,132 @@ struct action {
 
 /* What an event does to an endpoint, kept for good. */
 struct step {
-    uint32_t next; /* endpoint */
+    uint64_t key;  /* of endpoint and event; 0: of none */
+    uint32_t next; /* endpoint                          */
     uint16_t out[OUT_MOST];
     uint16_t own_mask, peer_mask;
-    uint8_t n, wrong;
-    bool disabled, repeats, clean;
+    uint8_t n : 3;
+    bool disabled : 1, repeats : 1, clean : 1;
+    uint8_t wrong;
+};
+_Static_assert(sizeof(struct step) == 32 && OUT_MOST < 8, "two in a line of the cache");
+
+/* What states are looked at for, out of 13 kB each. */
+struct digest {
+    struct ghost ghost;
+    int64_t wait_ns;
 };
 
-struct world;
+/* Numbers by 128 bits: open addressing, a power of two of slots, half of them used at most. */
+struct slot {
+    uint64_t key[2];
+    uint32_t value; /* +1 */
+};
+struct table {
+    struct slot *slots;
+    uint64_t n, used;
+};
+
+/* The same of steps; those of one endpoint lie together. */
+struct steps {
+    struct step *slots;
+    uint64_t n, used;
+};
+
+enum { MESSAGES_MOST = 65535 };
+
+struct world { // NOLINT(clang-analyzer-optin.performance.Padding): there is one
+    const struct explore_config *config;
+    struct digest *digests[2]; /* by endpoint                                            */
+    uint8_t *disabled[2];      /* by endpoint: events that are not possible, as is known */
+    struct steps steps[2];
+    struct message *messages;
+    bool *resets; /* by message */
+    struct side **chunks[2];
+    uint32_t sides[2], rooms[2];
+    uint32_t n_messages;
+    struct table interned[2], named;
+    struct side scratch;
+    struct outcome outcome;
+    char detail[160];
+    bool full;
+};
 struct world *world_new(const struct explore_config *config);
 void world_free(struct world *w);
 /* The endpoints that all begins with. */
 uint32_t world_first(const struct world *w, int side);
-const struct step *world_step(struct world *w, int side, uint32_t endpoint, enum event_kind event,
-                              uint16_t message);
 const struct side *world_side(const struct world *w, int side, uint32_t endpoint);
-const struct ghost *world_ghost(const struct world *w, int side, uint32_t endpoint);
 void world_key(const struct world *w, int side, uint32_t endpoint, uint64_t key[2]);
-/* What its timer waits for. */
-int64_t world_wait_ns(const struct world *w, int side, uint32_t endpoint);
-const struct message *world_message(const struct world *w, uint16_t message);
 /* What arrives is as if it had not; nothing is kept of it. */
 bool world_ignores(struct world *w, int side, uint32_t endpoint, const struct message *message);
+/* For the first time. */
+const struct step *world_compute(struct world *w, int side, uint32_t endpoint,
+                                 enum event_kind event, uint16_t message);
+
+/* The rest is asked for so often that it must not be a call. */
+static inline const struct ghost *world_ghost(const struct world *w, int side, uint32_t endpoint)
+{
+    return &w->digests[side][endpoint].ghost;
+}
+
+/* What its timer waits for. */
+static inline int64_t world_wait_ns(const struct world *w, int side, uint32_t endpoint)
+{
+    return w->digests[side][endpoint].wait_ns;
+}
+
+/* It has been tried, and cannot happen. */
+static inline bool world_disabled(const struct world *w, int side, uint32_t endpoint, int event)
+{
+    return w->disabled[side][endpoint] >> event & 1;
+}
+
+static inline const struct message *world_message(const struct world *w, uint16_t message)
+{
+    return &w->messages[message];
+}
+
+static inline bool world_is_reset(const struct world *w, uint16_t message)
+{
+    return w->resets[message];
+}
+
+static inline const struct explore_config *world_config(const struct world *w)
+{
+    return w->config;
+}
+
+static inline bool world_full(const struct world *w)
+{
+    return w->full;
+}
+
+/* message: of EVENT_DELIVER, else 0. */
+static inline uint64_t step_key(uint32_t endpoint, enum event_kind event, uint16_t message)
+{
+    return (uint64_t)endpoint << 20 | ((uint64_t)event + 1) << 16 | message;
+}
+
+static inline struct step *step_place(const struct steps *t, uint64_t key)
+{
+    uint64_t i = ((key >> 20) * 16 + ((key + (key >> 16)) & 15)) & (t->n - 1);
+    while (t->slots[i].key != key && t->slots[i].key != 0)
+        i = (i + 1) & (t->n - 1);
+    return &t->slots[i];
+}
+
+/* Until the next one is asked for. */
+static inline const struct step *world_step(struct world *w, int side, uint32_t endpoint,
+                                            enum event_kind event, uint16_t message)
+{
+    const struct step *step = step_place(&w->steps[side], step_key(endpoint, event, message));
+    return step->key ? step : world_compute(w, side, endpoint, event, message);
+}
+
 uint64_t world_endpoints(const struct world *w, int side);
 uint64_t world_steps(const struct world *w);
 uint64_t world_messages(const struct world *w);
-bool world_full(const struct world *w);
 const char *world_detail(const struct world *w);
-const struct explore_config *world_config(const struct world *w);
 uint16_t world_name(struct world *w, const struct message *message);
 /* forge.c: what somebody sends to an endpoint; 0: nothing of this kind (EXPLORE_FORGE_*). */
 uint16_t forge(struct world *w, int side, uint32_t endpoint, uint8_t kind);
