@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PROGRESS = 1 << 22, LOSSES_MOST = 1 << OUT_MOST, FRESH = 256, GROUP = 8 };
+enum { PROGRESS = 1 << 22, LOSSES_MOST = 1 << OUT_MOST, FRESH = 1024, GROUP = 64 };
 
 struct search {
     struct store *store;
@@ -157,8 +157,9 @@ static void progress(const struct search *s)
 {
     if (s->out && (s->done & (PROGRESS - 1)) == 0 && s->done != 0) {
         uint32_t n = store_count(s->store);
+        uint32_t done = s->done + (s->breadth_first ? 0 : store_covered(s->store));
         fprintf(s->out, "%u states, %u of them left to look at, %llu + %llu endpoints\n", n,
-                n - s->done, (unsigned long long)world_endpoints(s->world, 0),
+                n - done, (unsigned long long)world_endpoints(s->world, 0),
                 (unsigned long long)world_endpoints(s->world, 1));
         fflush(s->out);
     }
@@ -170,25 +171,31 @@ static bool visit(struct search *s, struct batch *b, uint32_t number)
     progress(s);
     s->done++;
     s->result->cut = bound(s);
-    return s->result->cut == NULL &&
-           ((!s->breadth_first && store_covered(s->store, number)) || expand(s, b, number));
+    return s->result->cut == NULL && expand(s, b, number);
+}
+
+/* The next one to be looked at; the count: there is none. */
+static uint32_t next(const struct search *s, uint32_t from, uint32_t left)
+{
+    return s->breadth_first ? from : store_next(s->store, from, left);
 }
 
 /* All with so much left, and what is found on the way; breadth first all.  False: the search ends
  * here. */
-static bool pass(struct search *s, int left)
+static bool pass(struct search *s, uint32_t left)
 {
     struct batch b = {.n = 0};
-    for (uint32_t i = 0, visits = 0; i < store_count(s->store); i++) {
-        bool mine = s->breadth_first || (int)store_left(s->store, i) == left;
-        if (mine && !visit(s, &b, i))
+    uint32_t visits = 0;
+    for (uint32_t at = 0;;) {
+        at = next(s, at, left);
+        bool last = at == store_count(s->store);
+        if (!last && !visit(s, &b, at++))
             return false;
-        visits += mine;
-        bool last = i + 1 == store_count(s->store);
-        if ((last || (mine && visits % GROUP == 0)) && !settle(s, &b))
+        if (last && b.n == 0)
+            return true;
+        if ((last || ++visits % GROUP == 0) && !settle(s, &b))
             return false;
     }
-    return true;
 }
 
 static void run(struct search *s)
@@ -197,8 +204,9 @@ static void run(struct search *s)
     state_first(s->world, s->config, &first);
     struct packed packed = store_pack(s->store, &first);
     store_add(s->store, &packed, store_hash(s->store, &packed), 0);
-    for (int left = s->breadth_first ? 0 : (int)store_left(s->store, 0); left >= 0; left--)
-        if (!pass(s, left))
+    uint32_t most = s->breadth_first ? 0 : store_left(s->store, 0);
+    for (uint32_t i = 0; i <= most; i++)
+        if (!pass(s, most - i))
             return;
     struct action a;
     uint32_t number;

@@ -1,4 +1,4 @@
-/* store.c - a state takes 16 octets: endpoints have numbers already, and what is on a channel, and
+/* store.c - a state takes 17 octets: endpoints have numbers already, and what is on a channel, and
  * what is left of the budgets, get numbers here, since there are few of each.  Nothing is a hash
  * alone: states that are held to be the same are the same.
  */
@@ -13,7 +13,9 @@ enum {
     BUDGET_BITS = 12,
     TAG_SHIFT = 32 + BUDGET_BITS,
     SLOTS_FIRST = 1 << 16,
-    NAMES_FIRST = 1 << 8
+    NAMES_FIRST = 1 << 8,
+    COVERED = 255, /* more than any budgets sum up to */
+    AHEAD = 16
 };
 #define LOW(bits) ((1u << (bits)) - 1)
 _Static_assert(2 * SIDE_BITS + CHANNEL_BITS == 64 && CHANNEL_BITS + BUDGET_BITS == 32, "packed");
@@ -36,22 +38,24 @@ struct node {
  * node, +1; the number of its budget above these 32 bits; and of its hash the highest bits. */
 struct store {
     struct node *nodes; /* address space for all; touched as it is used */
+    uint8_t *left;      /* the same: of all budgets together; COVERED   */
     uint64_t *slots;    /* a quarter of them free                       */
     uint64_t n_slots;
-    uint32_t n, room;
+    uint32_t n, room, covered;
     struct names channels[2], budgets;
     bool full; /* of names */
 };
 
 /* Names ---------------------------------------------------------------------------------------- */
 
-static void names_place(struct names *t, uint32_t number)
+/* Where it is, or would be. */
+static uint32_t *names_at(const struct names *t, uint64_t value)
 {
     uint32_t mask = 2 * t->room - 1;
-    uint32_t at = (uint32_t)hash_64(0, t->values[number]) & mask;
-    while (t->slots[at])
+    uint32_t at = (uint32_t)(value * 0x9e3779b97f4a7c15u >> 32) & mask;
+    while (t->slots[at] && t->values[t->slots[at] - 1] != value)
         at = (at + 1) & mask;
-    t->slots[at] = number + 1;
+    return &t->slots[at];
 }
 
 /* False: no memory. */
@@ -69,8 +73,20 @@ static bool names_grow(struct names *t)
     t->slots = slots;
     t->room = room;
     for (uint32_t i = 0; i < t->n; i++)
-        names_place(t, i);
+        *names_at(t, t->values[i]) = i + 1;
     return true;
+}
+
+/* 0: no room. */
+static uint32_t name_new(struct store *s, struct names *t, uint64_t value)
+{
+    if (t->n == t->most || (t->n == t->room && !names_grow(t))) {
+        s->full = true;
+        return 0;
+    }
+    t->values[t->n] = value;
+    *names_at(t, value) = t->n + 1;
+    return t->n++;
 }
 
 static uint32_t name(struct store *s, struct names *t, const void *data)
@@ -79,18 +95,8 @@ static uint32_t name(struct store *s, struct names *t, const void *data)
     memcpy(&value, data, sizeof value);
     if (t->n && t->values[t->last] == value)
         return t->last;
-    uint32_t mask = 2 * t->room - 1;
-    uint32_t at = (uint32_t)hash_64(0, value) & mask;
-    for (; t->slots[at]; at = (at + 1) & mask)
-        if (t->values[t->slots[at] - 1] == value)
-            return t->last = t->slots[at] - 1;
-    if (t->n == t->most || (t->n == t->room && !names_grow(t))) {
-        s->full = true;
-        return 0;
-    }
-    t->values[t->n] = value;
-    names_place(t, t->n);
-    return t->n++;
+    uint32_t slot = *names_at(t, value);
+    return t->last = slot ? slot - 1 : name_new(s, t, value);
 }
 
 static bool names_begin(struct names *t, uint32_t bits)
@@ -112,25 +118,22 @@ static uint32_t room_in(uint64_t bytes)
 {
     uint64_t best = 0;
     for (uint64_t slots = SLOTS_FIRST; slots * sizeof(uint64_t) < bytes; slots *= 2) {
-        uint64_t room = (bytes - slots * sizeof(uint64_t)) / sizeof(struct node);
+        uint64_t room = (bytes - slots * sizeof(uint64_t)) / (sizeof(struct node) + 1);
         room = room < slots / 4 * 3 ? room : slots / 4 * 3;
         best = room > best ? room : best;
     }
     return best < UINT32_MAX - 1 ? (uint32_t)best : UINT32_MAX - 1;
 }
 
-static void place(struct store *s, uint32_t number, uint64_t hash)
-{
-    uint64_t at = hash & (s->n_slots - 1);
-    while (s->slots[at])
-        at = (at + 1) & (s->n_slots - 1);
-    uint64_t budget = s->nodes[number].rest >> CHANNEL_BITS;
-    s->slots[at] = hash >> TAG_SHIFT << TAG_SHIFT | budget << 32 | (number + 1);
-}
-
 static struct packed packed_of(const struct node *node)
 {
     return (struct packed){node->pair, node->rest};
+}
+
+static uint64_t slot_of(const struct store *s, uint32_t number, uint64_t hash)
+{
+    uint64_t budget = s->nodes[number].rest >> CHANNEL_BITS;
+    return hash >> TAG_SHIFT << TAG_SHIFT | budget << 32 | (number + 1);
 }
 
 /* False: no memory. */
@@ -140,8 +143,13 @@ static bool rehash(struct store *s)
     s->n_slots = s->n_slots ? s->n_slots * 2 : SLOTS_FIRST;
     s->slots = pages_new(s->n_slots * sizeof *s->slots);
     for (uint32_t i = 0; i < s->n && s->slots; i++) {
+        struct packed ahead = packed_of(&s->nodes[i + AHEAD < s->n ? i + AHEAD : i]);
+        store_hash(s, &ahead);
         struct packed p = packed_of(&s->nodes[i]);
-        place(s, i, store_hash(s, &p));
+        uint64_t hash = store_hash(s, &p), at = hash & (s->n_slots - 1);
+        while (s->slots[at])
+            at = (at + 1) & (s->n_slots - 1);
+        s->slots[at] = slot_of(s, i, hash);
     }
     return s->slots != NULL;
 }
@@ -153,7 +161,8 @@ struct store *store_new(uint64_t bytes)
         return NULL;
     s->room = room_in(bytes);
     s->nodes = pages_new((uint64_t)s->room * sizeof *s->nodes);
-    if (s->nodes == NULL || !names_begin(&s->channels[0], CHANNEL_BITS) ||
+    s->left = pages_new(s->room);
+    if (s->nodes == NULL || s->left == NULL || !names_begin(&s->channels[0], CHANNEL_BITS) ||
         !names_begin(&s->channels[1], CHANNEL_BITS) || !names_begin(&s->budgets, BUDGET_BITS) ||
         !rehash(s)) {
         store_free(s);
@@ -167,6 +176,7 @@ void store_free(struct store *s)
     if (s == NULL)
         return;
     pages_free(s->nodes, (uint64_t)s->room * sizeof *s->nodes);
+    pages_free(s->left, s->room);
     pages_free(s->slots, s->n_slots * sizeof *s->slots);
     names_end(&s->channels[0]);
     names_end(&s->channels[1]);
@@ -223,15 +233,20 @@ static uint64_t budget_of(const struct store *s, uint32_t rest)
     return s->budgets.values[rest >> CHANNEL_BITS];
 }
 
-/* What is known of this state, but for the node `except`, +1. */
+static uint32_t left_of(uint64_t budget)
+{
+    return (uint32_t)((COUNTS(budget) + COUNTS(budget >> 4)) * 0x0101010101010101u >> 56);
+}
+
+/* What is known of this state; the slot that is free for it. */
 static enum store_new known(const struct store *s, const struct packed *p, uint64_t hash,
-                            uint32_t except)
+                            uint64_t *free_at)
 {
     enum store_new is = STORE_PAIR;
-    uint64_t budget = budget_of(s, p->rest);
-    for (uint64_t at = hash & (s->n_slots - 1); s->slots[at]; at = (at + 1) & (s->n_slots - 1)) {
+    uint64_t budget = budget_of(s, p->rest), at = hash & (s->n_slots - 1);
+    for (; s->slots[at]; at = (at + 1) & (s->n_slots - 1)) {
         uint64_t slot = s->slots[at];
-        if ((slot ^ hash) >> TAG_SHIFT || (uint32_t)slot == except)
+        if ((slot ^ hash) >> TAG_SHIFT)
             continue;
         bool covered = covers(s->budgets.values[slot >> 32 & LOW(BUDGET_BITS)], budget);
         if ((!covered && is == STORE_BUDGET) || !same_pair(&s->nodes[(uint32_t)slot - 1], p))
@@ -240,31 +255,56 @@ static enum store_new known(const struct store *s, const struct packed *p, uint6
             return STORE_KNOWN;
         is = STORE_BUDGET;
     }
+    *free_at = at;
     return is;
+}
+
+/* All of its pair that have no more left of any budget. */
+static void cover(struct store *s, const struct packed *p, uint64_t hash)
+{
+    uint64_t budget = budget_of(s, p->rest), slot;
+    for (uint64_t at = hash & (s->n_slots - 1); (slot = s->slots[at]) != 0;
+         at = (at + 1) & (s->n_slots - 1)) {
+        uint32_t number = (uint32_t)slot - 1;
+        if ((slot ^ hash) >> TAG_SHIFT || s->left[number] == COVERED ||
+            !covers(budget, s->budgets.values[slot >> 32 & LOW(BUDGET_BITS)]) ||
+            !same_pair(&s->nodes[number], p))
+            continue;
+        s->left[number] = COVERED;
+        s->covered++;
+    }
 }
 
 enum store_new store_add(struct store *s, const struct packed *p, uint64_t hash, uint32_t parent)
 {
     if (s->full)
         return STORE_KNOWN; /* it has no name: store_room tells */
-    enum store_new is = known(s, p, hash, 0);
-    if (is != STORE_KNOWN) {
-        s->nodes[s->n] = (struct node){p->pair, p->rest, parent};
-        place(s, s->n++, hash);
-    }
+    uint64_t at;
+    enum store_new is = known(s, p, hash, &at);
+    if (is == STORE_KNOWN)
+        return is;
+    if (is == STORE_BUDGET)
+        cover(s, p, hash);
+    s->nodes[s->n] = (struct node){p->pair, p->rest, parent};
+    s->left[s->n] = (uint8_t)left_of(budget_of(s, p->rest));
+    s->slots[at] = slot_of(s, s->n++, hash);
     return is;
-}
-
-bool store_covered(const struct store *s, uint32_t number)
-{
-    struct packed p = packed_of(&s->nodes[number]);
-    return known(s, &p, store_hash(s, &p), number + 1) == STORE_KNOWN;
 }
 
 uint32_t store_left(const struct store *s, uint32_t number)
 {
-    uint64_t budget = budget_of(s, s->nodes[number].rest);
-    return (uint32_t)((COUNTS(budget) + COUNTS(budget >> 4)) * 0x0101010101010101u >> 56);
+    return left_of(budget_of(s, s->nodes[number].rest));
+}
+
+uint32_t store_next(const struct store *s, uint32_t from, uint32_t left)
+{
+    const uint8_t *at = memchr(s->left + from, (int)left, s->n - from);
+    return at ? (uint32_t)(at - s->left) : s->n;
+}
+
+uint32_t store_covered(const struct store *s)
+{
+    return s->covered;
 }
 
 struct state store_state(const struct store *s, uint32_t number)

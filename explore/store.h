@@ -1,4 +1,4 @@
-/* store.h - all states that were found, in order, each in 16 octets and a place in a table. */
+/* store.h - all states that were found, in order, each in 17 octets and a place in a table. */
 #ifndef EXPLORE_STORE_H
 #define EXPLORE_STORE_H
 
@@ -27,9 +27,12 @@ enum store_new {
 };
 enum store_new store_add(struct store *store, const struct packed *packed, uint64_t hash,
                          uint32_t parent);
-/* Another one of the same pair has no less left of any budget: all that can happen to this one can
- * happen to that. */
-bool store_covered(const struct store *store, uint32_t number);
+/* The first one from there on that has so much left of all budgets together, and of whose pair no
+ * other one has no less left of any: all that can happen to this one can happen to that.  The
+ * count: there is none. */
+uint32_t store_next(const struct store *store, uint32_t from, uint32_t left);
+/* How many store_next leaves out. */
+uint32_t store_covered(const struct store *store);
 /* Of all budgets together. */
 uint32_t store_left(const struct store *store, uint32_t number);
 struct state store_state(const struct store *store, uint32_t number);
