@@ -108,52 +108,60 @@ static bool affordable(const struct budget *b, const struct action *a)
     }
 }
 
-static enum move send(struct state *to, const struct step *step, const struct action *a,
-                      uint32_t most)
+bool move_begin(struct world *w, const struct explore_config *config, const struct state *from,
+                const struct action *a, struct begun *begun)
 {
+    struct state *to = &begun->state;
+    if (config && !affordable(&from->budget, a))
+        return false;
+    *to = *from;
+    int side = a->side;
+    if (a->kind == ACT_DELIVER && !channel_take(to->channel[1 - side], a->message))
+        return false;
+    to->budget.duplicates -= a->kind == ACT_TWICE;
+    to->budget.forged -= a->kind == ACT_FORGE;
+    const struct step *step = &begun->step;
+    begun->step =
+        *world_step(w, side, from->side[side], (enum event_kind)a->event, a->message);
+    if (step->disabled || (step->clean && holds(w, from, side, step->own_mask, step->peer_mask)))
+        return false;
+    to->side[side] = step->next;
+    return a->kind != ACT_EVENT || !config || pay(&to->budget, a, step);
+}
+
+enum move move_end(struct world *w, const struct explore_config *config, const struct begun *begun,
+                   const struct action *a, struct state *to)
+{
+    const struct step *step = &begun->step;
+    uint32_t most = config ? config->flight : CHANNEL;
+    *to = begun->state;
     for (int i = 0; i < step->n; i++) {
         if (a->lost >> i & 1)
             to->budget.losses--;
         else if (!put(to->channel[a->side], step->out[i], most))
             return MOVE_FULL;
     }
+    resets_drop(w, to);
     return MOVE_DONE;
 }
 
 enum move move(struct world *w, const struct explore_config *config, const struct state *from,
                const struct action *a, struct state *to, uint8_t *wrong)
 {
+    struct begun begun;
     *wrong = WRONG_NOTHING;
-    if (config && !affordable(&from->budget, a))
+    if (!move_begin(w, config, from, a, &begun))
         return MOVE_NONE;
-    *to = *from;
-    int side = a->side;
-    if (a->kind == ACT_DELIVER && !channel_take(to->channel[1 - side], a->message))
-        return MOVE_NONE;
-    to->budget.duplicates -= a->kind == ACT_TWICE;
-    to->budget.forged -= a->kind == ACT_FORGE;
-    const struct step *step =
-        world_step(w, side, from->side[side], (enum event_kind)a->event, a->message);
-    if (step->disabled || (step->clean && holds(w, from, side, step->own_mask, step->peer_mask)))
-        return MOVE_NONE;
-    if (a->kind == ACT_EVENT && config && !pay(&to->budget, a, step))
-        return MOVE_NONE;
-    to->side[side] = step->next;
-    *wrong = step->wrong;
-    enum move done = send(to, step, a, config ? config->flight : CHANNEL);
-    if (done == MOVE_DONE)
-        resets_drop(w, to);
-    return done;
+    *wrong = begun.step.wrong;
+    return move_end(w, config, &begun, a, to);
 }
 
-bool next_loss(struct world *w, const struct state *from, struct action *a)
+bool next_loss(const struct begun *begun, struct action *a)
 {
-    if (from->budget.losses == 0)
+    if (begun->state.budget.losses == 0)
         return false;
-    const struct step *step =
-        world_step(w, a->side, from->side[a->side], (enum event_kind)a->event, a->message);
-    while (++a->lost < 1u << step->n)
-        if (__builtin_popcount(a->lost) <= from->budget.losses)
+    while (++a->lost < 1u << begun->step.n)
+        if (__builtin_popcount(a->lost) <= begun->state.budget.losses)
             return true;
     return false;
 }
@@ -180,12 +188,15 @@ uint32_t moves(struct world *w, const struct state *from, struct action actions[
         for (int i = 0; i < CHANNEL && channel[i]; i++) {
             if (i > 0 && channel[i] == channel[i - 1])
                 continue;
+            world_ready(w, side, from->side[side], EVENT_DELIVER, channel[i]);
             for (int kind = ACT_DELIVER; kind <= ACT_TWICE; kind++)
                 actions[n++] = (struct action){(uint8_t)kind, side, EVENT_DELIVER, 0, channel[i]};
         }
         for (int event = 0; event < EVENT_EXPLORED; event++)
-            if (!world_disabled(w, side, from->side[side], event))
+            if (!world_disabled(w, side, from->side[side], event)) {
+                world_ready(w, side, from->side[side], event, 0);
                 actions[n++] = (struct action){ACT_EVENT, side, (uint8_t)event, 0, 0};
+            }
     }
     return n;
 }

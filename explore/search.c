@@ -106,27 +106,25 @@ static bool settle(struct search *s, struct batch *b)
 static bool try_action(struct search *s, struct batch *b, uint32_t number, const struct state *from,
                        struct action *a)
 {
+    struct begun begun;
+    if (!move_begin(s->world, s->config, from, a, &begun))
+        return true;
+    if (counts(s, begun.step.wrong)) {
+        found(s, &(struct story){.number = number, .last = a, .wrong = begun.step.wrong});
+        return false;
+    }
     do {
-        uint8_t wrong;
         struct state to;
-        struct fresh *f = &b->fresh[b->n];
-        enum move done = move(s->world, s->config, from, a, &to, &wrong);
-        if (done == MOVE_NONE)
-            return true;
-        if (counts(s, wrong)) {
-            found(s, &(struct story){.number = number, .last = a, .wrong = wrong});
-            return false;
-        }
-        if (done == MOVE_FULL) {
+        if (move_end(s->world, s->config, &begun, a, &to) == MOVE_FULL) {
             s->result->held++;
             continue;
         }
         s->result->transitions++;
+        struct fresh *f = &b->fresh[b->n++];
         f->packed = store_pack(s->store, &to);
         f->hash = store_hash(s->store, &f->packed);
         f->parent = number;
-        b->n++;
-    } while (next_loss(s->world, from, a));
+    } while (next_loss(&begun, a));
     return true;
 }
 

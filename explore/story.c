@@ -186,19 +186,20 @@ static bool find_action(struct world *w, const struct explore_config *config,
                         const struct state *from, const struct state *to, struct action *found)
 {
     struct action actions[ACTIONS_MOST];
+    struct begun begun;
     struct state next;
-    uint8_t wrong;
     uint32_t n = moves(w, from, actions);
-    for (uint32_t i = 0; i < n; i++)
-        for (bool more = true; more; more = next_loss(w, from, &actions[i])) {
-            enum move done = move(w, config, from, &actions[i], &next, &wrong);
-            if (done == MOVE_DONE && state_same(&next, to)) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (!move_begin(w, config, from, &actions[i], &begun))
+            continue;
+        do {
+            if (move_end(w, config, &begun, &actions[i], &next) == MOVE_DONE &&
+                state_same(&next, to)) {
                 *found = actions[i];
                 return true;
             }
-            if (done == MOVE_NONE)
-                break;
-        }
+        } while (next_loss(&begun, &actions[i]));
+    }
     return false;
 }
 

@@ -43,6 +43,19 @@ static void *grown(void *old, uint64_t octets)
     return p;
 }
 
+/* Lines of the cache, new ones zeroed. */
+static void *lines_grown(void *old, uint64_t octets, uint64_t more)
+{
+    uint8_t *p = aligned_alloc(64, more);
+    if (p == NULL)
+        abort();
+    if (octets)
+        memcpy(p, old, octets);
+    memset(p + octets, 0, more - octets);
+    free(old);
+    return p;
+}
+
 /* Room for one more endpoint. */
 static void make_room(struct world *w, int side)
 {
@@ -55,6 +68,8 @@ static void make_room(struct world *w, int side)
     if (w->chunks[side][n / CHUNK_SIDES] == NULL)
         abort();
     w->digests[side] = grown(w->digests[side], room * sizeof *w->digests[side]);
+    w->calls[side] = lines_grown(w->calls[side], n * sizeof *w->calls[side],
+                                 room * sizeof *w->calls[side]);
     w->disabled[side] = grown(w->disabled[side], room * sizeof *w->disabled[side]);
     memset(w->disabled[side] + n, 0, CHUNK_SIDES * sizeof *w->disabled[side]);
     w->rooms[side] = room;
@@ -102,10 +117,7 @@ static void steps_grow(struct steps *t)
 {
     struct steps old = *t;
     t->n = old.n ? old.n * 2 : FIRST_SLOTS;
-    t->slots = aligned_alloc(64, t->n * sizeof *t->slots);
-    if (t->slots == NULL)
-        abort();
-    memset(t->slots, 0, t->n * sizeof *t->slots);
+    t->slots = lines_grown(NULL, 0, t->n * sizeof *t->slots);
     for (uint64_t i = 0; i < old.n; i++)
         if (old.slots[i].key)
             *step_place(t, old.slots[i].key) = old.slots[i];
@@ -128,8 +140,8 @@ struct world *world_new(const struct explore_config *config)
     intern(w, 0, &w->scratch);
     side_begin(&w->scratch, 1, config);
     intern(w, 1, &w->scratch);
-    steps_grow(&w->steps[0]);
-    steps_grow(&w->steps[1]);
+    steps_grow(&w->delivered[0]);
+    steps_grow(&w->delivered[1]);
     return w;
 }
 
@@ -141,7 +153,8 @@ void world_free(struct world *w)
         free(w->chunks[side]);
         free(w->digests[side]);
         free(w->disabled[side]);
-        free(w->steps[side].slots);
+        free(w->calls[side]);
+        free(w->delivered[side].slots);
         free(w->interned[side].slots);
     }
     free(w->named.slots);
@@ -157,7 +170,7 @@ const struct step *world_compute(struct world *w, int side, uint32_t endpoint,
     struct outcome *o = &w->outcome;
     w->scratch = *side_at(w, side, endpoint);
     side_do(&w->scratch, side, event, &w->messages[message], &quiet, o);
-    struct step step = {.key = step_key(endpoint, event, message),
+    struct step step = {.key = step_key(endpoint, message),
                         .disabled = o->disabled,
                         .repeats = o->repeats,
                         .clean = o->clean,
@@ -174,10 +187,14 @@ const struct step *world_compute(struct world *w, int side, uint32_t endpoint,
     if (o->wrong && !w->detail[0] && (!w->config->seek || o->wrong == w->config->seek))
         memcpy(w->detail, o->detail, sizeof w->detail);
     w->full = w->full || w->scratch.ghost.gens >= GENS;
-    struct steps *t = &w->steps[side];
-    if (++t->used * 2 >= t->n)
-        steps_grow(t);
-    struct step *place = step_place(t, step.key);
+    w->n_steps++;
+    struct step *place = &w->calls[side][endpoint][event];
+    if (event == EVENT_DELIVER) {
+        struct steps *t = &w->delivered[side];
+        if (++t->used * 2 > t->n)
+            steps_grow(t);
+        place = step_place(t, step.key);
+    }
     *place = step;
     return place;
 }
@@ -217,7 +234,7 @@ uint64_t world_endpoints(const struct world *w, int side)
 
 uint64_t world_steps(const struct world *w)
 {
-    return w->steps[0].used + w->steps[1].used;
+    return w->n_steps;
 }
 
 uint64_t world_messages(const struct world *w)

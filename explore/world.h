@@ -72,7 +72,7 @@ struct table {
     uint64_t n, used;
 };
 
-/* The same of steps; those of one endpoint lie together. */
+/* The same of deliveries. */
 struct steps {
     struct step *slots;
     uint64_t n, used;
@@ -84,12 +84,14 @@ struct world { // NOLINT(clang-analyzer-optin.performance.Padding): there is one
     const struct explore_config *config;
     struct digest *digests[2]; /* by endpoint                                            */
     uint8_t *disabled[2];      /* by endpoint: events that are not possible, as is known */
-    struct steps steps[2];
+    struct step (*calls[2])[EVENT_CALLS + 1]; /* by endpoint and event: lines of the cache */
+    struct steps delivered[2];
     struct message *messages;
     bool *resets; /* by message */
     struct side **chunks[2];
     uint32_t sides[2], rooms[2];
     uint32_t n_messages;
+    uint64_t n_steps;
     struct table interned[2], named;
     struct side scratch;
     struct outcome outcome;
@@ -146,25 +148,40 @@ static inline bool world_full(const struct world *w)
     return w->full;
 }
 
-/* message: of EVENT_DELIVER, else 0. */
-static inline uint64_t step_key(uint32_t endpoint, enum event_kind event, uint16_t message)
+static inline uint64_t step_key(uint32_t endpoint, uint16_t message)
 {
-    return (uint64_t)endpoint << 20 | ((uint64_t)event + 1) << 16 | message;
+    return (uint64_t)endpoint << 17 | (uint64_t)message << 1 | 1;
+}
+
+static inline uint64_t step_home(const struct steps *t, uint64_t key)
+{
+    return key * 0x9e3779b97f4a7c15u >> 32 & (t->n - 1);
 }
 
 static inline struct step *step_place(const struct steps *t, uint64_t key)
 {
-    uint64_t i = ((key >> 20) * 16 + ((key + (key >> 16)) & 15)) & (t->n - 1);
+    uint64_t i = step_home(t, key);
     while (t->slots[i].key != key && t->slots[i].key != 0)
         i = (i + 1) & (t->n - 1);
     return &t->slots[i];
 }
 
-/* Until the next one is asked for. */
+/* It will be asked for soon. */
+static inline void world_ready(const struct world *w, int side, uint32_t endpoint, int event,
+                               uint16_t message)
+{
+    const struct steps *t = &w->delivered[side];
+    __builtin_prefetch(event == EVENT_DELIVER ? &t->slots[step_home(t, step_key(endpoint, message))]
+                                              : &w->calls[side][endpoint][event]);
+}
+
+/* message: of EVENT_DELIVER.  Until the next one is asked for. */
 static inline const struct step *world_step(struct world *w, int side, uint32_t endpoint,
                                             enum event_kind event, uint16_t message)
 {
-    const struct step *step = step_place(&w->steps[side], step_key(endpoint, event, message));
+    const struct step *step = event == EVENT_DELIVER
+                                  ? step_place(&w->delivered[side], step_key(endpoint, message))
+                                  : &w->calls[side][endpoint][event];
     return step->key ? step : world_compute(w, side, endpoint, event, message);
 }
 
@@ -181,16 +198,27 @@ void state_first(const struct world *w, const struct explore_config *config, str
 bool state_same(const struct state *a, const struct state *b);
 /* One of this message; false: there is none. */
 bool channel_take(uint16_t channel[CHANNEL], uint16_t message);
+/* An action, but what it sends is not on its way yet. */
+struct begun {
+    struct step step;
+    struct state state;
+};
 enum move { MOVE_NONE, MOVE_DONE, MOVE_FULL };
-/* What comes of it; MOVE_NONE: it cannot happen; MOVE_FULL: the channel has no room.  config:
- * budgets count, and the channel holds `flight` each way; NULL: neither. */
+/* False: it cannot happen.  config: budgets count, and the channel holds `flight` each way; NULL:
+ * neither. */
+bool move_begin(struct world *w, const struct explore_config *config, const struct state *from,
+                const struct action *action, struct begun *begun);
+/* What comes of it; MOVE_FULL: the channel has no room. */
+enum move move_end(struct world *w, const struct explore_config *config, const struct begun *begun,
+                   const struct action *action, struct state *to);
+/* Both; MOVE_NONE: it cannot happen. */
 enum move move(struct world *w, const struct explore_config *config, const struct state *from,
                const struct action *action, struct state *to, uint8_t *wrong);
 /* All that may happen, losses apart; returns how many. */
 enum { ACTIONS_MOST = 2 * (EVENT_EXPLORED + 2 * CHANNEL + 3) };
 uint32_t moves(struct world *w, const struct state *from, struct action actions[ACTIONS_MOST]);
 /* The same action with the next set of losses; false: there is no other. */
-bool next_loss(struct world *w, const struct state *from, struct action *action);
+bool next_loss(const struct begun *begun, struct action *action);
 
 /* check.c: what is wrong with a state as a whole, enum wrong. */
 uint8_t check_pair(const struct world *w, const struct state *state);

@@ -28,14 +28,15 @@ static uint32_t walk(struct world *w, const struct explore_config *config, uint6
         struct action actions[ACTIONS_MOST];
         uint32_t choices = moves(w, &now, actions);
         struct action *a = &actions[dice(seed, choices)];
-        uint8_t wrong;
-        if (move(w, config, &now, a, &next, &wrong) != MOVE_DONE)
+        struct begun begun;
+        if (!move_begin(w, config, &now, a, &begun) ||
+            move_end(w, config, &begun, a, &next) != MOVE_DONE)
             continue;
-        if (dice(seed, 4) == 0 && next_loss(w, &now, a) &&
-            move(w, config, &now, a, &next, &wrong) != MOVE_DONE)
+        if (dice(seed, 4) == 0 && next_loss(&begun, a) &&
+            move_end(w, config, &begun, a, &next) != MOVE_DONE)
             continue;
         if (config->isn_step == 0)
-            assert_int_equal(wrong, WRONG_NOTHING); /* else numbers are taken for others */
+            assert_int_equal(begun.step.wrong, WRONG_NOTHING); /* else numbers are taken for others */
         path[n++] = *a;
         now = next;
     }
