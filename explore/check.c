@@ -153,7 +153,7 @@ static uint8_t check_final(const struct world *w, const struct state *s)
 struct exits {
     uint64_t slots[EXITS];
 };
-_Static_assert(STATE_KEY % sizeof(uint64_t) == 0, "hashed by 64 bits");
+_Static_assert(STATE_KEY == 3 * sizeof(uint64_t), "hashed by 64 bits");
 
 struct exits *exits_new(void)
 {
@@ -167,10 +167,9 @@ void exits_free(struct exits *exits)
 
 uint64_t exits_hash(const struct exits *exits, const struct state *s)
 {
-    uint64_t key[STATE_KEY / sizeof(uint64_t)], hash = 0;
+    uint64_t key[STATE_KEY / sizeof(uint64_t)];
     memcpy(key, s, sizeof key);
-    for (size_t i = 0; i < sizeof key / sizeof key[0]; i++)
-        hash = hash_64(hash, key[i]);
+    uint64_t hash = hash_64(key[0], key[1] ^ hash_64(0, key[2]));
     __builtin_prefetch(&exits->slots[hash % EXITS]);
     return hash | 1;
 }

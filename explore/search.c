@@ -5,15 +5,16 @@
  * later: half as many states.  When something is wrong there, once more breadth first throughout:
  * then the first way to a violation is a shortest one.
  */
-#include "store.h"
+#include "keeper.h"
 
 #include <string.h>
 #include <time.h>
 
-enum { PROGRESS = 1 << 22, LOSSES_MOST = 1 << OUT_MOST, FRESH = 1024, GROUP = 64 };
+enum { PROGRESS = 1 << 22, LOSSES_MOST = 1 << OUT_MOST, AT_HAND = 64 };
 
 struct search {
     struct store *store;
+    struct keeper *keeper;
     struct world *world;
     struct exits *exits;
     struct story late; /* what is wrong where nothing is lost, until it is found on a shorter way */
@@ -21,7 +22,8 @@ struct search {
     struct explore_result *result;
     FILE *out;
     struct explore_schedule *schedule;
-    uint32_t done;      /* states looked at */
+    uint32_t count, covered; /* states, as far as what has come back from the keeper tells */
+    uint32_t done;           /* states looked at */
     bool breadth_first; /* ... in the order in which they were found */
     bool tells, found;  /* what is wrong */
 };
@@ -37,18 +39,6 @@ static void found(struct search *s, const struct story *story)
     if (s->tells && (s->out || s->schedule))
         story_tell(s->world, s->config, s->store, story, s->out, s->schedule);
 }
-
-/* Successors wait here until what they are compared with is in the processor's cache, and then the
- * new ones until what is known of their exits is. */
-struct fresh {
-    struct packed packed;
-    uint64_t hash;
-    uint32_t parent;
-};
-struct batch {
-    struct fresh fresh[FRESH];
-    uint32_t n;
-};
 
 /* It ends the search. */
 static bool counts(const struct search *s, uint8_t wrong)
@@ -75,42 +65,66 @@ static bool look_at(struct search *s, uint32_t number, const struct state *state
     return false;
 }
 
-/* False: the search ends here. */
-static bool settle(struct search *s, struct batch *b)
+/* What has come back from the keeper: new pairs, each looked at when what is known of its exit is
+ * in the processor's cache.  False: the search ends here. */
+static bool settle(struct search *s, const struct batch *b)
 {
-    struct pair {
-        struct state state;
-        uint64_t exit;
-        uint32_t number;
-    } pairs[FRESH];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < b->n; i++)
-        store_ready(s->store, b->fresh[i].hash);
-    for (uint32_t i = 0; i < b->n; i++) {
-        const struct fresh *f = &b->fresh[i];
-        if (store_add(s->store, &f->packed, f->hash, f->parent) != STORE_PAIR)
-            continue;
-        struct pair *p = &pairs[n++];
-        p->number = store_count(s->store) - 1;
-        p->state = store_state(s->store, p->number);
-        p->exit = exits_hash(s->exits, &p->state);
+    struct state states[AT_HAND];
+    uint64_t exits[AT_HAND];
+    s->count = b->count;
+    s->covered = b->covered;
+    for (uint32_t first = 0; first < b->n_pairs; first += AT_HAND) {
+        uint32_t n = b->n_pairs - first < AT_HAND ? b->n_pairs - first : AT_HAND;
+        for (uint32_t i = 0; i < n; i++) {
+            const struct fresh *f = &b->fresh[b->pairs[first + i].fresh];
+            states[i] = store_unpack(s->store, &f->packed);
+            exits[i] = exits_hash(s->exits, &states[i]);
+        }
+        for (uint32_t i = 0; i < n; i++)
+            if (!look_at(s, b->pairs[first + i].number, &states[i], exits[i]))
+                return false;
     }
-    b->n = 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (!look_at(s, pairs[i].number, &pairs[i].state, pairs[i].exit))
+    if (b->no_memory)
+        s->result->cut = "memory";
+    return !b->no_memory;
+}
+
+/* The keeper gets what was found until now.  False: the search ends here. */
+static bool hand_over(struct search *s)
+{
+    const struct batch *back = keeper_give(s->keeper);
+    bool goes_on = back == NULL || settle(s, back);
+    keeper_batch(s->keeper)->n = 0;
+    return goes_on;
+}
+
+/* All that was handed over comes back.  False: the search ends here. */
+static bool take_all(struct search *s)
+{
+    const struct batch *back;
+    while ((back = keeper_take(s->keeper)) != NULL)
+        if (!settle(s, back))
             return false;
     return true;
 }
 
+/* ... and what was found since then. */
+static bool drain(struct search *s)
+{
+    return hand_over(s) && take_all(s);
+}
+
 /* An action with all that may be lost of what it sends; false: a violation. */
-static bool try_action(struct search *s, struct batch *b, uint32_t number, const struct state *from,
+static bool try_action(struct search *s, uint32_t number, const struct state *from,
                        struct action *a)
 {
     struct begun begun;
+    struct batch *b = keeper_batch(s->keeper);
     if (!move_begin(s->world, s->config, from, a, &begun))
         return true;
     if (counts(s, begun.step.wrong)) {
-        found(s, &(struct story){.number = number, .last = a, .wrong = begun.step.wrong});
+        if (drain(s)) /* else something found before it is wrong, on a way that is no longer */
+            found(s, &(struct story){.number = number, .last = a, .wrong = begun.step.wrong});
         return false;
     }
     do {
@@ -122,21 +136,20 @@ static bool try_action(struct search *s, struct batch *b, uint32_t number, const
         s->result->transitions++;
         struct fresh *f = &b->fresh[b->n++];
         f->packed = store_pack(s->store, &to);
-        f->hash = store_hash(s->store, &f->packed);
         f->parent = number;
     } while (next_loss(&begun, a));
     return true;
 }
 
-static bool expand(struct search *s, struct batch *b, uint32_t number)
+static bool expand(struct search *s, uint32_t number)
 {
     struct action actions[ACTIONS_MOST];
     struct state from = store_state(s->store, number);
     uint32_t n = moves(s->world, &from, actions);
     for (uint32_t i = 0; i < n; i++) {
-        if (!try_action(s, b, number, &from, &actions[i]))
+        if (!try_action(s, number, &from, &actions[i]))
             return false;
-        if (b->n > FRESH - LOSSES_MOST && !settle(s, b))
+        if (keeper_batch(s->keeper)->n > FRESH - LOSSES_MOST && !hand_over(s))
             return false;
     }
     return true;
@@ -146,72 +159,82 @@ static const char *bound(const struct search *s)
 {
     if (world_full(s->world))
         return "the number of incarnations or segments that are told apart";
-    if (s->config->most && store_count(s->store) >= s->config->most)
+    if (s->config->most && s->count >= s->config->most)
         return "the number of states that was allowed";
-    return store_room(s->store, FRESH);
+    if (store_full(s->store))
+        return "the number of endpoints, channels or budgets that are told apart";
+    return NULL;
 }
 
 static void progress(const struct search *s)
 {
     if (s->out && (s->done & (PROGRESS - 1)) == 0 && s->done != 0) {
-        uint32_t n = store_count(s->store);
-        uint32_t done = s->done + (s->breadth_first ? 0 : store_covered(s->store));
-        fprintf(s->out, "%u states, %u of them left to look at, %llu + %llu endpoints\n", n,
-                n - done, (unsigned long long)world_endpoints(s->world, 0),
+        uint32_t done = s->done + (s->breadth_first ? 0 : s->covered);
+        fprintf(s->out, "%u states, %u of them left to look at, %llu + %llu endpoints\n", s->count,
+                s->count - done, (unsigned long long)world_endpoints(s->world, 0),
                 (unsigned long long)world_endpoints(s->world, 1));
         fflush(s->out);
     }
 }
 
 /* False: the search ends here. */
-static bool visit(struct search *s, struct batch *b, uint32_t number)
+static bool visit(struct search *s, uint32_t number)
 {
     progress(s);
     s->done++;
     s->result->cut = bound(s);
-    return s->result->cut == NULL && expand(s, b, number);
+    return s->result->cut == NULL && expand(s, number);
 }
 
 /* The next one to be looked at; the count: there is none. */
 static uint32_t next(const struct search *s, uint32_t from, uint32_t left)
 {
-    return s->breadth_first ? from : store_next(s->store, from, left);
+    return s->breadth_first ? from : store_next(s->store, from, s->count, left);
 }
 
-/* All with so much left, and what is found on the way; breadth first all.  False: the search ends
- * here. */
+/* All with so much left, and what is found on the way; breadth first all.  No state that is found
+ * now has more left, and so none covers one of these: what is covered was so before, whatever the
+ * keeper is still at.  False: the search ends here. */
 static bool pass(struct search *s, uint32_t left)
 {
-    struct batch b = {.n = 0};
-    uint32_t visits = 0;
-    for (uint32_t at = 0;;) {
-        at = next(s, at, left);
-        bool last = at == store_count(s->store);
-        if (!last && !visit(s, &b, at++))
+    uint32_t at = 0;
+    do {
+        while ((at = next(s, at, left)) < s->count)
+            if (!visit(s, at++))
+                return false;
+        if (!drain(s))
             return false;
-        if (last && b.n == 0)
-            return true;
-        if ((last || ++visits % GROUP == 0) && !settle(s, &b))
+    } while (next(s, at, left) < s->count);
+    return true;
+}
+
+/* False: the search ends here. */
+static bool pass_all(struct search *s)
+{
+    struct state first;
+    state_first(s->world, s->config, &first);
+    struct batch *b = keeper_batch(s->keeper);
+    b->fresh[b->n++] = (struct fresh){store_pack(s->store, &first), 0};
+    if (!drain(s))
+        return false;
+    uint32_t most = s->breadth_first ? 0 : store_left(s->store, 0);
+    for (uint32_t i = 0; i <= most; i++)
+        if (!pass(s, most - i))
             return false;
-    }
+    s->result->cut = bound(s);
+    return s->result->cut == NULL;
 }
 
 static void run(struct search *s)
 {
-    struct state first;
-    state_first(s->world, s->config, &first);
-    struct packed packed = store_pack(s->store, &first);
-    store_add(s->store, &packed, store_hash(s->store, &packed), 0);
-    uint32_t most = s->breadth_first ? 0 : store_left(s->store, 0);
-    for (uint32_t i = 0; i <= most; i++)
-        if (!pass(s, most - i))
-            return;
     struct action a;
     uint32_t number;
-    s->result->complete = true;
-    if (s->late.wrong)
+    s->result->complete = pass_all(s);
+    if (!s->result->complete && !s->found)
+        take_all(s);
+    else if (s->late.wrong && !s->found)
         found(s, &s->late);
-    else if (!resets_check(s->world, s->store, &a, &number))
+    else if (!s->found && !resets_check(s->world, s->store, &a, &number))
         found(s, &(struct story){.number = number, .last = &a, .wrong = WRONG_RESET});
 }
 
@@ -232,9 +255,12 @@ static int search(struct search *s)
     s->store = store_new(config->most_bytes ? config->most_bytes : (uint64_t)12 << 30);
     s->exits = exits_new();
     s->world = world_new(config);
-    bool begins = s->store != NULL && s->exits != NULL && s->world != NULL;
-    if (begins) {
+    s->keeper = s->store ? keeper_new(s->store, config->most, s->breadth_first) : NULL;
+    bool begins = s->keeper != NULL && s->exits != NULL && s->world != NULL;
+    if (begins)
         run(s);
+    keeper_free(s->keeper);
+    if (begins) {
         if (config->attack && !s->found)
             attack_all(s->world, s->result, s->out);
         sum_up(s);

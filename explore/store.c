@@ -1,4 +1,4 @@
-/* store.c - a state takes 17 octets: endpoints have numbers already, and what is on a channel, and
+/* store.c - a state takes 18 octets: endpoints have numbers already, and what is on a channel, and
  * what is left of the budgets, get numbers here, since there are few of each.  Nothing is a hash
  * alone: states that are held to be the same are the same.
  */
@@ -14,14 +14,14 @@ enum {
     TAG_SHIFT = 32 + BUDGET_BITS,
     SLOTS_FIRST = 1 << 16,
     NAMES_FIRST = 1 << 8,
-    COVERED = 255, /* more than any budgets sum up to */
     AHEAD = 16
 };
 #define LOW(bits) ((1u << (bits)) - 1)
 _Static_assert(2 * SIDE_BITS + CHANNEL_BITS == 64 && CHANNEL_BITS + BUDGET_BITS == 32, "packed");
 _Static_assert(sizeof(uint16_t[CHANNEL]) == 8 && sizeof(struct budget) == 8, "named by 64 bits");
 
-/* 64 bits by number, in order of first appearance. */
+/* 64 bits by number, in order of first appearance.  Values stay where they are: what keeps states
+ * looks at some, too. */
 struct names {
     uint64_t *values;
     uint32_t *slots; /* number, +1; twice as many as values at least */
@@ -38,12 +38,17 @@ struct node {
  * node, +1; the number of its budget above these 32 bits; and of its hash the highest bits. */
 struct store {
     struct node *nodes; /* address space for all; touched as it is used */
-    uint8_t *left;      /* the same: of all budgets together; COVERED   */
-    uint64_t *slots;    /* a quarter of them free                       */
-    uint64_t n_slots;
-    uint32_t n, room, covered;
-    struct names channels[2], budgets;
+    uint8_t *left;      /* the same: of all budgets together            */
+    bool *covered;      /* the same                                     */
+    const uint64_t *budget_values;
+    uint32_t room;
+    /* Of what finds: no line of the cache is written by one thread and read by the other. */
+    _Alignas(64) struct names channels[2], budgets;
     bool full; /* of names */
+    /* Of what keeps. */
+    _Alignas(64) uint64_t *slots; /* a quarter of them free */
+    uint64_t n_slots;
+    uint32_t n, n_covered;
 };
 
 /* Names ---------------------------------------------------------------------------------------- */
@@ -62,13 +67,9 @@ static uint32_t *names_at(const struct names *t, uint64_t value)
 static bool names_grow(struct names *t)
 {
     uint32_t room = t->room ? t->room * 2 : NAMES_FIRST;
-    uint64_t *values = realloc(t->values, room * sizeof *values);
     uint32_t *slots = calloc((size_t)room * 2, sizeof *slots);
-    t->values = values ? values : t->values;
-    if (values == NULL || slots == NULL) {
-        free(slots);
+    if (slots == NULL)
         return false;
-    }
     free(t->slots);
     t->slots = slots;
     t->room = room;
@@ -102,12 +103,13 @@ static uint32_t name(struct store *s, struct names *t, const void *data)
 static bool names_begin(struct names *t, uint32_t bits)
 {
     t->most = 1u << bits;
-    return names_grow(t);
+    t->values = pages_new(t->most * sizeof *t->values);
+    return t->values != NULL && names_grow(t);
 }
 
 static void names_end(struct names *t)
 {
-    free(t->values);
+    pages_free(t->values, t->most * sizeof *t->values);
     free(t->slots);
 }
 
@@ -118,7 +120,7 @@ static uint32_t room_in(uint64_t bytes)
 {
     uint64_t best = 0;
     for (uint64_t slots = SLOTS_FIRST; slots * sizeof(uint64_t) < bytes; slots *= 2) {
-        uint64_t room = (bytes - slots * sizeof(uint64_t)) / (sizeof(struct node) + 1);
+        uint64_t room = (bytes - slots * sizeof(uint64_t)) / (sizeof(struct node) + 2);
         room = room < slots / 4 * 3 ? room : slots / 4 * 3;
         best = room > best ? room : best;
     }
@@ -127,7 +129,7 @@ static uint32_t room_in(uint64_t bytes)
 
 static struct packed packed_of(const struct node *node)
 {
-    return (struct packed){node->pair, node->rest};
+    return (struct packed){.pair = node->pair, .rest = node->rest};
 }
 
 static uint64_t slot_of(const struct store *s, uint32_t number, uint64_t hash)
@@ -156,18 +158,22 @@ static bool rehash(struct store *s)
 
 struct store *store_new(uint64_t bytes)
 {
-    struct store *s = calloc(1, sizeof *s);
+    struct store *s = aligned_alloc(64, sizeof *s);
     if (s == NULL)
         return NULL;
+    memset(s, 0, sizeof *s);
     s->room = room_in(bytes);
     s->nodes = pages_new((uint64_t)s->room * sizeof *s->nodes);
     s->left = pages_new(s->room);
-    if (s->nodes == NULL || s->left == NULL || !names_begin(&s->channels[0], CHANNEL_BITS) ||
+    s->covered = pages_new(s->room);
+    if (s->nodes == NULL || s->left == NULL || s->covered == NULL ||
+        !names_begin(&s->channels[0], CHANNEL_BITS) ||
         !names_begin(&s->channels[1], CHANNEL_BITS) || !names_begin(&s->budgets, BUDGET_BITS) ||
         !rehash(s)) {
         store_free(s);
         return NULL;
     }
+    s->budget_values = s->budgets.values;
     return s;
 }
 
@@ -177,6 +183,7 @@ void store_free(struct store *s)
         return;
     pages_free(s->nodes, (uint64_t)s->room * sizeof *s->nodes);
     pages_free(s->left, s->room);
+    pages_free(s->covered, s->room);
     pages_free(s->slots, s->n_slots * sizeof *s->slots);
     names_end(&s->channels[0]);
     names_end(&s->channels[1]);
@@ -191,7 +198,8 @@ struct packed store_pack(struct store *s, const struct state *state)
     s->full = s->full || (state->side[0] | state->side[1]) >> SIDE_BITS != 0;
     return (struct packed){.pair = state->side[0] | (uint64_t)state->side[1] << SIDE_BITS |
                                    to_b << 2 * SIDE_BITS,
-                           .rest = to_a | name(s, &s->budgets, &state->budget) << CHANNEL_BITS};
+                           .rest = to_a | name(s, &s->budgets, &state->budget) << CHANNEL_BITS,
+                           .nameless = s->full};
 }
 
 /* Of what the future depends on but for the budgets. */
@@ -230,7 +238,7 @@ static bool same_pair(const struct node *node, const struct packed *p)
 
 static uint64_t budget_of(const struct store *s, uint32_t rest)
 {
-    return s->budgets.values[rest >> CHANNEL_BITS];
+    return s->budget_values[rest >> CHANNEL_BITS];
 }
 
 static uint32_t left_of(uint64_t budget)
@@ -248,7 +256,7 @@ static enum store_new known(const struct store *s, const struct packed *p, uint6
         uint64_t slot = s->slots[at];
         if ((slot ^ hash) >> TAG_SHIFT)
             continue;
-        bool covered = covers(s->budgets.values[slot >> 32 & LOW(BUDGET_BITS)], budget);
+        bool covered = covers(s->budget_values[slot >> 32 & LOW(BUDGET_BITS)], budget);
         if ((!covered && is == STORE_BUDGET) || !same_pair(&s->nodes[(uint32_t)slot - 1], p))
             continue;
         if (covered)
@@ -266,19 +274,19 @@ static void cover(struct store *s, const struct packed *p, uint64_t hash)
     for (uint64_t at = hash & (s->n_slots - 1); (slot = s->slots[at]) != 0;
          at = (at + 1) & (s->n_slots - 1)) {
         uint32_t number = (uint32_t)slot - 1;
-        if ((slot ^ hash) >> TAG_SHIFT || s->left[number] == COVERED ||
-            !covers(budget, s->budgets.values[slot >> 32 & LOW(BUDGET_BITS)]) ||
+        if ((slot ^ hash) >> TAG_SHIFT || s->covered[number] ||
+            !covers(budget, s->budget_values[slot >> 32 & LOW(BUDGET_BITS)]) ||
             !same_pair(&s->nodes[number], p))
             continue;
-        s->left[number] = COVERED;
-        s->covered++;
+        s->covered[number] = true;
+        s->n_covered++;
     }
 }
 
 enum store_new store_add(struct store *s, const struct packed *p, uint64_t hash, uint32_t parent)
 {
-    if (s->full)
-        return STORE_KNOWN; /* it has no name: store_room tells */
+    if (p->nameless)
+        return STORE_KNOWN;
     uint64_t at;
     enum store_new is = known(s, p, hash, &at);
     if (is == STORE_KNOWN)
@@ -296,29 +304,37 @@ uint32_t store_left(const struct store *s, uint32_t number)
     return left_of(budget_of(s, s->nodes[number].rest));
 }
 
-uint32_t store_next(const struct store *s, uint32_t from, uint32_t left)
+uint32_t store_next(const struct store *s, uint32_t from, uint32_t to, uint32_t left)
 {
-    const uint8_t *at = memchr(s->left + from, (int)left, s->n - from);
-    return at ? (uint32_t)(at - s->left) : s->n;
+    const uint8_t *at;
+    do {
+        at = memchr(s->left + from, (int)left, to - from);
+        from = at ? (uint32_t)(at - s->left) + 1 : to;
+    } while (at && s->covered[at - s->left]);
+    return at ? from - 1 : to;
 }
 
 uint32_t store_covered(const struct store *s)
 {
-    return s->covered;
+    return s->n_covered;
+}
+
+struct state store_unpack(const struct store *s, const struct packed *p)
+{
+    struct state state = {.side = {p->pair & LOW(SIDE_BITS), p->pair >> SIDE_BITS & LOW(SIDE_BITS)}};
+    uint64_t budget = budget_of(s, p->rest);
+    memcpy(&state.budget, &budget, sizeof state.budget);
+    uint32_t to_b = (uint32_t)(p->pair >> 2 * SIDE_BITS);
+    memcpy(state.channel[0], &s->channels[0].values[to_b], sizeof state.channel[0]);
+    memcpy(state.channel[1], &s->channels[1].values[p->rest & LOW(CHANNEL_BITS)],
+           sizeof state.channel[1]);
+    return state;
 }
 
 struct state store_state(const struct store *s, uint32_t number)
 {
-    const struct node *node = &s->nodes[number];
-    struct state state = {
-        .side = {node->pair & LOW(SIDE_BITS), node->pair >> SIDE_BITS & LOW(SIDE_BITS)}};
-    uint64_t budget = budget_of(s, node->rest);
-    memcpy(&state.budget, &budget, sizeof state.budget);
-    uint32_t to_b = (uint32_t)(node->pair >> 2 * SIDE_BITS);
-    memcpy(state.channel[0], &s->channels[0].values[to_b], sizeof state.channel[0]);
-    memcpy(state.channel[1], &s->channels[1].values[node->rest & LOW(CHANNEL_BITS)],
-           sizeof state.channel[1]);
-    return state;
+    struct packed p = packed_of(&s->nodes[number]);
+    return store_unpack(s, &p);
 }
 
 uint32_t store_parent(const struct store *s, uint32_t number)
@@ -331,12 +347,13 @@ uint32_t store_count(const struct store *s)
     return s->n;
 }
 
-const char *store_room(struct store *s, uint32_t more)
+bool store_full(const struct store *s)
+{
+    return s->full;
+}
+
+bool store_room(struct store *s, uint32_t more)
 {
     uint64_t n = (uint64_t)s->n + more;
-    if (s->full)
-        return "the number of endpoints, channels or budgets that are told apart";
-    if (n >= s->room || (n * 4 >= s->n_slots * 3 && !rehash(s)))
-        return "memory";
-    return NULL;
+    return n < s->room && (n * 4 < s->n_slots * 3 || rehash(s));
 }

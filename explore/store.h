@@ -1,4 +1,9 @@
-/* store.h - all states that were found, in order, each in 17 octets and a place in a table. */
+/* store.h - all states that were found, in order, each in 18 octets and a place in a table.
+ *
+ * Two threads may use it: one that finds states (keeper.h), to which each function here belongs
+ * unless it says something else, and one that keeps them.  What finds may ask for states below a
+ * count that it was told by what keeps.
+ */
 #ifndef EXPLORE_STORE_H
 #define EXPLORE_STORE_H
 
@@ -8,6 +13,7 @@
 struct packed {
     uint64_t pair;
     uint32_t rest;
+    bool nameless; /* there are too many of one: store_full */
 };
 
 struct store;
@@ -15,7 +21,18 @@ struct store;
 struct store *store_new(uint64_t bytes);
 void store_free(struct store *store);
 struct packed store_pack(struct store *store, const struct state *state);
-/* Looks already for the place where it would be. */
+struct state store_unpack(const struct store *store, const struct packed *packed);
+/* There were more endpoints, channels or budgets than can be told apart. */
+bool store_full(const struct store *store);
+struct state store_state(const struct store *store, uint32_t number);
+uint32_t store_parent(const struct store *store, uint32_t number);
+/* Of all budgets together. */
+uint32_t store_left(const struct store *store, uint32_t number);
+/* The first one of those from `from` up to `to` that has so much left, and that store_covered does
+ * not count; `to`: there is none. */
+uint32_t store_next(const struct store *store, uint32_t from, uint32_t to, uint32_t left);
+
+/* Of what keeps: looks already for the place where it would be. */
 uint64_t store_hash(const struct store *store, const struct packed *packed);
 /* ... and then for what is there. */
 void store_ready(const struct store *store, uint64_t hash);
@@ -27,18 +44,11 @@ enum store_new {
 };
 enum store_new store_add(struct store *store, const struct packed *packed, uint64_t hash,
                          uint32_t parent);
-/* The first one from there on that has so much left of all budgets together, and of whose pair no
- * other one has no less left of any: all that can happen to this one can happen to that.  The
- * count: there is none. */
-uint32_t store_next(const struct store *store, uint32_t from, uint32_t left);
-/* How many store_next leaves out. */
-uint32_t store_covered(const struct store *store);
-/* Of all budgets together. */
-uint32_t store_left(const struct store *store, uint32_t number);
-struct state store_state(const struct store *store, uint32_t number);
-uint32_t store_parent(const struct store *store, uint32_t number);
+/* Room for so many more; false: no memory. */
+bool store_room(struct store *store, uint32_t more);
 uint32_t store_count(const struct store *store);
-/* Room for so many more: what is missing, NULL: nothing. */
-const char *store_room(struct store *store, uint32_t more);
+/* States for which there is another one of the same pair that has no less left of any budget: all
+ * that can happen to this one can happen to that. */
+uint32_t store_covered(const struct store *store);
 
 #endif

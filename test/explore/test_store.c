@@ -13,7 +13,7 @@ enum { MANY = 300000 };
 
 static enum store_new put(struct store *store, const struct state *state)
 {
-    assert_null(store_room(store, 1));
+    assert_true(store_room(store, 1));
     struct packed packed = store_pack(store, state);
     return store_add(store, &packed, store_hash(store, &packed), 7);
 }
@@ -73,12 +73,11 @@ static void it_says_when_it_is_full(void **state)
     struct store *store = store_new(1 << 20);
     assert_non_null(store);
     uint32_t n = 0;
-    for (; store_room(store, 1) == NULL; n++) {
+    for (; store_room(store, 1); n++) {
         struct state s = state_of(n);
         assert_int_equal(put(store, &s), STORE_PAIR);
     }
     assert_in_range(n, 20000, (1 << 20) / 16);
-    assert_string_equal(store_room(store, 1), "memory");
     store_free(store);
 
     store = store_new(1 << 24);
@@ -86,7 +85,7 @@ static void it_says_when_it_is_full(void **state)
     struct state s = {.side = {1u << 22, 0}};
     struct packed packed = store_pack(store, &s);
     assert_int_equal(store_add(store, &packed, store_hash(store, &packed), 0), STORE_KNOWN);
-    assert_non_null(store_room(store, 1));
+    assert_true(store_full(store));
     store_free(store);
 }
 
