@@ -121,8 +121,7 @@ bool move_begin(struct world *w, const struct explore_config *config, const stru
     to->budget.duplicates -= a->kind == ACT_TWICE;
     to->budget.forged -= a->kind == ACT_FORGE;
     const struct step *step = &begun->step;
-    begun->step =
-        *world_step(w, side, from->side[side], (enum event_kind)a->event, a->message);
+    begun->step = *world_step(w, side, from->side[side], (enum event_kind)a->event, a->message);
     if (step->disabled || (step->clean && holds(w, from, side, step->own_mask, step->peer_mask)))
         return false;
     to->side[side] = step->next;

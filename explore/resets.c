@@ -57,10 +57,10 @@ static bool is_void(struct world *w, const struct state *s, int to, uint16_t mes
 
 void resets_drop(struct world *w, struct state *s)
 {
-    bool any = false; /* without a jump for each */
+    unsigned resets = 0; /* counted, without a jump for each */
     for (int i = 0; i < CHANNEL; i++)
-        any |= world_is_reset(w, s->channel[0][i]) | world_is_reset(w, s->channel[1][i]);
-    if (!any || !can_tell(world_config(w)))
+        resets += world_is_reset(w, s->channel[0][i]) + world_is_reset(w, s->channel[1][i]);
+    if (resets == 0 || !can_tell(world_config(w)))
         return;
     for (int to = 0; to < 2; to++)
         for (int i = 0; i < CHANNEL && s->channel[1 - to][i];)

@@ -24,8 +24,8 @@ struct search {
     struct explore_schedule *schedule;
     uint32_t count, covered; /* states, as far as what has come back from the keeper tells */
     uint32_t done;           /* states looked at */
-    bool breadth_first; /* ... in the order in which they were found */
-    bool tells, found;  /* what is wrong */
+    bool breadth_first;      /* ... in the order in which they were found */
+    bool tells, found;       /* what is wrong */
 };
 
 static void found(struct search *s, const struct story *story)

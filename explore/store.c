@@ -321,7 +321,8 @@ uint32_t store_covered(const struct store *s)
 
 struct state store_unpack(const struct store *s, const struct packed *p)
 {
-    struct state state = {.side = {p->pair & LOW(SIDE_BITS), p->pair >> SIDE_BITS & LOW(SIDE_BITS)}};
+    struct state state = {
+        .side = {p->pair & LOW(SIDE_BITS), p->pair >> SIDE_BITS & LOW(SIDE_BITS)}};
     uint64_t budget = budget_of(s, p->rest);
     memcpy(&state.budget, &budget, sizeof state.budget);
     uint32_t to_b = (uint32_t)(p->pair >> 2 * SIDE_BITS);

@@ -68,8 +68,8 @@ static void make_room(struct world *w, int side)
     if (w->chunks[side][n / CHUNK_SIDES] == NULL)
         abort();
     w->digests[side] = grown(w->digests[side], room * sizeof *w->digests[side]);
-    w->calls[side] = lines_grown(w->calls[side], n * sizeof *w->calls[side],
-                                 room * sizeof *w->calls[side]);
+    w->calls[side] =
+        lines_grown(w->calls[side], n * sizeof *w->calls[side], room * sizeof *w->calls[side]);
     w->disabled[side] = grown(w->disabled[side], room * sizeof *w->disabled[side]);
     memset(w->disabled[side] + n, 0, CHUNK_SIDES * sizeof *w->disabled[side]);
     w->rooms[side] = room;

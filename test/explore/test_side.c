@@ -36,7 +36,8 @@ static uint32_t walk(struct world *w, const struct explore_config *config, uint6
             move_end(w, config, &begun, a, &next) != MOVE_DONE)
             continue;
         if (config->isn_step == 0)
-            assert_int_equal(begun.step.wrong, WRONG_NOTHING); /* else numbers are taken for others */
+            assert_int_equal(begun.step.wrong,
+                             WRONG_NOTHING); /* else numbers are taken for others */
         path[n++] = *a;
         now = next;
     }
