@@ -1,4 +1,5 @@
-/* The explorer's store: states come back as they went in, and which of them are new. */
+/* The explorer's store: states come back as they went in, and which of them are new, whoever keeps
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "store.h"
+#include "keeper.h"
 
 enum { MANY = 300000 };
 
@@ -89,12 +90,56 @@ static void it_says_when_it_is_full(void **state)
     store_free(store);
 }
 
+static void look_through(const struct store *store, const struct batch *b, uint32_t *next)
+{
+    for (uint32_t i = 0; b != NULL && i < b->n_pairs; i++) {
+        struct state want = state_of(*next);
+        struct state is = store_unpack(store, &b->fresh[b->pairs[i].fresh].packed);
+        assert_int_equal(b->pairs[i].number, (*next)++);
+        assert_true(state_same(&want, &is));
+    }
+}
+
+/* Each state twice; as many as are allowed, and then others. */
+static void fill(bool alone)
+{
+    struct store *store = store_new(1 << 24);
+    struct keeper *keeper = store ? keeper_new(store, MANY, alone) : NULL;
+    const struct batch *back;
+    uint32_t next = 0;
+    assert_non_null(keeper);
+    for (uint32_t i = 0; i < 2 * (MANY + FRESH); i++) {
+        struct batch *b = keeper_batch(keeper);
+        struct state s = state_of(i / 2);
+        b->fresh[b->n++] = (struct fresh){store_pack(store, &s), 0};
+        if (b->n == FRESH) {
+            look_through(store, keeper_give(keeper), &next);
+            keeper_batch(keeper)->n = 0;
+        }
+    }
+    look_through(store, keeper_give(keeper), &next);
+    while ((back = keeper_take(keeper)) != NULL)
+        look_through(store, back, &next);
+    assert_int_equal(next, MANY);
+    keeper_free(keeper);
+    assert_int_equal(store_count(store), MANY);
+    store_free(store);
+}
+
+static void batches_come_back_in_order_whoever_keeps_them(void **state)
+{
+    (void)state;
+    fill(true);
+    fill(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_come_back_as_they_went_in),
         cmocka_unit_test(a_state_with_less_left_is_known),
         cmocka_unit_test(it_says_when_it_is_full),
+        cmocka_unit_test(batches_come_back_in_order_whoever_keeps_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
