@@ -36,7 +36,7 @@ struct node {
 
 /* A slot tells most of what is asked of its node, which need not be fetched then: the number of the
  * node, +1; the number of its budget above these 32 bits; and of its hash the highest bits. */
-struct store {
+struct store { // NOLINT(clang-analyzer-optin.performance.Padding): for the lines of the cache
     struct node *nodes; /* address space for all; touched as it is used */
     uint8_t *left;      /* the same: of all budgets together            */
     bool *covered;      /* the same                                     */
