@@ -2,7 +2,8 @@
  * thread can do.
  *
  * Batches are kept in the order in which they were filled, and come back at the same point of the
- * search each time, so that all that is found, and its number, is the same as with one thread.
+ * search each time, whoever is faster, and whether there is a second thread or not: all that is
+ * found, and its number, is always the same.
  */
 #include "keeper.h"
 
@@ -17,7 +18,7 @@ struct keeper {
     uint64_t most;
     uint64_t taken; /* of what finds  */
     bool no_memory; /* of what keeps  */
-    bool alone;
+    bool at_once, threaded;
     pthread_t thread;
     pthread_mutex_t mutex; /* of these: */
     pthread_cond_t changed;
@@ -78,7 +79,7 @@ static void *keep_all(void *arg)
     return NULL;
 }
 
-struct keeper *keeper_new(struct store *store, uint64_t most, bool alone)
+struct keeper *keeper_new(struct store *store, uint64_t most, bool at_once)
 {
     struct keeper *k = calloc(1, sizeof *k);
     if (k == NULL)
@@ -87,7 +88,8 @@ struct keeper *keeper_new(struct store *store, uint64_t most, bool alone)
     k->most = most;
     pthread_mutex_init(&k->mutex, NULL);
     pthread_cond_init(&k->changed, NULL);
-    k->alone = alone || pthread_create(&k->thread, NULL, keep_all, k) != 0;
+    k->at_once = at_once;
+    k->threaded = !at_once && pthread_create(&k->thread, NULL, keep_all, k) == 0;
     return k;
 }
 
@@ -95,7 +97,7 @@ void keeper_free(struct keeper *k)
 {
     if (k == NULL)
         return;
-    if (!k->alone) {
+    if (k->threaded) {
         pthread_mutex_lock(&k->mutex);
         k->ends = true;
         pthread_cond_signal(&k->changed);
@@ -115,15 +117,15 @@ struct batch *keeper_batch(struct keeper *k)
 struct batch *keeper_give(struct keeper *k)
 {
     struct batch *b = keeper_batch(k);
-    if (k->alone)
+    if (!k->threaded)
         keep(k, b);
     pthread_mutex_lock(&k->mutex);
     k->given++;
-    k->kept += k->alone;
+    k->kept += !k->threaded;
     if (k->given - k->kept == WAKE)
         pthread_cond_signal(&k->changed);
     pthread_mutex_unlock(&k->mutex);
-    return k->alone || k->given - k->taken == BATCHES ? keeper_take(k) : NULL;
+    return k->at_once || k->given - k->taken == BATCHES ? keeper_take(k) : NULL;
 }
 
 struct batch *keeper_take(struct keeper *k)

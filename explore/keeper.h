@@ -23,9 +23,9 @@ struct batch {
 };
 
 struct keeper;
-/* most: states, 0: as many as there are; those beyond it are dropped.  alone: adds in the caller's
- * thread.  NULL: no memory. */
-struct keeper *keeper_new(struct store *store, uint64_t most, bool alone);
+/* most: states, 0: as many as there are; those beyond it are dropped.  at_once: in the caller's
+ * thread, and what is given comes back at once.  NULL: no memory. */
+struct keeper *keeper_new(struct store *store, uint64_t most, bool at_once);
 /* Ends when all that was given is kept: then the store is the caller's. */
 void keeper_free(struct keeper *keeper);
 /* The one to fill. */
