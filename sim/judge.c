@@ -32,22 +32,16 @@ void judge_syn(struct world *world, uint32_t host, const struct hf_trace *r)
     }
     for (uint32_t i = 0; i < world->n_conns; i++) {
         const struct conn *conn = &world->conn[i];
-        int64_t *first = cookie ? &world->cookie_ns[i] : &world->fast_ns[i];
-        if (*first == 0 && conn->iss == r->seq && programs_host(world, conn, 1) == host &&
+        if (conn->iss == r->seq && programs_host(world, conn, 1) == host &&
             same_end(r->remote_ip, r->remote_port, &conn->local)) {
-            *first = world->now_ns;
+            *(cookie ? &world->got_cookie[i] : &world->got_fast_open[i]) = true;
         }
     }
 }
 
-static bool has_been(const struct world *world, int64_t first_ns)
-{
-    return first_ns != 0 && first_ns <= world->now_ns;
-}
-
 static bool got_cookie(const struct world *world, const struct conn *conn)
 {
-    return has_been(world, world->cookie_ns[conn - world->conn]);
+    return world->got_cookie[conn - world->conn];
 }
 
 /* May a server turn a connection away though the wire is clean?  When it holds less than comes at
@@ -220,8 +214,8 @@ static void accepted_twice(struct world *world, uint32_t host, const struct conn
                            hf_handle handle, const struct hf_status *status)
 {
     struct host *h = &world->host[host];
-    bool excused = conn != NULL &&
-                   (got_cookie(world, conn) || has_been(world, world->fast_ns[conn - world->conn]));
+    bool excused =
+        conn != NULL && (got_cookie(world, conn) || world->got_fast_open[conn - world->conn]);
     if (!excused) {
         world_wrong(world, conn, "nobody-opened",
                     "the server accepts from port %u a connection that nobody opened, IRS %u",

@@ -446,8 +446,8 @@ void sim_world_run(struct world *world, uint64_t seed, const struct sim_less *le
                    struct sim_view *view, struct sim_world_result *result)
 {
     world->exposed = false;
-    memset(world->cookie_ns, 0, sizeof world->cookie_ns);
-    memset(world->fast_ns, 0, sizeof world->fast_ns);
+    memset(world->got_cookie, 0, sizeof world->got_cookie);
+    memset(world->got_fast_open, 0, sizeof world->got_fast_open);
     run_once(world, seed, less, view, result);
     if (view == NULL && !world_failed(world)) {
         run_unseen(world, seed, less, result);

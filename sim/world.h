@@ -147,9 +147,9 @@ struct world {
     bool oracle;   /* it judges each record */
     bool unseen;   /* nobody traces */
     bool exposed;  /* while somebody did, RFC 1337's hazard was seen */
-    /* When the server has answered a connection's SYN with a cookie, and believed its Fast Open;
-     * 0: never.  Also where nobody traces: the world is the same. */
-    int64_t cookie_ns[CONNS_MAX], fast_ns[CONNS_MAX];
+    /* The server has answered a connection's SYN with a cookie, has believed its Fast Open.  Known
+     * where nobody traces, too: the world is the same, but for when exactly a connection begins. */
+    bool got_cookie[CONNS_MAX], got_fast_open[CONNS_MAX];
     struct sim_world_result *result;
     struct sim_view *view;   /* who draws; NULL: nobody */
     struct hf_region region; /* the pattern, lent to every stack */

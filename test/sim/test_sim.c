@@ -71,10 +71,12 @@ static void the_same_seed_is_the_same_world(void **state)
  * before comes into the next one (RFC 1337); an answer of a small record finds no room, which the
  * counters tell; a SYN with text gets TIME-WAIT's ACK of a number of that text, which no reset
  * answers; SEND is told of a reset, so RECEIVE is not.  Two copies of a SYN where a challenge ACK
- * may be sent each 3 ms (RFC 5961 7). */
+ * may be sent each 3 ms (RFC 5961 7).  One that is released has all its tries behind it.  Where
+ * nobody traces a connection begins 0.2 s earlier, before its cookie was seen in the other run. */
 static void worlds_that_were_called_broken_are_whole(void **state)
 {
-    static const uint64_t seeds[] = {8421963, 8464908, 8857543, 9508018, 8412470, 30182702};
+    static const uint64_t seeds[] = {8421963, 8464908,  8857543, 9508018,
+                                     8412470, 30182702, 31427554};
     (void)state;
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         struct sim_world_result result = {.max_fate = 0};
