@@ -430,7 +430,7 @@ static void bases_of(const struct canon *c, const struct tcp_reply *reply, seq_t
     };
     memcpy(id.local, reply->local, 16);
     memcpy(id.remote, reply->remote, 16);
-    tcp_hash(&c->st->tcp, &id);
+    id.hash = tcp_hash_of(&c->st->tcp, &id);
     uint32_t value = tcp_find(&c->st->tcp, &id);
     *iss = *irs = seq(0);
     if (value == 0) {

@@ -22,12 +22,17 @@ bool tcp_accept_full(const struct listener *listener)
 static uint32_t *half_open_of(struct tcp *tcp, uint32_t listener_idx, uint8_t generation,
                               const struct conn_id *id)
 {
+    struct hash_memo *memo = &secret_of(tcp)->memo;
     HF_COUNT(tcp->b->work.hashed, 1);
     uint64_t prefix = id->v4 ? get_be32(id->remote + 12) >> 8 : get_be64(id->remote) >> 8;
     uint32_t listener = listener_idx | (uint32_t)generation << 16; /* not the one before it */
-    uint32_t hash = (uint32_t)sip13_12(&secret_of(tcp)->table, prefix, listener);
+    if (memo->prefix != prefix || memo->listener != listener) {
+        memo->prefix = prefix;
+        memo->listener = listener;
+        memo->backlog = (uint32_t)sip13_12(&secret_of(tcp)->table, prefix, listener);
+    }
     uint32_t *counts = (uint32_t *)(void *)((uint8_t *)tcp->block + tcp->b->prefix_offset);
-    return &counts[hash & tcp->b->prefix_mask];
+    return &counts[memo->backlog & tcp->b->prefix_mask];
 }
 
 void tcp_backlog_add(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id)

@@ -108,11 +108,24 @@ struct fast_keys {
     uint32_t n;
 };
 
+/* What was hashed last, IPv4 only: segments and calls of one connection come in rows. */
+struct hash_memo {
+    uint64_t hosts;
+    uint32_t ports;
+    uint32_t table;  /* valid: table_known; the flow table's                        */
+    uint64_t ts;     /* valid: ts_known; tcp_offsets'                               */
+    uint64_t prefix; /* backlog.c: of this network and listener (0: none was)       */
+    uint32_t listener;
+    uint32_t backlog;
+    uint8_t table_known, ts_known;
+};
+
 struct tcp_secret {
     struct sip_key table, isn, port, ts, cookie_mac, reset;
     uint32_t port_next; /* of a small range */
     struct rng rng;
     struct fast_keys fast;
+    struct hash_memo memo;
 };
 
 /* Where a segment's text may be kept instead of being copied. */

@@ -39,10 +39,25 @@ seq_t tcp_iss_above(seq_t iss, seq_t nxt)
     return seq_gt(iss, nxt) ? iss : seq_add(nxt, 1 + 64000);
 }
 
+static uint64_t ts_hash(const struct tcp *tcp, const struct conn_id *id)
+{
+    struct hash_memo *memo = tcp_hash_memo(tcp, id);
+    if (memo && memo->ts_known) {
+        HF_COUNT(tcp->b->work.hashed, 1); /* as if not */
+        return memo->ts;
+    }
+    uint64_t hash = hash_id(tcp, &secret_of(tcp)->ts, id, id->lport);
+    if (memo) {
+        memo->ts = hash;
+        memo->ts_known = 1;
+    }
+    return hash;
+}
+
 /* RFC6191-8, RFC7323-49 */
 struct tcp_offsets tcp_offsets(const struct tcp *tcp, const struct conn_id *id)
 {
-    uint64_t hash = hash_id(tcp, &secret_of(tcp)->ts, id, id->lport);
+    uint64_t hash = ts_hash(tcp, id);
     return (struct tcp_offsets){.ts = (uint32_t)hash, .cookie = (uint32_t)(hash >> 32)};
 }
 

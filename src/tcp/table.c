@@ -6,23 +6,53 @@
 #include "tcp/recovery.h"
 #include "tcp/stats.h"
 
+/* IPv4's two. */
+static uint64_t hosts_of(const struct conn_id *id)
+{
+    return (uint64_t)get_be32(id->remote + 12) << 32 | get_be32(id->local + 12);
+}
+
 uint32_t tcp_hash_of(const struct tcp *tcp, const struct conn_id *id)
 {
     const struct sip_key *key = &secret_of(tcp)->table;
     uint32_t ports = (uint32_t)id->rport << 16 | id->lport;
     if (id->v4) {
-        uint64_t both = (uint64_t)get_be32(id->remote + 12) << 32 | get_be32(id->local + 12);
-        return (uint32_t)sip13_12(key, both, ports);
+        return (uint32_t)sip13_12(key, hosts_of(id), ports);
     }
     const uint64_t words[4] = {get_be64(id->remote), get_be64(id->remote + 8), get_be64(id->local),
                                get_be64(id->local + 8)};
     return (uint32_t)sip13_36(key, words, ports);
 }
 
+struct hash_memo *tcp_hash_memo(const struct tcp *tcp, const struct conn_id *id)
+{
+    struct hash_memo *memo = &secret_of(tcp)->memo;
+    uint64_t hosts = hosts_of(id);
+    uint32_t ports = (uint32_t)id->rport << 16 | id->lport;
+    if (!id->v4) {
+        return NULL;
+    }
+    if (memo->hosts != hosts || memo->ports != ports) {
+        memo->hosts = hosts;
+        memo->ports = ports;
+        memo->table_known = memo->ts_known = 0;
+    }
+    return memo;
+}
+
 void tcp_hash(const struct tcp *tcp, struct conn_id *id)
 {
-    HF_COUNT(tcp->b->work.hashed, 1);
+    struct hash_memo *memo = tcp_hash_memo(tcp, id);
+    HF_COUNT(tcp->b->work.hashed, 1); /* known or not: a peer may choose others each time */
+    if (memo && memo->table_known) {
+        id->hash = memo->table;
+        return;
+    }
     id->hash = tcp_hash_of(tcp, id);
+    if (memo) {
+        memo->table = id->hash;
+        memo->table_known = 1;
+    }
 }
 
 static bool same_id(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,

@@ -245,7 +245,9 @@ void tcp_drop_reply(struct tcp *tcp); /* it has no way: counted */
 
 /* table.c: records and the flow table */
 void tcp_hash(const struct tcp *tcp, struct conn_id *id); /* sets id->hash; reads all but mtu */
-uint32_t tcp_hash_of(const struct tcp *tcp, const struct conn_id *id); /* ... counts as no work */
+uint32_t tcp_hash_of(const struct tcp *tcp, const struct conn_id *id); /* ... changes no memo */
+/* What is known of it already, to be filled in; NULL: IPv6. */
+struct hash_memo *tcp_hash_memo(const struct tcp *tcp, const struct conn_id *id);
 /* The connection of this id: half-open and open ones before those in TIME-WAIT; 0: none. */
 uint32_t tcp_find(const struct tcp *tcp, const struct conn_id *id);
 /* The value of the one in TIME-WAIT, 0: none. */
