@@ -32,6 +32,9 @@
 
 /* Of a function that hardly ever runs: its code is kept out of those that call it. */
 #define HF_RARELY __attribute__((noinline, cold))
+/* The same of one that runs now and then, and whose frame those who mostly do without need not make
+ * and check. */
+#define HF_APART __attribute__((noinline))
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define BYTES_BIG_ENDIAN 1

@@ -84,12 +84,11 @@ static bool next_of(struct stack *st, uint32_t turn, struct hf_event *event)
 static bool nothing_to_tell(const struct hf_stack *s)
 {
     const struct tcp_block *b = &s->tcp;
-    bool waits = false;
+    uint32_t first = b->ready.head | b->ready_listeners.head | s->ready_udp.head;
     for (uint32_t i = 0; i < STARVED_LISTS; i++) {
-        waits = waits || !idlist_empty(&b->starved[i]);
+        first |= b->starved[i].head;
     }
-    return !waits && idlist_empty(&b->ready) && idlist_empty(&b->ready_listeners) &&
-           idlist_empty(&s->ready_udp);
+    return first == 0;
 }
 
 uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_event *events,
@@ -107,7 +106,7 @@ uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_e
         } else {
             idle++;
         }
-        stack->event_turn = (stack->event_turn + 1) % TURNS;
+        stack->event_turn = stack->event_turn + 1 < TURNS ? stack->event_turn + 1 : 0;
         if (nothing_to_tell(stack)) {
             break;
         }

@@ -82,7 +82,11 @@ void frame_segment(struct output *o, const struct stack_path *path, const uint8_
 {
     const struct conn_id *id = &out->id;
     struct hf_frame_out *frame = begin(o, path->iface, mac, ether_type(id->v4));
-    size_t tcp_len = wire_tcp_header_len(&out->seg.opt);
+    size_t at = frame->ip_offset + (id->v4 ? 20u : 40u);
+    uint8_t *header = frame->header + at;
+    size_t tcp_len = wire_put_tcp(header, &out->seg);
+    frame->header_len = (uint16_t)(at + tcp_len);
+    frame->len = frame->header_len + out->text_len;
     struct wire_ip ip = {
         .version = id->v4 ? 4 : 6,
         .proto = WIRE_PROTO_TCP,
@@ -90,16 +94,12 @@ void frame_segment(struct output *o, const struct stack_path *path, const uint8_
         .tos = out->tos,
         .df = !out->may_fragment,                           /* path MTU discovery, RFC 1191 */
         .ident = out->may_fragment ? fragment_ident(o) : 0, /* with DF any: RFC6864-1, RFC7323-48 */
-        .total_len = (id->v4 ? 20u : 40u) + (uint32_t)tcp_len + out->text_len,
+        .total_len = frame->len - frame->ip_offset,
         .flow_label = id->v4 ? 0 : flow_label(&o->st->tcp, id),
     };
     memcpy(ip.src, id->local, 16);
     memcpy(ip.dst, id->remote, 16);
-    size_t at = frame->ip_offset + wire_put_ip(frame->header + frame->ip_offset, &ip);
-    uint8_t *header = frame->header + at;
-    tcp_len = wire_put_tcp(header, &out->seg);
-    frame->header_len = (uint16_t)(at + tcp_len);
-    frame->len = frame->header_len + out->text_len;
+    (void)wire_put_ip(frame->header + frame->ip_offset, &ip);
     frame->n_slices = (uint16_t)out->n_slices;
     memcpy(frame->slice, out->slice, out->n_slices * sizeof out->slice[0]);
     put_checksum(o, frame, header, tcp_len, &ip, out->text_len);

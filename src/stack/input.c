@@ -425,7 +425,8 @@ int hf_input(struct hf_stack *stack, const struct hf_env *env, const struct hf_f
         return error;
     }
     error = frames == NULL && n != 0 ? HF_ERR_INVALID : check_lent(&st, frames, n);
-    struct stack_train train = {.last = NULL};
+    struct stack_train train;
+    train.last = NULL;
     st.train = &train;
     for (uint32_t i = 0; error == HF_OK && i < n; i++) {
         if (i % STACK_AHEAD == 0) {

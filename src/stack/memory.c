@@ -355,6 +355,22 @@ static void change(struct hf_stack *s)
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
+/* The call's time in the units that the core counts in. */
+static void set_time(struct tcp *tcp, int64_t now_ns)
+{
+    if (now_ns < 0) {
+        tcp->now_ms = ms_of(now_ns);
+        tcp->now_us = us_of(now_ns);
+        tcp->now_wraps = (uint32_t)((uint64_t)now_ns / 1000000 >> 32);
+        return;
+    }
+    uint64_t now_us = (uint64_t)now_ns / 1000;
+    uint64_t now_ms = now_us / 1000;
+    tcp->now_us = (uint32_t)now_us;
+    tcp->now_ms = (uint32_t)now_ms;
+    tcp->now_wraps = (uint32_t)(now_ms >> 32);
+}
+
 void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_env *env)
 {
     /* A look changes nothing, but it takes the same accessors. */
@@ -365,9 +381,7 @@ void stack_look(struct stack *st, const struct hf_stack *stack, const struct hf_
     }
     tcp_look_at(&st->tcp, &s->tcp, s);
     st->tcp.env = env;
-    st->tcp.now_ms = ms_of(now_ns);
-    st->tcp.now_us = us_of(now_ns);
-    st->tcp.now_wraps = (uint32_t)((uint64_t)now_ns / 1000000 >> 32);
+    set_time(&st->tcp, now_ns);
     st->tcp.lent = (struct lent_text){0, 0};
     st->tcp.placed = st->tcp.parts = 0;
     st->tcp.no_fast = 0;
@@ -392,7 +406,8 @@ HF_RARELY static void catch_up(struct stack *st, const struct hf_env *env)
     }
 }
 
-int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env)
+/* Without time, a trace, or more of a view than the block. */
+int stack_enter_block(struct stack *st, struct hf_stack *stack, const struct hf_env *env)
 {
     if (stack == NULL || env == NULL || env->struct_size < sizeof *env) {
         return HF_ERR_INVALID;
@@ -401,6 +416,16 @@ int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *e
               0); /* a call from within a trace callback, or a second thread */
     change(stack);
     st->s = stack;
+    tcp_look_at(&st->tcp, &stack->tcp, stack);
+    return HF_OK;
+}
+
+int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env)
+{
+    int error = stack_enter_block(st, stack, env);
+    if (error != HF_OK) {
+        return error;
+    }
     if (env->now_ns - stack->now_ns > STACK_LEAP_NS) {
         catch_up(st, env);
     }

@@ -244,12 +244,11 @@ static bool send_owed(struct output *o)
         return false;
     }
     struct tcb *tcb = tcb_at(&st->tcp, idx);
-    struct conn_id id;
     struct stack_path path;
     struct tcp_out out;
     uint8_t mac[6];
-    tcp_id(&st->tcp, tcb, &id);
-    int way = find_way(o, id.local, id.remote, id.zone, &path, mac);
+    tcp_id(&st->tcp, tcb, &out.id);
+    int way = find_way(o, out.id.local, out.id.remote, out.id.zone, &path, mac);
     if (way != NEIGHBOUR_KNOWN) {
         bool none = way < 0 && way != NEIGHBOUR_FULL;
         block(st, tcb, idx);
@@ -263,7 +262,7 @@ static bool send_owed(struct output *o)
     st->tcp.iface = (uint8_t)path.iface;
     st->tcp.parts = parts(o, &path);
     tcp_link_mtu(&st->tcp, tcb, path.mtu);
-    if (!tcp_output(&st->tcp, tcb, gso_bytes(st, &path, id.v4), &out)) {
+    if (!tcp_output(&st->tcp, tcb, gso_bytes(st, &path, out.id.v4), &out)) {
         return true;
     }
     if (b->owes.head == idx && b->owes.tail != idx) {
@@ -277,19 +276,19 @@ static bool send_owed(struct output *o)
 
 static bool nothing_owed(const struct hf_stack *s)
 {
-    return ififo_empty(&s->packet_queue) && s->tcp.reply_n == 0 && idlist_empty(&s->tcp.owes);
+    return (s->packet_queue.head | s->tcp.reply_n | s->tcp.owes.head) == 0;
 }
 
 uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_frame_out *frames,
                    uint32_t n)
 {
     struct stack st;
-    if (frames == NULL || stack == NULL || nothing_owed(stack) ||
+    if (frames == NULL || n == 0 || stack == NULL || nothing_owed(stack) ||
         stack_enter(&st, stack, env) != HF_OK) {
         return 0;
     }
     struct output o = {.st = &st, .frames = frames, .room = n, .turns = LOOP_TURNS + n};
-    while (o.n < n && o.turns > 0 && !nothing_owed(stack)) {
+    do {
         if (o.token == 0) {
             o.token = tcp_take_token(&st.tcp);
         }
@@ -297,7 +296,7 @@ uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_f
             break;
         }
         (void)(send_packet(&o) || send_reply(&o) || send_owed(&o));
-    }
+    } while (o.n < n && o.turns > 0 && !nothing_owed(stack));
     if (o.token != 0) {
         tcp_token_done(&st.tcp, o.token);
     }

@@ -85,7 +85,7 @@ uint32_t hf_returned(struct hf_stack *stack, const struct hf_env *env, uint64_t 
 int hf_output_done(struct hf_stack *stack, const struct hf_env *env, uint64_t token)
 {
     struct stack st;
-    int error = stack_enter(&st, stack, env);
+    int error = stack_enter_block(&st, stack, env);
     if (error == HF_OK) {
         error = tcp_token_done(&st.tcp, token) ? HF_OK : HF_ERR_INVALID;
         stack_leave(&st);

@@ -296,6 +296,8 @@ void stack_udp_event(struct stack *st, uint32_t udp, uint16_t bits);
 /* Every public call that changes something begins and ends with these.  HF_ERR_INVALID: env cannot
  * be; then nothing was begun, and nothing is to be ended. */
 int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
+/* For one that needs neither time nor env: they are not looked at. */
+int stack_enter_block(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
 void stack_leave(struct stack *st);
 /* output.c: all timers that are due. */
 bool stack_timeouts(struct stack *st); /* true: more may be due */

@@ -235,13 +235,11 @@ static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out,
                           uint16_t ctl, enum segment_kind what)
 {
     memset(&out->seg, 0, sizeof out->seg);
-    tcp_id(tcp, tcb, &out->id);
     out->ttl = tcb->ttl;
     out->tos = tcb->tos;
     out->may_fragment = (tcb->modes & M_MAY_FRAGMENT) != 0;
     out->cut = false;
-    out->gso_size = 0;
-    out->text_len = out->n_slices = 0;
+    out->text_len = out->n_slices = out->gso_size = 0;
     out->seg.sport = out->id.lport;
     out->seg.dport = out->id.rport;
     out->seg.seq = from;

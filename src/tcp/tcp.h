@@ -205,7 +205,8 @@ void tcp_owe(struct tcp *tcp, struct tcb *tcb, uint16_t what);
 /* Out of the lists of those that owe. */
 void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb);
 /* Makes the next segment of those owed; false: nothing (more) may be sent now, and the tcb has left
- * the list of those that owe.  gso_bytes: text that one frame may carry, 0: one segment. */
+ * the list of those that owe.  gso_bytes: text that one frame may carry, 0: one segment.  out->id
+ * is the tcb's already. */
 bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out);
 /* What tcp_output would find to send: something new or repeated. */
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb);

@@ -159,6 +159,9 @@ static size_t put_options(uint8_t *out, const struct tcp_options *opt)
 
 size_t wire_tcp_header_len(const struct tcp_options *opt)
 {
+    if (opt->present == OPT_TS) { /* nearly always */
+        return 20 + 2 + BYTES_TS;
+    }
     return 20 + (opt->present == 0 ? 0 : put_options(NULL, opt));
 }
 
@@ -187,20 +190,13 @@ bool wire_tcp_checksum_ok(const struct wire_ip *ip, const uint8_t *p, size_t len
     return csum_finish(csum_add(sum, p, len)) == 0;
 }
 
-uint16_t wire_tcp_checksum(const struct wire_ip *ip, const uint8_t *header, size_t header_len,
-                           csum_t text_sum, uint32_t text_len)
-{
-    csum_t sum = wire_pseudo(ip, WIRE_PROTO_TCP, (uint32_t)header_len + text_len);
-    sum = csum_add(sum, header, 16);
-    sum = csum_add(sum, header + 18, header_len - 18);
-    return csum_finish(sum + text_sum);
-}
-
 /* MUST-2 */
 void wire_set_tcp_checksum(uint8_t *header, size_t header_len, const struct wire_ip *ip,
                            csum_t text_sum, uint32_t text_len)
 {
-    put_be16(header + 16, wire_tcp_checksum(ip, header, header_len, text_sum, text_len));
+    put_be16(header + 16, 0);
+    csum_t sum = wire_pseudo(ip, WIRE_PROTO_TCP, (uint32_t)header_len + text_len);
+    put_be16(header + 16, csum_finish(csum_add(sum, header, header_len) + text_sum));
 }
 
 void wire_set_tcp_partial(uint8_t *header, size_t header_len, const struct wire_ip *ip,

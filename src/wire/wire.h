@@ -242,11 +242,8 @@ size_t wire_tcp_header_len(const struct tcp_options *opt);
 
 /* Header and text, contiguous: is the checksum right?  MUST-3 */
 bool wire_tcp_checksum_ok(const struct wire_ip *ip, const uint8_t *p, size_t len);
-/* The checksum of a header (its field counted as 0) and a text of text_len octets whose sum is
- * text_sum.  MUST-2 */
-uint16_t wire_tcp_checksum(const struct wire_ip *ip, const uint8_t *header, size_t header_len,
-                           csum_t text_sum, uint32_t text_len);
-/* Computes and stores it. */
+/* Computes the checksum of a header and a text of text_len octets whose sum is text_sum, and stores
+ * it.  MUST-2 */
 void wire_set_tcp_checksum(uint8_t *header, size_t header_len, const struct wire_ip *ip,
                            csum_t text_sum, uint32_t text_len);
 /* Stores the pseudo header's sum instead: the rest is left to the device ("needs checksum"). */
