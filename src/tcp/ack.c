@@ -178,7 +178,7 @@ static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *activ
             active->rto_from_ms = tcp->now_ms; /* it stands behind RACK's */
         } else {
             tcp_rto_restart(tcp, tcb);
-            tcp_tlp_arm(tcp, tcb, tcp_rto_left_ms(tcp, tcb));
+            tcp_tlp_arm(tcp, tcb);
         }
         bool left = !seq_eq(tcb->snd.una, tcb->snd.nxt) || active->sq_bytes ||
                     (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE;

@@ -182,7 +182,7 @@ static inline bool ms_due(uint32_t at_ms, uint32_t now_ms)
 static inline uint32_t ms_earlier(uint32_t a, uint32_t b)
 {
     if (a == 0 || b == 0) {
-        return a ? a : b;
+        return a | b;
     }
     return (int32_t)(a - b) < 0 ? a : b;
 }

@@ -26,8 +26,8 @@ static bool listed(const struct idlist *list, const struct idlist_link *link, ui
 /* The list a tcb with these events is in. */
 static struct idlist *list_of(struct tcp *tcp, uint16_t events)
 {
-    bool tells = events & (uint16_t)~EVENT_WAITS;
-    return tells ? &tcp->b->ready : &tcp->b->starved[starved_list(events)];
+    bool waits = (events & (uint16_t)~EVENT_WAITS) == 0 && events != 0;
+    return waits ? &tcp->b->starved[starved_list(events)] : &tcp->b->ready;
 }
 
 /* Its events become these, and it changes lists with them. */

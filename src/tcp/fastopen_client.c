@@ -91,11 +91,13 @@ static bool is_asked(const struct tcp *tcp, const struct tcb *tcb)
 uint32_t tcp_fast_open_room(struct tcp *tcp, const struct tcb *tcb)
 {
     struct conn_id id;
+    if (!is_asked(tcp, tcb)) {
+        return 0;
+    }
     tcp_id(tcp, tcb, &id);
     const struct fast_peer *peer = find(tcp, &id);
     bool cookie = peer && peer->len;
-    if (!is_asked(tcp, tcb) || !(cookie || needs_no_cookie(tcp)) ||
-        (peer && held_back(tcp, peer))) {
+    if (!(cookie || needs_no_cookie(tcp)) || (peer && held_back(tcp, peer))) {
         return 0;
     }
     uint32_t mss = tcp_announced_mss(tcb, tally_of(tcp, tcb)->max_segment);
@@ -106,9 +108,12 @@ uint32_t tcp_fast_open_room(struct tcp *tcp, const struct tcb *tcb)
 void tcp_fast_open_ask(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt)
 {
     struct conn_id id;
+    if (!is_asked(tcp, tcb) || needs_no_cookie(tcp)) {
+        return;
+    }
     tcp_id(tcp, tcb, &id);
     struct fast_peer *peer = find(tcp, &id);
-    if (!is_asked(tcp, tcb) || needs_no_cookie(tcp) || (peer && held_back(tcp, peer))) {
+    if (peer && held_back(tcp, peer)) {
         return;
     }
     bool old_kind = peer && (tcp->b->policy.fast_open & HF_FAST_OPEN_KIND_254) &&

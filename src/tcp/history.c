@@ -56,8 +56,8 @@ static uint32_t before(const struct tcp *tcp, uint32_t serial)
 static bool plain(uint16_t ctl, uint8_t states, uint8_t kind_marks)
 {
     uint8_t kind = kind_marks & KIND_BITS;
-    return (kind == HF_TRACE_IN || kind == HF_TRACE_OUT) && kind_marks >> MARK_SHIFT == 0 &&
-           (ctl & (SYN | FIN | RST | URG)) == 0 && states >> 4 == (states & 15);
+    return (ctl & (SYN | FIN | RST | URG)) == 0 && states >> 4 == (states & 15) &&
+           (kind == HF_TRACE_IN || kind == HF_TRACE_OUT) && kind_marks >> MARK_SHIFT == 0;
 }
 
 static bool foldable(const struct history_event *into, const struct history_event *event)
@@ -121,7 +121,7 @@ static void append(struct tcp *tcp, struct tcb *tcb, struct history_event *event
 
 /* A half-open record keeps no history, so that a flood of SYNs evicts none.  Once it is
  * acknowledged the two events before are known: the SYN and our SYN,ACK, a round trip ago. */
-static void add_handshake(struct tcp *tcp, struct tcb *tcb)
+HF_APART static void add_handshake(struct tcp *tcp, struct tcb *tcb)
 {
     struct history_event syn = {
         .time_ms = tcp->now_ms - tcb->srtt_us / 1000,

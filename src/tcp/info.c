@@ -27,16 +27,20 @@ uint32_t tcp_unsent(const struct tcp *tcp, const struct tcb *tcb, const struct a
 
 /* What limits the sender ----------------------------------------------------------------------- */
 
+static bool cwnd_has_room(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return tcp_recovery_allows(tcp, tcb) >= smss(tcb);
+}
+
 static enum limit limited_by(const struct tcp *tcp, const struct tcb *tcb, uint32_t waits)
 {
-    bool cwnd_has_room = tcp_recovery_allows(tcp, tcb) >= smss(tcb);
     if (waits) {
         uint32_t used = flight_of(tcb);
         uint32_t window = tcb->snd.wnd > used ? tcb->snd.wnd - used : 0;
         bool kept = tcb->state >= HF_ESTABLISHED && window < min_u32(waits, smss(tcb));
-        return kept && cwnd_has_room ? LIMIT_RWND : LIMIT_BUSY;
+        return kept && cwnd_has_room(tcp, tcb) ? LIMIT_RWND : LIMIT_BUSY;
     }
-    return (tcb->flags & F_WANT_WRITE) && cwnd_has_room ? LIMIT_SNDBUF : LIMIT_BUSY;
+    return (tcb->flags & F_WANT_WRITE) && cwnd_has_room(tcp, tcb) ? LIMIT_SNDBUF : LIMIT_BUSY;
 }
 
 void tcp_count_time(struct tcp *tcp, struct tcb *tcb)
@@ -54,7 +58,7 @@ void tcp_count_time(struct tcp *tcp, struct tcb *tcb)
         stats->limit_ms = tcp->now_ms;
         stats->limit = (uint8_t)limit;
     }
-    if (idle || (waits == 0 && tcp_recovery_allows(tcp, tcb) >= smss(tcb))) {
+    if (!stats->rate_idle && (idle || (waits == 0 && cwnd_has_room(tcp, tcb)))) {
         stats->rate_idle = 1;
     }
 }

@@ -434,8 +434,10 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
         tcp_ecn_no_super(tcp, tcb)) {
         gso_bytes = 0; /* all parts of a super-segment have the same pointer; CWR is in one only */
     }
+    uint32_t text = UINT32_MAX;
     if (active->burst == 0) {
-        tcp_begin_burst(tcp, tcb, active, mss, sendable(tcp, tcb, active, mss, UINT32_MAX));
+        text = sendable(tcp, tcb, active, mss, UINT32_MAX);
+        tcp_begin_burst(tcp, tcb, active, mss, text);
     }
     gso_bytes = tcp_pace_chunk(tcp, tcb, mss, gso_bytes);
     uint32_t parts = gso_bytes ? 1 : tcp_parts(tcp, tcb, active, &out->seg);
@@ -445,7 +447,9 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     uint32_t unsent = mss == tcb->snd_mss ? unsent_text(tcp, tcb, active) : 0;
     uint32_t probe = tcp_pmtu_probe(tcp, tcb, unsent, usable_window(tcp, tcb), &wait);
     mss = probe ? probe : mss;
-    uint32_t text = probe ? probe : sendable(tcp, tcb, active, mss, gso_bytes);
+    if (text > mss || probe) { /* else one segment is all */
+        text = probe ? probe : sendable(tcp, tcb, active, mss, gso_bytes);
+    }
     bool fin = fin_may_go(tcp, tcb, active, text);
     if ((text == 0 && !fin) || wait) {
         return false;
@@ -508,7 +512,7 @@ void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
     if (active->probe == PROBE_NEW) {
         tcp_tlp_sent(tcb, active);
     } else if (active->timer != TIMER_RACK) {
-        tcp_tlp_arm(tcp, tcb, tcp_rto_left_ms(tcp, tcb));
+        tcp_tlp_arm(tcp, tcb);
     }
 }
 

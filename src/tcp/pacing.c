@@ -35,7 +35,8 @@ uint64_t tcp_pacing_rate(const struct tcp *tcp, const struct tcb *tcb)
 
 bool tcp_is_paced(const struct tcp *tcp, const struct tcb *tcb)
 {
-    return (tcp->b->policy.pacing && tcb->srtt_us) || tcp_extra(tcp, tcb->extra)->max_pacing_rate;
+    return (tcp->b->policy.pacing && tcb->srtt_us) ||
+           (tcb->extra && tcp_extra(tcp, tcb->extra)->max_pacing_rate);
 }
 
 static bool after_timeout(const struct tcb *tcb, const struct active *active)

@@ -30,6 +30,11 @@ static uint64_t chunk_octets(const struct tcp *tcp, const struct tcb *tcb)
 void tcp_begin_burst(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
                      uint32_t mss, uint32_t octets)
 {
+    if (octets <= mss) {
+        active->burst = octets != 0;
+        active->burst_push = 0;
+        return;
+    }
     uint32_t most = (uint32_t)min_u64(chunk_octets(tcp, tcb), CHUNK_MAX) / mss;
     most = min_u32(max_u32(most, tcp->b->policy.chunk_segments), max_u32(tcb->cwnd / mss / 2, 1));
     uint32_t segments = octets / mss + (octets % mss ? 1 : 0);

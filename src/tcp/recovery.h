@@ -67,8 +67,8 @@ void tcp_rack_detect(struct tcp *tcp, struct tcb *tcb); /* marks what is lost, s
 
 /* tlp.c: RFC 8985 7 */
 void tcp_tlp_reset(struct active *active);
-/* Sets the timer for a probe, rto_left_ms at most from now.  False: there is to be none. */
-bool tcp_tlp_arm(struct tcp *tcp, struct tcb *tcb, uint32_t rto_left_ms);
+/* Sets the timer for a probe, no later than the one for an RTO.  False: there is to be none. */
+bool tcp_tlp_arm(struct tcp *tcp, struct tcb *tcb);
 void tcp_tlp_timeout(struct tcp *tcp, struct tcb *tcb);
 void tcp_tlp_sent(struct tcb *tcb, struct active *active);
 /* An episode outlasts the active record: until SND.UNA moves beyond it, or this ACK tells more. */

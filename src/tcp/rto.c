@@ -44,11 +44,13 @@ uint32_t tcp_rto_ms(const struct tcp *tcp, const struct tcb *tcb)
 {
     const struct hf_policy *policy = &tcp->b->policy;
     const struct active *active = active_of(tcp, tcb);
-    uint64_t rto_ms = unmeasured_ms(tcp, tcb);
+    uint64_t rto_ms;
     if (tcb->srtt_us) {
         uint64_t spread_us =
             max_u64(4 * (uint64_t)tcb->rttvar_us, (uint64_t)policy->rto_min_ms * 1000);
         rto_ms = (tcb->srtt_us + spread_us + 999) / 1000;
+    } else {
+        rto_ms = unmeasured_ms(tcp, tcb);
     }
     /* MUST-19, RFC6298-17, RFC6298-20 */
     rto_ms <<= active ? min_u32(active->backoff, BACKOFF_MAX) : 0;

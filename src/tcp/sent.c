@@ -45,11 +45,12 @@ static void add(struct sent_sum *sum, uint32_t bytes, uint32_t segs)
     sum->segs += segs;
 }
 
-static void count_in(const struct tcb *tcb, struct sent_sum *sums, const struct sent *sent)
+/* sign: 1, or its opposite modulo 2^32. */
+static void count_as(const struct tcb *tcb, struct sent_sum *sums, const struct sent *sent,
+                     uint32_t sign)
 {
-    HF_ASSERT(sums != NULL);
-    uint32_t bytes = bytes_of(sent);
-    uint32_t segs = tcp_sent_segments(tcb, sent);
+    uint32_t bytes = sign * bytes_of(sent);
+    uint32_t segs = sign * tcp_sent_segments(tcb, sent);
     add(&sums[SUM_OUT], bytes, segs);
     if (sent->flags & SENT_SACKED) {
         add(&sums[SUM_SACKED], bytes, segs);
@@ -64,17 +65,12 @@ static void count_in(const struct tcb *tcb, struct sent_sum *sums, const struct 
 
 static void count(const struct tcb *tcb, struct active *active, const struct sent *sent)
 {
-    count_in(tcb, active->sum, sent);
+    count_as(tcb, active->sum, sent, 1);
 }
 
 static void uncount(const struct tcb *tcb, struct active *active, const struct sent *sent)
 {
-    struct sent_sum sums[SENT_SUMS] = {{0}};
-    count_in(tcb, sums, sent);
-    for (unsigned i = 0; i < SENT_SUMS; i++) {
-        active->sum[i].bytes -= sums[i].bytes;
-        active->sum[i].segs -= sums[i].segs;
-    }
+    count_as(tcb, active->sum, sent, UINT32_MAX);
 }
 
 /* Links ---------------------------------------------------------------------------------------- */

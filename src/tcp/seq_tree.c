@@ -25,6 +25,11 @@ static uint32_t priority(const struct seq_tree *tree, uint32_t idx)
 void seq_tree_add(const struct seq_tree *tree, uint32_t *root, uint32_t idx)
 {
     struct node added = node_at(tree, idx);
+    if (*root == 0) {
+        *added.to = (struct seq_branches){0, 0};
+        *root = idx;
+        return;
+    }
     uint32_t rank = priority(tree, idx);
     uint32_t *link = root;
     while (*link && priority(tree, *link) >= rank) {

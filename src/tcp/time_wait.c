@@ -165,8 +165,12 @@ static unsigned ecn_flags(struct tcp *tcp, struct tcb *tcb)
 
 static void time_wait_ends(struct tcp *tcp, uint32_t idx, enum hf_verdict verdict)
 {
-    struct tcb scratch;
-    tcp_inflate_time_wait(tcp, wait_at(tcp, idx), &scratch);
+    struct tcb scratch = {.flags = F_COMPACT, .history = wait_at(tcp, idx)->history};
+    if (tcp->env->trace == NULL) {
+        tcp_set_state(&scratch, HF_TIME_WAIT); /* the history asks for no more */
+    } else {
+        tcp_inflate_time_wait(tcp, wait_at(tcp, idx), &scratch);
+    }
     tcp_trace_begin(tcp, &scratch, HF_TRACE_TIMER, HF_TIMER_TIME_WAIT);
     tcp_set_state(&scratch, HF_CLOSED);
     tcp_trace_end(tcp, &scratch, verdict);
@@ -193,7 +197,7 @@ static uint32_t new_time_wait(struct tcp *tcp)
     return idx;
 }
 
-bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
+HF_APART bool tcp_compact_time_wait(struct tcp *tcp, struct tcb *tcb)
 {
     struct tcp_block *b = tcp->b;
     uint32_t after;

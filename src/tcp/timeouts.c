@@ -35,6 +35,18 @@ static uint32_t earliest(const struct tcp *tcp, const struct tcb *tcb)
     return at_ms;
 }
 
+/* 0: nothing is due ever. */
+HF_APART static void file(struct tcp *tcp, const struct tcb *tcb, uint32_t at_ms)
+{
+    uint32_t idx = tcb_index(tcp, tcb);
+    struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
+    if (at_ms == 0) {
+        wheel_clear(&tcp->b->wheel, &links, idx);
+    } else {
+        wheel_set(&tcp->b->wheel, &links, idx, at_ms);
+    }
+}
+
 void tcp_rearm(struct tcp *tcp, struct tcb *tcb)
 {
     if (tcb->flags & F_COMPACT) {
@@ -45,13 +57,7 @@ void tcp_rearm(struct tcp *tcp, struct tcb *tcb)
     if (at_ms == 0 ? !filed : filed && (int32_t)(at_ms - tcb->wheel.at_ms) >= 0) {
         return; /* as it should be, or it will fire early */
     }
-    uint32_t idx = tcb_index(tcp, tcb);
-    struct links links = pool_links(&tcp->b->tcbs, tcp->block, offsetof(struct tcb, wheel));
-    if (at_ms == 0) {
-        wheel_clear(&tcp->b->wheel, &links, idx);
-    } else {
-        wheel_set(&tcp->b->wheel, &links, idx, at_ms);
-    }
+    file(tcp, tcb, at_ms);
 }
 
 void tcp_settle(struct tcp *tcp, struct tcb *tcb)

@@ -60,14 +60,15 @@ static uint32_t probe_timeout_ms(const struct tcb *tcb, const struct active *act
     return min_u32(pto_ms, rto_left_ms);
 }
 
-bool tcp_tlp_arm(struct tcp *tcp, struct tcb *tcb, uint32_t rto_left_ms)
+bool tcp_tlp_arm(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
     if (!may_arm(tcp, tcb, active)) {
         return false;
     }
+    uint32_t pto_ms = probe_timeout_ms(tcb, active, tcp_rto_left_ms(tcp, tcb));
     active->timer = TIMER_TLP;
-    active->rto_at_ms = ms_after(tcp->now_ms, probe_timeout_ms(tcb, active, rto_left_ms));
+    active->rto_at_ms = ms_after(tcp->now_ms, pto_ms);
     return true;
 }
 

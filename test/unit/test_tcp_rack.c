@@ -363,13 +363,13 @@ static void no_probe_is_armed_in_recovery_or_while_something_is_sacked(void **st
     struct bench t;
     begin_rack(&t);
     sends(&t, 4);
-    assert_true(tcp_tlp_arm(&t.tcp, t.tcb, 300));
+    assert_true(tcp_tlp_arm(&t.tcp, t.tcb));
     queue_of(&t)->recovery = RECOVERY_FAST;
-    assert_false(tcp_tlp_arm(&t.tcp, t.tcb, 300));
+    assert_false(tcp_tlp_arm(&t.tcp, t.tcb));
     queue_of(&t)->recovery = RECOVERY_NONE;
     wait(&t, RTT_MS);
     acks_block(&t, 1, 2, 2);
-    assert_false(tcp_tlp_arm(&t.tcp, t.tcb, 300));
+    assert_false(tcp_tlp_arm(&t.tcp, t.tcb));
     bench_end(&t);
 }
 
