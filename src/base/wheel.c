@@ -70,7 +70,7 @@ static void file(struct wheel *w, const struct links *links, uint32_t idx)
     uint32_t at_ms = link_at(links, idx)->at_ms;
     uint32_t differs = at_ms ^ w->now_ms;
     unsigned level = 0;
-    while (level < TOP && differs >> (w->bits * (level + 1)) != 0) {
+    for (differs >>= w->bits; differs != 0 && level < TOP; differs >>= w->bits) {
         level++;
     }
     if (level < TOP) {

@@ -91,11 +91,11 @@ static bool nothing_to_tell(const struct hf_stack *s)
     return first == 0;
 }
 
-uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_event *events,
-                   uint32_t n)
+HF_APART static uint32_t tell(struct hf_stack *stack, const struct hf_env *env,
+                              struct hf_event *events, uint32_t n)
 {
     struct stack st;
-    if (stack == NULL || nothing_to_tell(stack) || stack_enter(&st, stack, env) != HF_OK) {
+    if (stack_enter(&st, stack, env) != HF_OK) {
         return 0;
     }
     uint32_t count = 0;
@@ -113,4 +113,10 @@ uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_e
     }
     stack_leave(&st);
     return count;
+}
+
+uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_event *events,
+                   uint32_t n)
+{
+    return stack == NULL || nothing_to_tell(stack) ? 0 : tell(stack, env, events, n);
 }

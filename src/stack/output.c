@@ -279,12 +279,11 @@ static bool nothing_owed(const struct hf_stack *s)
     return (s->packet_queue.head | s->tcp.reply_n | s->tcp.owes.head) == 0;
 }
 
-uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_frame_out *frames,
-                   uint32_t n)
+HF_APART static uint32_t send_all(struct hf_stack *stack, const struct hf_env *env,
+                                  struct hf_frame_out *frames, uint32_t n)
 {
     struct stack st;
-    if (frames == NULL || n == 0 || stack == NULL || nothing_owed(stack) ||
-        stack_enter(&st, stack, env) != HF_OK) {
+    if (stack_enter(&st, stack, env) != HF_OK) {
         return 0;
     }
     struct output o = {.st = &st, .frames = frames, .room = n, .turns = LOOP_TURNS + n};
@@ -302,6 +301,13 @@ uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_f
     }
     stack_leave(&st);
     return o.n;
+}
+
+uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_frame_out *frames,
+                   uint32_t n)
+{
+    bool none = frames == NULL || n == 0 || stack == NULL || nothing_owed(stack);
+    return none ? 0 : send_all(stack, env, frames, n);
 }
 
 bool stack_timeouts(struct stack *st)
