@@ -73,6 +73,10 @@ static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct se
     struct tcb last = *tcb;
     struct conn_id id;
     tcp_id(tcp, tcb, &id);
+    if (tcb->state == HF_LAST_ACK && (tcb->modes & M_ACCURATE)) { /* its counters may go with it */
+        tcp->no_ecn = *tcp_ecn_of(tcp, tcb);
+        last.flags |= F_COMPACT;
+    }
     enum hf_verdict verdict = check_ack(tcp, tcb, seg, false);
     if (verdict == HF_V_DROP_AFTER_CLOSE) { /* LAST-ACK: the record is gone, its ACK is due */
         bool echoes = (last.flags & F_TS) && (seg->opt.present & OPT_TS) &&

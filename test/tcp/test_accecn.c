@@ -143,6 +143,23 @@ TEST(in_time_wait_acks_have_the_count_as_well)
     expects(ACK | ACE(6), .ack = IRS + 102);
 }
 
+/* The counters are gone with the connection, but the ACK of the repeated FIN is due. */
+TEST(the_ack_of_a_repeated_fin_that_ends_last_ack_has_the_count_as_well)
+{
+    agree_passive(p);
+    sends(ACK | PSH | ACE(5), .len = 100, .ip_ecn = CODEPOINT(CE));
+    expects(ACK | ACE(6));
+    reads(100);
+    sends(ACK | FIN | ACE(5));
+    expects(ACK | ACE(6), .ack = IRS + 102);
+    releases();
+    expects(ACK | FIN | ACE(6), .ack = IRS + 102);
+    sends(ACK | FIN | ACE(5), .seq = IRS + 101, .ack = ISS + 2);
+    expects(ACK | ACE(6), .seq = ISS + 2, .ack = IRS + 102);
+    sends(ACK | ACE(5), .seq = IRS + 102, .ack = ISS + 2);
+    expects(RST, .seq = ISS + 2);
+}
+
 /* The option [3.2.3] --------------------------------------------------------------------------- */
 
 /* RFC9768-20 */
@@ -345,6 +362,7 @@ int main(void)
         BOTH(a_marked_super_segment_counts_for_as_many_packets_as_it_was),
         BOTH(text_is_not_in_super_segments_while_that_would_change_ace),
         BOTH(in_time_wait_acks_have_the_count_as_well),
+        BOTH(the_ack_of_a_repeated_fin_that_ends_last_ack_has_the_count_as_well),
         BOTH(the_option_of_a_syn_is_not_looked_at),
         BOTH(octets_are_told_by_codepoint_where_they_have_moved),
         BOTH(sack_keeps_two_blocks_whatever_the_option_needs),
