@@ -142,7 +142,6 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     tcb->max_snd_wnd = max_u32(tcb->max_snd_wnd, tcb->snd.wnd);
     tcb->owes &= (uint16_t)~HF_OWES_SYN; /* one more was due when the answer came */
     tcb->retries = 0;
-    tcb->long_at_ms = 0;
     tally_of(tcp, tcb)->last_rcv_ms = ms_after(tcp->now_ms, 0);
     tcp_tune_begin(tcp, tcb);
     tcp_pmtu_begin(tcp, tcb);

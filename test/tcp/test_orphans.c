@@ -205,6 +205,25 @@ TEST(what_is_not_acknowledged_in_the_linger_time_is_reset)
     holds((p->env.now_ns - released_ns) / 1000000 >= 5000);
 }
 
+/* The time counts from hf_release, whatever the handshake does meanwhile. */
+TEST(a_linger_time_that_began_before_the_connection_was_open_goes_on)
+{
+    listens_with(4, true);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sets(HF_LINGER, 1500);
+    writes(100);
+    releases();
+    after(500);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(FIN | ACK, .seq = ISS + 1, .len = 100);
+    after(999);
+    peer_forget(p);
+    expects_after(0, 2, RST | ACK, .seq = ISS + 102, .ack = IRS + 1);
+}
+
 TEST(linger_is_off_until_it_is_set_and_after)
 {
     establish_active();
@@ -233,6 +252,7 @@ int main(void)
         BOTH(a_linger_time_of_zero_makes_releasing_a_reset),
         V4(with_a_linger_time_all_that_is_acknowledged_within_it_closes_in_order),
         V4(what_is_not_acknowledged_in_the_linger_time_is_reset),
+        BOTH(a_linger_time_that_began_before_the_connection_was_open_goes_on),
         V4(linger_is_off_until_it_is_set_and_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
