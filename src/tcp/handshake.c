@@ -444,19 +444,12 @@ int tcp_answer(struct tcp *tcp, struct tcb *tcb, enum hf_answer answer)
         tcp_trace_begin(tcp, tcb, HF_TRACE_CALL, HF_CALL_ANSWER);
         tcb->flags &= ~(uint32_t)F_HELD;
         tcb->long_at_ms = 0;
-        tcb->iss = tcp_choose_iss(tcp, &id);
-        seq_t replaced;
+        seq_t iss = tcp_choose_iss(tcp, &id), replaced;
         if (tcp_time_wait_nxt(tcp, &id, &replaced)) {
-            tcb->iss = tcp_iss_above(tcb->iss, replaced);
+            iss = tcp_iss_above(iss, replaced);
         }
-        tcb->snd.una = tcb->iss;
-        tcb->snd.nxt = seq_add(tcb->iss, 1);
-        tcb->snd.wl2 = tcb->iss;
-        active_of(tcp, tcb)->send.at = tcb->snd.nxt;
-        active_of(tcp, tcb)->rxt.at = active_of(tcp, tcb)->rack_fack = tcb->snd.una;
-        active_of(tcp, tcb)->lost_to = tcb->snd.una;
-        active_of(tcp, tcb)->cwr_end = tcb->snd.nxt;
-        active_of(tcp, tcb)->rtt_seq = tcb->snd.una;
+        tcp_take_iss(tcb, iss);
+        tcp_number_active(tcb, active_of(tcp, tcb));
         tcp_set_state(tcb, HF_SYN_RECEIVED);
         tcp_owe(tcp, tcb, HF_OWES_SYN);
         tcp_rto_start(tcp, tcb);

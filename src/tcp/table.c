@@ -297,6 +297,14 @@ bool tcp_attach_to_send(struct tcp *tcp, struct tcb *tcb)
     return (tcb->active || tcp_active_free(tcp)) && tcp_attach(tcp, tcb);
 }
 
+void tcp_number_active(const struct tcb *tcb, struct active *active)
+{
+    active->send.at = active->cwr_end = tcb->snd.nxt;
+    active->rxt.at = active->snd_sml = active->rtt_seq = tcb->snd.una;
+    /* RFC6582-1 */
+    active->recover = active->rack_fack = active->lost_to = tcb->snd.una;
+}
+
 bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
 {
     if (tcb->active) {
@@ -309,20 +317,13 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb)
         return false;
     }
     memset(active, 0, sizeof *active);
-    active->send.at = tcb->snd.nxt;
-    active->rxt.at = tcb->snd.una;
-    active->rack_fack = active->lost_to = tcb->snd.una;
+    tcp_number_active(tcb, active);
     uint32_t min_rtt_ms = tcp_stats_seen(tcp, tcb)->min_rtt_ms;
     active->min_rtt_ms = min_rtt_ms ? min_rtt_ms : tcp->now_ms;
     uint32_t reordering = tcp_stats_seen(tcp, tcb)->reordering;
     active->reordering = (uint16_t)max_u32(reordering, tcp->b->policy.dupthresh);
     active->reo_mult = 1;
-    active->snd_sml = tcb->snd.una;
-    /* RFC6582-1 */
-    active->recover = tcb->snd.una;
-    active->rtt_seq = tcb->snd.una;
     tcp_tlp_attach(tcb, active);
-    active->cwr_end = tcb->snd.nxt;
     active->backoff = (uint8_t)((tcb->modes & M_BACKOFF) >> M_BACKOFF_SHIFT);
     tcb->modes &= ~(uint32_t)M_BACKOFF;
     if (tcb->events & EVENT_WAITS) {

@@ -263,6 +263,8 @@ bool tcp_attach(struct tcp *tcp, struct tcb *tcb); /* an active record; false: n
 /* The same for text of the user's: the last ones are kept for receiving. */
 bool tcp_attach_to_send(struct tcp *tcp, struct tcb *tcb);
 bool tcp_active_free(const struct tcp *tcp); /* ... is one left for that? */
+/* Its numbers are those of a connection that has nothing out, or its SYN alone. */
+void tcp_number_active(const struct tcb *tcb, struct active *active);
 void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb);
 void tcp_id_of(const struct tcp *tcp, const struct tuple *tuple, uint8_t zone, bool v6,
                struct conn_id *id); /* without hash and mtu */

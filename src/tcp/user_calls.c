@@ -35,11 +35,7 @@ int tcp_open(struct tcp *tcp, const struct conn_id *id, uint32_t timeout_ms, uin
     tcb->snd.nxt = seq_add(tcb->iss, 1);
     tcb->rcv.wnd = min_u32(tcb->rcv_buf, 65535);
     struct active *active = active_of(tcp, tcb);
-    active->send.at = tcb->snd.nxt;
-    active->rxt.at = tcb->snd.una;
-    active->snd_sml = tcb->snd.una;
-    active->recover = active->rack_fack = active->rtt_seq = active->lost_to = tcb->snd.una;
-    active->cwr_end = tcb->snd.nxt;
+    tcp_number_active(tcb, active);
     active->unacked_since_ms = ms_after(tcp->now_ms, 0);
     tcp_set_state(tcb, HF_SYN_SENT);
     tcp_owe(tcp, tcb, HF_OWES_SYN);

@@ -356,9 +356,28 @@ TEST(a_full_send_buffer_refuses_text_and_tells_when_there_is_room)
     holds_equal(hf_send(p->stack, &p->env, p->c->handle, text, sizeof text, 0), 3000);
 }
 
+/* Nagle in Minshall's form (MUST-17): no small segment is in flight, wherever the numbers begin. */
+TEST(a_held_connection_sends_a_small_segment_behind_full_ones)
+{
+    p->aims = true;
+    p->aim = 0xc0000000;
+    p->with.mss = 1000;
+    listens_with(4, true);
+    sends(SYN, .seq = IRS, .mss = 1000);
+    calls(hf_asked(p->stack, &p->env, p->listener, &p->c->handle, NULL, NULL));
+    calls(hf_answer(p->stack, &p->env, p->c->handle, HF_ANSWER_ACCEPT));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends(ACK, .len = 10); /* unread: what was known of the handshake is not forgotten */
+    expects(ACK, .ack = IRS + 11);
+    writes(1500);
+    expects(ACK, .seq = ISS + 1, .len = 1000);
+    expects(ACK, .seq = ISS + 1001, .len = 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOTH(a_held_connection_sends_a_small_segment_behind_full_ones),
         BOTH(text_is_cut_into_full_segments_and_the_last_is_pushed),
         V4(segments_are_as_large_as_the_peers_mss),
         BOTH(without_the_option_the_peers_mss_is_536_or_1220),
