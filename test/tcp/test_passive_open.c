@@ -472,6 +472,25 @@ TEST(a_held_syn_is_not_counted_against_the_share_of_a_network)
     }
 }
 
+/* the timer is untouched there, too: else SYNs alone would keep the record for ever. */
+TEST(a_held_syn_that_was_answered_and_comes_again_puts_off_no_timeout)
+{
+    p->config.policy.synack_retries = 1;
+    listens_with(4, true);
+    begins(p, 0);
+    asked(p);
+    answers(HF_ANSWER_ACCEPT);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    for (int i = 0; i < 4; i++) {
+        after(600);
+        peer_forget(p);
+        sends(SYN, .seq = IRS, .mss = 1460);
+        expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    }
+    after(700); /* one second, and two */
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
 TEST(two_listeners_cannot_have_the_same_port)
 {
     listens();
@@ -531,6 +550,7 @@ TEST(a_third_segment_ahead_of_a_gap_does_not_keep_out_the_windows_of_what_fills_
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOTH(a_held_syn_that_was_answered_and_comes_again_puts_off_no_timeout),
         BOTH(a_syn_ack_has_all_options_that_the_syn_offered),
         V4(a_syn_ack_has_no_option_but_the_mss_that_the_syn_did_not_offer),
         BOTH(a_syn_ack_is_repeated_after_1_3_7_15_and_31_seconds_then_forgotten),
