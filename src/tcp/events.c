@@ -133,10 +133,12 @@ static bool readable(const struct tcp *tcp, const struct tcb *tcb)
 
 static bool writable(struct tcp *tcp, const struct tcb *tcb)
 {
-    if ((tcb->flags & F_CLOSE) || (tcb->state != HF_ESTABLISHED && tcb->state != HF_CLOSE_WAIT)) {
+    const struct active *active = active_of(tcp, tcb);
+    bool waits = active && (active->fast & FAST_DEFER); /* our SYN does, for this text */
+    bool open = tcb->state == HF_ESTABLISHED || tcb->state == HF_CLOSE_WAIT || waits;
+    if ((tcb->flags & F_CLOSE) || !open) {
         return false;
     }
-    const struct active *active = active_of(tcp, tcb);
     uint32_t queued = active ? active->sq_bytes : 0;
     return queued < tcb->snd_buf && tcb->snd_buf - queued >= tcp_extra(tcp, tcb->extra)->snd_low;
 }

@@ -514,9 +514,41 @@ TEST(a_syn_that_waits_for_text_waits_no_more_when_the_peers_has_come)
     expects(ACK, .seq = ISS + 1, .len = 20);
 }
 
+/* hf_send: "HF_WRITABLE will tell".  Nothing else would: no SYN is out that anybody could answer.
+ */
+TEST(who_finds_no_memory_for_the_text_of_a_syn_that_waits_for_it_is_told_when_there_is_some)
+{
+    static const uint8_t text[20000];
+    p->config.small_chunks = 4;
+    p->config.small_chunk_bytes = 2048;
+    p->config.large_chunks = 0;
+    learns(p, COOKIE, 1460);
+    p->wild = true;
+    on(0);
+    establish_active();
+    holds(hf_send(p->stack, &p->env, p->c->handle, text, sizeof text, 0) > 0);
+    on(1);
+    opens_fast(p, HF_FAST_OPEN_DEFER);
+    refuses(HF_ERR_WOULD_BLOCK, hf_send(p->stack, &p->env, p->c->handle, text, 20, 0));
+    peer_events(p);
+    expects_no_event(HF_WRITABLE);
+    on(0);
+    peer_pump(p);
+    peer_forget(p);
+    int64_t out = status_of(queued_bytes);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1 + out);
+    after(1);
+    on(1);
+    expects_event(HF_WRITABLE);
+    writes(20);
+    expects(SYN, .seq = ISS, .len = 20, .options = WITH_COOKIE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOTH(
+            who_finds_no_memory_for_the_text_of_a_syn_that_waits_for_it_is_told_when_there_is_some),
         BOTH(without_a_cookie_the_syn_asks_for_one_and_carries_no_text),
         BOTH(with_a_cookie_the_syn_carries_text),
         BOTH(text_that_the_syn_ack_leaves_goes_again_at_once),
