@@ -310,7 +310,7 @@ static void expire(struct tcp *tcp, struct tcb *tcb)
     }
     if (active && active->timer == TIMER_SYN && ms_due(active->rto_at_ms, tcp->now_ms)) {
         tcp_owe(tcp, tcb, HF_OWES_SYN); /* no answer is missing: neither a retry nor a back-off */
-        tcp_rto_restart(tcp, tcb);
+        tcp_rto_resume(tcp, tcb);
     }
     for (enum hf_cause cause = due(tcp, tcb); cause != HF_CAUSE_NONE; cause = due(tcp, tcb)) {
         tcp_trace_begin(tcp, tcb, HF_TRACE_TIMER, cause);

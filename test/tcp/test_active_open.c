@@ -385,9 +385,28 @@ TEST(text_that_waited_for_the_syn_ack_ends_quick_acks)
     expects_after(38, 43, ACK, .ack = IRS + 501);
 }
 
+/* MUST-23: an old connection of the peer's that no reset ends, or who forges its ACKs, does not
+ * make the attempt last for ever. */
+TEST(a_syn_behind_a_reset_puts_off_no_timeout)
+{
+    p->config.policy.syn_retries = 1;
+    opens();
+    expects(SYN, .seq = ISS);
+    for (int i = 0; i < 4; i++) {
+        after(700);
+        peer_forget(p);
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 5000);
+        expects(RST, .seq = ISS + 5000);
+        expects_after(9, 12, SYN, .seq = ISS);
+    }
+    after(200); /* one second, and two */
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOTH(a_syn_behind_a_reset_puts_off_no_timeout),
         BOTH(a_syn_offers_mss_sack_timestamps_and_window_scale_in_this_order),
         BOTH(a_syn_without_timestamps_pads_the_sack_option),
         V4(a_syn_with_everything_switched_off_offers_the_mss_alone),
