@@ -179,6 +179,7 @@ static void put_listener(struct canon *c, uint32_t idx)
     canon_age(c, l->fast_resets ? l->fast_reset_ms : c->st->tcp.now_ms, 60000);
     uint32_t cookie_lasts_ms = 2 * c->st->tcp.b->policy.cookie_slot_ms;
     canon_if_within(c, l->cookies_out, l->cookie_ms, cookie_lasts_ms);
+    canon_number(c, l->cookies_out ? l->cookie_wscale : 0, 1);
     canon_if_within(c, l->put_off, l->put_off_ms, cookie_lasts_ms);
     put_tcbs(c, &l->accept, offsetof(struct tcb, event_link));
     put_tcbs(c, &l->asked, offsetof(struct tcb, event_link));

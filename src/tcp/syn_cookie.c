@@ -121,6 +121,24 @@ bool tcp_cookie_wanted(const struct tcp *tcp, const struct listener *listener, b
     return !listener->hold && (when == HF_COOKIES_ALWAYS || (full && when == HF_COOKIES_FULL));
 }
 
+/* May any of them still come back? */
+static bool are_out(const struct tcp *tcp, struct listener *listener)
+{
+    uint32_t lasts_ms = 2 * tcp->b->policy.cookie_slot_ms;
+    listener->cookies_out &= tcp->now_ms - listener->cookie_ms <= lasts_ms;
+    return listener->cookies_out;
+}
+
+/* Our shift, which the peer goes by from the SYN,ACK on (RFC 7323 2.2): no cookie says it, so it
+ * stays as long as any is out, whatever policy becomes. */
+static uint8_t own_scale(const struct tcp *tcp, struct listener *listener)
+{
+    if (!are_out(tcp, listener)) {
+        listener->cookie_wscale = tcp_receive_wscale(tcp);
+    }
+    return listener->cookie_wscale & 15;
+}
+
 /* The ISS; from now on ACKs may bring it back. */
 static seq_t cookie_of(struct tcp *tcp, struct listener *listener, struct tcp_offsets f, seq_t irs,
                        const struct terms *terms)
@@ -137,10 +155,12 @@ static seq_t cookie_of(struct tcp *tcp, struct listener *listener, struct tcp_of
 void tcp_cookie_send(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id,
                      struct tcb *scratch)
 {
+    struct listener *listener = listener_at(tcp, listener_idx);
     struct tcp_offsets f = tcp_offsets(tcp, id);
     struct terms terms = {scratch->flags, scratch->peer_mss, scratch->snd_wscale,
                           scratch->modes & M_CLASSIC};
-    scratch->iss = cookie_of(tcp, listener_at(tcp, listener_idx), f, scratch->irs, &terms);
+    scratch->rcv_wscale = scratch->flags & F_WSCALE ? own_scale(tcp, listener) & 15 : 0;
+    scratch->iss = cookie_of(tcp, listener, f, scratch->irs, &terms);
     if (!(scratch->flags & F_TS)) {
         scratch->modes &= ~(uint32_t)M_CLASSIC; /* nothing would remember it */
     }
@@ -165,6 +185,7 @@ bool tcp_cookie_answer(struct tcp *tcp, uint32_t listener_idx, const struct conn
     uint32_t agreed = tcp_agreed(seg, tcp_offered_options(tcp));
     struct terms terms = {agreed, tcp_peer_mss(tcp, seg, !id->v4), min_u32(seg->opt.wscale, 14),
                           false};
+    uint8_t scale = own_scale(tcp, listener);
     reply->seq = cookie_of(tcp, listener, f, seg->seq, &terms);
     reply->ack = seq_add(seg->seq, 1);
     reply->ctl = SYN | ACK;
@@ -176,7 +197,7 @@ bool tcp_cookie_answer(struct tcp *tcp, uint32_t listener_idx, const struct conn
     reply->mss = listener->max_segment ? listener->max_segment : UINT16_MAX;
     if (agreed & F_WSCALE) {
         reply->options |= OPT_WSCALE;
-        reply->wscale = tcp_receive_wscale(tcp) & 15;
+        reply->wscale = scale & 15;
     }
     reply->options |= agreed & F_SACK ? OPT_SACK_OK : 0;
     if (agreed & F_TS) {
@@ -190,14 +211,7 @@ bool tcp_cookie_answer(struct tcp *tcp, uint32_t listener_idx, const struct conn
 /* RFC4987-7: ruling 14.  Only then is it worth a hash. */
 bool tcp_cookie_awaited(const struct tcp *tcp, struct listener *listener, const struct segment *seg)
 {
-    if (!listener->cookies_out || (seg->ctl & (SYN | RST | ACK)) != ACK) {
-        return false;
-    }
-    if (tcp->now_ms - listener->cookie_ms > 2 * tcp->b->policy.cookie_slot_ms) {
-        listener->cookies_out = false;
-        return false;
-    }
-    return true;
+    return (seg->ctl & (SYN | RST | ACK)) == ACK && are_out(tcp, listener);
 }
 
 /* The data of a cookie of this slot or the one before it; false: it is none of ours, or too old. */
@@ -263,7 +277,7 @@ bool tcp_cookie_read(struct tcp *tcp, uint32_t listener_idx, const struct conn_i
     tcp_accecn_take_cookie(scratch, seg);
     scratch->peer_mss =
         (uint16_t)max_u32(mss_table[data & ((1 << DATA_MSS_BITS) - 1)], tcp->b->policy.min_mss);
-    scratch->rcv_wscale = scratch->flags & F_WSCALE ? tcp_receive_wscale(tcp) & 15 : 0;
+    scratch->rcv_wscale = scratch->flags & F_WSCALE ? listener->cookie_wscale & 15 : 0;
     scratch->snd_mss = scratch->rcv_mss = tcp_effective_mss(tcp, scratch);
     scratch->iss = scratch->snd.una = scratch->snd.wl2 = iss;
     scratch->snd.nxt = seg->ack;

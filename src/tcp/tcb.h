@@ -311,6 +311,7 @@ struct listener {
     uint32_t put_off_ms; /* when a cookie last found no room; valid: put_off            */
     bool cookies_out, put_off;
     bool own_fast_keys;
+    uint8_t cookie_wscale; /* our shift in the SYN,ACKs with them; valid: cookies_out        */
 };
 
 /* What a server has told by Fast Open, RFC 7413 4.1.3. */

@@ -43,9 +43,35 @@ TEST(a_listener_with_rare_options_sends_the_same_cookies)
     peer_forget(p);
 }
 
+/* RFC 7323 2.2: the shift is fixed when the SYN,ACK leaves, whatever policy says afterwards. */
+TEST(a_cookie_keeps_the_window_scale_that_its_syn_ack_had)
+{
+    for (int i = 0; i < 2; i++) {
+        uint32_t most[] = {15 << 20, 65535};
+        on(i);
+        if (i == 0) {
+            p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
+            listens();
+        }
+        after(120001); /* no other one is out */
+        struct hf_policy policy = *hf_policy(p->stack);
+        policy.max_receive_window = most[i];
+        policy.receive_window = 65535;
+        calls(hf_set_policy(p->stack, &p->env, &policy));
+        sends(SYN, .seq = IRS, .mss = 1460, .wscale = SHIFT(7));
+        expects(SYN | ACK, .seq = ISS, .wscale = SHIFT(i ? 0 : 8));
+        policy.max_receive_window = most[!i];
+        calls(hf_set_policy(p->stack, &p->env, &policy));
+        sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+        accepts();
+        holds_equal(status_of(rcv_wscale), i ? 0 : 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOTH(a_cookie_keeps_the_window_scale_that_its_syn_ack_had),
         BOTH(a_listener_with_rare_options_sends_the_same_cookies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -417,6 +417,7 @@ static void numbers_of_the_listener(void **state)
     DIFFERS(listener, fast_resets);
     DIFFERS(listener, fast_reset_ms);
     TURNED(listener, cookies_out);
+    DIFFERS(listener, cookie_wscale);
     DIFFERS(listener, cookie_ms);
     TURNED(listener, put_off);
     DIFFERS(listener, put_off_ms);
