@@ -344,11 +344,7 @@ static void put_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     }
     tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
     finish_segment(tcp, tcb, out, again ? HF_MARK_REPEAT : 0, HF_CAUSE_NONE);
-    if (again) { /* the peer may have asked for it; a timeout has begun the timer anew */
-        tcp_rto_start(tcp, tcb);
-    } else {
-        tcp_rto_restart(tcp, tcb);
-    }
+    (again ? tcp_rto_start : tcp_rto_restart)(tcp, tcb); /* its timer is untouched */
 }
 
 /* URG and SEG.UP, 3.8.5: while SND.UP is ahead.  MUST-62: the octet behind the urgent data.
