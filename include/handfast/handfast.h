@@ -331,7 +331,7 @@ int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle hand
                 const void *data, uint64_t len, uint32_t flags);
 /* The same without copying: octets in a registered region stay the stack's until acknowledged; then
  * HF_SENT, and hf_returned gives token, which makes room for others.  All or nothing;
- * HF_ERR_NO_RESOURCES with lent_chunks 0. */
+ * HF_ERR_TOO_LARGE: more than 1 GiB at once; HF_ERR_NO_RESOURCES with lent_chunks 0. */
 int64_t hf_send_borrowed(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                          uint32_t region, uint64_t offset, uint32_t len, uint64_t token,
                          uint32_t flags);

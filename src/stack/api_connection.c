@@ -1,7 +1,7 @@
 /* api_connection.c - RFC 9293 section 3.9.1: the user calls on connections; tcp/ does the work. */
 #include "stack/stack.h"
 
-enum { PORT_TRIES = 32 };
+enum { PORT_TRIES = 32, BORROWED_MOST = 1 << 30 };
 #define SEND_FLAGS ((uint32_t)(HF_SEND_URGENT | HF_SEND_MORE | HF_SEND_END))
 
 /* Enters, and finds what the handle names; the application must have been given it. */
@@ -157,6 +157,9 @@ static int64_t send_borrowed(struct stack *st, struct tcb *tcb, uint32_t region,
 {
     if (len == 0 || (flags & ~SEND_FLAGS) != 0 || stack_region(st, region, offset, len) == NULL) {
         return HF_ERR_INVALID;
+    }
+    if (len > BORROWED_MOST) { /* numbers of what is queued must be less than 2^31 apart */
+        return HF_ERR_TOO_LARGE;
     }
     return tcp_send_lent(&st->tcp, tcb, (uint16_t)region, offset, len, token, flags);
 }

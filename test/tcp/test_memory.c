@@ -95,6 +95,26 @@ TEST(borrowing_is_all_or_nothing_and_only_from_what_is_registered)
     refuses(HF_ERR_INVALID, hf_send_borrowed(p->stack, &p->env, h, 1, 0, 10, 1, 0));
 }
 
+/* RFC 9293 3.4: numbers are compared as long as they lie less than 2^31 apart. */
+TEST(no_more_is_borrowed_at_once_than_sequence_numbers_tell_apart)
+{
+    with_region(p);
+    region.bytes = UINT64_C(3) << 30; /* of which no more is looked at than is sent */
+    establish_active();
+    hf_handle h = p->c->handle;
+    refuses(HF_ERR_TOO_LARGE, hf_send_borrowed(p->stack, &p->env, h, 1, 0, 0x90000000, 1, 0));
+    refuses(HF_ERR_TOO_LARGE, hf_send_borrowed(p->stack, &p->env, h, 1, 0, (1 << 30) + 1, 1, 0));
+    refuses(1 << 30, hf_send_borrowed(p->stack, &p->env, h, 1, 0, 1 << 30, 1, 0));
+    for (int i = 0; i < 10; i++) {
+        expects(ACK, .seq = ISS + 1 + 1460 * i, .len = 1460);
+    }
+    expects_after(150, 1100, ACK, .seq = ISS + 1, .len = 1460);
+    expects_silence();
+    aborts();
+    expects(RST | ACK);
+    holds_equal(returned(p), 1);
+}
+
 TEST(borrowed_octets_are_kept_until_the_frame_that_shows_them_is_done)
 {
     with_region(p);
@@ -356,6 +376,7 @@ int main(void)
         V4(borrowed_octets_come_back_when_the_connection_ends),
         V4(borrowing_is_all_or_nothing_and_only_from_what_is_registered),
         V4(borrowed_octets_are_kept_until_the_frame_that_shows_them_is_done),
+        V4(no_more_is_borrowed_at_once_than_sequence_numbers_tell_apart),
         BOTH(slices_of_a_frame_stay_valid_until_it_is_done_whatever_happens),
         V4(a_token_is_taken_once_and_an_unknown_one_never),
         V4(with_all_tokens_out_nothing_leaves_until_one_is_done),
