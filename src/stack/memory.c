@@ -201,9 +201,15 @@ uint64_t hf_size(const struct hf_config *config)
     return bytes <= PTRDIFF_MAX ? bytes : 0;
 }
 
+/* Also of a clock that has its zero still before it. */
+static int64_t all_ms_of(int64_t ns)
+{
+    return (ns - (ns < 0 ? 999999 : 0)) / 1000000;
+}
+
 static uint32_t ms_of(int64_t ns)
 {
-    return (uint32_t)((ns - (ns < 0 ? 999999 : 0)) / 1000000);
+    return (uint32_t)all_ms_of(ns);
 }
 
 static uint32_t us_of(int64_t ns)
@@ -361,7 +367,7 @@ static void set_time(struct tcp *tcp, int64_t now_ns)
     if (now_ns < 0) {
         tcp->now_ms = ms_of(now_ns);
         tcp->now_us = us_of(now_ns);
-        tcp->now_wraps = (uint32_t)((uint64_t)now_ns / 1000000 >> 32);
+        tcp->now_wraps = (uint32_t)((uint64_t)all_ms_of(now_ns) >> 32);
         return;
     }
     uint64_t now_us = (uint64_t)now_ns / 1000;

@@ -249,6 +249,17 @@ TEST(a_half_open_connection_is_protected_too)
     accepts();
 }
 
+/* RFC 7323 5.5: two seconds are no 24 days, wherever a clock has its zero. */
+TEST(an_old_timestamp_is_refused_though_the_clock_has_passed_its_zero)
+{
+    p->env.now_ns = p->began_ns = -1000000000;
+    establish_stamped(p);
+    after(2000);
+    sends(ACK, .len = 10, .tsval = 900);
+    expects(ACK, .ack = IRS + 1);
+    holds_equal(status_of(unread_bytes), 0);
+}
+
 /* RFC 7323 4.3, A.2: the repeated FIN that ends LAST-ACK is answered as any other segment. */
 TEST(the_ack_of_what_ends_last_ack_echoes_its_timestamp)
 {
@@ -273,6 +284,7 @@ int main(void)
         V4(timestamps_are_compared_modulo_2_to_the_32),
         V4(after_24_days_of_silence_any_timestamp_is_taken),
         BOTH(up_to_24_days_of_silence_an_old_timestamp_is_refused),
+        V4(an_old_timestamp_is_refused_though_the_clock_has_passed_its_zero),
         BOTH(text_right_behind_the_syn_ack_moves_what_is_echoed),
         BOTH(an_open_takes_a_syn_ack_without_an_echo_and_a_refusal_with_any),
         V4(the_earliest_segment_that_the_ack_covers_is_echoed),
