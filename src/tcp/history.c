@@ -172,11 +172,11 @@ void tcp_history_add(struct tcp *tcp, struct tcb *tcb, const struct hf_trace *re
     append(tcp, tcb, &event);
 }
 
-/* The instant of a 32-bit millisecond that lies in the past. */
+/* The instant of a 32-bit millisecond that lies in the past, on the caller's clock. */
 static int64_t time_of(const struct tcp *tcp, uint32_t time_ms)
 {
-    int64_t now_ns = tcp->env ? tcp->env->now_ns : (int64_t)tcp->now_ms * 1000000;
-    return now_ns - (int64_t)(tcp->now_ms - time_ms) * 1000000;
+    int64_t now_ms = (int64_t)((uint64_t)tcp->now_wraps << 32 | tcp->now_ms);
+    return (now_ms - (tcp->now_ms - time_ms)) * 1000000;
 }
 
 static void rebuild(const struct tcp *tcp, const struct tcb *tcb, const struct conn_id *id,

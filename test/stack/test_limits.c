@@ -291,6 +291,34 @@ TEST(the_history_tells_a_connections_life_in_order)
     holds_equal(hf_history(p->stack, p->c->handle, r, 64), 0);
 }
 
+static void history_at(struct peer *p, int64_t clock_ns)
+{
+    struct hf_trace r[16];
+    p->env.now_ns = p->began_ns = clock_ns;
+    establish_active();
+    after(2000);
+    closes();
+    expects(FIN | ACK);
+    after(100);
+    uint32_t n = hf_history(p->stack, p->c->handle, r, 16);
+    holds(n > 2);
+    holds_equal(r[0].time_ns, clock_ns);
+    holds_equal(r[n - 1].time_ns, clock_ns + INT64_C(2000000000));
+}
+
+/* hf_trace.time_ns: 2^32 milliseconds are 49.7 days, and a clock's zero is of no interest. */
+TEST(the_history_tells_the_callers_time_whatever_his_clock)
+{
+    static const int64_t clocks_s[] = {1000, 5184000, 1700000000, -1, -5184000};
+    for (unsigned i = 0; i < sizeof clocks_s / sizeof *clocks_s; i++) {
+        void *state;
+        peer_setup4(&state);
+        history_at(state, clocks_s[i] * 1000000000);
+        peer_teardown(&state);
+    }
+    holds(p->n_seen == 0);
+}
+
 TEST(long_runs_of_data_are_folded_in_the_history)
 {
     struct hf_trace r[64];
@@ -341,6 +369,7 @@ int main(void)
         V4(counters_tell_what_happened),
         BOTH(the_history_tells_a_connections_life_in_order),
         V4(long_runs_of_data_are_folded_in_the_history),
+        V4(the_history_tells_the_callers_time_whatever_his_clock),
         V4(the_history_ring_forgets_the_oldest_and_counts_it),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
