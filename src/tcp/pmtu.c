@@ -374,6 +374,16 @@ static uint32_t probe_size(struct tcp *tcp, const struct tcb *tcb, struct stats 
     return stats->halving ? low + (high - low + 1) / 2 : high;
 }
 
+/* Can one segment have so much of the queue: no record ends before (HF_SEND_END), nor does it lie
+ * in too many pieces?  Else what left would be too large for the path, perhaps, and yet no probe.
+ */
+static bool lies_together(const struct tcp *tcp, const struct active *active, uint32_t text)
+{
+    struct hf_slice slices[HF_SLICES_MAX];
+    uint32_t n = HF_SLICES_MAX;
+    return tcp_chunk_slices(tcp, &active->send, text, slices, &n) == text;
+}
+
 /* RFC 4821 7.4: nothing is lost or SACKed, and what follows the probe lets its loss be seen.  While
  * the window has too little room for it, and ACKs are to come, other segments wait. */
 uint32_t tcp_pmtu_probe(struct tcp *tcp, struct tcb *tcb, uint32_t unsent, uint32_t window,
@@ -397,7 +407,8 @@ uint32_t tcp_pmtu_probe(struct tcp *tcp, struct tcb *tcb, uint32_t unsent, uint3
     }
     uint32_t text = size - headers(tcb);
     uint32_t behind = TRAILING * smss(tcb);
-    if (min_u32(unsent, window) < text + behind || tcb->cwnd < text + behind) { /* RFC4821-6 */
+    if (min_u32(unsent, window) < text + behind || tcb->cwnd < text + behind || /* RFC4821-6 */
+        !lies_together(tcp, active, text)) {
         return 0;
     }
     *wait = tcp_recovery_allows(tcp, tcb) < text;

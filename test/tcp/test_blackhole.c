@@ -315,6 +315,27 @@ TEST(the_search_ends_close_below_what_the_path_takes)
     holds_equal(status_of(snd_mss), 1460);
 }
 
+/* RFC 4821 7.4: a probe is one segment, and records (HF_SEND_END) share none.  What is larger than
+ * the path takes, and is no probe, would be lost each time, and the window come down for it. */
+TEST(a_record_that_is_too_short_for_a_probe_leaves_in_segments_that_fit)
+{
+    enum { RECORD = 1300 };
+    with_sack(p);
+    writes(2920);
+    waits_for_timeouts(p, 2);
+    sends(ACK, .ack = ISS + 2921);
+    peer_forget(p);
+    struct path path = {.limit = base_text(p) + headers(p), .nxt = 2921};
+    for (int i = 0; i < 200; i++) {
+        while (status_of(queued_bytes) < 60000) {
+            writes_with(RECORD, HF_SEND_END);
+        }
+        a_round_trip(p, &path);
+    }
+    holds_equal(path.probes, 0);
+    holds_equal(path.largest, base_text(p) + headers(p));
+}
+
 /* RFC4821-6 */
 TEST(a_short_queue_is_not_probed_with)
 {
@@ -448,6 +469,7 @@ int main(void)
         BOTH(a_probe_that_alone_is_lost_is_no_sign_of_congestion),
         V4(a_probe_that_is_lost_with_another_segment_is),
         BOTH(the_search_ends_close_below_what_the_path_takes),
+        BOTH(a_record_that_is_too_short_for_a_probe_leaves_in_segments_that_fit),
         BOTH(a_short_queue_is_not_probed_with),
         BOTH(a_raise_that_makes_losses_is_taken_back),
         BOTH(packets_may_begin_small_and_grow),
