@@ -44,19 +44,32 @@ static bool after_timeout(const struct tcb *tcb, const struct active *active)
     return (tcb->owes & HF_OWES_REPEAT) && active->recovery == RECOVERY_RTO && active->resend;
 }
 
+/* How far the next octet's time lies ahead of the clock: no less than a tick behind it. */
+static int64_t ahead_of_clock(const struct tcp *tcp, const struct active *active)
+{
+    int64_t ahead_ns = active->pace_ns - tcp->env->now_ns;
+    return active->pace_ns == 0 || ahead_ns < -TICK_NS ? -TICK_NS : ahead_ns; /* 0: nothing went */
+}
+
+/* A deadline so much later, in whole ticks. */
+static uint32_t after_ns(const struct tcp *tcp, int64_t ns)
+{
+    uint64_t ticks = ((uint64_t)ns + TICK_NS - 1) / TICK_NS;
+    return ms_after(tcp->now_ms, (uint32_t)min_u64(ticks, INT32_MAX));
+}
+
 bool tcp_pace_waits(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
     if (active == NULL) {
         return false;
     }
-    int64_t ahead_ns = active->pace_ns - tcp->env->now_ns;
+    int64_t ahead_ns = ahead_of_clock(tcp, active);
     if (!tcp_is_paced(tcp, tcb) || ahead_ns <= TICK_NS || after_timeout(tcb, active)) {
         active->pace_at_ms = 0;
         return false;
     }
-    uint64_t ticks = (uint64_t)(ahead_ns - 1) / TICK_NS; /* until it is one ahead */
-    active->pace_at_ms = ms_after(tcp->now_ms, (uint32_t)min_u64(ticks, INT32_MAX));
+    active->pace_at_ms = after_ns(tcp, ahead_ns - TICK_NS); /* until it is one ahead */
     tcp_rearm(tcp, tcb);
     return true;
 }
@@ -78,7 +91,7 @@ void tcp_pace_changed(const struct tcp *tcp, const struct tcb *tcb, uint64_t old
     if (active == NULL) {
         return;
     }
-    int64_t ahead_ns = active->pace_ns - tcp->env->now_ns;
+    int64_t ahead_ns = ahead_of_clock(tcp, active);
     uint64_t rate = tcp_is_paced(tcp, tcb) ? tcp_pacing_rate(tcp, tcb) : 0;
     if (rate == 0 || old_rate == 0) {
         active->pace_ns = 0;
@@ -94,9 +107,8 @@ void tcp_pace_sent(struct tcp *tcp, struct tcb *tcb, uint32_t octets)
 {
     struct active *active = active_of(tcp, tcb);
     if (active && octets && tcp_is_paced(tcp, tcb)) {
-        int64_t least_ns = tcp->env->now_ns - TICK_NS;
         uint64_t takes_ns = (uint64_t)octets * SECOND_NS / tcp_pacing_rate(tcp, tcb);
-        active->pace_ns = active->pace_ns > least_ns ? active->pace_ns : least_ns;
-        active->pace_ns += (int64_t)takes_ns;
+        int64_t ahead_ns = ahead_of_clock(tcp, active);
+        active->pace_ns = tcp->env->now_ns + ahead_ns + (int64_t)takes_ns;
     }
 }

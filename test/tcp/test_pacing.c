@@ -154,6 +154,20 @@ TEST(a_pause_gives_no_credit_for_a_burst)
     holds(octets_out(p) <= 2 * 1460);
 }
 
+/* hf_env.now_ns: its zero is of no interest. */
+TEST(the_pace_is_the_same_on_a_clock_that_has_its_zero_still_before_it)
+{
+    p->env.now_ns = p->began_ns = INT64_C(-1000000000000);
+    establish_active();
+    sets(HF_MAX_PACING_RATE, 1000);
+    writes(3000);
+    expects(ACK, .seq = ISS + 1, .len = 1460);
+    sends(ACK, .ack = ISS + 1461);
+    expects_silence();
+    sets(HF_MAX_PACING_RATE, 2000);
+    expects_after(715, 735, ACK, .seq = ISS + 1461, .len = 1460);
+}
+
 /* RFC 6298 5.4, MUST-20: a timeout that is counted has sent something again. */
 TEST(what_a_timeout_sends_again_does_not_wait_for_its_time)
 {
@@ -292,6 +306,7 @@ int main(void)
         V4(a_rate_that_is_taken_away_lets_the_rest_go),
         V4(what_waits_for_its_time_wakes_the_host_and_nothing_else_does),
         V4(a_pause_gives_no_credit_for_a_burst),
+        V4(the_pace_is_the_same_on_a_clock_that_has_its_zero_still_before_it),
         V4(what_a_timeout_sends_again_does_not_wait_for_its_time),
         V4(what_follows_the_repetition_of_a_timeout_waits_for_its_time),
         V4(a_rate_that_is_raised_or_lowered_counts_at_once),
