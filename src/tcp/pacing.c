@@ -74,6 +74,21 @@ bool tcp_pace_waits(struct tcp *tcp, struct tcb *tcb)
     return true;
 }
 
+/* Nothing is under way, but what was sent last has not had its time yet: who sends a little at a
+ * time would else be as fast as he likes.  The timer is set that lets the record go. */
+bool tcp_pace_remembers(const struct tcp *tcp, const struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    int64_t left_ns = ahead_of_clock(tcp, active) + TICK_NS;
+    bool more =
+        !(tcb->flags & F_CLOSE) && (tcb->state == HF_ESTABLISHED || tcb->state == HF_CLOSE_WAIT);
+    if (left_ns == 0 || !more || !tcp_is_paced(tcp, tcb)) {
+        return false;
+    }
+    active->pace_at_ms = after_ns(tcp, left_ns);
+    return true;
+}
+
 /* What a millisecond carries, two segments at least: as much in one frame. */
 uint32_t tcp_pace_chunk(const struct tcp *tcp, const struct tcb *tcb, uint32_t mss, uint32_t most)
 {

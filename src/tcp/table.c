@@ -340,7 +340,8 @@ void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
     if (active == NULL || (outstanding && tcb->state != HF_CLOSED) || active->sq_bytes ||
         active->rq_bytes || active->ooo || active->fin_held || active->delack_at_ms ||
         active->rto_at_ms || active->unacked_bytes || active->dup_owed || active->dsack ||
-        (tcb->flags & (F_URGENT | F_RELEASED)) == F_URGENT || tcb->owes) {
+        (tcb->flags & (F_URGENT | F_RELEASED)) == F_URGENT || tcb->owes ||
+        tcp_pace_remembers(tcp, tcb)) {
         return;
     }
     tcb->flags &= ~(uint32_t)F_URGENT; /* nobody reads what it would point to */

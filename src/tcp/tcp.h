@@ -343,6 +343,8 @@ bool tcp_is_paced(const struct tcp *tcp, const struct tcb *tcb);
 uint64_t tcp_pacing_rate(const struct tcp *tcp, const struct tcb *tcb);
 /* Nothing with text may go now: the timer is set. */
 bool tcp_pace_waits(struct tcp *tcp, struct tcb *tcb);
+/* Nothing is under way: must the active record stay for a while, and the timer is set? */
+bool tcp_pace_remembers(const struct tcp *tcp, const struct tcb *tcb);
 /* Text of one frame, of `most`. */
 uint32_t tcp_pace_chunk(const struct tcp *tcp, const struct tcb *tcb, uint32_t mss, uint32_t most);
 void tcp_pace_sent(struct tcp *tcp, struct tcb *tcb, uint32_t octets);

@@ -154,6 +154,28 @@ TEST(a_pause_gives_no_credit_for_a_burst)
     holds(octets_out(p) <= 2 * 1460);
 }
 
+/* What was sent counts until its time is over, whenever it is acknowledged. */
+TEST(a_rate_is_kept_by_one_who_sends_a_little_at_a_time)
+{
+    establish_active();
+    sets(HF_MAX_PACING_RATE, 1000);
+    writes(1000);
+    expects(ACK, .seq = ISS + 1, .len = 1000);
+    for (int i = 1; i < 4; i++) {
+        after(100);
+        sends(ACK, .ack = ISS + 1 + 1000 * i); /* now nothing is on its way */
+        writes(1000);
+        expects_silence();
+        expects_after(890, 910, ACK, .seq = ISS + 1 + 1000 * i, .len = 1000);
+    }
+    sends(ACK, .ack = ISS + 4001);
+    after(2000);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.active, 0);
+    holds_equal(hf_deadline(p->stack, &p->env), INT64_MAX);
+}
+
 /* hf_env.now_ns: its zero is of no interest. */
 TEST(the_pace_is_the_same_on_a_clock_that_has_its_zero_still_before_it)
 {
@@ -306,6 +328,7 @@ int main(void)
         V4(a_rate_that_is_taken_away_lets_the_rest_go),
         V4(what_waits_for_its_time_wakes_the_host_and_nothing_else_does),
         V4(a_pause_gives_no_credit_for_a_burst),
+        BOTH(a_rate_is_kept_by_one_who_sends_a_little_at_a_time),
         V4(the_pace_is_the_same_on_a_clock_that_has_its_zero_still_before_it),
         V4(what_a_timeout_sends_again_does_not_wait_for_its_time),
         V4(what_follows_the_repetition_of_a_timeout_waits_for_its_time),
