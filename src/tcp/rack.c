@@ -13,7 +13,7 @@
 #include "tcp/stats.h"
 
 enum { MIN_RTT_WINDOW_MS = 300000, REORDERING_MAX = 300, MULT_MAX = 255, PERSIST = 16 };
-enum { TIMER_SLACK_MS = 2, IN_DOUBT_MAX = 64 };
+enum { TIMER_SLACK_MS = 2, IN_DOUBT_MAX = 64, OLD_US = 1 << 30 };
 
 bool tcp_rack_used(const struct tcp *tcp, const struct tcb *tcb)
 {
@@ -35,10 +35,20 @@ void tcp_rack_min_rtt(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us)
     }
 }
 
-/* RACK_sent_after: the later one, at one time the one with the higher number. */
-static bool sent_after(uint32_t us1, seq_t end1, uint32_t us2, seq_t end2)
+/* RACK_sent_after: the later one, at one time the one with the higher number.  All that was sent
+ * lies behind us, by less than the 71 minutes in which the clock comes round. */
+static bool sent_after(const struct tcp *tcp, uint32_t us1, seq_t end1, uint32_t us2, seq_t end2)
 {
-    return us1 == us2 ? seq_gt(end1, end2) : (int32_t)(us1 - us2) > 0;
+    return us1 == us2 ? seq_gt(end1, end2) : tcp->now_us - us1 < tcp->now_us - us2;
+}
+
+/* Nothing arrives: what arrived last must not look, once the clock has come round, as if it had
+ * left lately.  The timer fires before: its time doubles, or is no longer than rto_max_ms. */
+void tcp_rack_on_rto(const struct tcp *tcp, struct active *active)
+{
+    if (tcp->now_us - active->rack_sent_us > OLD_US) {
+        active->rack_any = 0;
+    }
 }
 
 /* Step 2, RFC8985-7: what arrived may be an earlier transmission than the last one. */
@@ -76,13 +86,13 @@ void tcp_rack_delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sen
         return;
     }
     active->rack_rtt_us = rtt_us;
-    if (!news->rack || sent_after(sent->sent_us, right, news->rack_sent_us, news->rack_end)) {
+    if (!news->rack || sent_after(tcp, sent->sent_us, right, news->rack_sent_us, news->rack_end)) {
         news->rack = true;
         news->rack_sent_us = sent->sent_us;
         news->rack_end = right;
     }
     if (!active->rack_any ||
-        sent_after(sent->sent_us, right, active->rack_sent_us, active->rack_end)) {
+        sent_after(tcp, sent->sent_us, right, active->rack_sent_us, active->rack_end)) {
         active->rack_any = 1;
         active->rack_sent_us = sent->sent_us;
         active->rack_end = right;
@@ -125,8 +135,10 @@ static uint32_t reordering_window_us(const struct tcp *tcp, const struct tcb *tc
 /* When what left then counts as lost, from now; not above 0: it does. */
 static int32_t remaining_us(const struct tcp *tcp, const struct tcb *tcb, uint32_t sent_us)
 {
-    uint32_t allowed_us = active_of(tcp, tcb)->rack_rtt_us + reordering_window_us(tcp, tcb);
-    return (int32_t)(sent_us + allowed_us - tcp->now_us);
+    uint64_t allowed_us =
+        (uint64_t)active_of(tcp, tcb)->rack_rtt_us + reordering_window_us(tcp, tcb);
+    uint32_t age_us = tcp->now_us - sent_us;
+    return allowed_us > age_us ? (int32_t)min_u64(allowed_us - age_us, INT32_MAX) : 0;
 }
 
 /* RFC 8985 6.3, RFC8985-17. */
@@ -153,7 +165,7 @@ static uint32_t detect_loss(struct tcp *tcp, struct tcb *tcb)
     uint32_t idx = active->rack_any ? active->sent_oldest : 0;
     while (idx) {
         const struct sent *sent = sent_at(tcp, idx);
-        if (!sent_after(active->rack_sent_us, active->rack_end, sent->sent_us, sent->right)) {
+        if (!sent_after(tcp, active->rack_sent_us, active->rack_end, sent->sent_us, sent->right)) {
             break;
         }
         bool enough = ++in_doubt > IN_DOUBT_MAX;

@@ -354,6 +354,7 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
         return;
     }
     tcp->news = (struct ack_news){0};
+    tcp_rack_on_rto(tcp, active);
     /* RFC5681-16 */
     bool again = active->recovery == RECOVERY_RTO && seq_eq(active->rescue, tcb->snd.una);
     tcp_frto_begin(tcp, tcb, active, again);

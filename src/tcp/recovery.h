@@ -63,6 +63,7 @@ void tcp_rack_delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sen
 /* recovered: this ACK ends a recovery. */
 void tcp_rack_adapt(struct tcp *tcp, const struct tcb *tcb, bool recovered);
 bool tcp_rack_due(const struct tcp *tcp, const struct tcb *tcb, const struct sent *sent);
+void tcp_rack_on_rto(const struct tcp *tcp, struct active *active);
 void tcp_rack_detect(struct tcp *tcp, struct tcb *tcb); /* marks what is lost, sets the timer */
 
 /* tlp.c: RFC 8985 7 */

@@ -37,8 +37,72 @@ TEST(a_late_arrival_says_how_late_others_may_be)
     expects_silence();
 }
 
+/* Microseconds of 32 bits look the other way after 36 minutes, and come round after 72.  A peer
+ * that has closed its window refuses what was in it before, and answers: that is asked again as the
+ * timer says (RFC 9293 3.8.6, RFC 7323 2.4), for as long as it may take, and nothing else is due.
+ */
+TEST(what_a_closed_window_refuses_goes_again_by_the_timer_alone_for_hours)
+{
+    p->with.sackok = true;
+    establish_active();
+    writes(4000);
+    for (int i = 0; i < 3; i++) {
+        expects(ACK, .len = ANY);
+    }
+    after(20);
+    sends(ACK, .ack = ISS + 1461, .wnd = ZERO);
+    for (int minutes = 0; minutes < 300; minutes++) {
+        int n = 0;
+        for (int s = 0; s < 60; s++) {
+            after(1000);
+            for (struct seen *seen = peer_any(p); seen != NULL; seen = peer_any(p)) {
+                peer_taken(p, seen);
+                sends(ACK, .ack = ISS + 1461, .wnd = ZERO);
+                n++;
+            }
+        }
+        holds(minutes < 4 || n <= 1); /* rto_max_ms: two minutes */
+    }
+    sends(ACK, .ack = ISS + 1461);
+    expects_after(0, 120000, ACK, .seq = ISS + 1461, .len = ANY);
+}
+
+static void sleep_on_a_flight(struct peer *p, int minutes)
+{
+    opens();
+    expects(SYN);
+    after(10);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1000, .sackok = true);
+    expects(ACK);
+    writes(5000);
+    peer_forget(p);
+    p->env.now_ns += minutes * INT64_C(60000000000);
+    hf_timeouts(p->stack, &p->env);
+    expects(ACK, .seq = AT(4), .len = 1000);
+    after(20);
+    sends(ACK, .ack = AT(0), .sack = {{AT(4), AT(5)}});
+    expects(ACK, .seq = AT(0), .len = 1000);
+}
+
+/* The machine slept: what left so long ago looks as if it were yet to leave. */
+TEST(what_was_lost_before_a_sleep_is_found_by_the_ack_of_what_goes_after_it)
+{
+    static const int minutes[] = {30, 40, 60, 70};
+    for (unsigned i = 0; i < sizeof minutes / sizeof *minutes; i++) {
+        void *state;
+        peer_setup4(&state);
+        sleep_on_a_flight(state, minutes[i]);
+        peer_teardown(&state);
+    }
+    holds(p->n_seen == 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {BOTH(a_late_arrival_says_how_late_others_may_be)};
+    const struct CMUnitTest tests[] = {
+        BOTH(a_late_arrival_says_how_late_others_may_be),
+        V4(what_a_closed_window_refuses_goes_again_by_the_timer_alone_for_hours),
+        V4(what_was_lost_before_a_sleep_is_found_by_the_ack_of_what_goes_after_it),
+    };
     return cmocka_run_group_tests_name("rack_times", tests, NULL, NULL);
 }
