@@ -309,7 +309,7 @@ static void put_tuning(struct canon *c, const struct tcb *tcb)
 
 static void canon_until(struct canon *c, uint32_t at_ms)
 {
-    canon_at(c, ms_due(at_ms, c->st->tcp.now_ms) ? 0 : at_ms);
+    canon_at(c, tcp_pmtu_over(at_ms, c->st->tcp.now_ms) ? 0 : at_ms);
 }
 
 /* The search for the path's MTU, once something has been found. */

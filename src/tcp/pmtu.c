@@ -16,9 +16,9 @@
 #include "tcp/stats.h"
 
 enum {
-    TEN_MINUTES_MS = 600000, /* RFC 8201 5.3, RFC 4821 7.3 */
-    ONE_MINUTE_MS = 60000,   /* RFC 1191 3 */
-    CONVERGED = 8,           /* octets not worth a probe */
+    TEN_MINUTES_MS = PMTU_LONGEST_MS, /* RFC 8201 5.3, RFC 4821 7.3 */
+    ONE_MINUTE_MS = 60000,            /* RFC 1191 3 */
+    CONVERGED = 8,                    /* octets not worth a probe */
     BLACK_HOLE_TIMEOUTS = 2,
     DEAD_LINK_TIMEOUTS = 5, /* where as large ones have arrived before */
     TRAILING = 3,           /* segments behind a probe, for its loss to be seen: RFC 4821 7.4 */
@@ -347,7 +347,7 @@ static bool probes(const struct tcp *tcp, const struct tcb *tcb)
 /* RFC8201-5: what a router said is old.  Where nothing is probed, the next packets are full. */
 void tcp_pmtu_age(struct tcp *tcp, struct tcb *tcb)
 {
-    if (!ms_due(tcp_stats_seen(tcp, tcb)->reset_ms, tcp->now_ms)) {
+    if (!tcp_pmtu_over(tcp_stats_seen(tcp, tcb)->reset_ms, tcp->now_ms)) {
         return;
     }
     struct stats *stats = tcp_stats(tcp, tcb);
@@ -396,7 +396,7 @@ uint32_t tcp_pmtu_probe(struct tcp *tcp, struct tcb *tcb, uint32_t unsent, uint3
         return 0;
     }
     struct stats *stats = tcp_stats(tcp, tcb);
-    bool waits = stats->wait_ms && !ms_due(stats->wait_ms, tcp->now_ms);
+    bool waits = stats->wait_ms && !tcp_pmtu_over(stats->wait_ms, tcp->now_ms);
     if (!probes(tcp, tcb) || waits || stats->probe_mtu || active->recovery != RECOVERY_NONE ||
         active->sum[SUM_SACKED].bytes || active->probe != PROBE_NONE || active->snd_urgent) {
         return 0;

@@ -55,6 +55,14 @@ void tcp_tune_on_read(struct tcp *tcp, struct tcb *tcb);
 void tcp_tune_on_ack(const struct tcp *tcp, struct tcb *tcb, uint32_t acked);
 
 /* pmtu.c: RFC 1191, 8201, 4821 */
+/* Its deadlines are looked at when there is something to send: one is so far ahead at most, or
+ * over, however long ago.  0: there is none. */
+enum { PMTU_LONGEST_MS = 600000 };
+static inline bool tcp_pmtu_over(uint32_t at_ms, uint32_t now_ms)
+{
+    return at_ms != 0 && at_ms - now_ms - 1 > PMTU_LONGEST_MS;
+}
+
 /* A router says that the path takes no packets larger than mtu.  False: not taken, as
  * tcp_icmp_error. */
 bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t mtu);

@@ -220,6 +220,15 @@ TEST(after_ten_minutes_a_larger_segment_is_tried)
     expects(ACK, .len = text);
 }
 
+static void stays_silent(struct peer *p, int days)
+{
+    p->config.policy.mtu_probing = HF_MTU_PROBING_OFF;
+    shrinks(p);
+    after(days * INT64_C(86400000));
+    writes(1460);
+    expects(ACK, .len = 1460);
+}
+
 /* RFC8201-5 */
 TEST(where_probing_is_off_packets_are_full_again_after_ten_minutes)
 {
@@ -234,6 +243,19 @@ TEST(where_probing_is_off_packets_are_full_again_after_ten_minutes)
     after(1000);
     writes(1460);
     expects(ACK, .len = 1460);
+}
+
+/* RFC8201-5: times of 32 bits are compared for 24 days, and come round after 49. */
+TEST(packets_are_full_again_however_long_nothing_was_sent)
+{
+    static const int days[] = {1, 24, 26, 30, 40, 49};
+    for (unsigned i = 0; i < sizeof days / sizeof *days; i++) {
+        void *state;
+        peer_setup4(&state);
+        stays_silent(state, days[i]);
+        peer_teardown(&state);
+    }
+    holds(p->n_seen == 0);
 }
 
 /* RFC8201-5 */
@@ -454,6 +476,7 @@ int main(void)
         BOTH(after_ten_minutes_a_larger_segment_is_tried),
         BOTH(where_probing_is_off_packets_are_full_again_after_ten_minutes),
         BOTH(without_sack_packets_are_full_again_after_ten_minutes),
+        V4(packets_are_full_again_however_long_nothing_was_sent),
         V4(source_quench_does_not_slow_a_sender),
         BOTH(progress_below_the_segment_of_a_message_proves_nothing),
         BOTH(segments_fit_the_link_that_a_new_route_leads_by),
