@@ -215,7 +215,8 @@ static void black_hole(struct tcp *tcp, struct tcb *tcb)
     uint32_t size = full_packet(tcb);
     uint32_t least = floor_of(tcp, tcb);
     uint32_t low = tcp_stats_seen(tcp, tcb)->search_low;
-    uint32_t mtu = size / 2;
+    uint32_t flight = seq_len(tcb->snd.una, tcb->snd.nxt) + headers(tcb);
+    uint32_t mtu = min_u32(size, flight) / 2;
     uint32_t patience = low >= size ? DEAD_LINK_TIMEOUTS : BLACK_HOLE_TIMEOUTS;
     if (tcb->retries < patience) {
         return;
@@ -224,7 +225,7 @@ static void black_hole(struct tcp *tcp, struct tcb *tcb)
         mtu = low && low < size ? low : tcp->b->policy.base_mtu;
     }
     mtu = max_u32(mtu, least);
-    if (mtu >= size || seq_len(tcb->snd.una, tcb->snd.nxt) + headers(tcb) <= mtu) {
+    if (mtu >= size || flight <= mtu) {
         return;
     }
     shrink(tcp, tcb, mtu);

@@ -162,6 +162,22 @@ TEST(further_timeouts_halve_packets_down_to_the_floor)
     holds_equal(status_of(snd_mss), p->v6 ? 1220 : 512);
 }
 
+/* RFC4821-7: half a full segment is more than that, and would never be tried. */
+TEST(a_segment_smaller_than_half_a_full_one_that_times_out_is_halved_too)
+{
+    establish_active();
+    writes(650);
+    waits_for_timeouts(p, 2);
+    holds_equal(status_of(snd_mss), 1460);
+    while (status_of(retries) < 3) {
+        after(10);
+    }
+    holds_equal(status_of(snd_mss), 512);
+    expects(ACK, .seq = ISS + 1, .len = 512);
+    sends(ACK, .ack = ISS + 513);
+    expects(ACK, .seq = ISS + 513, .len = 138);
+}
+
 TEST(small_segments_that_time_out_stay_as_they_are)
 {
     establish_active();
@@ -462,6 +478,7 @@ int main(void)
         BOTH(full_segments_that_time_out_twice_become_smaller),
         BOTH(further_timeouts_halve_packets_down_to_the_floor),
         BOTH(small_segments_that_time_out_stay_as_they_are),
+        V4(a_segment_smaller_than_half_a_full_one_that_times_out_is_halved_too),
         V4(with_probing_off_black_holes_swallow),
         BOTH(a_size_that_was_good_is_the_first_to_fall_back_to),
         BOTH(behind_a_black_hole_the_old_size_is_probed_first),
