@@ -1,5 +1,6 @@
 # Configuration (a) of the explorer to its end, with one ABORT and one reboot, and nothing is wrong.
-# It takes a minute or more on two busy cores: builds other than the one of `make test` see how it begins.
+# It takes a minute or more on two busy cores: builds other than the one of `make test` see how it
+# begins.
 # ctest: plain timeout=600
 # ctest: native
 set -euo pipefail

@@ -478,8 +478,7 @@ TEST(a_held_syn_that_was_answered_and_comes_again_puts_off_no_timeout)
     p->config.policy.synack_retries = 1;
     listens_with(4, true);
     begins(p, 0);
-    asked(p);
-    answers(HF_ANSWER_ACCEPT);
+    takes_held();
     expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
     for (int i = 0; i < 4; i++) {
         after(600);
