@@ -96,7 +96,7 @@ static void drop_packet(struct stack *st, uint32_t idx)
 }
 
 /* The oldest packet goes, as far as there is room; false: there is none. */
-static bool send_packet(struct output *o)
+HF_APART static bool send_packet(struct output *o)
 {
     struct stack *st = o->st;
     uint32_t idx = st->s->packet_queue.head;

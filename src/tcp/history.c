@@ -121,7 +121,7 @@ static void append(struct tcp *tcp, struct tcb *tcb, struct history_event *event
 
 /* A half-open record keeps no history, so that a flood of SYNs evicts none.  Once it is
  * acknowledged the two events before are known: the SYN and our SYN,ACK, a round trip ago. */
-HF_APART static void add_handshake(struct tcp *tcp, struct tcb *tcb)
+static void add_handshake(struct tcp *tcp, struct tcb *tcb)
 {
     struct history_event syn = {
         .time_ms = tcp->now_ms - tcb->srtt_us / 1000,
