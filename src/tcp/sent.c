@@ -49,6 +49,7 @@ static void add(struct sent_sum *sum, uint32_t bytes, uint32_t segs)
 static void count_as(const struct tcb *tcb, struct sent_sum *sums, const struct sent *sent,
                      uint32_t sign)
 {
+    HF_ASSERT(sums != NULL);
     uint32_t bytes = sign * bytes_of(sent);
     uint32_t segs = sign * tcp_sent_segments(tcb, sent);
     add(&sums[SUM_OUT], bytes, segs);
