@@ -301,7 +301,7 @@ enum store_new store_add(struct store *s, const struct packed *p, uint64_t hash,
 
 uint32_t store_left(const struct store *s, uint32_t number)
 {
-    return left_of(budget_of(s, s->nodes[number].rest));
+    return s->left[number];
 }
 
 uint32_t store_next(const struct store *s, uint32_t from, uint32_t to, uint32_t left)

@@ -113,11 +113,17 @@ static void rests(struct peer *p, struct path *path, int64_t ms)
     after(ms);
 }
 
-static void waits_for_timeouts(struct peer *p, uint8_t retries)
+/* What went is still to be expected; behind waits_for_timeouts it is not. */
+static void sees_timeouts(struct peer *p, uint8_t retries)
 {
     while (status_of(retries) < retries) {
         after(10);
     }
+}
+
+static void waits_for_timeouts(struct peer *p, uint8_t retries)
+{
+    sees_timeouts(p, retries);
     peer_forget(p);
 }
 
@@ -140,9 +146,7 @@ TEST(full_segments_that_time_out_twice_become_smaller)
     writes(2920);
     waits_for_timeouts(p, 1);
     holds_equal(status_of(snd_mss), 1460);
-    while (status_of(retries) < 2) {
-        after(10);
-    }
+    sees_timeouts(p, 2);
     holds_equal(status_of(snd_mss), base_text(p));
     expects(ACK, .seq = ISS + 1, .len = base_text(p));
     sends(ACK, .ack = ISS + 1 + base_text(p));
@@ -169,9 +173,7 @@ TEST(a_segment_smaller_than_half_a_full_one_that_times_out_is_halved_too)
     writes(650);
     waits_for_timeouts(p, 2);
     holds_equal(status_of(snd_mss), 1460);
-    while (status_of(retries) < 3) {
-        after(10);
-    }
+    sees_timeouts(p, 3);
     holds_equal(status_of(snd_mss), 512);
     expects(ACK, .seq = ISS + 1, .len = 512);
     sends(ACK, .ack = ISS + 513);
