@@ -91,7 +91,8 @@ double bench_waited_seconds(void);
 double bench_median(double *values, unsigned n);
 /* One more point of a series of this round. */
 void bench_point(const char *series, double x, double y);
-/* Octets of memory that this process alone has touched. */
+/* Octets of memory that this process has written to.  Pages of files are left out: those of a
+ * library become private when the last other process that maps them ends. */
 double bench_private_bytes(void);
 /* Beside what a round returns. */
 void bench_also(unsigned which, double value);

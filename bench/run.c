@@ -219,17 +219,14 @@ void bench_point(const char *series, double x, double y)
 double bench_private_bytes(void)
 {
     char line[BENCH_NOTE];
-    unsigned long long kib, all = 0;
+    unsigned long long kib = 0;
     FILE *file = fopen("/proc/self/smaps_rollup", "re");
     bench_must(file ? 0 : -errno, "/proc/self/smaps_rollup");
-    while (fgets(line, sizeof line, file)) {
-        if (sscanf(line, "Private_Clean: %llu", &kib) == 1 ||
-            sscanf(line, "Private_Dirty: %llu", &kib) == 1) {
-            all += kib;
-        }
+    while (fgets(line, sizeof line, file) && sscanf(line, "Anonymous: %llu", &kib) != 1) {
     }
     fclose(file);
-    return (double)all * 1024;
+    bench_must(kib > 0 ? 0 : -1, "Anonymous in /proc/self/smaps_rollup");
+    return (double)kib * 1024;
 }
 
 void bench_also(unsigned which, double value)
