@@ -33,7 +33,7 @@ enum {
     RECORDS_MOST = 4,    /* records of connections at one time                                  */
     MARKS_OCTETS = 32,   /* for hf_check: a bit for each record                                 */
     BLOCK_OCTETS = 6656, /* of a stack of two connections, with what assertions count          */
-    ORACLE_OCTETS = 6144 /* of an oracle that follows as many                                  */
+    ORACLE_OCTETS = 6208 /* of an oracle that follows as many                                  */
 };
 
 /* What has become of an endpoint's connection; struct own.is. */

@@ -228,7 +228,7 @@ static void begin_anew(struct seen *s)
 {
     struct followed *f = s->f;
     give_up(s->judge, f);
-    f->old_ns = (f->end[0].facts & f->end[1].facts & END_SYN) ? f->last_ns : 0;
+    f->old_ns = (f->end[0].facts & f->end[1].facts & END_SYN) ? f->begun_ns : 0;
     for (int i = 0; i < 2; i++) {
         f->old_iss[i] = f->end[i].iss;
         f->end[i] = (struct end){0};

@@ -69,7 +69,7 @@ struct followed {
     uint8_t hole_of;
     uint32_t hole_seq;
     uint32_t old_iss[2]; /* of the incarnation before                                          */
-    int64_t old_ns; /* when that was last seen, 0: there was none                              */
+    int64_t begun_ns, old_ns; /* its first SYN; that of the one before, 0: there was none     */
 };
 
 struct hf_capture_judge {

@@ -13,6 +13,7 @@ static void learn_syn(struct seen *s)
     if (me->facts & END_SEEN) {
         return; /* of another incarnation, late; it is not followed */
     }
+    s->f->begun_ns = s->peer->facts & END_SYN ? s->f->begun_ns : s->time_ns;
     me->facts |= END_SYN | (p->ctl & HF_ACK ? END_SYN_ACK : 0) | (s->cut ? END_SYN_CUT : 0);
     me->iss = p->seq;
     me->options = p->options;

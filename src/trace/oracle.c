@@ -295,6 +295,7 @@ static void begin(struct judging *j, struct watched *w)
     if (r->kind == HF_TRACE_CALL && r->cause == HF_CALL_OPEN_ACTIVE) {
         w->syn.seen = 0;
         w->m.may_syn = 1;
+        oracle_judge_iss(j, r->iss);
     }
     bool answered = r->kind == HF_TRACE_CALL && r->cause == HF_CALL_ANSWER;
     w->m.may_syn += answered; /* the SYN that was held */
@@ -304,7 +305,7 @@ static void begin(struct judging *j, struct watched *w)
         w->m.facts |= KNOWS_RECENT;
         w->m.ts_recent = w->syn.ts_val;
         w->m.last_ack = w->syn.seq + 1;
-        w->m.heard_ns = r->time_ns;
+        w->m.heard_ns = w->m.recent_ns = r->time_ns;
     }
 }
 
@@ -317,9 +318,9 @@ static void end(struct judging *j, struct watched *w)
     }
     oracle_let_go(w, j->r->time_ns);
     w->handle = 0;
-    w->ended_ns = j->r->time_ns;
+    w->old_ns = w->begun_ns;
     w->old_iss = w->m.iss;
-    w->old_facts = w->m.facts;
+    w->old_facts = w->m.facts & (w->m.facts & KNOWS_START ? ~0u : ~(uint32_t)KNOWS_ISS);
     if (w->state == HF_LAST_ACK) {
         w->last_seq = w->m.nxt;
         w->last_ack = w->m.rcv_nxt;
@@ -408,7 +409,7 @@ static void learn(struct judging *j)
             return;
         }
         take_gone(j->oracle, j->w, r);
-        j->w->ended_ns = r->time_ns;
+        j->w->old_ns = r->time_ns; /* its numbers are of now */
         j->w->old_iss = old->m.nxt;
         j->w->old_facts = old->m.facts & ~(uint32_t)ISS_RAISED;
     }

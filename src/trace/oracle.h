@@ -81,6 +81,7 @@ struct model {
     int64_t ack_due_ns;              /* when an ACK must be out, 0: none is due                */
     int64_t stamp_ns;                /* when ts_sent went */
     int64_t heard_ns;                /* the last acceptable segment                            */
+    int64_t recent_ns;               /* what TS.Recent is of                                   */
     int64_t flight_ns;               /* since when the retransmission timer can run            */
     uint8_t offered;                 /* HF_OPT_* of our SYN                                    */
     uint8_t our_scale;               /*                                                        */
@@ -108,7 +109,7 @@ struct watched {
     int64_t begun_ns;            /* when it was first seen                             */
     int64_t wait_ns;             /* TIME-WAIT: since when it waits                     */
     int64_t wait_last_ns;        /* ... or since then: a FIN, or a late RELEASE         */
-    int64_t ended_ns;            /* when the one before ended, 0: none is known        */
+    int64_t old_ns;              /* when the one before began, 0: none is known         */
     uint32_t old_iss;            /* of the one before                                  */
     uint32_t last_seq, last_ack; /* of the ACK that the one before may still owe  */
     uint32_t old_facts;
@@ -259,6 +260,8 @@ void oracle_note_fin(struct model *m, const struct hf_trace *r);
 void oracle_judge_in(struct judging *j);
 void oracle_judge_opening(struct judging *j);
 void oracle_judge_out(struct judging *j);
+/* Of a connection that begins; its numbers are not known yet. */
+void oracle_judge_iss(struct judging *j, uint32_t iss);
 void oracle_judge_due(struct judging *j);
 void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool with_ack);
 /* The reset that answers the record's segment (3.10.7.1). */

@@ -191,6 +191,7 @@ static void take_stamp(struct judging *j)
     m->heard_ns = r->time_ns;
     if ((r->options & HF_OPT_TS) && ahead(r->seq, m->last_ack) <= 0) {
         m->ts_recent = r->ts_val;
+        m->recent_ns = r->time_ns;
         bool known = agreed(j->w, HF_OPT_TS);
         m->facts &= known ? ~0u : ~(uint32_t)KNOWS_RECENT; /* the next echo tells */
     }

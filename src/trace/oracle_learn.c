@@ -120,7 +120,7 @@ void oracle_learn_syn(struct judging *j)
     m->rcv_nxt = r->seq + 1;
     m->last_ack = r->seq + 1;
     m->ts_recent = r->ts_val;
-    m->heard_ns = r->time_ns;
+    m->heard_ns = m->recent_ns = r->time_ns;
     m->facts |= KNOWS_RECENT;
     if (r->verdict == HF_V_COOKIE_SENT) {
         oracle_let_go(w, r->time_ns);
@@ -196,6 +196,7 @@ static void learn_out(struct judging *j)
         m->stamp_ns = r->time_ns;
         bool more = !has_numbers(r) && !(r->ctl & HF_SYN) && m->may_ack + m->may_challenge != 0;
         if ((r->ctl & HF_ACK) && !(m->facts & KNOWS_RECENT) && !more) { /* none waits behind it */
+            m->recent_ns = r->ts_ecr == m->ts_recent ? m->recent_ns : r->time_ns;
             m->ts_recent = r->ts_ecr;
             m->facts |= KNOWS_RECENT;
         }

@@ -192,19 +192,16 @@ static void judge_syn(struct judging *j)
 }
 
 /* RFC 6528, ruling for TIME-WAIT: numbers and timestamps of a pair of sockets only grow. */
-static void judge_first_syn(struct judging *j)
+void oracle_judge_iss(struct judging *j, uint32_t iss)
 {
-    const struct hf_trace *r = j->r;
     const struct watched *w = j->w;
-    const struct model *m = &w->m;
-    const int64_t wrap_ns = INT64_C(1) << 31 << 12; /* 2^31 ticks of 4 us, and a little more */
+    const int64_t most_ns = INT64_C(1) << 30 << 12; /* a quarter of the clock's round, or so */
     bool known = (w->old_facts & (KNOWS_ISS | COOKIE | ISS_RAISED)) == KNOWS_ISS;
-    if (w->ended_ns == 0 || (m->facts & (KNOWS_ISS | COOKIE)) || !known ||
-        r->state_before == HF_LISTEN || r->time_ns - w->ended_ns > wrap_ns / 2) {
+    if (w->old_ns == 0 || !known || j->r->time_ns - w->old_ns > most_ns) {
         return;
     }
-    if (ahead(r->seq, w->old_iss) < 0) {
-        oracle_broken(j, HF_RULE_ISN, "ISS %u, the one before was %u", r->seq, w->old_iss);
+    if (ahead(iss, w->old_iss) < 0) {
+        oracle_broken(j, HF_RULE_ISN, "ISS %u, the one before was %u", iss, w->old_iss);
     }
 }
 
@@ -348,7 +345,7 @@ static void judge_of_gone(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct watched *w = j->w;
-    bool last = r->state_before == HF_LAST_ACK && w->ended_ns != 0;
+    bool last = r->state_before == HF_LAST_ACK && w->old_ns != 0;
     bool numbers = !last || (r->seq == w->last_seq && r->ack == w->last_ack);
     if (!(r->ctl & HF_ACK) || r->text_bytes || (r->ctl & (HF_FIN | HF_URG)) || !numbers) {
         oracle_broken(j, HF_RULE_ACK_FIELD, "ctl %03x seq %u ack %u in %s, SND.NXT was %u", r->ctl,
@@ -382,7 +379,9 @@ void oracle_judge_out(struct judging *j)
     bool known = j->w->m.facts & KNOWS_NUMBERS;
     judge_options(j);
     if (r->ctl & HF_SYN) {
-        judge_first_syn(j);
+        if (!(j->w->m.facts & (KNOWS_ISS | COOKIE)) && r->state_before != HF_LISTEN) {
+            oracle_judge_iss(j, r->seq);
+        }
         judge_syn(j);
         return;
     }

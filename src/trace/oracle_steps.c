@@ -83,7 +83,7 @@ static enum step judge_stamp(const struct judging *j)
         return STEP_ANY;
     }
     bool old = ahead(r->ts_val, m->ts_recent) < 0;
-    bool long_idle = r->time_ns - m->heard_ns > idle_ns - 1000 * MS;
+    bool long_idle = r->time_ns - m->recent_ns > idle_ns - 1000 * MS;
     return !old ? STEP_TAKEN : long_idle ? STEP_ANY : STEP_OLD_STAMP;
 }
 

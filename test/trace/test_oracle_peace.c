@@ -36,6 +36,19 @@ TEST(the_iss_behind_a_reset_time_wait_may_be_below_the_numbers_that_were_sent)
     expects(SYN | ACK);
 }
 
+/* 9,000 s are 2^31 ticks of the clock of ISNs, and more. */
+TEST(the_iss_behind_a_connection_of_hours_may_look_older_than_its_own)
+{
+    establish_active();
+    after(9000000);
+    sends(RST, .seq = IRS + 1);
+    expects_closed(HF_ERR_RESET);
+    releases();
+    new_incarnation(7000);
+    opens();
+    expects(SYN);
+}
+
 /* The SYN,ACK for a repeated SYN has the echo of when it was asked for. */
 TEST(an_answer_of_a_half_open_record_may_leave_behind_what_opens_the_connection)
 {
@@ -166,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(the_iss_behind_a_reset_time_wait_may_be_below_the_numbers_that_were_sent),
+        BOTH(the_iss_behind_a_connection_of_hours_may_look_older_than_its_own),
         BOTH(an_answer_of_a_half_open_record_may_leave_behind_what_opens_the_connection),
         BOTH(the_cookie_of_a_repeated_syn_may_leave_behind_the_ack_that_brings_the_first_one_back),
         BOTH(a_cookie_may_come_back_where_a_half_open_record_stands_though_its_text_finds_no_room),
