@@ -89,14 +89,15 @@ void tcp_heard(struct tcp *tcp, const struct tcb *tcb)
     tally->heard_wraps = tcp->now_wraps & 15;
 }
 
-/* RFC 7323 5.5: after 24 idle days TS.Recent says nothing.  now_ms alone comes round every 49 days,
- * with heard_wraps every two years.  RFC7323-47, RFC7323-53 */
+/* RFC 7323 5.5: after 24 idle days TS.Recent says nothing until it moves: what comes first then may
+ * be ahead of a gap.  now_ms alone comes round every 49 days, with heard_wraps every two years.
+ * RFC7323-47, RFC7323-53 */
 bool tcp_stamp_is_stale(const struct tcp *tcp, const struct tally *tally)
 {
     const uint32_t days24_ms = 24u * 24 * 3600 * 1000;
     uint32_t borrow = tcp->now_ms < tally->last_ack_ms;
     uint32_t wraps = (tcp->now_wraps - tally->heard_wraps - borrow) & 15;
-    return wraps != 0 || tcp->now_ms - tally->last_ack_ms > days24_ms;
+    return tally->ts_stale || wraps != 0 || tcp->now_ms - tally->last_ack_ms > days24_ms;
 }
 
 /* RFC 7323 5.3 R1.  RFC7323-36 */
@@ -110,9 +111,15 @@ bool tcp_paws_rejects(struct tcp *tcp, const struct tcb *tcb, const struct segme
  * RFC7323-27, RFC7323-32, RFC7323-33, RFC7323-34, RFC7323-35, RFC7323-37 */
 void tcp_take_timestamp(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
-    if (!(tcb->flags & F_TS) || !(seg->opt.present & OPT_TS) ||
-        seq_gt(seg->seq, tcb->last_ack_sent) || tcp_paws_rejects(tcp, tcb, seg)) {
+    if (!(tcb->flags & F_TS)) {
         return;
     }
-    tcb->ts_recent = seg->opt.ts_val;
+    struct tally *tally = tally_of(tcp, tcb);
+    if ((seg->opt.present & OPT_TS) && seq_leq(seg->seq, tcb->last_ack_sent) &&
+        !tcp_paws_rejects(tcp, tcb, seg)) {
+        tcb->ts_recent = seg->opt.ts_val;
+        tally->ts_stale = false;
+    } else {
+        tally->ts_stale = tcp_stamp_is_stale(tcp, tally);
+    }
 }

@@ -207,7 +207,8 @@ _Static_assert(sizeof(struct tcb) == 192, "the byte table: an idle connection");
 /* Beside each tcb, by the same index: counters and options that a segment seldom touches. */
 struct tally {
     uint32_t segs_in, segs_out, retransmitted;
-    uint32_t dup_acks : 28, heard_wraps : 4; /* ... upper bits of last_ack_ms (tcp_heard)   */
+    uint32_t dup_acks : 27, heard_wraps : 4; /* ... upper bits of last_ack_ms (tcp_heard)   */
+    uint32_t ts_stale : 1;         /* TS.Recent outlived silence, and has not moved since      */
     uint32_t min_rtt_us;           /* RFC 8985: the least of late, 0: no sample                */
     uint16_t una_wraps, rcv_wraps; /* times SND.UNA, RCV.NXT passed ISS, IRS            */
     uint16_t max_segment;          /* HF_MAX_SEGMENT, 0: none                                  */

@@ -260,6 +260,21 @@ TEST(an_old_timestamp_is_refused_though_the_clock_has_passed_its_zero)
     holds_equal(status_of(unread_bytes), 0);
 }
 
+/* RFC 7323 5.5: what is ahead of a gap does not move TS.Recent, which stays as old as it was. */
+TEST(after_24_days_text_ahead_of_a_gap_keeps_out_nothing_that_fills_it)
+{
+    establish_stamped(p);
+    after(UINT32_C(2500000000)); /* 28.9 days */
+    sends(ACK, .seq = IRS + 301, .len = 200, .tsval = 1000 + UINT32_C(2500000001));
+    expects(ACK, .ack = IRS + 1, .tsecr = 1000);
+    sends(ACK, .seq = IRS + 1, .len = 300, .tsval = 1000 + UINT32_C(2500000000));
+    expects(ACK, .ack = IRS + 501, .tsecr = 1000 + UINT32_C(2500000000));
+    holds_equal(status_of(unread_bytes), 500);
+    sends(ACK, .seq = IRS + 501, .len = 10, .tsval = 1000 + UINT32_C(2499999999));
+    expects(ACK, .ack = IRS + 501);
+    holds_equal(status_of(unread_bytes), 500);
+}
+
 /* RFC 7323 4.3, A.2: the repeated FIN that ends LAST-ACK is answered as any other segment. */
 TEST(the_ack_of_what_ends_last_ack_echoes_its_timestamp)
 {
@@ -284,6 +299,7 @@ int main(void)
         V4(timestamps_are_compared_modulo_2_to_the_32),
         V4(after_24_days_of_silence_any_timestamp_is_taken),
         BOTH(up_to_24_days_of_silence_an_old_timestamp_is_refused),
+        BOTH(after_24_days_text_ahead_of_a_gap_keeps_out_nothing_that_fills_it),
         V4(an_old_timestamp_is_refused_though_the_clock_has_passed_its_zero),
         BOTH(text_right_behind_the_syn_ack_moves_what_is_echoed),
         BOTH(an_open_takes_a_syn_ack_without_an_echo_and_a_refusal_with_any),
