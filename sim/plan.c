@@ -7,7 +7,7 @@
 #include "dice.h"
 
 /* What dice_of is asked for. */
-enum { FOR_WORLD = 1, FOR_STACK, FOR_LANE, FOR_PROGRAM, FOR_HAPPENING, FOR_KEYS };
+enum { FOR_WORLD = 1, FOR_STACK, FOR_LANE, FOR_PROGRAM, FOR_HAPPENING, FOR_KEYS, FOR_UNREST };
 
 enum { R2_MS = 8000 };
 static const int64_t MS = 1000000, SECOND = 1000000000;
@@ -342,6 +342,69 @@ static void make_program(struct plan *plan, uint32_t i, uint32_t most)
     }
 }
 
+/* Unrest --------------------------------------------------------------------------------------- */
+
+static void make_rests(struct plan *plan, struct dice *dice)
+{
+    enum { DAY_S = 86400, MOST_REST_S = 60 * DAY_S, MOST_DEAF_S = 3 * 3600 };
+    for (uint32_t i = 0; i < 2 * plan->n_programs; i++) {
+        struct role *role = &plan->program[i / 2].role[i % 2];
+        if (dice_one_in(dice, 2)) {
+            role->rest_ns = SECOND * dice_scale(dice, 1, MOST_REST_S);
+            role->rest_at = dice_between(dice, 0, role->bytes);
+        }
+        if (dice_one_in(dice, 4)) {
+            role->deaf_ns = SECOND * dice_scale(dice, 1, MOST_DEAF_S);
+            role->deaf_at = dice_between(dice, 0, plan->program[i / 2].role[!(i % 2)].bytes);
+        }
+    }
+}
+
+/* What was agreed with peers stays, and what the watchers and the slowest lane rely on. */
+static void make_change(struct plan *plan, struct change *change, struct dice *dice)
+{
+    change->stack = dice_below(dice, plan->n_stacks);
+    change->at_ns =
+        plan->begin_ns + (plan->clean_ns - plan->begin_ns) / 512 * dice_below(dice, 1024);
+    const struct hf_policy *old = &plan->stack[change->stack].config.policy;
+    struct hf_policy *policy = &change->policy;
+    *policy = *old;
+    vary_sending(policy, dice);
+    policy->timestamps = old->timestamps;
+    policy->window_scale = old->window_scale;
+    policy->receive_window = dice_scale(dice, 2000, old->max_receive_window);
+    policy->send_buffer = dice_scale(dice, 2000, old->max_send_buffer);
+    policy->tune_buffers = !dice_one_in(dice, 3);
+    policy->ack_delay_ms = dice_between(dice, 1, 200);
+    policy->quick_acks = dice_below(dice, 20);
+    policy->predict = dice_one_in(dice, 2);
+}
+
+static void make_unrest(struct plan *plan)
+{
+    struct dice dice = {dice_of(plan->seed, FOR_UNREST, 0)};
+    plan->rests = dice_one_in(&dice, 8);
+    plan->restless = dice_one_in(&dice, 6);
+    plan->n_changes = dice_one_in(&dice, 6) ? dice_between(&dice, 1, CHANGES_MAX) : 0;
+    if (plan->rests) {
+        make_rests(plan, &dice);
+    }
+    for (uint32_t i = 0; i < plan->n_changes; i++) {
+        make_change(plan, &plan->change[i], &dice);
+    }
+}
+
+void plan_calm(struct plan *plan)
+{
+    plan->rests = plan->restless = false;
+    plan->n_changes = 0;
+    for (uint32_t i = 0; i < plan->n_programs; i++) {
+        for (uint32_t side = 0; side < 2; side++) {
+            plan->program[i].role[side].rest_ns = plan->program[i].role[side].deaf_ns = 0;
+        }
+    }
+}
+
 void plan_make(struct plan *plan, uint64_t seed)
 {
     struct dice dice = {dice_of(seed, FOR_WORLD, 0)};
@@ -371,4 +434,5 @@ void plan_make(struct plan *plan, uint64_t seed)
         make_program(plan, i, most);
     }
     make_happenings(plan, &dice);
+    make_unrest(plan);
 }

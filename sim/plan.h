@@ -12,6 +12,7 @@ enum {
     STACKS_MAX = 8,
     PROGRAMS_MAX = 8,
     HAPPENINGS_MAX = 12,
+    CHANGES_MAX = 4,
     CONNS_MAX = 96, /* of a world */
 };
 
@@ -56,8 +57,18 @@ struct role {
     bool slices;       /* reads without copying */
     uint32_t abort_at; /* ... after so many octets sent; UINT32_MAX: not */
     uint32_t pause_us; /* between two reads */
-    uint32_t set;      /* bits: 1 << enum hf_option, of those that programs set */
+    /* After so many octets it sends nothing for so long, reads nothing; 0 ns: it goes on. */
+    uint32_t rest_at, deaf_at;
+    int64_t rest_ns, deaf_ns;
+    uint32_t set; /* bits: 1 << enum hf_option, of those that programs set */
     int64_t receive_window, send_buffer, max_segment;
+};
+
+/* Of one stack's policy, at one time. */
+struct change {
+    uint32_t stack;
+    int64_t at_ns;
+    struct hf_policy policy;
 };
 
 enum program_kind {
@@ -94,6 +105,10 @@ struct plan {
     struct lane_plan lane[STACKS_MAX][STACKS_MAX];
     struct program program[PROGRAMS_MAX];
     struct happening happening[HAPPENINGS_MAX];
+    bool rests;    /* programs rest, up to 60 days */
+    bool restless; /* programs set options again and again */
+    uint32_t n_changes;
+    struct change change[CHANGES_MAX];
 };
 
 /* The same seed, the same plan. */
@@ -101,5 +116,7 @@ void plan_make(struct plan *plan, uint64_t seed);
 /* Its stacks as hf_config_default has them; its lanes without delays that vary, and bottlenecks. */
 void plan_plain_stack(struct plan *plan, uint32_t stack);
 void plan_plain_lanes(struct plan *plan);
+/* Nobody rests, no option is set while text flows, no policy is changed. */
+void plan_calm(struct plan *plan);
 
 #endif

@@ -184,7 +184,7 @@ void programs_open(struct world *world, uint32_t program)
         return;
     }
     if (p->kind == PROGRAM_AGAIN && must_wait(world, program)) {
-        later(world, program, 200 * MS);
+        later(world, program, 200 * MS + unrest_patience(world, p->at_ns));
         return;
     }
     struct conn *conn = &world->conn[world->n_conns];
@@ -193,9 +193,10 @@ void programs_open(struct world *world, uint32_t program)
                           .number = (uint16_t)world->n_opened[program],
                           .salt = (uint32_t)(salt % PATTERN),
                           .opened_ns = world->now_ns,
-                          .side = {{.dice = {salt}}, {.dice = {dice_mix(salt)}}}};
+                          .side = {{.dice = {salt}, .moods = {~salt}},
+                                   {.dice = {dice_mix(salt)}, .moods = {~dice_mix(salt)}}}};
     if (!open_conn(world, conn)) {
-        later(world, program, 500 * MS);
+        later(world, program, 500 * MS + unrest_patience(world, p->at_ns));
         return;
     }
     world->n_conns++;

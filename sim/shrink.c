@@ -128,6 +128,11 @@ static void shrink(struct shrinking *s, const struct plan *plan)
         if (!s->less.lanes) {
             try_less(s, less);
         }
+        less = s->less;
+        less.unrest = true;
+        if (!s->less.unrest) {
+            try_less(s, less);
+        }
         fewer_octets(s, plan);
     } while (s->tries < s->most && s->found != before);
 }
@@ -170,6 +175,12 @@ static void describe(const struct shrinking *s, const struct plan *plan, char *t
             snprintf(line, sizeof line, "stack %u has settings of its own\n", i + 1);
             add(text, room, line);
         }
+    }
+    if (!s->less.unrest && (plan->rests || plan->restless || plan->n_changes)) {
+        snprintf(line, sizeof line, "%s%s%u changes of a policy\n",
+                 plan->rests ? "programs rest, " : "",
+                 plan->restless ? "options are set on the way, " : "", plan->n_changes);
+        add(text, room, line);
     }
     snprintf(line, sizeof line, "%u frames are lost, repeated, late, corrupted or marked%s\n",
              s->less.n_fate, s->less.lanes ? "" : "; delays vary, or there is a bottleneck");

@@ -45,6 +45,7 @@ struct sim_world_result {
 struct sim_less {
     uint32_t programs, happenings, stacks; /* bits: this one is out; a stack: it is a plain one */
     bool lanes;                            /* no delays that vary, no bottlenecks              */
+    bool unrest;                           /* nobody rests, no setting is changed on the way   */
     uint8_t halvings[8];                   /* of what each program sends                       */
     const uint64_t *fate;                  /* only these frames meet a fate ...                */
     uint32_t n_fate;

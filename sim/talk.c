@@ -108,7 +108,9 @@ static void read_all(struct world *world, struct conn *conn, uint32_t side, cons
             s->error = n < 0 && n != HF_ERR_WOULD_BLOCK ? (int32_t)n : 0;
             return;
         }
-        if (role->pause_us && !s->hurry) {
+        if (unrest_turns_deaf(world, conn, side)) {
+            wake_later(world, conn, side, role->deaf_ns);
+        } else if (role->pause_us && !s->hurry) {
             wake_later(world, conn, side, 1000 * (int64_t)role->pause_us);
         }
     }
@@ -137,7 +139,7 @@ static void send_some(struct world *world, struct conn *conn, uint32_t side,
 {
     struct side *s = &conn->side[side];
     uint64_t all = may_send(world, conn, side);
-    while (s->sent < all && !s->aborted) {
+    while (s->sent < all && !s->aborted && !unrest_keeps_silent(world, conn, side)) {
         uint64_t left = all - s->sent, len = 1 + dice_below(&s->dice, role->chunk);
         len = len < left ? len : left;
         const uint8_t *text = text_at(world, conn, side, s->sent);
@@ -196,8 +198,9 @@ void talk_release(struct world *world, struct conn *conn, uint32_t side)
 }
 
 /* May its stack give a connection up that is released now?  While things go wrong; where a pool
- * makes it; and when they have gone wrong for as many timeouts in a row as it waits for one that is
- * released: the next is the last, without a try on the clean wire. */
+ * makes it; where the peer lets its window be closed for hours; and when they have gone wrong for
+ * as many timeouts in a row as it waits for one that is released: the next is the last, without a
+ * try on the clean wire. */
 static bool may_give_up(const struct world *world, const struct conn *conn, uint32_t side,
                         const struct host *h)
 {
@@ -206,8 +209,9 @@ static bool may_give_up(const struct world *world, const struct conn *conn, uint
     const struct stack_plan *own = &plan->stack[programs_host(world, conn, side)];
     struct hf_status status = {.struct_size = sizeof status};
     hf_status(h->stack, &h->env, conn->side[side].handle, &status);
-    return world->now_ns < plan->clean_ns || plan->stack[p->client].tight ||
-           plan->stack[p->server].tight || status.retries >= own->config.policy.orphan_retries;
+    return world->now_ns < plan->clean_ns || p->role[!side].deaf_ns ||
+           plan->stack[p->client].tight || plan->stack[p->server].tight ||
+           status.retries >= own->config.policy.orphan_retries;
 }
 
 void talk(struct world *world, struct conn *conn, uint32_t side)
@@ -229,8 +233,11 @@ void talk(struct world *world, struct conn *conn, uint32_t side)
         hf_abort(h->stack, &h->env, s->handle);
         return;
     }
-    if (s->open) {
+    if (s->open && !unrest_keeps_silent(world, conn, side)) {
         close_when_done(world, conn, side, role, h);
+    }
+    if (s->open) {
+        unrest_options(world, conn, side);
     }
     if (role->release && s->closed && s->end_read && !s->aborted) {
         conn->because |= may_give_up(world, conn, side, h) ? BECAUSE_ORPHAN : 0;

@@ -10,6 +10,11 @@
 
 enum { HANDLES = CONNS_MAX + 1, PAIRS = 2 * CONNS_MAX, FOLLOWED = 256, AT_ONCE = 1000000 };
 
+/* In that time the clocks of ISNs, a tick each 4 us, and of timestamps, each 1 ms, go half around:
+ * what is later looks earlier then. */
+static const int64_t ISS_HALF_NS = (INT64_C(1) << 31) * 4000;
+static const int64_t TS_HALF_NS = (INT64_C(1) << 31) * 1000000;
+
 struct seen {
     uint64_t handle;
     uint32_t edge;            /* the largest SEG.ACK + SEG.WND of the peer */
@@ -23,6 +28,7 @@ struct seen {
 struct pair {
     uint64_t key; /* 0: none */
     uint32_t iss, ts_val;
+    int64_t iss_ns, ts_ns; /* when they left */
     bool iss_known, ts_known;
     bool raised; /* above the numbers of one in TIME-WAIT, wherever the clock is (RFC 6191 2) */
     uint32_t snd_nxt, rcv_nxt; /* where the streams of that TIME-WAIT ended */
@@ -163,8 +169,11 @@ static void note_time_wait(struct watch *watch, const struct hf_trace *r)
     const struct hf_policy *policy = &watch->world->plan.stack[watch->host].config.policy;
     struct pair *pair = pair_of(watch, r->local_port, r->remote_port, r->remote_ip);
     if (r->verdict == HF_V_TIME_WAIT_REUSED) {
-        *pair = (struct pair){
-            .key = pair->key, .raised = true, .ts_val = pair->ts_val, .ts_known = pair->ts_known};
+        *pair = (struct pair){.key = pair->key,
+                              .raised = true,
+                              .ts_val = pair->ts_val,
+                              .ts_ns = pair->ts_ns,
+                              .ts_known = pair->ts_known};
     } else if (r->verdict == HF_V_RST_CLOSES) {
         pair->snd_nxt = r->snd_nxt;
         pair->rcv_nxt = r->rcv_nxt;
@@ -248,10 +257,11 @@ static void check_timestamp(struct watch *watch, const struct hf_trace *r)
         return;
     }
     struct pair *pair = pair_of(watch, r->local_port, r->remote_port, r->remote_ip);
-    if (pair->ts_known && above(pair->ts_val, r->ts_val)) {
+    if (pair->ts_known && above(pair->ts_val, r->ts_val) && r->time_ns - pair->ts_ns < TS_HALF_NS) {
         broken(watch, r, "timestamp-back", "TSval goes back");
     }
     pair->ts_val = r->ts_val;
+    pair->ts_ns = r->time_ns;
     pair->ts_known = true;
 }
 
@@ -266,11 +276,13 @@ static void check_iss(struct watch *watch, const struct hf_trace *r)
     if (pair->iss_known && pair->iss == r->seq) {
         return; /* once more */
     }
-    if (pair->iss_known && !pair->raised && above(pair->iss, r->seq)) {
+    if (pair->iss_known && !pair->raised && above(pair->iss, r->seq) &&
+        r->time_ns - pair->iss_ns < ISS_HALF_NS) {
         broken(watch, r, "iss-back", "a later connection of the same sockets begins below");
     }
     pair->raised &= !pair->iss_known;
     pair->iss = r->seq;
+    pair->iss_ns = r->time_ns;
     pair->iss_known = true;
 }
 

@@ -200,6 +200,9 @@ static void happens(struct world *world, struct due due)
             talk(world, conn, due.side);
         }
         break;
+    case DUE_RESTED:
+        talk(world, conn, due.side);
+        break;
     case DUE_OPEN:
         programs_open(world, due.which);
         break;
@@ -215,10 +218,15 @@ static void happens(struct world *world, struct due due)
             boot(world, host);
         }
         break;
+    case DUE_CHANGE:
+        unrest_change(world, due.which);
+        break;
     default:
         programs_sweep(world);
         agenda_put(&world->agenda,
-                   (struct due){.at_ns = world->now_ns + SWEEP_NS, .kind = DUE_SWEEP});
+                   (struct due){.at_ns = world->now_ns + SWEEP_NS +
+                                         unrest_patience(world, world->plan.clean_ns),
+                                .kind = DUE_SWEEP});
         break;
     }
 }
@@ -324,6 +332,7 @@ static void live(struct world *world)
         if (world->open_left) {
             last_ns = next_ns > last_ns ? next_ns : last_ns;
         }
+        last_ns = world->rest_ns > last_ns ? world->rest_ns : last_ns;
         bool late = next_ns > world->plan.clean_ns;
         if (late && (!clean || world->agenda.n <= 1) && all_over(world)) {
             return;
@@ -367,6 +376,9 @@ static void take_out(struct plan *plan, const struct sim_less *less)
     if (less->lanes) {
         plan_plain_lanes(plan);
     }
+    if (less->unrest) {
+        plan_calm(plan);
+    }
 }
 
 static void begin(struct world *world)
@@ -374,6 +386,7 @@ static void begin(struct world *world)
     const struct plan *plan = &world->plan;
     wire_begin(world);
     programs_begin(world);
+    unrest_begin(world);
     for (uint32_t i = 0; i < plan->n_stacks; i++) {
         world->host[i].boots = 0;
         world->host[i].deadline_ns = INT64_MAX;

@@ -5,6 +5,7 @@
  *     agenda.c    what is to happen when
  *     wire.c      frames on their way, and what goes wrong with them; icmp.c: "too big"
  *     programs.c  applications: who opens what; talk.c: what they say, and whether it is understood
+ *     unrest.c    pauses of days, settings that change while text flows
  *     judge.c     how a connection may end
  *     watch.c     properties of each stack, seen in its trace
  *
@@ -28,7 +29,16 @@ enum {
 
 /* The agenda -------------------------------------------------------------------------------- */
 
-enum due_kind { DUE_FRAME, DUE_WAKE, DUE_OPEN, DUE_DOWN, DUE_UP, DUE_SWEEP };
+enum due_kind {
+    DUE_FRAME,
+    DUE_WAKE,
+    DUE_RESTED,
+    DUE_OPEN,
+    DUE_DOWN,
+    DUE_UP,
+    DUE_CHANGE,
+    DUE_SWEEP
+};
 struct due {
     int64_t at_ns;
     uint32_t order; /* of those at one time, first come, first served */
@@ -95,14 +105,16 @@ enum {
 
 struct side {
     hf_handle handle; /* 0: not opened, or released */
-    struct dice dice;
+    struct dice dice, moods;
     uint64_t sent, received;
     int64_t wake_ns; /* it does not read before */
+    int64_t rest_ns; /* it does not send before */
     int32_t error;
     int32_t told; /* the error that a SEND was told, as no RECEIVE will be */
     bool open;    /* connected, or accepted */
     bool closed, ended, end_read, aborted;
     bool wakes; /* it is in the agenda */
+    bool rested, was_deaf;
     bool hurry; /* the connection is gone: what is left is read without pauses */
 };
 
@@ -138,6 +150,7 @@ struct world {
     const struct sim_less *less; /* what is taken out; NULL: nothing */
     int64_t now_ns;
     int64_t read_ns; /* when a program has read something last */
+    int64_t rest_ns; /* when all will have rested that do now */
     struct host host[STACKS_MAX];
     struct agenda agenda;
     struct wire wire;
@@ -181,6 +194,16 @@ bool programs_done(const struct world *world);
 /* talk.c: this side reads, sends and closes as far as it can. */
 void talk(struct world *world, struct conn *conn, uint32_t side);
 void talk_release(struct world *world, struct conn *conn, uint32_t side);
+
+/* unrest.c: a side rests, or stops to read, where its role has it so; options and policies change.
+ */
+void unrest_begin(struct world *world);
+bool unrest_keeps_silent(struct world *world, struct conn *conn, uint32_t side);
+bool unrest_turns_deaf(struct world *world, struct conn *conn, uint32_t side);
+void unrest_options(struct world *world, struct conn *conn, uint32_t side);
+void unrest_change(struct world *world, uint32_t which);
+/* What is tried again while others rest may wait for longer: so many nanoseconds more. */
+int64_t unrest_patience(const struct world *world, int64_t since_ns);
 
 /* judge.c */
 void judge_gone(struct world *world, struct conn *conn, uint32_t side, int error);
