@@ -360,6 +360,33 @@ static void make_rests(struct plan *plan, struct dice *dice)
     }
 }
 
+/* What few would set. */
+static void vary_unusual(struct hf_policy *policy, struct dice *dice)
+{
+    policy->reset_rate = dice_one_in(dice, 2) ? dice_between(dice, 1, 50) : policy->reset_rate;
+    policy->tw_recycle = dice_one_in(dice, 2);
+    policy->answer_closed = !dice_one_in(dice, 4);
+    policy->cookie_slot_ms = dice_between(dice, 4000, 60000);
+    policy->warn_retries = dice_between(dice, 3, 6);
+    policy->base_mtu = (uint16_t)dice_between(dice, 600, 1400);
+    if (dice_one_in(dice, 2)) {
+        policy->port_first = 40000;
+        policy->port_last = (uint16_t)dice_between(dice, 40003, 40040);
+    }
+}
+
+/* One stack is behind a link that is narrower than its own.  Where no router says so, those who
+ * send there have to find out. */
+static void make_narrow(struct plan *plan, struct dice *dice)
+{
+    plan->narrow = dice_below(dice, plan->n_stacks);
+    plan->narrow_mtu = dice_between(dice, 600, 1499);
+    plan->narrow_told = dice_one_in(dice, 2);
+    for (uint32_t i = 0; i < plan->n_stacks && !plan->narrow_told; i++) {
+        plan->stack[i].config.policy.mtu_probing = (uint8_t)dice_between(dice, 1, 2);
+    }
+}
+
 /* What was agreed with peers stays, and what the watchers and the slowest lane rely on. */
 static void make_change(struct plan *plan, struct change *change, struct dice *dice)
 {
@@ -372,12 +399,17 @@ static void make_change(struct plan *plan, struct change *change, struct dice *d
     vary_sending(policy, dice);
     policy->timestamps = old->timestamps;
     policy->window_scale = old->window_scale;
+    policy->zwp_octet = old->zwp_octet;
+    policy->mtu_probing = plan->narrow_mtu ? old->mtu_probing : policy->mtu_probing;
     policy->receive_window = dice_scale(dice, 2000, old->max_receive_window);
     policy->send_buffer = dice_scale(dice, 2000, old->max_send_buffer);
     policy->tune_buffers = !dice_one_in(dice, 3);
     policy->ack_delay_ms = dice_between(dice, 1, 200);
     policy->quick_acks = dice_below(dice, 20);
     policy->predict = dice_one_in(dice, 2);
+    change->listeners = change->at_ns < plan->clean_ns && dice_one_in(dice, 4);
+    change->fast_open = dice_one_in(dice, 4);
+    change->addresses = dice_one_in(dice, 4);
 }
 
 static void make_unrest(struct plan *plan)
@@ -386,8 +418,25 @@ static void make_unrest(struct plan *plan)
     plan->rests = dice_one_in(&dice, 8);
     plan->restless = dice_one_in(&dice, 6);
     plan->n_changes = dice_one_in(&dice, 6) ? dice_between(&dice, 1, CHANGES_MAX) : 0;
+    for (uint32_t i = 0; i < plan->n_stacks; i++) {
+        if (plan->restless) {
+            plan->stack[i].config.history_events = 256;
+        }
+        if (dice_one_in(&dice, 8)) {
+            vary_unusual(&plan->stack[i].config.policy, &dice);
+        }
+    }
+    if (dice_one_in(&dice, 10)) {
+        make_narrow(plan, &dice);
+    }
     if (plan->rests) {
         make_rests(plan, &dice);
+    }
+    for (uint32_t i = 0; i < plan->n_programs; i++) {
+        struct program *p = &plan->program[i];
+        p->holds = p->kind != PROGRAM_BOTH && dice_one_in(&dice, 10);
+        p->answer_ns = dice_one_in(&dice, 2) ? 0 : MS * dice_scale(&dice, 1, 2000);
+        p->defers = dice_one_in(&dice, 3) && p->role[0].bytes && p->role[0].gate != GATE_END;
     }
     for (uint32_t i = 0; i < plan->n_changes; i++) {
         make_change(plan, &plan->change[i], &dice);
@@ -397,7 +446,10 @@ static void make_unrest(struct plan *plan)
 void plan_calm(struct plan *plan)
 {
     plan->rests = plan->restless = false;
-    plan->n_changes = 0;
+    plan->n_changes = plan->narrow_mtu = 0;
+    for (uint32_t i = 0; i < plan->n_programs; i++) {
+        plan->program[i].holds = plan->program[i].defers = false;
+    }
     for (uint32_t i = 0; i < plan->n_programs; i++) {
         for (uint32_t side = 0; side < 2; side++) {
             plan->program[i].role[side].rest_ns = plan->program[i].role[side].deaf_ns = 0;
@@ -419,6 +471,10 @@ void plan_make(struct plan *plan, uint64_t seed)
     /* milliseconds and microseconds of 32 bits come round soon */
     static const int64_t begins[] = {1000, (1LL << 32) - 4000, 4294967, (1LL << 31) - 3000};
     plan->begin_ns = MS * (begins[dice_below(&dice, 4)] + dice_below(&dice, 3000));
+    struct dice zero = {dice_of(seed, FOR_UNREST, 1)};
+    if (dice_one_in(&zero, 10)) { /* and the first second */
+        plan->begin_ns = MS * dice_below(&zero, 1000) + 1;
+    }
     plan->clean_ns = plan->begin_ns + MS * dice_scale(&dice, 500, 40000);
     plan->life_ns = 2000 * MS;
     uint32_t harm = harms[dice_below(&dice, 5)];

@@ -68,6 +68,9 @@ struct role {
 struct change {
     uint32_t stack;
     int64_t at_ns;
+    bool listeners; /* are closed, and open again                  */
+    bool fast_open; /* has other keys, and knows no server's cookie */
+    bool addresses; /* are taken away, and given again              */
     struct hf_policy policy;
 };
 
@@ -86,7 +89,10 @@ struct program {
     enum program_kind kind;
     uint8_t client, server; /* stacks */
     bool v6, fast_open;
-    bool off; /* taken out, to shrink */
+    bool defers;       /* its SYN waits for what it sends first (HF_FAST_OPEN_DEFER) */
+    bool holds;        /* SYNs wait for the server's answer ...                     */
+    int64_t answer_ns; /* ... which takes so long                             */
+    bool off;          /* taken out, to shrink */
     uint16_t conns;
     uint16_t backlog;
     int64_t at_ns, every_ns; /* the first connection, and those after it */
@@ -105,8 +111,10 @@ struct plan {
     struct lane_plan lane[STACKS_MAX][STACKS_MAX];
     struct program program[PROGRAMS_MAX];
     struct happening happening[HAPPENINGS_MAX];
-    bool rests;    /* programs rest, up to 60 days */
-    bool restless; /* programs set options again and again */
+    bool rests;                  /* programs rest, up to 60 days */
+    bool restless;               /* programs set options again and again, and send urgent data */
+    uint32_t narrow, narrow_mtu; /* what this stack is sent passes so much at most; 0: any */
+    bool narrow_told;            /* by ICMP; else senders search */
     uint32_t n_changes;
     struct change change[CHANGES_MAX];
 };
@@ -116,7 +124,8 @@ void plan_make(struct plan *plan, uint64_t seed);
 /* Its stacks as hf_config_default has them; its lanes without delays that vary, and bottlenecks. */
 void plan_plain_stack(struct plan *plan, uint32_t stack);
 void plan_plain_lanes(struct plan *plan);
-/* Nobody rests, no option is set while text flows, no policy is changed. */
+/* Nobody rests, no option is set while text flows, no policy is changed, no SYN is held, no lane is
+ * narrow. */
 void plan_calm(struct plan *plan);
 
 #endif

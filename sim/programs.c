@@ -9,7 +9,6 @@ enum { FOR_CONN = 24, PORT = 1000, FIXED_PORT = 7000, EVENTS = 64, BATCH_EVENTS 
 static const int64_t MS = 1000000;
 /* A handshake that succeeds on a clean wire is over by then. */
 static const int64_t FORGOTTEN_NS = INT64_C(100000000000);
-static const uint64_t LISTENER = 1ull << 32;
 
 void world_address(uint8_t ip[16], uint32_t host, bool v6)
 {
@@ -40,7 +39,8 @@ void programs_listen(struct world *world, uint32_t host)
         struct hf_listen listen = {.struct_size = sizeof listen,
                                    .local = {.port = (uint16_t)(PORT + i)},
                                    .backlog = p->backlog,
-                                   .cookie = LISTENER + i};
+                                   .hold = p->holds,
+                                   .cookie = COOKIE_LISTENER + i};
         h->listener[i] = 0;
         if (p->server != host || p->kind == PROGRAM_BOTH || p->off) {
             continue;
@@ -51,6 +51,18 @@ void programs_listen(struct world *world, uint32_t host)
             hf_set_option(h->stack, &h->env, h->listener[i], HF_FAST_OPEN, 8);
         }
     }
+}
+
+void programs_listen_anew(struct world *world, uint32_t host)
+{
+    struct host *h = &world->host[host];
+    for (uint32_t i = 0; i < world->plan.n_programs; i++) {
+        if (h->listener[i]) {
+            hf_close(h->stack, &h->env, h->listener[i]);
+            hf_release(h->stack, &h->env, h->listener[i]);
+        }
+    }
+    programs_listen(world, host);
 }
 
 void programs_begin(struct world *world)
@@ -101,7 +113,7 @@ static bool open_side(struct world *world, struct conn *conn, uint32_t side,
     h->touched = true;
     if (error != HF_OK) {
         s->handle = 0;
-        if (error != HF_ERR_EXISTS && error != HF_ERR_NO_RESOURCES) {
+        if (error != HF_ERR_EXISTS && error != HF_ERR_NO_RESOURCES && error != HF_ERR_NO_PORTS) {
             world_wrong(world, NULL, "open", "hf_open: %s", hf_error_text(error));
         }
         return false;
@@ -109,7 +121,8 @@ static bool open_side(struct world *world, struct conn *conn, uint32_t side,
     hf_set_cookie(h->stack, s->handle, cookie_of(world, conn, side));
     set_options(world, host, s->handle, &p->role[side]);
     if (p->fast_open) {
-        hf_set_option(h->stack, &h->env, s->handle, HF_FAST_OPEN, HF_FAST_OPEN_ON);
+        hf_set_option(h->stack, &h->env, s->handle, HF_FAST_OPEN,
+                      p->defers ? HF_FAST_OPEN_DEFER : HF_FAST_OPEN_ON);
     }
     conn->boot[side] = h->boots;
     return true;
@@ -176,6 +189,12 @@ static bool must_wait(const struct world *world, uint32_t program)
     return false;
 }
 
+static struct side side_begins(uint64_t salt)
+{
+    return (struct side){
+        .dice = {salt}, .moods = {~salt}, .wake_ns = INT64_MIN, .rest_ns = INT64_MIN};
+}
+
 void programs_open(struct world *world, uint32_t program)
 {
     const struct program *p = &world->plan.program[program];
@@ -193,8 +212,7 @@ void programs_open(struct world *world, uint32_t program)
                           .number = (uint16_t)world->n_opened[program],
                           .salt = (uint32_t)(salt % PATTERN),
                           .opened_ns = world->now_ns,
-                          .side = {{.dice = {salt}, .moods = {~salt}},
-                                   {.dice = {dice_mix(salt)}, .moods = {~dice_mix(salt)}}}};
+                          .side = {side_begins(salt), side_begins(dice_mix(salt))}};
     if (!open_conn(world, conn)) {
         later(world, program, 500 * MS + unrest_patience(world, p->at_ns));
         return;
@@ -237,12 +255,8 @@ void programs_take(struct world *world, struct conn *conn, hf_handle handle)
     talk(world, conn, 1);
 }
 
-static void event(struct world *world, uint32_t host, const struct hf_event *event)
+static void connection_event(struct world *world, uint32_t host, const struct hf_event *event)
 {
-    if (event->cookie >= LISTENER) {
-        accepted(world, host, (uint32_t)(event->cookie - LISTENER));
-        return;
-    }
     if (event->cookie == 0 || event->cookie > 2 * (uint64_t)world->n_conns) {
         world_wrong(world, NULL, "event", "an event for nobody's handle, bits %x", event->bits);
         return;
@@ -265,6 +279,23 @@ static void event(struct world *world, uint32_t host, const struct hf_event *eve
     if ((event->bits & HF_CLOSED_EVENT) && conn->side[side].handle == event->handle) {
         judge_gone(world, conn, side, event->error);
         talk_release(world, conn, side);
+    }
+}
+
+static void event(struct world *world, uint32_t host, const struct hf_event *event)
+{
+    if (event->cookie >= COOKIE_HELD) {
+        struct hf_event now = *event;
+        now.bits &= ~(uint32_t)HF_CONNECTED;
+        if (!hold_event(world, event) && now.bits &&
+            hf_cookie(world->host[host].stack, now.handle, &now.cookie) == HF_OK) {
+            connection_event(world, host, &now);
+        }
+    } else if (event->cookie >= COOKIE_LISTENER) {
+        accepted(world, host, (uint32_t)(event->cookie - COOKIE_LISTENER));
+        hold_asked(world, host, (uint32_t)(event->cookie - COOKIE_LISTENER));
+    } else {
+        connection_event(world, host, event);
     }
 }
 
@@ -299,6 +330,7 @@ void programs_forget(struct world *world, uint32_t host)
         }
         judge_conn(world, conn);
     }
+    hold_forget(world, host);
 }
 
 void programs_sweep(struct world *world)

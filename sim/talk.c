@@ -153,6 +153,7 @@ static void send_some(struct world *world, struct conn *conn, uint32_t side,
             n = HF_ERR_NO_RESOURCES;
         }
         if (n == HF_ERR_NO_RESOURCES) { /* no record for what is lent: then a copy */
+            flags |= unrest_is_urgent(world, s) ? HF_SEND_URGENT : 0;
             n = hf_send(h->stack, &h->env, s->handle, text, len, flags);
         }
         if (n <= 0) {

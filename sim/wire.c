@@ -46,7 +46,10 @@ void wire_begin(struct world *world)
         }
     }
     agenda->n = agenda->order = 0;
-    memset(world->wire.lane, 0, sizeof world->wire.lane);
+    for (uint32_t i = 0; i < STACKS_MAX * STACKS_MAX; i++) {
+        world->wire.lane[i / STACKS_MAX][i % STACKS_MAX] =
+            (struct lane){.free_ns = world->plan.begin_ns};
+    }
 }
 
 uint32_t wire_slot(struct world *world, uint32_t len)
@@ -250,6 +253,10 @@ bool wire_cut(const struct world *world, uint32_t from, uint32_t to)
 static uint32_t lane_mtu(const struct world *world, uint32_t to, bool *told)
 {
     uint32_t mtu = UINT32_MAX;
+    if (world->plan.narrow_mtu && world->plan.narrow == to) {
+        mtu = world->plan.narrow_mtu;
+        *told = world->plan.narrow_told;
+    }
     for (uint32_t i = 0; i < world->plan.n_happenings; i++) {
         const struct happening *h = &world->plan.happening[i];
         if (h->kind == HAPPENS_MTU && h->stacks == to && h->mtu < mtu &&

@@ -218,6 +218,9 @@ static void happens(struct world *world, struct due due)
             boot(world, host);
         }
         break;
+    case DUE_ANSWER:
+        hold_answer(world, due.which);
+        break;
     case DUE_CHANGE:
         unrest_change(world, due.which);
         break;
@@ -386,6 +389,7 @@ static void begin(struct world *world)
     const struct plan *plan = &world->plan;
     wire_begin(world);
     programs_begin(world);
+    hold_begin(world);
     unrest_begin(world);
     for (uint32_t i = 0; i < plan->n_stacks; i++) {
         world->host[i].boots = 0;

@@ -5,6 +5,7 @@
  *     agenda.c    what is to happen when
  *     wire.c      frames on their way, and what goes wrong with them; icmp.c: "too big"
  *     programs.c  applications: who opens what; talk.c: what they say, and whether it is understood
+ *     hold.c      listeners that answer each SYN themselves
  *     unrest.c    pauses of days, settings that change while text flows
  *     judge.c     how a connection may end
  *     watch.c     properties of each stack, seen in its trace
@@ -24,6 +25,7 @@ enum {
     SMALL_SLOTS = 4096,
     BIG_SLOTS = 192,
     AGENDA_MAX = 16384,
+    HELD_MAX = 128,
     PATTERN = 65521, /* octets after which the streams' text repeats itself */
 };
 
@@ -37,6 +39,7 @@ enum due_kind {
     DUE_DOWN,
     DUE_UP,
     DUE_CHANGE,
+    DUE_ANSWER,
     DUE_SWEEP
 };
 struct due {
@@ -132,6 +135,13 @@ struct conn {
     struct side side[2]; /* client, server */
 };
 
+/* A SYN that its listener holds, until there is a connection, or none. */
+struct held {
+    hf_handle handle; /* 0: none */
+    uint8_t host, program;
+    bool waits; /* for the answer, in the agenda */
+};
+
 struct host {
     struct hf_stack *stack;
     struct hf_env env;
@@ -156,6 +166,7 @@ struct world {
     struct wire wire;
     struct conn conn[CONNS_MAX];
     uint32_t n_conns, n_opened[PROGRAMS_MAX], open_left;
+    struct held held[HELD_MAX];
     uint32_t turn; /* of hf_check */
     bool oracle;   /* it judges each record */
     bool unseen;   /* nobody traces */
@@ -177,10 +188,15 @@ static inline bool world_failed(const struct world *world)
 void world_wrong(struct world *world, const struct conn *conn, const char *rule, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
 
+/* What handles are called: a connection's side is a small number. */
+enum { COOKIE_LISTENER = 1 << 16, COOKIE_HELD = 1 << 17 };
+
 /* programs.c */
 void world_address(uint8_t ip[16], uint32_t host, bool v6);
 void programs_begin(struct world *world);
 void programs_listen(struct world *world, uint32_t host); /* after each boot */
+/* Its listeners are closed, and open again. */
+void programs_listen_anew(struct world *world, uint32_t host);
 void programs_open(struct world *world, uint32_t program);
 void programs_events(struct world *world, uint32_t host);
 void programs_forget(struct world *world, uint32_t host); /* it has lost all its state */
@@ -200,10 +216,20 @@ void talk_release(struct world *world, struct conn *conn, uint32_t side);
 void unrest_begin(struct world *world);
 bool unrest_keeps_silent(struct world *world, struct conn *conn, uint32_t side);
 bool unrest_turns_deaf(struct world *world, struct conn *conn, uint32_t side);
+bool unrest_is_urgent(const struct world *world, struct side *side);
 void unrest_options(struct world *world, struct conn *conn, uint32_t side);
 void unrest_change(struct world *world, uint32_t which);
 /* What is tried again while others rest may wait for longer: so many nanoseconds more. */
 int64_t unrest_patience(const struct world *world, int64_t since_ns);
+
+/* hold.c: listeners that answer each SYN themselves. */
+void hold_begin(struct world *world);
+void hold_forget(struct world *world, uint32_t host);
+/* SYNs that this program's listener has not seen. */
+void hold_asked(struct world *world, uint32_t host, uint32_t program);
+void hold_answer(struct world *world, uint32_t which);
+/* False: it has become a connection, whose handle it is from now on. */
+bool hold_event(struct world *world, const struct hf_event *event);
 
 /* judge.c */
 void judge_gone(struct world *world, struct conn *conn, uint32_t side, int error);

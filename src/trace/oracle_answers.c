@@ -126,7 +126,8 @@ void oracle_judge_challenge(struct judging *j)
         oracle_broken(j, HF_RULE_CHALLENGE, "%lld ms after the last one",
                       (long long)(r->time_ns - m->challenge_ns) / MS);
     }
-    m->challenge_ns = r->time_ns;
+    bool waited = j->w->gone_ns == r->time_ns; /* for the way to the peer: it is of earlier */
+    m->challenge_ns = waited ? m->challenge_ns : r->time_ns;
 }
 
 /* What this segment acknowledges is no longer asked for. */
