@@ -1,4 +1,5 @@
-/* hold.c - servers that are asked about each SYN (hf_listen.hold), and take their time to answer. */
+/* hold.c - servers that are asked about each SYN (hf_listen.hold), and take their time to answer.
+ */
 #include "world.h"
 
 void hold_begin(struct world *world)
