@@ -491,7 +491,8 @@ struct hf_counters {
 void hf_counters(const struct hf_stack *stack, struct hf_counters *counters);
 
 /* The history of a connection: up to n trace records, oldest first, from the shared ring; returns
- * how many.  Long runs of data are folded: text_bytes is their sum, wnd of the last. */
+ * how many.  Long runs of data are folded: text_bytes is their sum, wnd of the last.  Times are
+ * right as long as less than 49 days lie between one record and the next, or now. */
 uint32_t hf_history(const struct hf_stack *stack, hf_handle handle, struct hf_trace *records,
                     uint32_t n);
 

@@ -172,13 +172,6 @@ void tcp_history_add(struct tcp *tcp, struct tcb *tcb, const struct hf_trace *re
     append(tcp, tcb, &event);
 }
 
-/* The instant of a 32-bit millisecond that lies in the past, on the caller's clock. */
-static int64_t time_of(const struct tcp *tcp, uint32_t time_ms)
-{
-    int64_t now_ms = (int64_t)((uint64_t)tcp->now_wraps << 32 | tcp->now_ms);
-    return (now_ms - (tcp->now_ms - time_ms)) * 1000000;
-}
-
 static void rebuild(const struct tcp *tcp, const struct tcb *tcb, const struct conn_id *id,
                     const struct history_event *event, struct hf_trace *record)
 {
@@ -189,7 +182,6 @@ static void rebuild(const struct tcp *tcp, const struct tcb *tcb, const struct c
         .state_before = event->states >> 4,
         .state_after = event->states & 15,
         .verdict = event->verdict,
-        .time_ns = time_of(tcp, event->time_ms),
         .handle = tcp_handle(tcp, tcb),
         .local_port = id->lport,
         .remote_port = id->rport,
@@ -221,8 +213,12 @@ uint32_t tcp_history_read(const struct tcp *tcp, const struct tcb *tcb, struct h
     struct conn_id id;
     tcp_id_of(tcp, &tcb->id, tcb->zone, tcb->flags & F_V6, &id);
     uint32_t serial = tcb->history;
+    int64_t at_ms = (int64_t)((uint64_t)tcp->now_wraps << 32 | tcp->now_ms);
     for (uint32_t i = count; i-- != 0; serial = before(tcp, serial)) {
-        rebuild(tcp, tcb, &id, event_at(tcp, serial), &records[i]);
+        const struct history_event *event = event_at(tcp, serial);
+        rebuild(tcp, tcb, &id, event, &records[i]);
+        at_ms -= (uint32_t)at_ms - event->time_ms; /* less than 49.7 days before what came behind */
+        records[i].time_ns = at_ms * 1000000;
     }
     return count;
 }

@@ -319,6 +319,21 @@ TEST(the_history_tells_the_callers_time_whatever_his_clock)
     holds(p->n_seen == 0);
 }
 
+TEST(the_history_tells_the_callers_time_of_what_was_80_days_ago)
+{
+    struct hf_trace r[16];
+    establish_active();
+    after(INT64_C(40) * 24 * 3600 * 1000);
+    closes();
+    expects(FIN | ACK);
+    sends(ACK);
+    after(INT64_C(40) * 24 * 3600 * 1000);
+    uint32_t n = hf_history(p->stack, p->c->handle, r, 16);
+    holds(n > 3);
+    holds_equal(r[0].time_ns, p->began_ns);
+    holds_equal(r[n - 1].time_ns, p->began_ns + INT64_C(40) * 24 * 3600 * 1000000000);
+}
+
 TEST(long_runs_of_data_are_folded_in_the_history)
 {
     struct hf_trace r[64];
@@ -370,6 +385,7 @@ int main(void)
         BOTH(the_history_tells_a_connections_life_in_order),
         V4(long_runs_of_data_are_folded_in_the_history),
         V4(the_history_tells_the_callers_time_whatever_his_clock),
+        V4(the_history_tells_the_callers_time_of_what_was_80_days_ago),
         V4(the_history_ring_forgets_the_oldest_and_counts_it),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
