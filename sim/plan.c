@@ -436,6 +436,8 @@ static void make_unrest(struct plan *plan)
         struct program *p = &plan->program[i];
         p->holds = p->kind != PROGRAM_BOTH && dice_one_in(&dice, 10);
         p->answer_ns = dice_one_in(&dice, 2) ? 0 : MS * dice_scale(&dice, 1, 2000);
+        p->role[dice_below(&dice, 2)].pace =
+            dice_one_in(&dice, 6) ? dice_scale(&dice, 20000, 4000000) : 0;
         p->defers = dice_one_in(&dice, 3) && p->role[0].bytes && p->role[0].gate != GATE_END;
     }
     for (uint32_t i = 0; i < plan->n_changes; i++) {
@@ -452,6 +454,7 @@ void plan_calm(struct plan *plan)
     }
     for (uint32_t i = 0; i < plan->n_programs; i++) {
         for (uint32_t side = 0; side < 2; side++) {
+            plan->program[i].role[side].pace = 0;
             plan->program[i].role[side].rest_ns = plan->program[i].role[side].deaf_ns = 0;
         }
     }

@@ -62,6 +62,7 @@ struct role {
     int64_t rest_ns, deaf_ns;
     uint32_t set; /* bits: 1 << enum hf_option, of those that programs set */
     int64_t receive_window, send_buffer, max_segment;
+    uint32_t pace; /* HF_MAX_PACING_RATE */
 };
 
 /* Of one stack's policy, at one time. */

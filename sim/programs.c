@@ -99,6 +99,10 @@ static void set_options(struct world *world, uint32_t host, hf_handle handle,
     if (role->max_segment) {
         hf_set_option(h->stack, &h->env, handle, HF_MAX_SEGMENT, role->max_segment);
     }
+    if (role->pace &&
+        hf_set_option(h->stack, &h->env, handle, HF_MAX_PACING_RATE, role->pace) == HF_OK) {
+        watch_pace(world, host, handle, role->pace);
+    }
 }
 
 static bool open_side(struct world *world, struct conn *conn, uint32_t side,

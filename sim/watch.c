@@ -20,6 +20,8 @@ struct seen {
     uint32_t edge;            /* the largest SEG.ACK + SEG.WND of the peer */
     uint32_t our_edge;        /* ... that was promised to it               */
     uint32_t rto_ms, rto_una; /* at the last timeout                       */
+    uint32_t pace;            /* octets a second at most, 0: any           */
+    int64_t pace_ns;          /* ... so far, new text has had its time     */
     bool edge_known, our_edge_known, timed_out;
 };
 
@@ -102,17 +104,26 @@ static bool above(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
-static struct seen *seen_of(struct watch *watch, const struct hf_trace *r)
+static struct seen *seen_of(struct watch *watch, hf_handle handle)
 {
-    uint32_t idx = (uint32_t)r->handle & 0x3fffffff;
-    if (r->handle == 0 || idx >= HANDLES) {
+    uint32_t idx = (uint32_t)handle & 0x3fffffff;
+    if (handle == 0 || idx >= HANDLES) {
         return NULL;
     }
     struct seen *seen = &watch->seen[idx];
-    if (seen->handle != r->handle) {
-        *seen = (struct seen){.handle = r->handle};
+    if (seen->handle != handle) {
+        *seen = (struct seen){.handle = handle, .pace_ns = INT64_MIN};
     }
     return seen;
+}
+
+void watch_pace(struct world *world, uint32_t host, hf_handle handle, uint32_t rate)
+{
+    struct seen *seen = seen_of(world->host[host].watch, handle);
+    bool tight = world->plan.stack[host].tight; /* what was sent may be forgotten */
+    if (seen) {
+        seen->pace = tight || world->plan.restless ? 0 : rate;
+    }
 }
 
 /* Where a ladder would show it. */
@@ -132,7 +143,7 @@ static void note_place(const struct watch *watch, const struct hf_trace *r)
 static void broken(struct watch *watch, const struct hf_trace *r, const char *rule,
                    const char *what)
 {
-    const struct seen *seen = seen_of(watch, r);
+    const struct seen *seen = seen_of(watch, r->handle);
     world_wrong(watch->world, NULL, rule,
                 "stack %u: %s (SEQ %u, LEN %u, ACK %u, WND %u, SND.UNA %u, SND.NXT %u, SND.WND %u; "
                 "edge %u, ours %u)",
@@ -286,6 +297,24 @@ static void check_iss(struct watch *watch, const struct hf_trace *r)
     pair->iss_known = true;
 }
 
+/* src/tcp/pacing.c: as long as what has gone is no more than a millisecond ahead of its time, a
+ * segment may go; a millisecond that was not used is made up for.  One more for the rounding. */
+static void check_pace(struct watch *watch, struct seen *seen, const struct hf_trace *r)
+{
+    const int64_t most_ns = 2000000;
+    bool is_new = r->text_bytes && r->state_after >= HF_ESTABLISHED &&
+                  (r->marks & (HF_MARK_REPEAT | HF_MARK_PROBE)) == 0;
+    if (seen->pace == 0 || !is_new) {
+        return;
+    }
+    if (seen->pace_ns > r->time_ns + most_ns) {
+        broken(watch, r, "pace", "more than HF_MAX_PACING_RATE allows");
+    }
+    int64_t from_ns = r->time_ns - most_ns;
+    seen->pace_ns = (seen->pace_ns > from_ns ? seen->pace_ns : from_ns) +
+                    (int64_t)r->text_bytes * 1000000000 / seen->pace;
+}
+
 static void left(struct watch *watch, struct seen *seen, const struct hf_trace *r)
 {
     bool strict = watch->world->plan.batch == 1;
@@ -302,6 +331,7 @@ static void left(struct watch *watch, struct seen *seen, const struct hf_trace *
     }
     check_edge(watch, seen, r);
     check_our_edge(watch, seen, r);
+    check_pace(watch, seen, r);
 }
 
 /* RFC 6298 5.5: doubled, until something is acknowledged. */
@@ -354,7 +384,7 @@ void watch_trace(void *arg, const struct hf_trace *record)
     struct watch *watch = arg;
     check_instant(watch, record);
     note_place(watch, record);
-    struct seen *seen = seen_of(watch, record);
+    struct seen *seen = seen_of(watch, record->handle);
     struct hf_violation violation;
     if (!hf_oracle_judge(watch->oracle, record, &violation) &&
         !is_excused(watch, record, violation.rule)) {

@@ -280,8 +280,8 @@ static uint32_t packet_bytes(const struct world *world, const struct slot *slot)
     return ip + (p[ip + 12] >> 4) * 4u + slot->gso_size;
 }
 
-/* What may be cut on its way (IPv4 without DF) is taken for cut and put together again; IPv6 has no
- * link of less than its least MTU. */
+/* What may be cut on its way (IPv4 without DF) passes; IPv6 has no link of less than its least MTU.
+ */
 static bool too_big(const struct world *world, const struct slot *slot, uint32_t mtu)
 {
     uint32_t version = version_of(world, slot);
@@ -322,22 +322,13 @@ static int64_t through(struct world *world, uint32_t from, uint32_t to, struct s
     return lane->free_ns;
 }
 
-static void send(struct world *world, uint32_t from, uint32_t to, uint32_t slot)
+void wire_send(struct world *world, uint32_t from, uint32_t to, uint32_t slot)
 {
     const struct lane_plan *plan = &world->plan.lane[from][to];
     struct slot *frame = &world->wire.slot[slot];
     uint64_t count = world->wire.lane[from][to].count++, key = key_of(from, to, count);
     enum fate fate = fate_of(world, from, to, count);
     uint64_t dice = dice_of(world->plan.seed, FOR_DELAY, key);
-    bool told = false;
-    uint32_t mtu = lane_mtu(world, to, &told);
-    if (too_big(world, frame, mtu)) {
-        if (told) {
-            wire_tell_too_big(world, frame, from, mtu);
-        }
-        lost(world, from, to, slot);
-        return;
-    }
     int64_t left_ns = through(world, from, to, frame);
     if (left_ns < 0 || fate == FATE_LOST || wire_cut(world, from, to)) {
         lost(world, from, to, slot);
@@ -359,6 +350,21 @@ static void send(struct world *world, uint32_t from, uint32_t to, uint32_t slot)
     }
     world->result->counts.faults += done;
     arrives(world, to, slot, at_ns + (fate == FATE_LATE ? late_ns : 0));
+}
+
+static void send(struct world *world, uint32_t from, uint32_t to, uint32_t slot)
+{
+    bool told = false;
+    uint32_t mtu = lane_mtu(world, to, &told);
+    if (too_big(world, &world->wire.slot[slot], mtu)) {
+        world->wire.lane[from][to].count++;
+        if (told) {
+            wire_tell_too_big(world, &world->wire.slot[slot], from, mtu);
+        }
+        lost(world, from, to, slot);
+    } else if (!cut_apart(world, from, to, slot, mtu)) {
+        wire_send(world, from, to, slot);
+    }
 }
 
 void wire_offer(struct world *world, uint32_t from, const struct hf_frame_out *frame)

@@ -3,7 +3,7 @@
  *
  *     world.c     begin, the events in order of time, end
  *     agenda.c    what is to happen when
- *     wire.c      frames on their way, and what goes wrong with them; icmp.c: "too big"
+ *     wire.c      frames on their way, and what goes wrong with them; icmp.c: "too big"; cut.c
  *     programs.c  applications: who opens what; talk.c: what they say, and whether it is understood
  *     hold.c      listeners that answer each SYN themselves
  *     unrest.c    pauses of days, settings that change while text flows
@@ -86,6 +86,10 @@ void wire_init(struct world *world);
 void wire_begin(struct world *world);
 /* A frame leaves a stack. */
 void wire_offer(struct world *world, uint32_t from, const struct hf_frame_out *frame);
+/* A frame that the lane takes meets its fate, and is under way. */
+void wire_send(struct world *world, uint32_t from, uint32_t to, uint32_t slot);
+/* cut.c: sends it in pieces of so many octets at most.  False: that is not to be done. */
+bool cut_apart(struct world *world, uint32_t from, uint32_t to, uint32_t slot, uint32_t mtu);
 /* Those who sent something through a lane that takes so many octets hear of it. */
 void wire_tell_too_big(struct world *world, const struct slot *slot, uint32_t from, uint32_t mtu);
 uint32_t wire_slot(struct world *world, uint32_t len); /* UINT32_MAX: none is free */
@@ -250,6 +254,8 @@ void watch_free(struct watch *watch);
 void watch_begin(struct world *world, uint32_t host);
 /* n frames are about to be taken in. */
 void watch_input(struct world *world, uint32_t host, uint32_t n);
+/* It sends so many octets a second at most, from now on. */
+void watch_pace(struct world *world, uint32_t host, hf_handle handle, uint32_t rate);
 /* Could what this side reads be of the connection before it? */
 bool watch_is_exposed(struct world *world, const struct conn *conn, uint32_t side,
                       const struct hf_status *status);
