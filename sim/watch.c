@@ -174,12 +174,13 @@ static struct pair *pair_of(struct watch *watch, uint16_t local_port, uint16_t r
     return &watch->pair[at];
 }
 
-/* RFC 6191: a SYN takes the place of one in TIME-WAIT.  RFC 1337: a reset has ended it. */
+/* RFC 6191: a SYN takes the place of one in TIME-WAIT, at once or when it is answered.  RFC 1337: a
+ * reset has ended it. */
 static void note_time_wait(struct watch *watch, const struct hf_trace *r)
 {
     const struct hf_policy *policy = &watch->world->plan.stack[watch->host].config.policy;
     struct pair *pair = pair_of(watch, r->local_port, r->remote_port, r->remote_ip);
-    if (r->verdict == HF_V_TIME_WAIT_REUSED) {
+    if (r->verdict == HF_V_TIME_WAIT_REUSED || r->verdict == HF_V_SYN_HELD) {
         *pair = (struct pair){.key = pair->key,
                               .raised = true,
                               .ts_val = pair->ts_val,
