@@ -15,7 +15,9 @@ int hf_udp_open(struct hf_stack *stack, const struct hf_env *env, const struct h
 int64_t hf_udp_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                     const struct hf_endpoint *from, const struct hf_endpoint *to, const void *data,
                     uint32_t len);
-/* One datagram, cut to len; returns its whole length.  from, to may be NULL. */
+/* Sockets' queues hold half of hf_config.max_packets, each as many as that leaves free and 64 at
+ * most; what finds no room is dropped.  One datagram, cut to len; returns its whole length.  from,
+ * to may be NULL. */
 int64_t hf_udp_recv(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                     struct hf_endpoint *from, struct hf_endpoint *to, void *data, uint32_t len);
 

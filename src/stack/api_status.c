@@ -240,7 +240,7 @@ int hf_option(const struct hf_stack *stack, hf_handle handle, enum hf_option opt
 }
 
 /* The note may have made room for that of another handle since. */
-static int take_note(const struct stack *st, uint32_t n, hf_handle handle,
+static int read_note(const struct stack *st, uint32_t n, hf_handle handle,
                      struct hf_icmp_report *report)
 {
     if (n == 0 || n > st->s->max_notes || stack_note_at(st, n)->handle != handle) {
@@ -255,17 +255,18 @@ int hf_error_report(struct hf_stack *stack, hf_handle handle, struct hf_icmp_rep
     struct stack st;
     stack_look(&st, stack, NULL);
     const struct tcb *tcb = stack_tcb_of(&st, handle);
-    uint32_t udp = stack_udp_of(&st, handle);
+    uint32_t udp = stack_udp_of(&st, handle), n = 0;
+    if (tcb == NULL && udp == 0 && stack_listener_of(&st, handle) == 0) {
+        return HF_ERR_STALE_HANDLE;
+    }
+    stack_change(stack);
     if (tcb != NULL) {
-        struct tally *tally = tally_of(&st.tcp, tcb);
-        uint32_t n = tally->icmp_note;
-        tally->icmp_note = 0;
-        return take_note(&st, n, handle, report);
-    }
-    if (udp != 0) {
-        uint32_t n = stack_udp_at(&st, udp)->icmp_note;
+        n = tally_of(&st.tcp, tcb)->icmp_note;
+        tally_of(&st.tcp, tcb)->icmp_note = 0;
+    } else if (udp != 0) {
+        n = stack_udp_at(&st, udp)->icmp_note;
         stack_udp_at(&st, udp)->icmp_note = 0;
-        return take_note(&st, n, handle, report);
     }
-    return stack_listener_of(&st, handle) != 0 ? HF_ERR_WOULD_BLOCK : HF_ERR_STALE_HANDLE;
+    stack_change(stack);
+    return read_note(&st, n, handle, report);
 }

@@ -53,6 +53,7 @@ struct check {
     uint32_t singles, senders;       /* ... with one transmission, with any */
     uint32_t half_open;              /* whose listener is still there */
     uint32_t in_queues, asked;       /* in the listeners' queues; of these, held SYNs */
+    uint32_t unread;                 /* in the queues of UDP sockets */
     uint64_t counted_half;           /* what all listeners count as half-open */
     uint64_t orphans, orphan_bytes;  /* released, not in TIME-WAIT; their text */
 };

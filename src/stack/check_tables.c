@@ -140,6 +140,7 @@ static bool check_socket(struct check *c, uint32_t idx, uint32_t bucket)
                 (udp->port & c->s->bucket_mask) == bucket && udp->zone <= c->s->interfaces;
     c->telling += udp->events != 0;
     c->wanting += udp->want_write;
+    c->unread += udp->queued;
     return check_that(c, fits, HF_INVARIANT_DATAGRAM, CHECK_UDPS, idx) &&
            check_packets(c, &udp->queue, false, &n, &bytes) &&
            check_equal(c, udp->queued, n, HF_INVARIANT_DATAGRAM, CHECK_UDPS, idx) &&
@@ -151,7 +152,7 @@ static bool check_sockets(struct check *c)
 {
     const uint32_t *buckets = stack_at(&c->st, c->s->udp_offset);
     uint32_t ready;
-    c->telling = c->wanting = 0; /* of sockets from here on */
+    c->telling = c->wanting = c->unread = 0; /* of sockets from here on */
     for (uint32_t i = 0; i <= c->s->bucket_mask; i++) {
         for (uint32_t idx = buckets[i]; idx != 0;) {
             if (!check_socket(c, idx, i)) {
@@ -163,7 +164,8 @@ static bool check_sockets(struct check *c)
     return check_list(c, &c->s->ready_udp, CHECK_UDPS, offsetof(struct stack_udp, event_link),
                       &ready) &&
            check_equal(c, ready, c->telling, HF_INVARIANT_MEMBER, CHECK_UDPS, 0) &&
-           check_equal(c, c->s->udp_want_write, c->wanting, HF_INVARIANT_MEMBER, CHECK_UDPS, 0);
+           check_equal(c, c->s->udp_want_write, c->wanting, HF_INVARIANT_MEMBER, CHECK_UDPS, 0) &&
+           check_equal(c, c->s->udp_unread, c->unread, HF_INVARIANT_DATAGRAM, CHECK_UDPS, 0);
 }
 
 /* Datagrams in parts --------------------------------------------------------------------------- */

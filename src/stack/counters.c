@@ -31,7 +31,7 @@ void hf_counters(const struct hf_stack *stack, struct hf_counters *counters)
         .undone = b->undone,
         .packets = stack->packets.used,
         .history_lost =
-            b->history_serial > b->history_size ? b->history_serial - b->history_size : 0,
+            max_u64(b->history_gone + b->history_serial, b->history_size) - b->history_size,
         .stats_missed = b->stats_missed,
         .orphans = b->orphans,
         .orphan_bytes = b->orphan_bytes,

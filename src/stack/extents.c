@@ -107,7 +107,8 @@ uint32_t hf_extents(const struct hf_stack *stack, struct hf_extent *extents, uin
     const struct tcp_block *b = &stack->tcp;
     struct list list = {extents, n, 0};
     uint64_t counters = offsetof(struct hf_stack, tcp) + offsetof(struct tcp_block, history_offset);
-    uint32_t history = min_u32(b->history_serial, b->history_size);
+    uint32_t history =
+        (uint32_t)min_u64(b->history_gone + b->history_serial, b->history_size); /* in use */
     add_array(&list, "header", 0, counters);
     add(&list, "counters", HF_RANGE_BOOKKEEPING, counters, sizeof *stack - counters,
         sizeof *stack - counters);

@@ -73,7 +73,9 @@ int hf_set_cookie(struct hf_stack *stack, hf_handle handle, uint64_t cookie)
     if (kept == NULL) {
         return HF_ERR_STALE_HANDLE;
     }
+    stack_change(stack);
     *kept = cookie;
+    stack_change(stack);
     return HF_OK;
 }
 

@@ -353,8 +353,7 @@ int hf_attach(const struct hf_stack *block, uint64_t bytes)
     return HF_OK;
 }
 
-/* Readers in another process see an odd number while things change. */
-static void change(struct hf_stack *s)
+void stack_change(struct hf_stack *s)
 {
     __atomic_thread_fence(__ATOMIC_RELEASE);
     __atomic_store_n(&s->changing, s->changing + 1, __ATOMIC_RELAXED);
@@ -420,7 +419,7 @@ int stack_enter_block(struct stack *st, struct hf_stack *stack, const struct hf_
     }
     HF_ASSERT(stack->changing % 2 ==
               0); /* a call from within a trace callback, or a second thread */
-    change(stack);
+    stack_change(stack);
     st->s = stack;
     tcp_look_at(&st->tcp, &stack->tcp, stack);
     return HF_OK;
@@ -448,5 +447,5 @@ int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *e
 
 void stack_leave(struct stack *st)
 {
-    change(st->s);
+    stack_change(st->s);
 }

@@ -10,10 +10,16 @@ static struct links packet_links(const struct stack *st)
     return pool_links(&st->s->packets, st->s, offsetof(struct stack_packet, next));
 }
 
+/* A quarter is for ARP and ND, without which nothing else goes. */
+static bool is_reserved(const struct pool *packets)
+{
+    return packets->max - packets->used <= packets->max / 4;
+}
+
 uint32_t stack_packet_new(struct stack *st, bool reserve)
 {
     struct pool *packets = &st->s->packets;
-    if (reserve && packets->max - packets->used <= packets->max / 4) {
+    if (reserve && is_reserved(packets)) {
         return 0;
     }
     uint32_t idx = pool_alloc(packets, st->s);
@@ -28,7 +34,9 @@ void stack_packet_free(struct stack *st, uint32_t idx)
 {
     tcp_chunk_free_chain(&st->tcp, stack_packet_at(st, idx)->head);
     pool_free(&st->s->packets, st->s, idx);
-    stack_udp_writable(st);
+    if (!is_reserved(&st->s->packets)) {
+        stack_udp_writable(st);
+    }
 }
 
 void stack_packet_send(struct stack *st, uint32_t idx)

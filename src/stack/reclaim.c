@@ -98,7 +98,9 @@ uint32_t hf_reclaim(struct hf_stack *stack, uint64_t page, struct hf_extent *ext
     if (page == 0 || (page & (page - 1)) != 0) {
         return 0;
     }
+    stack_change(stack);
     draw_back_pools(stack);
+    stack_change(stack);
     struct hf_extent parts[STACK_PARTS];
     uint32_t n_parts = hf_extents(stack, parts, STACK_PARTS);
     for (uint32_t i = 0; i < n_parts; i++) {

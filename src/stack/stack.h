@@ -181,6 +181,7 @@ struct hf_stack {
     uint32_t neighbour_at_ms, fragment_at_ms; /* earliest deadlines, 0: none        */
     uint32_t fragment_serial;                 /* of the next datagram in fragments  */
     uint32_t udp_want_write;                  /* sockets that do                    */
+    uint32_t udp_unread;                      /* datagrams in their queues          */
     uint32_t icmp_credit[2];                  /* errors, echo replies allowed now   */
     uint32_t icmp_at_ms;                      /* credited then                      */
     uint8_t icmp_spent[ICMP_GROUPS];          /* on errors, by groups of addresses  */
@@ -299,6 +300,9 @@ int stack_enter(struct stack *st, struct hf_stack *stack, const struct hf_env *e
 /* For one that needs neither time nor env: they are not looked at. */
 int stack_enter_block(struct stack *st, struct hf_stack *stack, const struct hf_env *env);
 void stack_leave(struct stack *st);
+/* Readers in another process see an odd number while things change: before and after what a call
+ * that only looks writes all the same. */
+void stack_change(struct hf_stack *s);
 /* output.c: all timers that are due. */
 bool stack_timeouts(struct stack *st); /* true: more may be due */
 /* For a call that only reads: no count, no time; env may be NULL. */

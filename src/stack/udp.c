@@ -133,6 +133,7 @@ void stack_udp_close(struct stack *st, uint32_t idx)
     }
     uint32_t packet;
     while ((packet = ififo_pop(&udp->queue, &packets)) != 0) {
+        st->s->udp_unread--;
         stack_packet_free(st, packet);
     }
     udp->generation++;
@@ -281,9 +282,13 @@ static enum hf_verdict parse(const struct stack *st, const struct arrival *a, st
     return udp->dport == 0 ? HF_V_DROP_PORT_ZERO : HF_V_CONTINUE;
 }
 
-static bool has_room(const struct stack_udp *udp, uint32_t len)
+/* Queues take half of the packets at most, and each as many as that leaves: who does not read stops
+ * nobody else, and nothing that is to be sent. */
+static bool has_room(const struct stack *st, const struct stack_udp *udp, uint32_t len)
 {
-    return udp->queued < QUEUE_MOST && udp->queued_bytes + len <= QUEUE_BYTES;
+    uint32_t half = (st->s->packets.max + 1) / 2;
+    uint32_t left = half - min_u32(half, st->s->udp_unread);
+    return udp->queued < min_u32(QUEUE_MOST, left) && udp->queued_bytes + len <= QUEUE_BYTES;
 }
 
 /* Into the socket's queue. */
@@ -291,6 +296,7 @@ static void enqueue(struct stack *st, uint32_t socket, uint32_t idx)
 {
     struct stack_udp *udp = stack_udp_at(st, socket);
     struct links links = queue_links(st);
+    st->s->udp_unread++;
     udp->queued++;
     udp->queued_bytes += stack_packet_at(st, idx)->len;
     ififo_push(&udp->queue, &links, idx);
@@ -316,7 +322,7 @@ static enum hf_verdict receive(struct stack *st, uint32_t socket, struct arrival
                                const struct wire_udp *header)
 {
     uint32_t len = header->len - WIRE_UDP_BYTES;
-    uint32_t idx = has_room(stack_udp_at(st, socket), len) ? stack_packet_new(st, true) : 0;
+    uint32_t idx = has_room(st, stack_udp_at(st, socket), len) ? stack_packet_new(st, true) : 0;
     if (idx == 0) {
         return HF_V_DROP_DATAGRAM_FULL;
     }
@@ -355,7 +361,7 @@ void stack_udp_loop(struct stack *st, uint32_t idx)
 {
     struct stack_packet *packet = stack_packet_at(st, idx);
     uint32_t socket = stack_find_udp(st, packet->remote, packet->rport, packet->iface);
-    if (socket != 0 && has_room(stack_udp_at(st, socket), packet->len)) {
+    if (socket != 0 && has_room(st, stack_udp_at(st, socket), packet->len)) {
         uint8_t ip[16];
         uint16_t port = packet->lport;
         memcpy(ip, packet->local, 16);
@@ -410,6 +416,7 @@ static int64_t read_datagram(struct stack *st, struct stack_udp *udp, struct hf_
         data += part;
         left -= part;
     }
+    st->s->udp_unread--;
     udp->queued--;
     udp->queued_bytes -= whole;
     stack_packet_free(st, idx);

@@ -92,6 +92,7 @@ struct tcp_block {
     /* Bookkeeping, from here on to the end */
     _Alignas(8) uint64_t history_offset;
     uint32_t history_size, history_serial;
+    uint64_t history_gone; /* events before number 1, which comes again each 2^32 or so */
     uint64_t verdicts[HF_VERDICT_COUNT];
     uint64_t segs_in, segs_out, retransmitted, opened_active, opened_passive, replies_dropped,
         initial_windows_lost;

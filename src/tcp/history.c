@@ -114,6 +114,7 @@ static void append(struct tcp *tcp, struct tcb *tcb, struct history_event *event
     }
     bool last =
         b->history_serial > UINT32_MAX - b->history_size && b->history_serial == last_serial(b);
+    b->history_gone += last ? b->history_serial : 0;
     b->history_serial = last ? 1 : b->history_serial + 1;
     *event_at(tcp, b->history_serial) = *event;
     tcb->history = b->history_serial;

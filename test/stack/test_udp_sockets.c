@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "stack/stack.h"
 
 static int64_t sends_to(struct peer *p, hf_handle handle, const struct hf_endpoint *to,
                         uint32_t len)
@@ -222,6 +223,63 @@ TEST(a_socket_that_closes_takes_what_waits_in_it_and_around_it_along)
     peer_taken(p, seen);
 }
 
+/* hf_config.max_packets: half is for what is unread, of which nobody may have all. */
+TEST(a_socket_that_nobody_reads_takes_no_room_from_others_nor_from_what_is_sent)
+{
+    static uint8_t payload[200];
+    p->config.max_packets = 32;
+    hf_handle slow = socket_on(p, HERE), other;
+    struct hf_endpoint here = peer_here(p, HERE + 1), there = peer_there(p, THERE);
+    uint32_t len = make_datagram(p, payload, 20);
+    for (int i = 0; i < 64; i++)
+        peer_ip(p, WIRE_PROTO_UDP, payload, len);
+    holds_equal(verdicts(p, HF_V_DATAGRAM), 8);
+    calls(hf_udp_open(p->stack, &p->env, &here, &other));
+    holds_equal(sends_to(p, other, &there, 20), 20);
+    peer_taken(p, peer_take(p, WIRE_PROTO_UDP));
+    there.port = HERE + 1;
+    memcpy(there.ip, p->stack_ip, 16);
+    for (int i = 0; i < 5; i++) { /* to ourselves */
+        holds_equal(sends_to(p, other, &there, 20), 20);
+        peer_pump(p);
+    }
+    for (int i = 0; i < 4; i++)
+        holds_equal(receives(p, other, 100), 20);
+    holds_equal(receives(p, other, 100), HF_ERR_WOULD_BLOCK); /* the fifth found no room */
+    for (int i = 0; i < 8; i++)
+        holds_equal(receives(p, slow, 100), 20);
+    calls(hf_release(p->stack, &p->env, slow));
+}
+
+/* HF_WRITABLE: "true when read". */
+TEST(a_socket_is_writable_once_a_datagram_finds_room_again)
+{
+    p->config.max_packets = 8; /* two of them for ARP and ND */
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    struct hf_event event;
+    struct hf_frame_out frame;
+    while (sends_to(p, handle, &to, 10) == 10) {
+    }
+    hf_events(p->stack, &p->env, &event, 1); /* it could write in the beginning */
+    struct stack st; /* one more than datagrams may have */
+    stack_look(&st, p->stack, &p->env);
+    uint32_t more = stack_packet_new(&st, false);
+    holds(more != 0);
+    holds_equal(hf_output(p->stack, &p->env, &frame, 1), 1); /* its record is free again */
+    hf_output_done(p->stack, &p->env, frame.token);
+    holds_equal(hf_events(p->stack, &p->env, &event, 1), 0);
+    holds_equal(sends_to(p, handle, &to, 10), HF_ERR_WOULD_BLOCK);
+    stack_packet_free(&st, more);
+    holds_equal(hf_events(p->stack, &p->env, &event, 1), 1);
+    holds(event.bits & HF_WRITABLE);
+    holds_equal(sends_to(p, handle, &to, 10), 10);
+    struct seen *seen;
+    peer_pump(p);
+    while ((seen = peer_any(p)) != NULL)
+        peer_taken(p, seen);
+}
+
 /* hf_error_report: half as many as connections and sockets, the oldest gives way. */
 TEST(four_errors_are_kept_for_three_connections_and_five_sockets)
 {
@@ -266,6 +324,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(a_socket_of_any_ipv4_address_has_nothing_of_ipv6),
         ON_BOTH(a_socket_that_cannot_be_is_refused),
+        ON_BOTH(a_socket_that_nobody_reads_takes_no_room_from_others_nor_from_what_is_sent),
+        ON_BOTH(a_socket_is_writable_once_a_datagram_finds_room_again),
         ON_BOTH(a_datagram_that_cannot_be_is_refused),
         ON_BOTH(the_sender_s_address_is_the_one_asked_for_and_must_be_ours),
         ON_BOTH(a_datagram_is_cut_to_the_room_and_tells_its_length_and_both_ends),

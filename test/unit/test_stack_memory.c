@@ -315,6 +315,30 @@ static void payload_and_keys_lie_in_secret_ranges_only(void **state)
     pair_end(&p);
 }
 
+/* Numbers of events begin again: the ring is full all the same. */
+static void a_history_whose_numbers_have_come_round_is_whole(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_begin(&p);
+    struct tcp_block *b = &p.a.stack->tcp;
+    uint64_t size = b->history_size, last = UINT32_MAX / size * size;
+    b->history_serial = (uint32_t)last;
+    open_to(&p.a, &p.b, PAIR_PORT);
+    assert_true(b->history_serial < size);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p.a.stack, &counters);
+    assert_int_equal(counters.history_lost, last + b->history_serial - size);
+    struct hf_extent parts[STACK_PARTS];
+    uint32_t n = hf_extents(p.a.stack, parts, STACK_PARTS);
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(parts[i].name, "history") == 0) {
+            assert_int_equal(parts[i].used, parts[i].reserved);
+        }
+    }
+    pair_end(&p);
+}
+
 static void a_count_is_odd_while_a_call_is_under_way(void **state)
 {
     (void)state;
@@ -328,6 +352,15 @@ static void a_count_is_odd_while_a_call_is_under_way(void **state)
     assert_int_equal(hf_attach(p.a.stack, p.a.bytes), HF_ERR_MISMATCH);
     stack_leave(&st);
     assert_int_equal(p.a.stack->changing, before + 2);
+    hf_handle listener = listen_on(&p.a, 4711);
+    before = p.a.stack->changing - 2;
+    hf_set_cookie(p.a.stack, listener, 7); /* calls without env change something, too */
+    assert_int_equal(p.a.stack->changing, before + 4);
+    struct hf_icmp_report report;
+    hf_error_report(p.a.stack, listener, &report);
+    assert_int_equal(p.a.stack->changing, before + 6);
+    hf_reclaim(p.a.stack, 4096, NULL, 0);
+    assert_int_equal(p.a.stack->changing, before + 8);
     struct hf_env small = {.struct_size = 8};
     assert_int_equal(stack_enter(&st, p.a.stack, &small), HF_ERR_INVALID);
     assert_int_equal(stack_enter(&st, p.a.stack, NULL), HF_ERR_INVALID);
@@ -367,6 +400,7 @@ int main(void)
         cmocka_unit_test(attaching_refuses_what_is_not_a_whole_stack_of_this_build),
         cmocka_unit_test(payload_and_keys_lie_in_secret_ranges_only),
         cmocka_unit_test(a_count_is_odd_while_a_call_is_under_way),
+        cmocka_unit_test(a_history_whose_numbers_have_come_round_is_whole),
         cmocka_unit_test(milliseconds_go_on_through_a_clock_s_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

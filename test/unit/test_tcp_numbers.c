@@ -431,6 +431,7 @@ static void the_oldest_events_make_room_also_where_numbers_wrap(void **state)
         assert_int_equal(here, min_u32(i + 1, 5));
     }
     assert_int_equal(t.b->history_serial, 10);
+    assert_int_equal(t.b->history_gone, UINT32_MAX / 5 * 5);
     bench_end(&t);
 }
 
