@@ -262,7 +262,7 @@ TEST(a_socket_is_writable_once_a_datagram_finds_room_again)
     while (sends_to(p, handle, &to, 10) == 10) {
     }
     hf_events(p->stack, &p->env, &event, 1); /* it could write in the beginning */
-    struct stack st; /* one more than datagrams may have */
+    struct stack st;                         /* one more than datagrams may have */
     stack_look(&st, p->stack, &p->env);
     uint32_t more = stack_packet_new(&st, false);
     holds(more != 0);
