@@ -269,6 +269,18 @@ static bool frame_arp(struct output *o, const struct stack_path *path, const uin
     return true;
 }
 
+/* Octets behind the IP header.  Nobody keeps the path MTU of what is no connection: with IPv6,
+ * where no router cuts anything, packets that every link takes need none (RFC 8200 5), and what
+ * never leaves the link has its MTU.  RFC8201-1 */
+static uint32_t packet_room(const struct stack_path *path, const struct stack_packet *packet)
+{
+    if (wire_is_v4(packet->remote)) {
+        return path->mtu - 20;
+    }
+    bool on_link = stack_is_link_local(packet->remote);
+    return (on_link ? path->mtu : min_u32(path->mtu, HF_IPV6_MTU_MIN)) - WIRE_MAX_IP;
+}
+
 bool frame_packet(struct output *o, const struct stack_path *path, const uint8_t mac[6],
                   struct stack_packet *packet)
 {
@@ -277,7 +289,7 @@ bool frame_packet(struct output *o, const struct stack_path *path, const uint8_t
     }
     bool v4 = wire_is_v4(packet->remote);
     struct hf_frame_out *frame = begin(o, path->iface, mac, ether_type(v4));
-    uint32_t room = path->mtu - (v4 ? 20 : 40);
+    uint32_t room = packet_room(path, packet);
     uint32_t left = packet->header_len + packet->len - packet->sent;
     bool fragment = packet->sent != 0 || left > room;
     uint32_t head;

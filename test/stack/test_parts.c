@@ -1,0 +1,92 @@
+/* test_parts.c - datagrams that leave and come in parts: how large a part is (RFC 8200 5), what
+ * belongs together (RFC 791 3.2), which headers are answered (RFC 8200 4), how long it waits
+ * (RFC 1122 3.3.2). */
+#include "common/packets.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+/* Parts of one message that leave; none of them is longer than `most`.  Returns how many. */
+static unsigned leaves_in(struct peer *p, uint8_t proto, uint32_t most)
+{
+    unsigned n = 0;
+    bool more = true;
+    while (more) {
+        struct seen *seen = peer_take(p, proto);
+        holds(seen != NULL);
+        holds(seen->ip.total_len <= most);
+        more = seen->ip.mf;
+        n++;
+        peer_taken(p, seen);
+    }
+    expects_silence();
+    return n;
+}
+
+static void sends_datagram(struct peer *p, hf_handle handle, struct hf_endpoint to, uint32_t len)
+{
+    holds_equal(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, len), len);
+}
+
+/* RFC 8200 5, RFC 8201 4: what no path learns of is never larger than every path takes.  RFC8201-1
+ */
+TEST(a_datagram_of_ipv6_leaves_in_packets_that_every_path_takes)
+{
+    static const uint32_t lens[] = {1232, 1233, 1400, 1472, 2456, 2457, 65000};
+    static const unsigned parts[] = {1, 2, 2, 2, 2, 3, 53};
+    hf_handle handle = socket_on(p, HERE);
+    for (int i = 0; i < 7; i++) {
+        sends_datagram(p, handle, peer_there(p, THERE), lens[i]);
+        holds_equal(leaves_in(p, WIRE_PROTO_UDP, 1280), parts[i]);
+    }
+}
+
+/* The whole of a packet that leads no further than the link may be as large as that allows. */
+TEST(a_datagram_to_a_neighbour_on_the_link_may_fill_a_packet)
+{
+    static const uint8_t here[16] = {0xfe, 0x80, [15] = 1};
+    struct hf_endpoint to = {.ip = {0xfe, 0x80, [15] = 2}, .port = THERE, .iface = 1};
+    hf_handle handle = socket_on(p, HERE);
+    p->wild = true; /* from another address than the script's */
+    calls(hf_address_add(p->stack, &p->env, 1, here, 64));
+    sends_datagram(p, handle, to, 1472);
+    holds_equal(leaves_in(p, WIRE_PROTO_UDP, p->mtu), 1);
+    sends_datagram(p, handle, to, 1473);
+    holds_equal(leaves_in(p, WIRE_PROTO_UDP, p->mtu), 2);
+}
+
+/* RFC 791 3.2: routers cut what is too large for the next link. */
+TEST(a_datagram_of_ipv4_fills_a_packet_of_the_link)
+{
+    hf_handle handle = socket_on(p, HERE);
+    sends_datagram(p, handle, peer_there(p, THERE), 1472);
+    holds_equal(leaves_in(p, WIRE_PROTO_UDP, p->mtu), 1);
+}
+
+/* RFC 8200 5: a reply as large as the request, over whatever path.  RFC8201-1 */
+TEST(an_echo_reply_of_ipv6_leaves_in_packets_that_every_path_takes)
+{
+    static uint8_t payload[2000];
+    starts();
+    for (uint32_t len = 1232; len <= 1400; len += 168) {
+        peer_ip(p, WIRE_PROTO_ICMPV6, payload, make_icmp(p, payload, ICMP6_ECHO, 0, data, len));
+        holds_equal(leaves_in(p, WIRE_PROTO_ICMPV6, 1280), len == 1232 ? 1 : 2);
+    }
+}
+
+#define ON_V6(name)                                                                                \
+    {                                                                                              \
+#name ", IPv6", name, packets_setup6, peer_teardown, NULL                                  \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_V6(a_datagram_of_ipv6_leaves_in_packets_that_every_path_takes),
+        ON_V6(a_datagram_to_a_neighbour_on_the_link_may_fill_a_packet),
+        V4(a_datagram_of_ipv4_fills_a_packet_of_the_link),
+        ON_V6(an_echo_reply_of_ipv6_leaves_in_packets_that_every_path_takes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
