@@ -9,7 +9,7 @@
 
 enum { LIVE = 1, DEAD = 2 };
 enum { HELD4_MS = 30000, HELD6_MS = 60000, FRAGMENTS_MOST = 256 };
-enum { TIME_EXCEEDED_REASSEMBLY = 1, INCOMPLETE_CHAIN = 3 };
+enum { TIME_EXCEEDED_REASSEMBLY = 1, INCOMPLETE_CHAIN = 3, NEXT_HEADER_AT = 6 };
 
 static void forget_text(struct stack *st, struct stack_fragments *f)
 {
@@ -205,19 +205,38 @@ static enum hf_verdict insert(struct stack *st, struct stack_fragments *f, const
     return HF_V_FRAGMENT_HELD;
 }
 
-/* RFC 8200 4.5: the first fragment must hold all headers; for us, the whole of the last one too.
- * RFC8200-3 */
-static bool headers_are_whole(const struct arrival *a)
+/* RFC 8200 4.5: the first fragment must hold all headers (WIRE_SHORT); for us, the whole of the
+ * last one too.  RFC8200-3 */
+static enum wire_status walk_first(const struct arrival *a, struct wire_ip *ip)
+{
+    size_t at;
+    enum wire_status status = wire_walk_ip6(a->payload, a->len, ip, &at);
+    if (status != WIRE_OK) {
+        return status;
+    }
+    size_t least = ip->proto == WIRE_PROTO_TCP ? 20 : WIRE_UDP_BYTES;
+    bool known = ip->proto == WIRE_PROTO_TCP || ip->proto == WIRE_PROTO_UDP ||
+                 ip->proto == WIRE_PROTO_ICMPV6;
+    return known && a->len - at < least ? WIRE_SHORT : WIRE_OK;
+}
+
+/* What an option or a routing header says of the packet holds for a fragment, too (RFC 8200 4.2,
+ * 4.4).  False: it has been answered, if at all.  RFC8200-2 */
+static bool first_is_good(struct stack *st, const struct arrival *a)
 {
     struct wire_ip ip = a->ip;
-    size_t at;
-    if (wire_walk_ip6(a->payload, a->len, &ip, &at) != WIRE_OK) {
-        return false;
+    enum wire_status status = walk_first(a, &ip);
+    if (status == WIRE_OK) {
+        return true;
     }
-    size_t least = ip.proto == WIRE_PROTO_TCP ? 20 : WIRE_UDP_BYTES;
-    bool known =
-        ip.proto == WIRE_PROTO_TCP || ip.proto == WIRE_PROTO_UDP || ip.proto == WIRE_PROTO_ICMPV6;
-    return !known || a->len - at >= least;
+    stack_verdict(st, a, status == WIRE_SHORT ? HF_V_DROP_FRAGMENT : HF_V_DROP_IP_HEADER);
+    if (status == WIRE_SHORT) {
+        stack_icmp_error(st, a, ICMP6_PARAM_PROBLEM, INCOMPLETE_CHAIN, 0);
+    } else if (status == WIRE_PARAM_PROBLEM) {
+        uint16_t at = (uint16_t)(ip.unknown_at + a->ip.header_len);
+        stack_icmp_error(st, a, ICMP6_PARAM_PROBLEM, ip.param_code, at);
+    }
+    return false;
 }
 
 /* RFC 3168 5.3 (RFC3168-4): CE of any fragment is CE of the datagram; what cannot be marked is not
@@ -245,6 +264,7 @@ static void describe(const struct stack_fragments *f, const struct arrival *a,
                .ttl = f->ttl,
                .tos = f->tos,
                .ident = (uint16_t)f->ident,
+               .unknown_at = f->v6 ? NEXT_HEADER_AT : 0,
                .header_len = f->v6 ? 40 : 20},
     };
     whole->ip.total_len = whole->ip.header_len + f->total_len;
@@ -363,9 +383,7 @@ static void complete(struct stack *st, struct stack_fragments *f, const struct a
 void stack_fragment_input(struct stack *st, struct arrival *a)
 {
     bool first = a->ip.frag_offset == 0;
-    if (a->ip.version == 6 && first && !headers_are_whole(a)) {
-        stack_verdict(st, a, HF_V_DROP_FRAGMENT);
-        stack_icmp_error(st, a, ICMP6_PARAM_PROBLEM, INCOMPLETE_CHAIN, 0);
+    if (a->ip.version == 6 && first && !first_is_good(st, a)) {
         return;
     }
     struct stack_fragments *f = find(st, a);

@@ -223,6 +223,7 @@ enum wire_status wire_walk_ip6(const uint8_t *p, size_t len, struct wire_ip *ip,
 {
     ip->fragment = false;
     struct walk w = {.base = p, .end = len, .ip = ip};
+    w.next_at = (uint16_t)(ip->unknown_at - ip->header_len);
     enum wire_status status = walk(&w, false, false);
     *at = w.at;
     return status;

@@ -122,8 +122,10 @@ enum wire_status wire_parse_ip(const uint8_t *p, size_t len, struct wire_ip *ip)
  * lengths alone.  *at: where it begins; not set when an extension header is the last there is. */
 uint8_t wire_last_header6(const uint8_t *p, size_t len, size_t *at);
 
-/* After reassembly: goes on behind the fragment header.  p: the whole payload, whose first header
- * is ip->proto; *at: set to the octets of extension headers skipped, ip->proto to what follows. */
+/* Goes on behind the fragment header, of the first fragment or of what was put together.  p: the
+ * payload, whose first header is ip->proto, named at ip->unknown_at; *at: set to the octets of
+ * extension headers skipped, ip->proto to what follows.  ip->unknown_at counts from p on, mod 2^16:
+ * ip->header_len is to be added. */
 enum wire_status wire_walk_ip6(const uint8_t *p, size_t len, struct wire_ip *ip, size_t *at);
 
 /* Writes 20 or 40 octets from version, proto, ttl, tos, src, dst, total_len, ident, df, mf,

@@ -314,7 +314,8 @@ TEST(many_octets_of_headers_in_fragments_are_refused)
     for (uint32_t first = HEADERS + 8; first >= 8; first = first * 7 / 64 * 8) {
         fragment_ident++;
         sends_fragment(p, DEST_OPTIONS, payload, 0, first, true);
-        expects_problem(p, 3, 0);
+        if (first < 2 * HEADER) /* two of a kind are enough: a third one gets no answer */
+            expects_problem(p, 3, 0);
         sends_fragment(p, DEST_OPTIONS, payload, first, whole, false);
         expects_silence();
         after(20); /* errors to one network have a limit */

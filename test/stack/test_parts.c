@@ -7,6 +7,8 @@
 
 #include "base/bytes.h"
 
+enum { NOBODY = 253 }; /* a protocol that nobody speaks */
+
 /* Parts of one message that leave; none of them is longer than `most`.  Returns how many. */
 static unsigned leaves_in(struct peer *p, uint8_t proto, uint32_t most)
 {
@@ -75,6 +77,68 @@ TEST(an_echo_reply_of_ipv6_leaves_in_packets_that_every_path_takes)
     }
 }
 
+/* The Parameter Problem that quotes a packet of ours; code -1: nothing is said. */
+static void expects_problem(struct peer *p, int code, uint32_t pointer)
+{
+    struct seen *seen = code < 0 ? NULL : peer_take(p, WIRE_PROTO_ICMPV6);
+    holds((seen != NULL) == (code >= 0));
+    if (seen != NULL) {
+        holds_equal(seen->bytes[40], ICMP6_PARAM_PROBLEM);
+        holds_equal(seen->bytes[41], code);
+        holds_equal(get_be32(seen->bytes + 44), pointer);
+        peer_taken(p, seen);
+    }
+    expects_silence();
+    after(100); /* errors have a limit */
+}
+
+/* RFC 8200 4.2, 4.4, 4.5: behind a fragment header as anywhere else.  RFC8200-2, RFC8200-3 */
+TEST(a_first_fragment_whose_headers_ask_for_refusal_is_refused_as_they_say)
+{
+    enum { HOP_BY_HOP = 0, ROUTING = 43, OPTIONS = 60, AT = 48 };
+    static const struct {
+        uint8_t proto, headers[16];
+        int code;
+        uint32_t pointer;
+    } cases[] = {
+        {OPTIONS, {WIRE_PROTO_UDP, 0, 0x05, 4}, -2, 0}, /* to be skipped */
+        {OPTIONS, {WIRE_PROTO_UDP, 0, 0x45, 4}, -1, 0},
+        {OPTIONS, {WIRE_PROTO_UDP, 0, 0x85, 4}, 2, AT + 2},
+        {OPTIONS, {WIRE_PROTO_UDP, 0, 1, 0, 0xc5, 2}, 2, AT + 4},
+        {OPTIONS, {WIRE_PROTO_UDP, 0, 0x85, 9}, -1, 0}, /* reaches beyond its header */
+        {ROUTING, {WIRE_PROTO_UDP, 0, 0, 0}, -2, 0},
+        {ROUTING, {WIRE_PROTO_UDP, 0, 0, 1}, 0, AT + 2},
+        {HOP_BY_HOP, {WIRE_PROTO_UDP, 0, 1, 4}, 1, 40},
+        {OPTIONS, {HOP_BY_HOP, 0, 1, 4}, 1, AT},
+        {OPTIONS, {WIRE_PROTO_UDP, 200, 1, 4}, 3, 0}, /* goes on behind this fragment */
+    };
+    socket_on(p, HERE);
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t payload[200];
+        uint64_t held = verdicts(p, HF_V_FRAGMENT_HELD);
+        memcpy(payload, cases[i].headers, 8);
+        make_datagram(p, payload + 8, 184);
+        fragment_ident++;
+        sends_fragment(p, cases[i].proto, payload, 0, 96, true);
+        holds_equal(verdicts(p, HF_V_FRAGMENT_HELD) - held, cases[i].code == -2);
+        expects_problem(p, cases[i].code, cases[i].pointer);
+    }
+}
+
+/* RFC 4443 3.4: the pointer is into the packet that is quoted, which has no fragment header. */
+TEST(a_protocol_that_nobody_speaks_in_parts_is_told_where_it_stands)
+{
+    uint8_t payload[200] = {NOBODY, 0, 1, 4};
+    starts();
+    sends_fragment(p, NOBODY, payload, 0, 96, true);
+    sends_fragment(p, NOBODY, payload, 96, 200, false);
+    expects_problem(p, 1, 6);
+    fragment_ident++;
+    sends_fragment(p, 60, payload, 0, 96, true);
+    sends_fragment(p, 60, payload, 96, 200, false);
+    expects_problem(p, 1, 40);
+}
+
 #define ON_V6(name)                                                                                \
     {                                                                                              \
 #name ", IPv6", name, packets_setup6, peer_teardown, NULL                                  \
@@ -87,6 +151,8 @@ int main(void)
         ON_V6(a_datagram_to_a_neighbour_on_the_link_may_fill_a_packet),
         V4(a_datagram_of_ipv4_fills_a_packet_of_the_link),
         ON_V6(an_echo_reply_of_ipv6_leaves_in_packets_that_every_path_takes),
+        ON_V6(a_first_fragment_whose_headers_ask_for_refusal_is_refused_as_they_say),
+        ON_V6(a_protocol_that_nobody_speaks_in_parts_is_told_where_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
