@@ -3,11 +3,12 @@
  * Each fragment is a range with its text in chunks, ascending.  Where two overlap, the whole
  * datagram is given up, and all that still comes of it until its time is over, in IPv4 too; an
  * exact repetition is passed over.  Everything is bounded: datagrams, fragments of each, ranges,
- * chunks; a sender that holds a quarter of the records displaces its own.
+ * chunks; a sender that holds a quarter of the records displaces its own, but for a second one that
+ * is free.
  */
 #include "stack/stack.h"
 
-enum { LIVE = 1, DEAD = 2 };
+enum { LIVE = 1, DEAD = 2, OWN_LEAST = 2 };
 enum { HELD4_MS = 30000, HELD6_MS = 60000, FRAGMENTS_MOST = 256 };
 enum { TIME_EXCEEDED_REASSEMBLY = 1, INCOMPLETE_CHAIN = 3, NEXT_HEADER_AT = 6 };
 
@@ -33,15 +34,21 @@ static uint32_t ident_of(const struct wire_ip *ip)
     return ip->version == 6 ? ip->ident32 : ip->ident;
 }
 
+/* Link-local hosts are another one on each link (RFC 4007 6); others come by any way. */
+static bool same_link(const struct stack_fragments *f, const struct arrival *a)
+{
+    return f->iface == a->iface || !(stack_is_link_local(f->src) || stack_is_link_local(f->dst));
+}
+
 /* RFC791-2 */
 static struct stack_fragments *find(const struct stack *st, const struct arrival *a)
 {
     for (uint32_t n = 1; n <= st->s->max_fragments; n++) {
         struct stack_fragments *f = stack_fragments_at(st, n);
         bool v6 = a->ip.version == 6;
-        if (f->used != 0 && f->ident == ident_of(&a->ip) && f->v6 == v6 && f->iface == a->iface &&
+        if (f->used != 0 && f->ident == ident_of(&a->ip) && f->v6 == v6 &&
             (v6 || f->proto == a->ip.proto) && memcmp(f->src, a->ip.src, 16) == 0 &&
-            memcmp(f->dst, a->ip.dst, 16) == 0) {
+            memcmp(f->dst, a->ip.dst, 16) == 0 && same_link(f, a)) {
             return f;
         }
     }
@@ -55,7 +62,8 @@ static void keep_older(struct stack_fragments **oldest, struct stack_fragments *
     }
 }
 
-/* A free record, or the oldest: this sender's own, when it has many. */
+/* A free record, or the oldest: this sender's own, when it has many.  Where a quarter is one alone,
+ * datagrams that come in turn would displace each other: a second one it has while any is free. */
 static struct stack_fragments *find_place(struct stack *st, const struct arrival *a)
 {
     uint32_t max = st->s->max_fragments;
@@ -74,7 +82,7 @@ static struct stack_fragments *find_place(struct stack *st, const struct arrival
         }
     }
     struct stack_fragments *place = unused;
-    if (own > 0 && own >= (max + 3) / 4) {
+    if (own > 0 && own >= (max + 3) / 4 && (own >= OWN_LEAST || unused == NULL)) {
         place = oldest_own;
     } else if (place == NULL) {
         place = oldest;

@@ -139,6 +139,110 @@ TEST(a_protocol_that_nobody_speaks_in_parts_is_told_where_it_stands)
     expects_problem(p, 1, 40);
 }
 
+/* Half a datagram of 1992 octets from the host whose address ends so. */
+static void sends_half(struct peer *p, uint8_t host, uint16_t ident, bool first)
+{
+    static uint8_t payload[2000];
+    uint8_t mine = p->peer_ip[15];
+    p->peer_ip[15] = host;
+    make_datagram(p, payload, 1992);
+    fragment_ident = ident;
+    sends_fragment(p, WIRE_PROTO_UDP, payload, first ? 0 : 800, first ? 800 : 2000, first);
+    p->peer_ip[15] = mine;
+}
+
+static bool reads_datagram(struct peer *p, hf_handle handle)
+{
+    int64_t n = hf_udp_recv(p->stack, &p->env, handle, NULL, NULL, got, ROOM);
+    holds(n == HF_ERR_WOULD_BLOCK || (n == 1992 && memcmp(got, data, 1992) == 0));
+    return n == 1992;
+}
+
+/* RFC 791 3.2: two on their way at a time, where few records are. */
+TEST(two_datagrams_of_one_host_that_come_in_turn_are_both_received)
+{
+    p->config.max_reassembly = 4;
+    hf_handle handle = socket_on(p, HERE);
+    for (uint16_t ident = 100; ident < 120; ident += 2) {
+        sends_half(p, 9, ident, true);
+        sends_half(p, 9, ident + 1, true);
+        sends_half(p, 9, ident, false);
+        holds(reads_datagram(p, handle));
+        sends_half(p, 9, ident + 1, false);
+        holds(reads_datagram(p, handle));
+    }
+    nothing_is_held(p);
+}
+
+/* PR-05, FR-01: a second record is for one that is free. */
+TEST(who_floods_with_fragments_takes_no_record_from_others)
+{
+    p->config.max_reassembly = 4;
+    hf_handle handle = socket_on(p, HERE);
+    for (uint8_t host = 10; host < 13; host++)
+        sends_half(p, host, 100, true);
+    for (uint16_t ident = 200; ident < 300; ident++)
+        sends_half(p, 99, ident, true);
+    for (uint8_t host = 10; host < 13; host++) {
+        sends_half(p, host, 100, false);
+        holds(reads_datagram(p, handle));
+    }
+}
+
+/* PR-05, FR-01: nor all that are free. */
+TEST(who_floods_with_fragments_leaves_half_of_the_records_to_others)
+{
+    p->config.max_reassembly = 4;
+    hf_handle handle = socket_on(p, HERE);
+    for (uint16_t ident = 200; ident < 300; ident++)
+        sends_half(p, 99, ident, true);
+    holds_equal(counters_of(p).reassembly, 2);
+    for (uint8_t host = 10; host < 12; host++)
+        sends_half(p, host, 100, true);
+    for (uint8_t host = 10; host < 12; host++) {
+        sends_half(p, host, 100, false);
+        holds(reads_datagram(p, handle));
+    }
+}
+
+/* The halves of a datagram come by two interfaces. */
+static bool arrives_by_two(struct peer *p, hf_handle handle)
+{
+    struct hf_interface second = {.struct_size = sizeof second, .link = HF_LINK_IP, .mtu = 1500};
+    holds_equal(hf_interface_add(p->stack, &p->env, &second), 2);
+    sends_half(p, 9, 100, true);
+    p->iface = 2;
+    sends_half(p, 9, 100, false);
+    p->iface = 1;
+    return reads_datagram(p, handle);
+}
+
+/* RFC 791 3.2, RFC 8200 4.5: source, destination, protocol and number say what belongs together.
+ * RFC791-2 */
+TEST(fragments_that_come_by_two_interfaces_are_put_together)
+{
+    hf_handle handle = socket_on(p, HERE);
+    holds(arrives_by_two(p, handle));
+    nothing_is_held(p);
+}
+
+/* RFC 4007 6: a link-local address is another host on each link. */
+TEST(fragments_of_two_links_from_one_link_local_address_are_two_datagrams)
+{
+    hf_handle handle = socket_on(p, HERE);
+    memset(p->peer_ip, 0, 16);
+    p->peer_ip[0] = 0xfe;
+    p->peer_ip[1] = 0x80;
+    holds(!arrives_by_two(p, handle));
+    p->iface = 2;
+    sends_half(p, 9, 100, true);
+    holds(reads_datagram(p, handle));
+    p->iface = 1;
+    sends_half(p, 9, 100, false);
+    holds(reads_datagram(p, handle));
+    nothing_is_held(p);
+}
+
 #define ON_V6(name)                                                                                \
     {                                                                                              \
 #name ", IPv6", name, packets_setup6, peer_teardown, NULL                                  \
@@ -153,6 +257,11 @@ int main(void)
         ON_V6(an_echo_reply_of_ipv6_leaves_in_packets_that_every_path_takes),
         ON_V6(a_first_fragment_whose_headers_ask_for_refusal_is_refused_as_they_say),
         ON_V6(a_protocol_that_nobody_speaks_in_parts_is_told_where_it_stands),
+        ON_BOTH(two_datagrams_of_one_host_that_come_in_turn_are_both_received),
+        ON_BOTH(who_floods_with_fragments_takes_no_record_from_others),
+        ON_BOTH(who_floods_with_fragments_leaves_half_of_the_records_to_others),
+        ON_BOTH(fragments_that_come_by_two_interfaces_are_put_together),
+        ON_V6(fragments_of_two_links_from_one_link_local_address_are_two_datagrams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
