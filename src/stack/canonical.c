@@ -320,6 +320,8 @@ static void put_fragments(struct canon *c)
         canon_at(c, f->at_ms);
         canon_32(c, c->st->s->fragment_serial - f->serial);
         canon_32(c, f->total_len);
+        canon_octets(c, &f->tos,
+                     offsetof(struct stack_fragments, pad) - offsetof(struct stack_fragments, tos));
         for (uint32_t r = f->ranges; r != 0; r = range_at(&c->st->tcp, r)->next) {
             canon_32(c, range_at(&c->st->tcp, r)->left.v);
             canon_32(c, range_at(&c->st->tcp, r)->right.v);

@@ -450,6 +450,34 @@ static void a_cookie_that_is_nearly_over(void **state)
     pair_end(&pair);
 }
 
+/* Of a datagram whose first fragment is here: what it and the others have said of the whole. */
+static void numbers_of_a_datagram_in_parts(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct stack_fragments *part = stack_fragments_at(&st, 1);
+    *part = (struct stack_fragments){.used = 1, .first_seen = 1, .at_ms = st.tcp.now_ms + 1000};
+    take(&first);
+    DIFFERS(part, src[15]);
+    DIFFERS(part, dst[15]);
+    DIFFERS(part, ident);
+    DIFFERS(part, proto);
+    DIFFERS(part, iface);
+    DIFFERS(part, used);
+    DIFFERS(part, at_ms);
+    DIFFERS(part, serial);
+    DIFFERS(part, total_len);
+    DIFFERS(part, tos);
+    DIFFERS(part, ttl);
+    DIFFERS(part, first_seen);
+    DIFFERS(part, to_group);
+    DIFFERS(part, codepoints);
+    *part = (struct stack_fragments){0};
+    pair_end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_measurement_that_has_begun),
         cmocka_unit_test(numbers_of_the_listener),
         cmocka_unit_test(a_cookie_that_is_nearly_over),
+        cmocka_unit_test(numbers_of_a_datagram_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
