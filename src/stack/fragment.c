@@ -9,7 +9,7 @@
 #include "stack/stack.h"
 
 enum { LIVE = 1, DEAD = 2, OWN_LEAST = 2 };
-enum { HELD4_MS = 30000, HELD6_MS = 60000, FRAGMENTS_MOST = 256 };
+enum { HELD_MS = 60000, FRAGMENTS_MOST = 256 };
 enum { TIME_EXCEEDED_REASSEMBLY = 1, INCOMPLETE_CHAIN = 3, NEXT_HEADER_AT = 6 };
 
 static void forget_text(struct stack *st, struct stack_fragments *f)
@@ -106,7 +106,7 @@ static struct stack_fragments *new_record(struct stack *st, const struct arrival
         .iface = a->iface,
         .used = LIVE,
         .v6 = v6,
-        .at_ms = ms_after(st->tcp.now_ms, v6 ? HELD6_MS : HELD4_MS),
+        .at_ms = ms_after(st->tcp.now_ms, HELD_MS),
         .serial = st->s->fragment_serial++,
         .to_group = a->to_group,
     };
