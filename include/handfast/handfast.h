@@ -159,7 +159,8 @@ struct hf_interface {
 int hf_interface_add(struct hf_stack *stack, const struct hf_env *env,
                      const struct hf_interface *iface);
 /* prefix_len: 0 .. 32 for IPv4, 0 .. 128 for IPv6; the prefix becomes a route to the link. On
- * Ethernet, an IPv6 link-local address made from the MAC (RFC 4291 A) is added by the caller. */
+ * Ethernet, an IPv6 link-local address made from the MAC (RFC 4291 A) is added by the caller; no
+ * MLD report is sent: a switch that snoops MLD may keep back questions for the address. */
 int hf_address_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                    const uint8_t ip[16], uint32_t prefix_len);
 int hf_address_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
