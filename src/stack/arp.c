@@ -97,6 +97,14 @@ static enum hf_verdict take_request(struct stack *st, const struct arrival *a,
     return good ? HF_V_NEIGHBOUR : HF_V_NEIGHBOUR_CONTESTED;
 }
 
+/* Where this link has no address we have asked as another one (stack_arp_ask). */
+static bool is_for_us(const struct stack *st, const struct arrival *a, const uint8_t target[16])
+{
+    uint8_t here[16];
+    bool any = !stack_is_loopback(target) && !stack_link_source(st, target, a->iface, here);
+    return stack_is_own(st, target, any ? 0 : a->iface);
+}
+
 /* RFC826-1 */
 void stack_arp_input(struct stack *st, const struct arrival *a, const uint8_t *p, size_t len)
 {
@@ -109,7 +117,7 @@ void stack_arp_input(struct stack *st, const struct arrival *a, const uint8_t *p
         verdict = judge_sender(st, a, &arp, sender);
     }
     if (verdict == HF_V_CONTINUE) {
-        bool for_us = stack_is_own(st, target, a->iface);
+        bool for_us = is_for_us(st, a, target);
         verdict = arp.op == REQUEST ? take_request(st, a, &arp, sender, for_us)
                   : for_us          ? take_reply(st, a, &arp, sender)
                                     : HF_V_NEIGHBOUR;

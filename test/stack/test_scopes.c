@@ -243,6 +243,56 @@ TEST(an_arp_question_is_from_another_address_where_there_is_none)
     expects_arp_from(p, p->stack_ip);
 }
 
+/* ARP of other_mac, as which the address of asks_there() is known, comes in at the second link. */
+static void comes_in_there(struct peer *p, uint16_t op)
+{
+    static const uint8_t there_mac[6] = {2, 9, 9, 9, 9, 9};
+    uint8_t bytes[ETH + WIRE_ARP_BYTES];
+    struct wire_eth eth = {.type = WIRE_ETH_ARP};
+    struct wire_arp arp = {.op = op};
+    memcpy(eth.dst, op == 1 ? everybody : there_mac, 6);
+    memcpy(eth.src, other_mac, 6);
+    memcpy(arp.sha, other_mac, 6);
+    memcpy(arp.spa, p->peer_ip + 12, 4);
+    arp.spa[1] ^= 0x77;
+    memcpy(arp.tha, there_mac, 6);
+    memcpy(arp.tpa, p->stack_ip + 12, 4);
+    wire_put_eth(bytes, &eth);
+    wire_put_arp(bytes + ETH, &arp);
+    struct hf_frame_in frame = {.data = bytes, .len = sizeof bytes, .iface = 2};
+    calls(hf_input(p->stack, &p->env, &frame, 1));
+    peer_pump(p);
+}
+
+static void expects_for_other(struct peer *p, int proto)
+{
+    struct seen *seen = peer_take(p, proto);
+    holds(seen != NULL && seen->iface == 2 && memcmp(seen->bytes, other_mac, 6) == 0);
+    peer_taken(p, seen);
+    expects_silence();
+}
+
+/* RFC826-1: to the address that asked, which is none of that link. */
+TEST(an_arp_answer_is_taken_on_a_link_without_an_address)
+{
+    asks_there(p, NULL);
+    expects_arp_from(p, p->stack_ip);
+    comes_in_there(p, 2);
+    expects_for_other(p, WIRE_PROTO_UDP);
+    comes_in_there(p, 1); /* and it finds us, too */
+    expects_for_other(p, 0);
+}
+
+/* RFC 1122 3.3.4.2: where there is one, no other one is told. */
+TEST(an_arp_question_for_an_address_of_another_link_is_not_answered)
+{
+    static const uint8_t ours[16] = {[10] = 0xff, 0xff, 169, 254, 3, 7};
+    asks_there(p, ours);
+    expects_arp_from(p, ours);
+    comes_in_there(p, 1);
+    expects_silence();
+}
+
 /* Of two listeners with any address, each of an interface, the one of that by which the SYN came.
  */
 TEST(a_listener_of_one_interface_takes_what_comes_in_there)
@@ -278,6 +328,8 @@ int main(void)
         ON_6(where_the_stack_has_no_address_nobody_is_solicited),
         ON_4(an_arp_question_is_from_an_address_of_its_link),
         ON_4(an_arp_question_is_from_another_address_where_there_is_none),
+        ON_4(an_arp_answer_is_taken_on_a_link_without_an_address),
+        ON_4(an_arp_question_for_an_address_of_another_link_is_not_answered),
     };
     return cmocka_run_group_tests_name("scopes", tests, NULL, NULL);
 }
