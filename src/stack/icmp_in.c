@@ -147,6 +147,35 @@ void stack_connection_unreachable(struct stack *st, struct tcb *tcb)
     note_error(st, tcb, handle, &report);
 }
 
+static struct hf_icmp_report report_of(const struct wire_icmp *icmp, const struct meaning *meaning,
+                                       const uint8_t from[16])
+{
+    struct hf_icmp_report report = {
+        .version = icmp->version,
+        .type = icmp->type,
+        .code = icmp->code,
+        .hard = meaning->hard,
+        .error = meaning->error,
+    };
+    memcpy(report.from, from, 16);
+    return report;
+}
+
+void stack_icmp_own(struct stack *st, const struct conn_id *id, seq_t seq,
+                    const struct wire_icmp *icmp)
+{
+    struct wire_quote quote = {.version = icmp->version,
+                               .sport = id->rport,
+                               .dport = id->lport,
+                               .seq = seq,
+                               .has_seq = true};
+    struct meaning meaning = meaning_of(icmp, 0);
+    struct hf_icmp_report report = report_of(icmp, &meaning, id->local);
+    memcpy(quote.src, id->remote, 16);
+    memcpy(quote.dst, id->local, 16);
+    (void)tcp_error(st, &quote, id->zone, &meaning, &report);
+}
+
 static bool take_error(struct stack *st, const struct arrival *a, const struct wire_icmp *icmp)
 {
     struct wire_quote quote;
@@ -159,14 +188,7 @@ static bool take_error(struct stack *st, const struct arrival *a, const struct w
     if (meaning.error == HF_OK) {
         return false;
     }
-    struct hf_icmp_report report = {
-        .version = a->ip.version,
-        .type = icmp->type,
-        .code = icmp->code,
-        .hard = meaning.hard,
-        .error = meaning.error,
-    };
-    memcpy(report.from, a->ip.src, 16);
+    struct hf_icmp_report report = report_of(icmp, &meaning, a->ip.src);
     uint8_t zone = stack_is_link_local(quote.dst) ? a->iface : 0;
     if (quote.proto == WIRE_PROTO_TCP) {
         return tcp_error(st, &quote, zone, &meaning, &report);

@@ -179,18 +179,23 @@ void stack_icmp_refuse(struct stack *st, const struct conn_id *id, seq_t irs, en
     if (answer < HF_ANSWER_UNREACHABLE_NET || answer > HF_ANSWER_PROHIBITED) {
         return;
     }
+    struct wire_icmp icmp = {.version = id->v4 ? 4 : 6, .code = codes[answer][id->v4 ? 0 : 1]};
+    icmp.type = id->v4 ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE;
+    if (stack_is_own(st, id->remote, id->zone)) {
+        stack_icmp_own(st, id, irs, &icmp);
+        return;
+    }
     uint8_t header[WIRE_MAX_TCP];
     struct segment syn = {.seq = irs, .ctl = SYN, .sport = id->rport, .dport = id->lport};
     struct arrival a = {.payload = header, .iface = id->zone};
     a.len = (uint32_t)wire_put_tcp(header, &syn);
-    a.ip = (struct wire_ip){.version = id->v4 ? 4 : 6,
+    a.ip = (struct wire_ip){.version = icmp.version,
                             .proto = WIRE_PROTO_TCP,
                             .ttl = block_of(st)->policy.ttl,
                             .total_len = (id->v4 ? 20 : 40) + a.len};
     memcpy(a.ip.src, id->remote, 16);
     memcpy(a.ip.dst, id->local, 16);
-    stack_icmp_error(st, &a, id->v4 ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE,
-                     codes[answer][id->v4 ? 0 : 1], 0);
+    stack_icmp_error(st, &a, icmp.type, icmp.code, 0);
 }
 
 /* RFC1122-9, RFC4443-5 */

@@ -460,6 +460,9 @@ csum_t stack_chain_sum(const struct stack *st, uint32_t chain);
 /* A held SYN (id; irs: its sequence number) is answered with an ICMP error. */
 void stack_icmp_refuse(struct stack *st, const struct conn_id *id, seq_t irs,
                        enum hf_answer answer);
+/* That SYN is of this stack, too: whose it is hears of the error at once, by no packet. */
+void stack_icmp_own(struct stack *st, const struct conn_id *id, seq_t seq,
+                    const struct wire_icmp *icmp);
 /* Notes an ICMP error for hf_error_report; the number goes into tally.icmp_note, udp.icmp_note. */
 uint32_t stack_note_add(struct stack *st, hf_handle handle, const struct hf_icmp_report *report);
 /* There is no way to the peer of this connection, or nobody answers for it: a soft error. */

@@ -231,6 +231,48 @@ TEST(a_held_syn_is_answered_with_administratively_prohibited)
     refuses_held_syn(p, HF_ANSWER_PROHIBITED, 13, 1);
 }
 
+/* The same where who opens is this very stack: it is told, and by default goes on (RFC 5461 4). */
+static void refuses_own_syn(struct peer *p, enum hf_answer answer, int error, uint8_t code)
+{
+    struct hf_icmp_report report;
+    struct hf_close_reason reason;
+    struct hf_status status = {.struct_size = sizeof status};
+    struct hf_endpoint to = peer_here(p, p->c->stack_port);
+    hf_handle opener, held;
+    calls(hf_open(p->stack, &p->env, NULL, &to, 0, &opener));
+    peer_pump(p);
+    calls(hf_asked(p->stack, &p->env, p->listener, &held, NULL, NULL));
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, opener, &report));
+    calls(hf_answer(p->stack, &p->env, held, answer));
+    calls(hf_error_report(p->stack, opener, &report));
+    holds_equal(report.error, error);
+    holds(report.version == (p->v6 ? 6 : 4) && report.type == (p->v6 ? 1 : 3));
+    holds(report.code == code && memcmp(report.from, p->stack_ip, 16) == 0);
+    holds(report.hard == (p->v6 && code == 1));
+    calls(hf_status(p->stack, &p->env, opener, &status));
+    bool ends = report.hard || p->config.policy.syn_soft_abort;
+    holds_equal(status.state, ends ? HF_CLOSED : HF_SYN_SENT);
+    if (ends)
+        holds_equal(hf_close_reason(p->stack, opener, &reason), error);
+    calls(hf_release(p->stack, &p->env, opener));
+}
+
+TEST(who_opens_to_its_own_stack_hears_that_its_syn_was_refused)
+{
+    p->wild = true;
+    listens_with(4, true);
+    for (int i = 0; i < 2; i++) {
+        struct hf_policy policy = p->config.policy;
+        p->config.policy.syn_soft_abort = policy.syn_soft_abort = i != 0;
+        calls(hf_set_policy(p->stack, &p->env, &policy));
+        refuses_own_syn(p, HF_ANSWER_UNREACHABLE_NET, HF_ERR_NET_UNREACHABLE, 0);
+        refuses_own_syn(p, HF_ANSWER_UNREACHABLE_HOST, HF_ERR_HOST_UNREACHABLE, p->v6 ? 3 : 1);
+        refuses_own_syn(p, HF_ANSWER_PROHIBITED, HF_ERR_PROHIBITED, p->v6 ? 1 : 13);
+    }
+    expects_silence();
+    nothing_is_held(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +290,7 @@ int main(void)
         ON_BOTH(a_held_syn_is_answered_with_network_unreachable),
         ON_BOTH(a_held_syn_is_answered_with_host_unreachable),
         ON_BOTH(a_held_syn_is_answered_with_administratively_prohibited),
+        ON_BOTH(who_opens_to_its_own_stack_hears_that_its_syn_was_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
