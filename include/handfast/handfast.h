@@ -158,8 +158,9 @@ struct hf_interface {
 /* The number of a new interface, 1 and up. */
 int hf_interface_add(struct hf_stack *stack, const struct hf_env *env,
                      const struct hf_interface *iface);
-/* prefix_len: 0 .. 32 for IPv4, 0 .. 128 for IPv6; the prefix becomes a route to the link. On
- * Ethernet, an IPv6 link-local address made from the MAC (RFC 4291 A) is added by the caller; no
+/* prefix_len: 0 .. 32 for IPv4, 0 .. 128 for IPv6; the prefix, unless it is the whole address,
+ * becomes a route to the link.  HF_ERR_EXISTS: the address, or a route of the prefix to a gateway.
+ * On Ethernet, an IPv6 link-local address made from the MAC (RFC 4291 A) is added by the caller; no
  * MLD report is sent: a switch that snoops MLD may keep back questions for the address. */
 int hf_address_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                    const uint8_t ip[16], uint32_t prefix_len);
@@ -168,6 +169,7 @@ int hf_address_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t
 /* gateway NULL: on the link.  prefix_len counts as in hf_address_add; longest prefix wins. */
 int hf_route_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                  const uint8_t prefix[16], uint32_t prefix_len, const uint8_t *gateway);
+/* A route to the link stays as long as there is an address of its prefix. */
 int hf_route_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                     const uint8_t prefix[16], uint32_t prefix_len);
 /* A neighbour that is not asked for. */

@@ -390,7 +390,9 @@ int hf_host_address(struct hf_host *host, int iface, const char *address)
                          "IPv6 with an MTU below %d)",
                          address, HF_IPV6_MTU_MIN);
     case HF_ERR_EXISTS:
-        return host_fail(host, -hf_errno(error), "%s: is an address of this stack already",
+        return host_fail(host, -hf_errno(error),
+                         "%s: is an address of this stack already, or has a prefix that is routed "
+                         "to a gateway",
                          address);
     default:
         return error < 0 ? host_core_fail(host, error, address) : 0;

@@ -138,12 +138,12 @@ static int add_address(struct stack *st, const struct stack_address *wanted)
     }
     if (wanted->prefix_len < 128) { /* else there is nobody else on the link by this prefix */
         int error = stack_route_put(st, wanted->iface, wanted->ip, wanted->prefix_len, NULL);
-        if (error != HF_OK && error != HF_ERR_EXISTS) {
-            return error;
+        struct stack_route *route =
+            stack_route_found(st, wanted->iface, wanted->ip, wanted->prefix_len);
+        if (route == NULL || !stack_is_any(route->gateway)) {
+            return error; /* there is no room, or it leads to a gateway */
         }
-        if (error == HF_OK) {
-            stack_route_found(st, wanted->iface, wanted->ip, wanted->prefix_len)->of_address = 1;
-        }
+        route->of_address |= error == HF_OK; /* else the caller's own */
     }
     stack_forget(st);
     *stack_address_at(st, n) = *wanted;
@@ -175,6 +175,19 @@ int hf_address_add(struct hf_stack *stack, const struct hf_env *env, uint32_t if
     return error;
 }
 
+bool stack_prefix_used(const struct stack *st, uint32_t iface, const uint8_t prefix[16],
+                       uint8_t bits)
+{
+    for (uint32_t n = 1; n <= st->s->addresses; n++) {
+        const struct stack_address *addr = stack_address_at(st, n);
+        if (addr->iface == iface && addr->prefix_len == bits && bits < 128 &&
+            stack_same_prefix(addr->ip, prefix, bits)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The link's route stays while another address of the interface needs it. */
 static void remove_address(struct stack *st, struct stack_address *addr)
 {
@@ -184,12 +197,8 @@ static void remove_address(struct stack *st, struct stack_address *addr)
     while (st->s->addresses > 0 && stack_address_at(st, st->s->addresses)->iface == 0) {
         st->s->addresses--;
     }
-    for (uint32_t n = 1; n <= st->s->addresses; n++) {
-        const struct stack_address *other = stack_address_at(st, n);
-        if (other->iface == old.iface && other->prefix_len == old.prefix_len &&
-            stack_same_prefix(other->ip, old.ip, old.prefix_len)) {
-            return;
-        }
+    if (stack_prefix_used(st, old.iface, old.ip, old.prefix_len)) {
+        return;
     }
     const struct stack_route *route = stack_route_found(st, old.iface, old.ip, old.prefix_len);
     if (route != NULL && route->of_address) { /* the caller's own stays */

@@ -88,6 +88,17 @@ int hf_route_add(struct hf_stack *stack, const struct hf_env *env, uint32_t ifac
     return error;
 }
 
+/* What an address needs becomes its own and stays: hf_address_remove takes it away. */
+static int remove_route(struct stack *st, uint32_t iface, const uint8_t prefix[16], uint8_t bits)
+{
+    struct stack_route *route = stack_route_found(st, iface, prefix, bits);
+    if (route == NULL || !stack_prefix_used(st, iface, prefix, bits)) {
+        return stack_route_drop(st, iface, prefix, bits);
+    }
+    route->of_address = 1;
+    return HF_OK;
+}
+
 int hf_route_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                     const uint8_t prefix[16], uint32_t prefix_len)
 {
@@ -99,7 +110,7 @@ int hf_route_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t i
     uint8_t bits;
     error = HF_ERR_INVALID;
     if (route_can_be(&st, iface, prefix, prefix_len, &bits)) {
-        error = stack_route_drop(&st, iface, prefix, bits);
+        error = remove_route(&st, iface, prefix, bits);
     }
     stack_leave(&st);
     return error;

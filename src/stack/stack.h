@@ -56,7 +56,7 @@ struct stack_route {
     uint8_t prefix[16], gateway[16]; /* gateway all zero: on the link */
     uint8_t prefix_len;              /* of 128 */
     uint8_t iface;                   /* 0: free */
-    uint8_t of_address;              /* came with an address of the link, and goes with it */
+    uint8_t of_address;              /* goes with the last address of this prefix           */
     uint8_t pad;
 };
 
@@ -330,6 +330,11 @@ bool stack_is_own(const struct stack *st, const uint8_t ip[16], uint8_t zone);
 /* regions.c: may len octets from offset on in this region be used in this call?  Their address, or
  * NULL. */
 uint8_t *stack_region(const struct stack *st, uint32_t region, uint64_t offset, uint64_t len);
+
+/* interface.c: is there an address of this interface whose prefix it is?  Then it has a route to
+ * the link. */
+bool stack_prefix_used(const struct stack *st, uint32_t iface, const uint8_t prefix[16],
+                       uint8_t bits);
 
 /* interface.c: what is this address? */
 bool stack_is_any(const uint8_t ip[16]); /* all zero, or 0.0.0.0 */

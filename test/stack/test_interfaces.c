@@ -116,19 +116,74 @@ TEST(the_route_of_a_link_goes_with_the_last_address_of_it)
     p->batching = false;
 }
 
+/* Is there a route to the link for hosts of this network?  A packet that leaves tells. */
+static bool is_on_link(struct peer *p, hf_handle socket, const uint8_t host[16])
+{
+    struct hf_endpoint to = {.port = THERE};
+    memcpy(to.ip, host, 16);
+    int64_t sent = hf_udp_send(p->stack, &p->env, socket, NULL, &to, data, 1);
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(sent == 1 ? seen != NULL : sent == HF_ERR_NET_UNREACHABLE && seen == NULL);
+    if (seen != NULL)
+        peer_taken(p, seen);
+    return sent == 1;
+}
+
+static const uint8_t net[16] = V4_ADDRESS(192, 0, 2, 0), near[16] = V4_ADDRESS(192, 0, 2, 99);
+static const uint8_t ours[16] = V4_ADDRESS(192, 0, 2, 7), second[16] = V4_ADDRESS(192, 0, 2, 8);
+
 /* Who has added a route takes it away, too. */
 TEST(the_route_of_the_caller_outlives_an_address_of_its_prefix)
 {
-    static const uint8_t net[16] = V4_ADDRESS(192, 0, 2, 0), ours[16] = V4_ADDRESS(192, 0, 2, 7);
-    static const uint8_t gateway[16] = V4_ADDRESS(10, 0, 0, 9);
     starts();
-    calls(hf_route_add(p->stack, &p->env, 1, net, 24, gateway));
+    calls(hf_route_add(p->stack, &p->env, 1, net, 24, NULL));
     calls(adds(p, 1, ours, 24));
     calls(hf_address_remove(p->stack, &p->env, 1, ours));
     calls(hf_route_remove(p->stack, &p->env, 1, net, 24));
     calls(adds(p, 1, ours, 24));
     calls(hf_address_remove(p->stack, &p->env, 1, ours));
     refuses(HF_ERR_INVALID, hf_route_remove(p->stack, &p->env, 1, net, 24));
+}
+
+/* Every address has a route to its link, whatever the caller removes. */
+TEST(the_route_of_a_link_stays_while_there_is_an_address_of_it)
+{
+    p->wild = true;
+    hf_handle socket = socket_on(p, HERE);
+    calls(hf_address_remove(p->stack, &p->env, 1, p->stack_ip));
+    calls(hf_route_add(p->stack, &p->env, 1, net, 24, NULL));
+    calls(adds(p, 1, ours, 24));
+    calls(adds(p, 1, second, 24));
+    for (int i = 0; i < 2; i++) { /* the caller's, then that of the addresses */
+        calls(hf_route_remove(p->stack, &p->env, 1, net, 24));
+        holds(is_on_link(p, socket, near));
+    }
+    calls(hf_address_remove(p->stack, &p->env, 1, ours));
+    calls(hf_route_remove(p->stack, &p->env, 1, net, 24));
+    holds(is_on_link(p, socket, near));
+    calls(hf_address_remove(p->stack, &p->env, 1, second));
+    calls(adds(p, 1, ours, 32)); /* needs none */
+    holds(!is_on_link(p, socket, near));
+    refuses(HF_ERR_INVALID, hf_route_remove(p->stack, &p->env, 1, net, 24));
+    calls(hf_route_add(p->stack, &p->env, 1, ours, 32, NULL));
+    calls(hf_route_remove(p->stack, &p->env, 1, ours, 32));
+    refuses(HF_ERR_INVALID, hf_route_remove(p->stack, &p->env, 1, ours, 32));
+}
+
+/* Its hosts would all be sent to the gateway. */
+TEST(an_address_is_refused_where_its_prefix_leads_to_a_gateway)
+{
+    static const uint8_t gateway[16] = V4_ADDRESS(10, 0, 0, 9);
+    starts();
+    calls(hf_route_add(p->stack, &p->env, 1, net, 24, gateway));
+    refuses(HF_ERR_EXISTS, adds(p, 1, ours, 24));
+    refuses(HF_ERR_NO_ADDRESS, hf_address_remove(p->stack, &p->env, 1, ours));
+    calls(adds(p, 1, ours, 25));
+    calls(adds(p, 1, second, 32));
+    calls(hf_route_remove(p->stack, &p->env, 1, net, 24));
+    calls(hf_address_remove(p->stack, &p->env, 1, ours));
+    calls(adds(p, 1, ours, 24));
+    refuses(HF_ERR_EXISTS, hf_route_add(p->stack, &p->env, 1, net, 24, gateway));
 }
 
 int main(void)
@@ -140,6 +195,8 @@ int main(void)
         ON_BOTH(there_are_as_many_addresses_as_the_config_says_and_a_place_is_used_again),
         ON_BOTH(the_route_of_a_link_goes_with_the_last_address_of_it),
         ON_BOTH(the_route_of_the_caller_outlives_an_address_of_its_prefix),
+        ON_BOTH(the_route_of_a_link_stays_while_there_is_an_address_of_it),
+        ON_BOTH(an_address_is_refused_where_its_prefix_leads_to_a_gateway),
     };
     return cmocka_run_group_tests_name("interfaces", tests, NULL, NULL);
 }
