@@ -1,5 +1,6 @@
 /* test_udp_sockets.c - UDP sockets as the application has them (RFC 768, RFC 1122 4.1): which can
  * be, where their datagrams go, and what comes back. */
+#include "common/link.h"
 #include "common/packets.h"
 
 #include <string.h>
@@ -319,6 +320,64 @@ TEST(a_socket_of_any_ipv4_address_has_nothing_of_ipv6)
     holds_equal(result, p->v6 ? HF_OK : HF_ERR_EXISTS);
 }
 
+/* Its datagram was dropped, and by this very host. */
+static void hears_of_it(struct peer *p, hf_handle handle)
+{
+    struct hf_icmp_report report;
+    peer_pump(p);
+    calls(hf_error_report(p->stack, handle, &report));
+    holds_equal(report.error, HF_ERR_HOST_UNREACHABLE);
+    holds(report.type == 0 && !report.hard && memcmp(report.from, p->stack_ip, 16) == 0);
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, handle, &report));
+}
+
+/* RFC 1122 4.1.3.3 */
+TEST(a_datagram_without_a_place_for_its_neighbour_is_reported_to_its_socket)
+{
+    p->wild = p->ethernet = p->ask = true;
+    p->config.max_neighbours = 2; /* one of them may be asked for */
+    struct hf_icmp_report report;
+    hf_handle first = socket_on(p, HERE), second = socket_on(p, HERE + 1);
+    struct hf_endpoint to = peer_there(p, THERE);
+    calls(sends_to(p, first, &to, 10));
+    expects_question(p, false);
+    to.ip[15] = 88;
+    calls(sends_to(p, second, &to, 10));
+    hears_of_it(p, second);
+    refuses(HF_ERR_WOULD_BLOCK, hf_error_report(p->stack, first, &report));
+    holds_equal(counters_of(p).packets_dropped, 1);
+    answers(p, p->peer_mac);
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    peer_taken(p, seen);
+    nothing_is_held(p);
+}
+
+TEST(a_datagram_whose_neighbours_are_never_known_is_reported_to_its_socket)
+{
+    p->ethernet = p->ask = true;
+    p->config.max_neighbours = 0;
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    calls(sends_to(p, handle, &to, 10));
+    hears_of_it(p, handle);
+    nothing_is_held(p);
+}
+
+TEST(a_datagram_whose_route_has_gone_is_reported_to_its_socket)
+{
+    hf_handle handle = socket_on(p, HERE);
+    struct hf_endpoint to = peer_there(p, THERE);
+    to.ip[p->v6 ? 5 : 13] ^= 0x77;
+    calls(hf_route_add(p->stack, &p->env, 1, to.ip, p->v6 ? 64 : 24, p->peer_ip));
+    p->batching = true; /* nothing leaves yet */
+    holds_equal(sends_to(p, handle, &to, 10), 10);
+    holds_equal(hf_route_remove(p->stack, &p->env, 1, to.ip, p->v6 ? 64 : 24), HF_OK);
+    p->batching = false;
+    hears_of_it(p, handle);
+    nothing_is_held(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +395,9 @@ int main(void)
         ON_BOTH(a_datagram_that_payload_memory_has_no_room_for_is_refused_and_nothing_is_kept),
         ON_BOTH(a_datagram_without_a_checksum_is_ipv4_s_alone_and_none_is_for_port_0),
         ON_BOTH(a_socket_that_closes_takes_what_waits_in_it_and_around_it_along),
+        ON_BOTH(a_datagram_without_a_place_for_its_neighbour_is_reported_to_its_socket),
+        ON_BOTH(a_datagram_whose_neighbours_are_never_known_is_reported_to_its_socket),
+        ON_BOTH(a_datagram_whose_route_has_gone_is_reported_to_its_socket),
     };
     return cmocka_run_group_tests_name("udp sockets", tests, NULL, NULL);
 }
