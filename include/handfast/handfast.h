@@ -172,7 +172,8 @@ int hf_route_add(struct hf_stack *stack, const struct hf_env *env, uint32_t ifac
 /* A route to the link stays as long as there is an address of its prefix. */
 int hf_route_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                     const uint8_t prefix[16], uint32_t prefix_len);
-/* A neighbour that is not asked for. */
+/* A neighbour that is not asked for; half of max_neighbours, rounded up, may be such ones.
+ * HF_ERR_NO_RESOURCES. */
 int hf_neighbour_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                      const uint8_t ip[16], const uint8_t mac[6]);
 

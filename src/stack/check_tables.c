@@ -213,6 +213,7 @@ static bool check_datagrams(struct check *c)
 static bool check_neighbours(const struct check *c)
 {
     const struct stack_neighbour *first = stack_at(&c->st, c->s->neighbour_offset);
+    uint32_t permanent = 0;
     for (uint32_t n = 1; n <= c->s->max_neighbours; n++) {
         const struct stack_neighbour *neighbour = &first[n - 1];
         bool fits = neighbour->state == NEIGHBOUR_FREE ||
@@ -221,8 +222,10 @@ static bool check_neighbours(const struct check *c)
         if (!check_that(c, fits, HF_INVARIANT_TABLES, CHECK_STACK, n)) {
             return false;
         }
+        permanent += neighbour->state == NEIGHBOUR_PERMANENT;
     }
-    return true;
+    return check_equal(c, c->s->permanent_neighbours, permanent, HF_INVARIANT_TABLES, CHECK_STACK,
+                       0);
 }
 
 static bool check_arrays(const struct check *c)

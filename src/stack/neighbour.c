@@ -8,54 +8,84 @@
  *
  * A stale entry is used while its owner is asked again.  Who has answered is not given another link
  * address because somebody says so: the owner is asked at the old one, and in ARP the third time
- * everybody; only then another one may answer.  The table is cut into sets of eight by a
- * keyed hash, so that looking up costs the same whatever its size, and who floods one set displaces
- * little: strangers never displace an entry that has answered, and half of a set at most may be
- * entries that have not.
+ * everybody; only then another one may answer.  The table is cut into sets of eight (the
+ * last takes what is left) by a keyed hash, so that looking up costs the same whatever its size,
+ * and who floods one set displaces little: strangers never displace an entry that has answered, and
+ * half of a set at most may be entries that have not.
+ *
+ * Permanent entries never go.  One place of each set is kept from them; those that find no other in
+ * their set lie in the next one that has one.  Half of the table at most is theirs, so that this is
+ * seldom far.
  */
 #include "stack/stack.h"
 
 enum { SET = 8, TRIES = 3, RETRY_MS = 1000, REACHABLE_MS = 30000 };
 
 struct set {
-    uint32_t first, n;
+    uint32_t which, first, n;
 };
 
-static struct set set_of(const struct stack *st, const uint8_t ip[16], uint32_t iface)
+static struct set set_at(const struct stack *st, uint32_t which)
 {
     uint32_t max = st->s->max_neighbours;
     uint32_t sets = max_u32(max / SET, 1);
+    which = which < sets ? which : 0;
+    return (struct set){which, which * SET + 1, which + 1 < sets ? SET : max - which * SET};
+}
+
+static struct set set_of(const struct stack *st, const uint8_t ip[16], uint32_t iface)
+{
+    uint32_t sets = max_u32(st->s->max_neighbours / SET, 1);
     const struct sip_key *key = &secret_of(&st->tcp)->table;
     uint8_t data[17];
     memcpy(data, ip, 16);
     data[16] = (uint8_t)iface;
-    uint32_t which = (uint32_t)sip13(key->k0, key->k1, data, sizeof data) % sets;
-    return (struct set){which * SET + 1, min_u32(max - which * SET, SET)};
+    return set_at(st, (uint32_t)sip13(key->k0, key->k1, data, sizeof data) % sets);
+}
+
+/* Then no further permanent entry of this set may lie in it, but in the next. */
+static bool is_filled(const struct stack *st, struct set set)
+{
+    uint32_t permanent = 0;
+    for (uint32_t n = set.first; n < set.first + set.n; n++) {
+        permanent += stack_neighbour_at(st, n)->state == NEIGHBOUR_PERMANENT;
+    }
+    return permanent >= max_u32(set.n - 1, 1);
 }
 
 uint32_t stack_find_neighbour(const struct stack *st, const uint8_t ip[16], uint32_t iface)
 {
-    struct set set = set_of(st, ip, iface);
-    for (uint32_t n = set.first; n < set.first + set.n; n++) {
-        const struct stack_neighbour *entry = stack_neighbour_at(st, n);
-        if (entry->state != NEIGHBOUR_FREE && entry->iface == iface &&
-            memcmp(entry->ip, ip, 16) == 0) {
-            return n;
+    struct set home = set_of(st, ip, iface), set = home;
+    do {
+        for (uint32_t n = set.first; n < set.first + set.n; n++) {
+            const struct stack_neighbour *entry = stack_neighbour_at(st, n);
+            if (entry->state != NEIGHBOUR_FREE && entry->iface == iface &&
+                memcmp(entry->ip, ip, 16) == 0) {
+                return n;
+            }
         }
-    }
+        if (!is_filled(st, set)) {
+            break;
+        }
+        set = set_at(st, set.which + 1);
+    } while (set.which != home.which);
     return 0;
 }
 
 /* How dear an entry is; what is dearer than `most` may not be displaced. */
+enum { HEARD_OF = 1, ASKED_AGAIN, ANSWERED, WAITED_FOR };
+
 static uint32_t worth(const struct stack_neighbour *entry)
 {
     switch (entry->state) {
     case NEIGHBOUR_FREE:
         return 0;
     case NEIGHBOUR_STALE:
-        return entry->tries == 0 ? 1 : 2;
+        return entry->tries == 0 ? HEARD_OF : ASKED_AGAIN;
     case NEIGHBOUR_REACHABLE:
-        return 3;
+        return ANSWERED;
+    case NEIGHBOUR_INCOMPLETE:
+        return WAITED_FOR;
     default:
         return UINT32_MAX;
     }
@@ -135,7 +165,7 @@ static int ask_anew(struct stack *st, const struct stack_path *path)
     for (uint32_t n = set.first; n < set.first + set.n; n++) {
         incomplete += stack_neighbour_at(st, n)->state == NEIGHBOUR_INCOMPLETE;
     }
-    uint32_t place = find_place(st, set, 3);
+    uint32_t place = find_place(st, set, ANSWERED);
     if (place == 0 || incomplete >= max_u32(set.n / 2, 1)) {
         return incomplete != 0 ? NEIGHBOUR_FULL : NEIGHBOUR_NONE;
     }
@@ -226,7 +256,7 @@ bool stack_neighbour_heard(struct stack *st, const uint8_t ip[16], uint32_t ifac
     }
     uint32_t n = stack_find_neighbour(st, ip, iface);
     if (n == 0) {
-        n = find_place(st, set_of(st, ip, iface), 1);
+        n = find_place(st, set_of(st, ip, iface), HEARD_OF);
         if (n != 0) {
             fill(st, n, ip, iface, NEIGHBOUR_STALE);
             memcpy(stack_neighbour_at(st, n)->mac, mac, 6);
@@ -301,6 +331,41 @@ void stack_neighbour_timeouts(struct stack *st)
     }
 }
 
+/* A place of one more permanent entry, of which there are less than half of the table. */
+static uint32_t find_lasting_place(const struct stack *st, const uint8_t ip[16], uint32_t iface)
+{
+    struct set set = set_of(st, ip, iface);
+    while (is_filled(st, set)) {
+        set = set_at(st, set.which + 1);
+    }
+    return find_place(st, set, WAITED_FOR);
+}
+
+/* Who waits for it, or for one that gives way, goes on or asks again. */
+static int add_permanent(struct stack *st, const uint8_t ip[16], uint32_t iface,
+                         const uint8_t mac[6])
+{
+    struct hf_stack *s = st->s;
+    uint32_t old = s->max_neighbours ? stack_find_neighbour(st, ip, iface) : 0, n = old;
+    if (old == 0 || stack_neighbour_at(st, old)->state != NEIGHBOUR_PERMANENT) {
+        if (s->permanent_neighbours >= (s->max_neighbours + 1) / 2) {
+            return HF_ERR_NO_RESOURCES;
+        }
+        if (old != 0) {
+            *stack_neighbour_at(st, old) = (struct stack_neighbour){0};
+        }
+        n = find_lasting_place(st, ip, iface);
+        s->permanent_neighbours++;
+    }
+    fill(st, n, ip, iface, NEIGHBOUR_PERMANENT);
+    memcpy(stack_neighbour_at(st, n)->mac, mac, 6);
+    wake(st, n);
+    if (old != 0 && old != n) {
+        wake(st, old);
+    }
+    return HF_OK;
+}
+
 int hf_neighbour_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                      const uint8_t ip[16], const uint8_t mac[6])
 {
@@ -313,17 +378,7 @@ int hf_neighbour_add(struct hf_stack *stack, const struct hf_env *env, uint32_t 
         !stack_is_unicast(&st, ip) || stack_interface_at(&st, iface)->link != HF_LINK_ETHERNET) {
         error = HF_ERR_INVALID;
     } else {
-        uint32_t n = 0;
-        if (stack->max_neighbours != 0) {
-            n = stack_find_neighbour(&st, ip, iface);
-            n = n ? n : find_place(&st, set_of(&st, ip, iface), 3);
-        }
-        error = n == 0 ? HF_ERR_NO_RESOURCES : HF_OK;
-        if (n != 0) {
-            fill(&st, n, ip, iface, NEIGHBOUR_PERMANENT);
-            memcpy(stack_neighbour_at(&st, n)->mac, mac, 6);
-            wake(&st, n);
-        }
+        error = add_permanent(&st, ip, iface, mac);
     }
     stack_leave(&st);
     return error;

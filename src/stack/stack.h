@@ -168,7 +168,8 @@ struct hf_stack {
     uint64_t udp_offset;    /* uint32_t: UDP sockets, by port                  */
     uint32_t max_interfaces, max_addresses, max_routes, max_neighbours, max_fragments;
     uint32_t max_notes, max_regions;
-    uint32_t bucket_mask; /* of the listen and UDP buckets                   */
+    uint32_t permanent_neighbours; /* so many of them are                              */
+    uint32_t bucket_mask;          /* of the listen and UDP buckets                   */
     struct pool packets, udps;
     struct ififo packet_queue;   /* to be sent                                    */
     struct ififo packet_waiting; /* ... once a neighbour has answered             */

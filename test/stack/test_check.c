@@ -234,6 +234,10 @@ static void more_interfaces_than_there_may_be(struct damaged *d)
 {
     d->stack->interfaces = d->stack->max_interfaces + 1;
 }
+static void more_permanent_neighbours_than_there_are(struct damaged *d)
+{
+    d->stack->permanent_neighbours++;
+}
 
 static const struct {
     void (*damage)(struct damaged *d);
@@ -273,6 +277,7 @@ static const struct {
     DAMAGE(tokens_done_before_they_were_taken, "tokens"),
     DAMAGE(waiting_for_a_datagram, "member"),
     DAMAGE(more_interfaces_than_there_may_be, "tables"),
+    DAMAGE(more_permanent_neighbours_than_there_are, "tables"),
 };
 
 static void each_kind_of_damage_is_called_by_its_name(void **state)
