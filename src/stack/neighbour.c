@@ -102,7 +102,7 @@ static uint32_t find_place(const struct stack *st, struct set set, uint32_t most
         }
         const struct stack_neighbour *other = best ? stack_neighbour_at(st, best) : NULL;
         if (other == NULL || worth(entry) < worth(other) ||
-            (worth(entry) == worth(other) && (int32_t)(entry->used_ms - other->used_ms) < 0)) {
+            (worth(entry) == worth(other) && entry->used_ns < other->used_ns)) {
             best = n;
         }
     }
@@ -121,8 +121,8 @@ static void set_timer(struct stack *st, struct stack_neighbour *entry, uint32_t 
 static void fill(struct stack *st, uint32_t n, const uint8_t ip[16], uint32_t iface, uint8_t state)
 {
     struct stack_neighbour *entry = stack_neighbour_at(st, n);
-    *entry = (struct stack_neighbour){
-        .iface = (uint8_t)iface, .state = state, .used_ms = st->tcp.now_ms};
+    *entry =
+        (struct stack_neighbour){.iface = (uint8_t)iface, .state = state, .used_ns = st->s->now_ns};
     memcpy(entry->ip, ip, 16);
 }
 
@@ -184,7 +184,7 @@ int stack_resolve(struct stack *st, const struct stack_path *path, uint8_t mac[6
         return st->s->max_neighbours ? ask_anew(st, path) : NEIGHBOUR_NONE;
     }
     struct stack_neighbour *entry = stack_neighbour_at(st, n);
-    entry->used_ms = st->tcp.now_ms;
+    entry->used_ns = st->s->now_ns;
     if (entry->state == NEIGHBOUR_INCOMPLETE) {
         return (int)n;
     }

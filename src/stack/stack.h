@@ -74,8 +74,8 @@ struct stack_neighbour {
     uint8_t iface, state;
     uint8_t tries;
     uint8_t pad[3];
-    uint32_t at_ms;   /* the next try; when it becomes stale    */
-    uint32_t used_ms; /* the oldest unused entry makes room     */
+    uint32_t at_ms;  /* the next try; when it becomes stale    */
+    int64_t used_ns; /* the oldest unused entry makes room     */
 };
 
 /* A packet that belongs to no connection: ICMP, UDP, ARP, ND. */

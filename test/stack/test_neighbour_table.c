@@ -152,6 +152,40 @@ TEST(a_permanent_neighbour_takes_the_place_of_one_that_has_not_answered)
     nothing_is_held(p);
 }
 
+static void hears_of(struct peer *p, uint32_t n)
+{
+    uint8_t ip[16], mac[6];
+    neighbour(p, n, ip, mac);
+    asks_as(p, ip, mac);
+    peer_forget(p);
+}
+
+/* Of two neighbours, the second heard of a day ago, the first one makes room for a third. */
+static void makes_room_after(struct peer *p, int64_t days)
+{
+    const int64_t day_ns = 24 * 3600 * INT64_C(1000000000);
+    hf_handle socket = has_places(p, 2);
+    hears_of(p, 1);
+    p->env.now_ns += (days - 1) * day_ns;
+    hears_of(p, 2);
+    p->env.now_ns += day_ns;
+    hears_of(p, 3);
+    sends_to(p, socket, 2);
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    peer_taken(p, seen);
+}
+
+TEST(the_neighbour_not_used_for_26_days_makes_room)
+{
+    makes_room_after(p, 26);
+}
+
+TEST(the_neighbour_not_used_for_50_days_makes_room)
+{
+    makes_room_after(p, 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +196,8 @@ int main(void)
         ON_BOTH(where_there_is_no_room_for_neighbours_none_is_permanent),
         ON_BOTH(all_places_for_neighbours_are_used),
         ON_BOTH(a_permanent_neighbour_takes_the_place_of_one_that_has_not_answered),
+        ON_BOTH(the_neighbour_not_used_for_26_days_makes_room),
+        ON_BOTH(the_neighbour_not_used_for_50_days_makes_room),
     };
     return cmocka_run_group_tests_name("neighbour table", tests, NULL, NULL);
 }
