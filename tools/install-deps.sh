@@ -6,7 +6,7 @@ set -euo pipefail
 group_build="gcc libc6-dev make cmake ninja-build pkg-config libcmocka-dev libmnl-dev"
 group_build="$group_build libbpf-dev libjansson-dev libxdp-dev python3"
 group_clang="clang libclang-rt-14-dev llvm"
-group_test="curl ethtool iproute2 netcat-openbsd openssl patch procps python3"
+group_test="curl ethtool gnuplot-nox iproute2 netcat-openbsd openssl patch procps python3"
 group_test="$group_test socat tshark util-linux wrk"
 group_demo="curl ethtool iproute2 python3 util-linux"
 group_check="binutils clang-format clang-tidy git python3 universal-ctags"
