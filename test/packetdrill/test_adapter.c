@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,7 @@ static void passes(useconds_t us)
 /* A blocking call in a thread of its own, with the gettimeofday that packetdrill makes after it. */
 struct call {
     pthread_t thread;
+    atomic_int tid; /* 0: it does not run yet */
     int fd;
     ssize_t result;
     long long ended_us;
@@ -144,6 +146,7 @@ struct call {
 static void *reads(void *arg)
 {
     struct call *c = arg;
+    c->tid = gettid();
     c->result = ifc.read(ifc.userdata, c->fd, c->data, sizeof c->data);
     c->ended_us = now_us();
     return NULL;
@@ -152,6 +155,7 @@ static void *reads(void *arg)
 static void *accepts(void *arg)
 {
     struct call *c = arg;
+    c->tid = gettid();
     c->len = sizeof c->addr;
     c->result = ifc.accept(ifc.userdata, c->fd, (struct sockaddr *)&c->addr, &c->len);
     c->ended_us = now_us();
@@ -161,18 +165,38 @@ static void *accepts(void *arg)
 static void *connects(void *arg)
 {
     struct call *c = arg;
+    c->tid = gettid();
     c->result = ifc.connect(ifc.userdata, c->fd, (struct sockaddr *)&c->addr, c->len);
     c->ended_us = now_us();
     return NULL;
 }
 
-/* Waits until the call sleeps, as packetdrill does: long enough for a thread that only has to
- * start. */
+static bool is_asleep(pid_t tid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return true; /* its call has ended */
+    }
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = 0;
+    const char *name_end = strrchr(text, ')');
+    return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'S';
+}
+
+/* Waits until the call sleeps, as packetdrill does. */
 static void begins(struct call *c, void *(*call)(void *), int fd)
 {
+    enum { TRIES = 10000 };
+    int i = 0;
     c->fd = fd;
     assert_int_equal(pthread_create(&c->thread, NULL, call, c), 0);
-    usleep(50000);
+    do {
+        usleep(1000);
+    } while (++i < TRIES && (c->tid == 0 || !is_asleep(c->tid)));
+    assert_int_not_equal(i, TRIES);
 }
 
 static void ends(struct call *c, ssize_t result, long long at_us)
