@@ -3,7 +3,8 @@
 # folder is the CTest label. test/system/*.sh and *.py are tests too. A test may ask for more in a
 # comment within its first lines:
 #
-#   ctest: timeout=300      seconds it may take (60 without)
+#   ctest: timeout=300      seconds it may take (60 without); three times as many in sanitizer
+#                           builds and under qemu-user
 #   ctest: serial           nothing else runs beside it
 #   ctest: plain            not in sanitizer builds (too slow there, or watches memory itself)
 #   ctest: native           not under qemu-user (starts processes, which it does not always survive)
@@ -40,6 +41,9 @@ function(hf_test_settings test label asked)
     set(timeout 60)
     if(asked MATCHES "timeout=([0-9]+)")
         set(timeout ${CMAKE_MATCH_1})
+    endif()
+    if(HF_SANITIZE OR CMAKE_CROSSCOMPILING)
+        math(EXPR timeout "${timeout} * 3")
     endif()
     set(work ${PROJECT_BINARY_DIR}/test/${label})
     file(MAKE_DIRECTORY ${work})

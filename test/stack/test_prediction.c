@@ -1,7 +1,7 @@
 /* Header prediction (prediction.c, train.c, frame_parts) changes no octet on the wire, no event, no
  * result of a call and no state: two connections live through the same, one of them with it.  Seeds
  * draw what happens: loss, reordering, damage, batches, sizes, options. */
-/* ctest: timeout=240 */
+/* ctest: timeout=600 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@ kernel (tcp_info).
 
 Every pair of values of any two factors occurs in some row; HF_LONG=1: every row of Handfast's side.
 
-ctest: timeout=900 plain
+ctest: timeout=1800 plain
 """
 
 import itertools
