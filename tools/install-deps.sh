@@ -50,15 +50,20 @@ fi
 
 echo "install-deps: installing ${missing[*]}"
 apt_get() {
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -y -o Dpkg::Use-Pty=0 "$@" </dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 \
+        -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 "$@" </dev/null
 }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# One index of several may fail (a mirror in the middle of its sync); the installation decides.
-apt_get update >"$log" 2>&1 || true
-if ! apt_get install --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
-    tail -n 30 "$log" >&2
-    echo "install-deps: apt-get failed (above); the network or the package sources are at fault" >&2
-    exit 1
-fi
+for try in 1 2 3; do
+    # One index of several may fail (a mirror in the middle of its sync); the installation decides.
+    apt_get update >"$log" 2>&1 || true
+    apt_get install --no-install-recommends "${missing[@]}" >>"$log" 2>&1 && exit 0
+    if [ "$try" != 3 ]; then
+        echo "install-deps: apt-get failed; again in 20 s" >&2
+        sleep 20
+    fi
+done
+tail -n 30 "$log" >&2
+echo "install-deps: apt-get failed (above); the network or the package sources are at fault" >&2
+exit 1
