@@ -89,6 +89,17 @@ void take_up_cable(void)
     assert_int_equal(system("ip link del ours"), 0);
 }
 
+/* After a timeout the kernel draws a new hash for its socket, and with it another queue of a veth
+ * (net.core.txrehash): that segment would come to a shard that does not know the connection. */
+static void keep_queue(int fd)
+{
+    enum { TXREHASH = 74 }; /* SO_TXREHASH, since Linux 5.18 */
+    int off = 0;
+    if (setsockopt(fd, SOL_SOCKET, TXREHASH, &off, sizeof off) != 0) {
+        assert_int_equal(errno, ENOPROTOOPT);
+    }
+}
+
 int connect_to(int version, uint16_t port)
 {
     struct sockaddr_in6 there = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -101,6 +112,7 @@ int connect_to(int version, uint16_t port)
     const void *at = v4 ? (const void *)&there4 : &there;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    keep_queue(fd);
     if (connect(fd, at, v4 ? sizeof there4 : sizeof there) != 0) {
         close(fd);
         return -1;
