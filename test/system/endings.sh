@@ -123,14 +123,19 @@ for pair in "a.svg ./a.svg" "old $work/old" "new ./new"; do
     [ "$status" = 2 ] || fail "--svg $1 --pcap $2: status $status: $(cat err)"
 done
 
+# How many ports of the kernel's have their SYN there: a busy machine may repeat one.
+drawn() {
+    awk 'match($0, /10\.77\.0\.1:[0-9]+/) { port = substr($0, RSTART, RLENGTH) }
+        /CTL=SYN(>|&gt;)/ && !drawn[port]++ { n++ } END { print n + 0 }' "$1"
+}
+
 # More connections than a picture holds: it says so, and each is drawn on standard error.
 status_of listen --keep --echo --ladder --svg a.svg 80 --private -- sh -c '
     i=0; while [ $i -lt 70 ]; do echo $i | nc -N 10.77.0.2 80 >/dev/null; i=$((i + 1)); done'
 [ "$status" = 0 ] || fail "70 connections: status $status: $(tail err)"
-[ "$(grep -c '<CTL=SYN>' err)" = 70 ] || fail "$(grep -c '<CTL=SYN>' err) of 70 are drawn"
+[ "$(drawn err)" = 70 ] || fail "$(drawn err) of 70 are drawn"
 [ "$(grep -cE '^ *[0-9.]+ {10,}the peer closed first' err)" = 70 ] ||
     fail "not 70 last lines: $(tail err)"
-[ "$(grep -c '&lt;CTL=SYN&gt;' a.svg)" = 64 ] ||
-    fail "$(grep -c '&lt;CTL=SYN&gt;' a.svg) in the picture"
+[ "$(drawn a.svg)" = 64 ] || fail "$(drawn a.svg) in the picture"
 grep -q 'the first 64 connections are in it; there were 6 more' err || fail "not told: $(tail err)"
 echo "each connection says why it ended"
