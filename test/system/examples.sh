@@ -32,7 +32,7 @@ cmp two file
 [ "$(curl -sS --noproxy '*' -o none -w '%{http_code}' http://10.77.0.2:8080/none)" = 404 ]
 [ "$(curl -sS --noproxy '*' -I -o head -w '%{http_code}' http://10.77.0.2:8080/)" = 200 ]
 [ "$(curl -sS --noproxy '*' -T file -o put -w '%{http_code}' http://10.77.0.2:8080/bytes/1)" = 200 ]
-wrk -t 1 -c 20 -d 2s http://10.77.0.2:8080/bytes/100 >wrk.out
+wrk -t 1 -c 20 -d 2s --timeout 30s http://10.77.0.2:8080/bytes/100 >wrk.out
 grep -q 'Requests/sec' wrk.out
 ! grep -qE 'Socket errors|Non-2xx' wrk.out
 VISIT
