@@ -219,10 +219,13 @@ void bench_point(const char *series, double x, double y)
 double bench_private_bytes(void)
 {
     char line[BENCH_NOTE];
-    unsigned long long kib = 0;
+    unsigned long long kib = 0, n;
     FILE *file = fopen("/proc/self/smaps_rollup", "re");
     bench_must(file ? 0 : -errno, "/proc/self/smaps_rollup");
-    while (fgets(line, sizeof line, file) && sscanf(line, "Anonymous: %llu", &kib) != 1) {
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "Anonymous: %llu", &n) == 1 || sscanf(line, "Swap: %llu", &n) == 1) {
+            kib += n;
+        }
     }
     fclose(file);
     bench_must(kib > 0 ? 0 : -1, "Anonymous in /proc/self/smaps_rollup");
