@@ -10,8 +10,8 @@
 enum {
     CONNECTIONS = 16,
     ADDRESSES = 16,
-    START_MS = 3000, /* COMMAND may need this long until it listens */
-    UP_MS = 10000,   /* without -w, what was made here has so long to come up */
+    START_MS = 10000, /* COMMAND may need this long until it listens */
+    UP_MS = 10000,    /* without -w, what was made here has so long to come up */
     AGAIN_MS = 20
 };
 
@@ -150,11 +150,14 @@ static void await_server(struct link *link, const struct hf_endpoint *remote)
         return;
     struct hf_endpoint handfast = {.port = 1};
     memcpy(handfast.ip, ours, 16);
-    for (int waited = 0; waited < START_MS && !link_command_ended(link) && !link_interrupted();
-         waited += AGAIN_MS) {
+    int64_t waited = 0, turn = AGAIN_MS * 1000000LL;
+    while (waited < START_MS * 1000000LL && !link_command_ended(link) && !link_interrupted()) {
         if (kernel_state(link->net, remote, &handfast) != HF_CLOSED)
             return;
-        hf_host_run_once(link->host, AGAIN_MS * 1000000LL);
+        int64_t begin = hf_host_env(link->host)->now_ns;
+        hf_host_run_once(link->host, turn);
+        int64_t passed = hf_host_env(link->host)->now_ns - begin;
+        waited += passed < turn ? passed : turn; /* while we stood still, COMMAND may have, too */
     }
 }
 

@@ -74,9 +74,9 @@ kill -INT "$pid"
 ends_with 'given up: interrupted'
 status_of connect -w 0.5 --ladder --svg a.svg 10.77.0.9 81 --private -- sleep 9
 ends_with 'given up: no answer within 0.5 seconds'
-status_of connect --ladder --svg a.svg 10.77.0.1 81 --private -- sh -c 'nc -N -l 80 & sleep 9'
+status_of connect --ladder --svg a.svg 10.77.0.1 81 --private -- sh -c 'nc -N -l 80 & sleep 30'
 ends_with 'connection refused'
-status_of connect --ladder --svg a.svg 10.77.0.1 81 --private -- sleep 9
+status_of connect --ladder --svg a.svg 10.77.0.1 81 --private -- sleep 30
 ends_with 'connection refused'
 
 # A signal that comes before there is anything to wait for is heard, too.

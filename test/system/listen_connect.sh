@@ -79,7 +79,7 @@ open("done", "w").write("all")
 [ "$(cat done)" = all ] || fail "a command that goes on was ended too soon: $(cat err)"
 
 # What fails, fails with the right words, soon.
-! "$handfast" connect 10.77.0.1 81 --private -- sh -c 'nc -N -l 80 & sleep 5' </dev/null 2>err ||
+! "$handfast" connect 10.77.0.1 81 --private -- sh -c 'nc -N -l 80 & sleep 30' </dev/null 2>err ||
     fail "connecting to nobody succeeds"
 grep -qi 'connection refused' err || fail "not refused: $(cat err)"
 ! "$handfast" connect -w 0.5 10.77.0.9 81 --private -- sleep 5 </dev/null 2>err ||
