@@ -59,6 +59,12 @@ static bool keep(void *arg, const struct hf_captured *captured)
     return false;
 }
 
+static size_t comment(void *arg, const struct hf_captured *captured, char *text, size_t room)
+{
+    struct demo *demo = arg;
+    return link_comment(demo->comments, captured, text, room);
+}
+
 /* Losses --------------------------------------------------------------------------------------- */
 
 static enum demo_loss loss_out(struct demo_lossy *lossy, const struct hf_packet *packet)
@@ -143,8 +149,8 @@ int demo_watch_device(struct demo *demo, struct hf_device **device)
         .struct_size = sizeof impairment, .lose_fn = lose, .lose_arg = demo};
     struct hf_capture capture = {.struct_size = sizeof capture,
                                  .path = demo->pcap_at_work,
-                                 .comment = link_comment,
-                                 .comment_arg = demo->comments,
+                                 .comment = comment,
+                                 .comment_arg = demo, /* keep's, too */
                                  .name = "handfast",
                                  .keep = keep};
     if (hf_device_impaired(device, *device, &impairment, error) < 0 ||

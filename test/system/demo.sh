@@ -10,6 +10,10 @@ need_network
     { cat "$work/out"; fail "the demo ended with status $?"; }
 check_demo "$work/out" "$work"
 check_capture "$work/demo.pcapng"
+# Of the transfers it has 64 KiB of each end, each way, and the rest was counted.
+text=$(tshark -r "$work/demo.pcapng" -Y 'tcp.len > 0' 2>"$work/tshark" | wc -l)
+[ "$text" -gt 500 ] || fail "only $text packets with text are in the capture"
+grep -q 'transfer ([1-9][0-9]* packets) is left out' "$work/out" || fail "nothing was left out"
 
 # Ctrl-C in the middle: no process of it is left, hence no namespace and no device, and no files.
 mkdir "$work/interrupted"
