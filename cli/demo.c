@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MSL_MS = 500, CONNECTIONS = 16, MEGABYTES = 100, MEGABYTES_MAX = 1000 };
+enum { MSL_MS = 1000, CONNECTIONS = 16, MEGABYTES = 100, MEGABYTES_MAX = 1000 };
 
 enum { OPTION_TUN = 256, OPTION_VETH, OPTION_MEGABYTES };
 

@@ -89,6 +89,7 @@ void demo_line(void *arg, const char *text, size_t len); /* an hf_text_fn: stand
 struct demo_server {
     pid_t pid;
     uint16_t port;
+    int go; /* one octet ends its pause */
 };
 
 /* How the kernel's server answers one connection: an optional greeting, everything up to the end
@@ -98,12 +99,12 @@ struct demo_serve {
     int out;
     const char *greeting;
     bool echo;
-    unsigned pause_ms;
     const uint8_t *reply;
     uint64_t reply_bytes;
 };
 
 int demo_server_start(struct demo *demo, struct demo_server *server, const struct demo_serve *how);
+void demo_server_goes_on(const struct demo_server *server); /* its pause is over */
 /* curl sends demo->up to the URL; its standard output goes to `out`.  The new process, or -1. */
 pid_t demo_curl_start(struct demo *demo, char *url, int out);
 

@@ -248,7 +248,7 @@ static int open_to(struct demo *demo, const struct demo_server *server, bool ipv
 }
 
 /* Our FIN is acknowledged: the peer has heard that no more will come, and may go on sending. */
-static int half_closed(struct demo *demo, const struct ends *ends)
+static int half_closed(struct demo *demo, const struct ends *ends, const struct demo_server *server)
 {
     struct hf_status status = {.struct_size = sizeof status};
     do {
@@ -258,7 +258,9 @@ static int half_closed(struct demo *demo, const struct ends *ends)
             0)
             return failed(demo, "half-closed");
     } while (status.state == HF_FIN_WAIT_1 || status.state == HF_ESTABLISHED);
-    return compare(demo, ends, HF_FIN_WAIT_2, HF_CLOSE_WAIT);
+    int result = compare(demo, ends, HF_FIN_WAIT_2, HF_CLOSE_WAIT);
+    demo_server_goes_on(server);
+    return result;
 }
 
 static int finish_active(struct demo *demo, const struct ends *ends, int64_t rest_ns)
@@ -287,7 +289,7 @@ static int exchange(struct demo *demo, const struct demo_server *server, bool ip
     if (hf_host_send(demo->host, handle, demo->up.data, demo->up.bytes, PATIENCE_MS) < 0 ||
         hf_host_close(demo->host, handle) < 0)
         return failed(demo, "sending");
-    status = half_closed(demo, &ends);
+    status = half_closed(demo, &ends, server);
     if (status == CLI_OK)
         status = receive_into(demo, handle, UINT64_MAX, hash);
     return status == CLI_OK ? finish_active(demo, &ends, 0) : status;
@@ -295,7 +297,6 @@ static int exchange(struct demo *demo, const struct demo_server *server, bool ip
 
 int demo_handfast_to_kernel(struct demo *demo, int number, bool ipv6)
 {
-    enum { PAUSE_MS = 300 }; /* long enough for a rest point */
     struct demo_hash at_kernel = {0}, here = {0};
     struct demo_server server;
     char sum_at_kernel[65], sum_here[65];
@@ -304,7 +305,6 @@ int demo_handfast_to_kernel(struct demo *demo, int number, bool ipv6)
         return CLI_FAILED;
     struct demo_serve how = {.ipv6 = ipv6,
                              .out = at_kernel.in,
-                             .pause_ms = PAUSE_MS,
                              .reply = demo->down.data,
                              .reply_bytes = demo->down.bytes};
     if (demo_server_start(demo, &server, &how) != CLI_OK)
@@ -373,7 +373,7 @@ static int talk_through_losses(struct demo *demo, const struct demo_server *serv
         return status;
     if (hf_host_close(demo->host, handle) < 0)
         return failed(demo, "closing");
-    status = half_closed(demo, &ends);
+    status = half_closed(demo, &ends, server);
     if (status == CLI_OK)
         status = expect_text(demo, handle, reply);
     return status == CLI_OK ? finish_active(demo, &ends, LAST_ACK_NS) : status;
@@ -381,7 +381,6 @@ static int talk_through_losses(struct demo *demo, const struct demo_server *serv
 
 int demo_lossy_connection(struct demo *demo, int number)
 {
-    enum { PAUSE_MS = 2000 }; /* longer than our FIN and its ACK need, each lost once */
     struct demo_hash at_kernel = {0};
     struct demo_server server;
     char sum[65];
@@ -391,7 +390,6 @@ int demo_lossy_connection(struct demo *demo, int number)
     struct demo_serve how = {.out = at_kernel.in,
                              .greeting = greeting,
                              .echo = true,
-                             .pause_ms = PAUSE_MS,
                              .reply = (const uint8_t *)reply,
                              .reply_bytes = sizeof reply - 1};
     if (demo_server_start(demo, &server, &how) != CLI_OK)

@@ -11,8 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void serve_one(int listener, const struct demo_serve *how)
+static void serve_one(int listener, const struct demo_serve *how, int go)
 {
+    char octet;
     int s = accept(listener, NULL, NULL);
     close(listener); /* else inet_diag would find it when the connection is gone */
     if (s < 0)
@@ -28,8 +29,7 @@ static void serve_one(int listener, const struct demo_serve *how)
     close(how->out);
     if (n < 0)
         _exit(1);
-    usleep(how->pause_ms * 1000);
-    if (!demo_write_all(s, how->reply, how->reply_bytes))
+    if (read(go, &octet, 1) != 1 || !demo_write_all(s, how->reply, how->reply_bytes))
         _exit(1);
     close(s);
     _exit(0);
@@ -60,20 +60,31 @@ static int listen_any(struct demo *demo, bool ipv6, uint16_t *port)
 
 int demo_server_start(struct demo *demo, struct demo_server *server, const struct demo_serve *how)
 {
-    int listener = listen_any(demo, how->ipv6, &server->port);
+    int go[2], listener = listen_any(demo, how->ipv6, &server->port);
     if (listener < 0)
         return CLI_FAILED;
+    if (pipe2(go, O_CLOEXEC) != 0)
+        return cli_failure("no pipe to the kernel's server: %s", strerror(errno));
     fflush(NULL); /* or the child would say it again */
     server->pid = fork();
     if (server->pid < 0)
         return cli_failure("no process for the kernel's server: %s", strerror(errno));
     if (server->pid == 0) {
         demo_child_begins();
-        serve_one(listener, how);
+        close(go[1]);
+        serve_one(listener, how, go[0]);
     }
     close(listener);
     close(how->out);
+    close(go[0]);
+    server->go = go[1];
     return CLI_OK;
+}
+
+void demo_server_goes_on(const struct demo_server *server)
+{
+    (void)demo_write_all(server->go, "", 1); /* if it has gone, its end says so */
+    close(server->go);
 }
 
 pid_t demo_curl_start(struct demo *demo, char *url, int out)
