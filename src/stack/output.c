@@ -89,11 +89,9 @@ static int find_way(struct output *o, const uint8_t local[16], const uint8_t rem
     return stack_resolve(o->st, path, mac);
 }
 
-/* It finds no way, or no memory. */
 static void drop_packet(struct stack *st, uint32_t idx)
 {
     st->s->packets_dropped++;
-    stack_udp_unreachable(st, stack_packet_at(st, idx));
     stack_packet_free(st, idx);
 }
 
@@ -135,6 +133,7 @@ HF_APART static bool send_packet(struct output *o)
         o->turns--;
         stack_udp_loop(st, idx);
     } else {
+        stack_udp_unreachable(st, packet);
         drop_packet(st, idx);
     }
     return true;
