@@ -41,7 +41,9 @@ static int set_receive_window(struct tcp *tcp, struct tcb *tcb, int64_t value)
         if (tcb->state >= HF_ESTABLISHED) {
             tcp_window_opened(tcp, tcb);
         } else if (tcb->last_snd_ms == 0) { /* our SYN has promised nothing yet */
-            tcb->rcv.wnd = min_u32(tcb->rcv_buf, 65535);
+            const struct active *active = active_of(tcp, tcb); /* text on the peer's SYN */
+            uint32_t unread = active ? active->rq_bytes : 0, most = min_u32(tcb->rcv_buf, 65535);
+            tcb->rcv.wnd = most - min_u32(most, unread);
         }
     }
     return error;
@@ -95,6 +97,17 @@ static int set_keepalive(struct tcp *tcp, struct tcb *tcb, int64_t value)
     return HF_OK;
 }
 
+/* What has waited longer than that is due now, and not when 32 bits of milliseconds come round. */
+static void shorten_wait(const struct tcp *tcp, const struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    uint32_t timeout_ms = tcp_extra(tcp, tcb->extra)->user_timeout_ms;
+    if (timeout_ms && active && active->unacked_since_ms &&
+        tcp->now_ms - active->unacked_since_ms > timeout_ms) {
+        active->unacked_since_ms = ms_after(tcp->now_ms, 0 - timeout_ms);
+    }
+}
+
 /* What lies in a struct extra, and what follows from it. */
 static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
 {
@@ -104,6 +117,7 @@ static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, in
         tcb->modes |= M_TELL_TIMEOUT;
     }
     if (error == HF_OK && (option == HF_KEEPALIVE_IDLE || option == HF_USER_TIMEOUT)) {
+        shorten_wait(tcp, tcb);
         tcp_keepalive_start(tcp, tcb);
     }
     if (error == HF_OK && option == HF_MAX_PACING_RATE) {

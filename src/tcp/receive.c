@@ -388,6 +388,7 @@ bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *se
     if (piece.len == 0) {
         return true;
     }
+    uint32_t last_ms = tally_of(tcp, tcb)->last_rcv_ms;
     tally_of(tcp, tcb)->last_rcv_ms = tcp->now_ms;
     if (!tcp_attach(tcp, tcb)) {
         return false;
@@ -411,7 +412,7 @@ bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *se
         tcp_count_received(tcp, tcb, seg, !in_order);
     }
     if (in_order && kept) {
-        tcp_tune_on_text(tcp, tcb, seg);
+        tcp_tune_on_text(tcp, tcb, seg, last_ms);
     }
     if (!kept && !attached) {
         tcp_detach_if_idle(tcp, tcb);

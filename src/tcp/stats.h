@@ -47,8 +47,9 @@ void tcp_count_progress(struct tcp *tcp, struct tcb *tcb); /* SND.UNA has moved 
 
 /* tune.c: how large the buffers become */
 void tcp_tune_begin(struct tcp *tcp, struct tcb *tcb); /* established */
-/* Text came in order: RCV.NXT has moved. */
-void tcp_tune_on_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* Text came in order: RCV.NXT has moved.  last_ms: when some came before. */
+void tcp_tune_on_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
+                      uint32_t last_ms);
 /* The application has read. */
 void tcp_tune_on_read(struct tcp *tcp, struct tcb *tcb);
 /* SND.UNA has moved by `acked`. */

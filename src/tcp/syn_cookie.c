@@ -159,7 +159,8 @@ void tcp_cookie_send(struct tcp *tcp, uint32_t listener_idx, const struct conn_i
     struct tcp_offsets f = tcp_offsets(tcp, id);
     struct terms terms = {scratch->flags, scratch->peer_mss, scratch->snd_wscale,
                           scratch->modes & M_CLASSIC};
-    scratch->rcv_wscale = scratch->flags & F_WSCALE ? own_scale(tcp, listener) & 15 : 0;
+    uint8_t scale = own_scale(tcp, listener); /* chosen with the first, whatever its SYN has */
+    scratch->rcv_wscale = scratch->flags & F_WSCALE ? scale & 15 : 0;
     scratch->iss = cookie_of(tcp, listener, f, scratch->irs, &terms);
     if (!(scratch->flags & F_TS)) {
         scratch->modes &= ~(uint32_t)M_CLASSIC; /* nothing would remember it */

@@ -256,7 +256,7 @@ static void leave_lists(struct tcp *tcp, struct tcb *tcb, uint32_t idx)
         bool asked = tcb->flags & F_HELD;
         idlist_remove(asked ? &listener->asked : &listener->accept, &events, idx);
         listener->accept_n -= asked ? 0 : 1;
-        listener->half -= asked ? 1 : 0;
+        listener->half -= asked && listener->half != 0 ? 1 : 0; /* as tcp_backlog_remove has it */
     } else {
         tcp_events_clear(tcp, tcb);
     }

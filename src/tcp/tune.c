@@ -75,14 +75,12 @@ void tcp_tune_begin(struct tcp *tcp, struct tcb *tcb)
     }
 }
 
-void tcp_tune_on_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+void tcp_tune_on_text(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, uint32_t last_ms)
 {
     struct stats *stats = tcp_stats(tcp, tcb);
-    struct tally *tally = tally_of(tcp, tcb);
-    if (tcp->now_ms - tally->last_rcv_ms > WINDOW_TIME_MAX_MS) {
+    if (tcp->now_ms - last_ms > WINDOW_TIME_MAX_MS) {
         stats->rtt_timed = 0; /* the sender had nothing to say */
     }
-    tally->last_rcv_ms = tcp->now_ms;
     measure_window(tcp, tcb, stats);
     if (tcb->flags & F_TS) {
         measure_echo(tcp, tcb, stats, seg);
@@ -110,6 +108,9 @@ void tcp_tune_on_read(struct tcp *tcp, struct tcb *tcb)
     }
     uint32_t fin = tcb->flags & F_FIN_RECEIVED ? 1 : 0;
     seq_t read = seq_sub(tcb->rcv.nxt, active->rq_bytes + fin);
+    if (seq_lt(read, stats->round_seq)) {
+        return; /* what had come when the round began */
+    }
     uint32_t copied = seq_len(stats->round_seq, read);
     uint32_t before =
         max_u32(stats->rcv_space, tcp->b->policy.initial_cwnd * (uint32_t)tcb->rcv_mss);

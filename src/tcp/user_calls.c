@@ -438,7 +438,7 @@ int tcp_abort(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* The handle goes.  Unread text: the peer must learn that it was lost (RFC 2525 2.17, a reset),
- * unless both FINs are there, which no reset may follow (3.10.5): what was sent and the last FIN
+ * unless both sides have closed, which no reset may follow (3.10.5): what was sent and the last FIN
  * are still acknowledged, and 2MSL waited (MUST-13).  SHLD-3 */
 void tcp_release(struct tcp *tcp, struct tcb *tcb)
 {
@@ -452,7 +452,8 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb)
     tcb->flags |= F_RELEASED;
     uint32_t linger = tcp_extra(tcp, tcb->extra)->linger;
     bool at_once = linger == 1 && tcb->state != HF_TIME_WAIT; /* SO_LINGER with 0: POSIX */
-    bool both_closed = tcb->state >= HF_CLOSING;
+    const uint32_t both = F_CLOSE | F_FIN_RECEIVED;           /* ours may wait behind text */
+    bool both_closed = tcb->state >= HF_CLOSING || (tcb->flags & both) == both;
     bool resets = at_once || (unread(tcp, tcb) && !both_closed);
     if (!resets && unread(tcp, tcb)) {
         tcp_free_receive(tcp, active_of(tcp, tcb));

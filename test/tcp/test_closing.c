@@ -372,6 +372,25 @@ TEST(releasing_with_unread_octets_resets)
     expects(RST, .seq = ISS + 1);
 }
 
+/* hf_release: "unless both sides have closed"; our FIN waits behind text. */
+TEST(releasing_with_unread_octets_behind_both_closes_loses_no_queued_text)
+{
+    establish_active();
+    sends(FIN | ACK, .len = 50, .wnd = 1460);
+    expects(ACK, .ack = IRS + 52);
+    writes(1500);
+    expects(ACK, .len = 1460);
+    closes();
+    expects_state(HF_CLOSE_WAIT);
+    releases();
+    expects_silence();
+    sends(ACK, .seq = IRS + 52, .ack = ISS + 1461, .wnd = 1000);
+    expects(FIN | PSH | ACK, .seq = ISS + 1461, .len = 40);
+    sends(ACK, .seq = IRS + 52, .ack = ISS + 1502);
+    after(1000);
+    expects_silence();
+}
+
 TEST(releasing_with_all_read_closes_in_order_and_the_stack_finishes_alone)
 {
     establish_active();
@@ -450,6 +469,7 @@ int main(void)
         V4(nobody_listens_so_a_syn_in_time_wait_is_ignored),
         V4(text_before_the_fin_may_still_be_acknowledged_in_last_ack_and_closing),
         BOTH(releasing_with_unread_octets_resets),
+        BOTH(releasing_with_unread_octets_behind_both_closes_loses_no_queued_text),
         V4(releasing_with_all_read_closes_in_order_and_the_stack_finishes_alone),
         V4(data_that_arrives_after_the_release_is_answered_with_a_reset),
         V4(a_released_fin_wait_2_ends_after_60_seconds_and_a_kept_one_does_not),

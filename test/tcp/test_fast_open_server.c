@@ -35,6 +35,22 @@ TEST(a_good_cookie_without_text_gives_a_connection_that_can_be_written_to)
     reads(10);
 }
 
+/* HF_RECEIVE_WINDOW: "unread and missing data promised at most". */
+TEST(a_window_set_before_the_syn_ack_leaves_counts_the_text_of_the_syn)
+{
+    listens_fast(p);
+    const char *cookie = cookie_of(p);
+    batch_begins();
+    sends(SYN, .seq = IRS, .mss = 1460, .len = 1000, .fo = cookie);
+    peer_batch_goes_in(p);
+    holds_equal(hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL), HF_OK);
+    holds_equal(hf_set_option(p->stack, &p->env, p->c->handle, HF_RECEIVE_WINDOW, 1000), HF_OK);
+    batch_ends();
+    holds_equal(status_of(rcv_wnd), 0);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1001);
+    reads(1000);
+}
+
 /* ST-18 */
 TEST(text_goes_out_behind_the_syn_ack_up_to_the_initial_window)
 {
@@ -422,6 +438,7 @@ int main(void)
         BOTH(a_good_cookie_delivers_the_text_before_the_handshake_ends),
         BOTH(the_trace_tells_a_cookie_request_the_cookie_and_where_they_passed),
         BOTH(a_good_cookie_without_text_gives_a_connection_that_can_be_written_to),
+        BOTH(a_window_set_before_the_syn_ack_leaves_counts_the_text_of_the_syn),
         BOTH(text_goes_out_behind_the_syn_ack_up_to_the_initial_window),
         BOTH(text_behind_the_syn_ack_keeps_within_the_window_of_the_syn),
         BOTH(the_window_behind_the_syn_ack_is_scaled_and_does_not_shrink),

@@ -146,6 +146,24 @@ TEST(at_half_a_millisecond_windows_grow)
     holds(option(p, HF_RECEIVE_WINDOW) > 1000000);
 }
 
+TEST(what_waits_to_be_read_when_measuring_begins_does_not_count_as_read)
+{
+    with_scaling(p);
+    establish_passive();
+    sends(ACK, .len = MSS);
+    peer_forget(p);
+    after(RTT_MS);
+    reads(5); /* a header */
+    holds_equal(option(p, HF_RECEIVE_WINDOW), 270000);
+    after(RTT_MS);
+    reads(MSS - 5);
+    holds_equal(option(p, HF_RECEIVE_WINDOW), 270000);
+    for (int i = 0; i < 12; i++) {
+        carries(p, a_window(p));
+    }
+    holds_equal(option(p, HF_RECEIVE_WINDOW), p->config.policy.max_receive_window);
+}
+
 TEST(text_that_is_not_read_does_not_make_the_window_grow)
 {
     with_scaling(p);
@@ -341,6 +359,7 @@ int main(void)
         V4(timestamps_tell_the_round_trip_of_a_peer_that_does_not_fill_the_window),
         V4(a_window_grows_by_twice_what_comes_and_four_times_what_comes_more),
         V4(at_half_a_millisecond_windows_grow),
+        V4(what_waits_to_be_read_when_measuring_begins_does_not_count_as_read),
         V4(text_that_is_not_read_does_not_make_the_window_grow),
         V4(a_window_that_the_application_set_stays),
         V4(a_window_that_the_listener_was_given_stays),

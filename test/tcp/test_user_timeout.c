@@ -203,6 +203,25 @@ TEST(the_user_timeout_decides_alone_how_long_is_too_long)
     expects_closed(HF_ERR_TIMED_OUT);
 }
 
+/* Text that has waited longer than half a round of 32 bits of milliseconds. */
+TEST(a_user_timeout_that_is_set_when_text_has_waited_for_weeks_is_due_at_once)
+{
+    establish_active();
+    p->c->wnd = 0;
+    sends(ACK);
+    writes(10);
+    for (int i = 0; i < 25 * 24 * 20; i++) { /* 25 days; probes are answered */
+        after(180 * SECOND_MS);
+        peer_forget(p);
+        sends(ACK);
+    }
+    expects_state(HF_ESTABLISHED);
+    sets(HF_USER_TIMEOUT, 60 * SECOND_MS);
+    after(1000);
+    peer_forget(p);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
 /* MUST-20, SHLD-9, SHLD-10 */
 TEST(after_three_retransmissions_the_application_is_told_once_of_trouble)
 {
@@ -235,6 +254,7 @@ int main(void)
         V4(the_peers_syn_changes_the_timeout_of_an_open_connection_only),
         V4(keep_alives_come_later_than_an_adopted_timeout),
         V4(the_user_timeout_decides_alone_how_long_is_too_long),
+        V4(a_user_timeout_that_is_set_when_text_has_waited_for_weeks_is_due_at_once),
         V4(after_three_retransmissions_the_application_is_told_once_of_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
