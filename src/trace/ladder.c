@@ -397,6 +397,7 @@ void hf_ladder_trace(void *arg, const struct hf_trace *record)
     row.marks = (uint8_t)((changed ? ROW_CHANGED : 0) | (repeat ? ROW_REPEAT : 0) |
                           (dropped ? ROW_DROPPED : 0));
     bool peer_changed = update_peer(ladder, record);
+    trace_learn_numbers(ladder, record, !dropped);
     bool turns = turns_window(ladder, record, dropped);
     if (record->handle != 0) {
         ladder->handle = record->handle;

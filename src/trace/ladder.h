@@ -45,9 +45,9 @@ struct row {
 
 /* Sequence numbers of one direction, relative to its SYN and unwrapped. */
 struct numbers {
-    bool known;
+    bool known, taken; /* taken: base is not that of a SYN which came to nothing */
     uint32_t base;
-    int64_t high;
+    int64_t high; /* of what was taken */
 };
 
 /* What a run of folded rows holds. */
@@ -100,8 +100,9 @@ void trace_ladder_add(struct hf_ladder *ladder, const struct row *row);
 bool trace_run_is_single(const struct run *run);
 
 /* ladder_words.c: what a row says */
-int64_t trace_relative(struct numbers *numbers, uint32_t value, bool absolute);
-void trace_segment_label(struct hf_ladder *ladder, const struct hf_trace *record, char *label);
+void trace_learn_numbers(struct hf_ladder *ladder, const struct hf_trace *record, bool taken);
+void trace_segment_label(const struct hf_ladder *ladder, const struct hf_trace *record,
+                         char *label);
 void trace_segment_note(struct hf_ladder *ladder, const struct hf_trace *record, char *note);
 void trace_event_label(const struct hf_ladder *ladder, const struct hf_trace *record, char *label);
 void trace_run_label(const struct run *run, char *note);

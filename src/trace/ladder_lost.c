@@ -83,6 +83,7 @@ void hf_ladder_lost(struct hf_ladder *ladder, int64_t time_ns, const struct hf_p
                memcmp(packet->src, ladder->local_ip, 16) == 0 &&
                packet->dst_port == ladder->remote_port;
     struct hf_trace record = record_of(packet, out, time_ns);
+    trace_learn_numbers(ladder, &record, false);
     bool repeat = !out && trace_peer_repeats(&ladder->peer, &record);
     if (out) {
         trace_peer_lost(&ladder->peer, packet->ctl, packet->ack);

@@ -4,50 +4,66 @@
 #include "trace/ladder.h"
 #include "trace/text.h"
 
-/* The 64-bit number near the highest seen: streams may be longer than 2^32 octets. */
-int64_t trace_relative(struct numbers *numbers, uint32_t value, bool absolute)
+/* The 64-bit number near the highest that was taken: streams may be longer than 2^32 octets. */
+static int64_t relative(const struct numbers *numbers, uint32_t value)
 {
-    if (!numbers->known || absolute) {
-        return value;
-    }
-    int64_t near = numbers->high + (int32_t)(value - numbers->base - (uint32_t)numbers->high);
-    if (near > numbers->high) {
-        numbers->high = near;
-    }
-    return near;
+    return numbers->high + (int32_t)(value - numbers->base - (uint32_t)numbers->high);
 }
 
-static void learn(struct numbers *numbers, uint32_t base)
+static int64_t shown(const struct numbers *numbers, uint32_t value, bool absolute)
 {
-    if (!numbers->known) {
-        *numbers = (struct numbers){.known = true, .base = base};
+    return !numbers->known || absolute ? value : relative(numbers, value);
+}
+
+static void learn_base(struct numbers *numbers, uint32_t base, bool taken)
+{
+    if (!numbers->known || (taken && !numbers->taken)) {
+        *numbers = (struct numbers){.known = true, .taken = taken, .base = base};
     }
 }
 
-/* A SYN tells its side's first number; a ladder that begins later takes what the record says. */
-static void learn_numbers(struct hf_ladder *ladder, const struct hf_trace *record)
+static void go_up(struct numbers *numbers, uint32_t value)
 {
-    bool out = record->kind == HF_TRACE_OUT;
+    int64_t near = relative(numbers, value);
+    numbers->high = numbers->known && near > numbers->high ? near : numbers->high;
+}
+
+/* A SYN tells its side's first number; a ladder that begins later takes what the record says.  What
+ * came to nothing may be forged or of another time, and a reset has the numbers of what it answers:
+ * these raise nothing. */
+void trace_learn_numbers(struct hf_ladder *ladder, const struct hf_trace *record, bool taken)
+{
+    if (record->kind > HF_TRACE_OUT || (record->marks & HF_MARK_ICMP)) {
+        return;
+    }
+    bool out = record->kind == HF_TRACE_OUT, connected = !(record->marks & HF_MARK_NO_CONNECTION);
+    struct numbers *sender = out ? &ladder->ours : &ladder->theirs;
     if (record->ctl & HF_SYN) {
-        learn(out ? &ladder->ours : &ladder->theirs, record->seq);
-    } else if (!(record->marks & HF_MARK_NO_CONNECTION)) {
+        learn_base(sender, record->seq, taken);
+    } else if (connected) {
         if (record->iss != 0 || record->snd_nxt != 0) {
-            learn(&ladder->ours, record->iss);
+            learn_base(&ladder->ours, record->iss, true);
         }
         if (record->irs != 0 || record->rcv_nxt != 0) {
-            learn(&ladder->theirs, record->irs);
+            learn_base(&ladder->theirs, record->irs, true);
+        }
+    }
+    if (taken && connected && !(record->ctl & HF_RST)) {
+        go_up(sender, record->seq);
+        if (record->ctl & HF_ACK) {
+            go_up(out ? &ladder->theirs : &ladder->ours, record->ack);
         }
     }
 }
 
-static void add_sack(struct text *text, struct numbers *numbers, const struct hf_trace *record,
-                     bool absolute)
+static void add_sack(struct text *text, const struct numbers *numbers,
+                     const struct hf_trace *record, bool absolute)
 {
     unsigned n = record->n_sack < 4 ? record->n_sack : 4;
     for (unsigned i = 0; i < n && (record->options & HF_OPT_SACK); i++) {
         trace_add(text, "%s%lld-%lld", i == 0 ? "<SACK=" : ",",
-                  (long long)trace_relative(numbers, record->sack[i][0], absolute),
-                  (long long)trace_relative(numbers, record->sack[i][1], absolute));
+                  (long long)shown(numbers, record->sack[i][0], absolute),
+                  (long long)shown(numbers, record->sack[i][1], absolute));
         if (i + 1 == n) {
             trace_add(text, ">");
         }
@@ -64,7 +80,7 @@ static void add_marks(struct text *text, const struct hf_trace *record)
     }
 }
 
-void trace_segment_label(struct hf_ladder *ladder, const struct hf_trace *record, char *label)
+void trace_segment_label(const struct hf_ladder *ladder, const struct hf_trace *record, char *label)
 {
     struct text text = trace_text(label, LABEL_BYTES);
     bool out = record->kind == HF_TRACE_OUT, absolute = ladder->style.absolute;
@@ -72,12 +88,11 @@ void trace_segment_label(struct hf_ladder *ladder, const struct hf_trace *record
         trace_add(&text, "<ICMP type %u code %u>", record->seq >> 8 & 0xff, record->seq & 0xff);
         return;
     }
-    learn_numbers(ladder, record);
-    struct numbers *sender = out ? &ladder->ours : &ladder->theirs;
-    struct numbers *receiver = out ? &ladder->theirs : &ladder->ours;
-    trace_add(&text, "<SEQ=%lld>", (long long)trace_relative(sender, record->seq, absolute));
+    const struct numbers *sender = out ? &ladder->ours : &ladder->theirs;
+    const struct numbers *receiver = out ? &ladder->theirs : &ladder->ours;
+    trace_add(&text, "<SEQ=%lld>", (long long)shown(sender, record->seq, absolute));
     if (record->ctl & HF_ACK) {
-        trace_add(&text, "<ACK=%lld>", (long long)trace_relative(receiver, record->ack, absolute));
+        trace_add(&text, "<ACK=%lld>", (long long)shown(receiver, record->ack, absolute));
     }
     trace_add(&text, "<CTL=");
     trace_add_ctl(&text, record->ctl);

@@ -437,6 +437,51 @@ static void sequence_numbers_are_relative_unless_asked_otherwise(void **state)
     hf_ladder_free(ladder);
 }
 
+/* What came to nothing may have any number; it does not move those of what follows. */
+static void forged_numbers_do_not_move_those_that_follow(void **state)
+{
+    (void)state;
+    struct hf_ladder_style style = {.struct_size = sizeof style, .write = collect, .write_arg = &p};
+    memset(&p, 0, sizeof p);
+    struct hf_ladder *ladder = hf_ladder_new(&style);
+    play(&p, hf_ladder_trace, ladder, HF_SYN_SENT);
+    gets(&p, SYN | ACK, 7777, HF_SYN_SENT, .ack = 55, .verdict = HF_V_DROP_SYN_SENT_ACK);
+    p.rcv_nxt = 0;
+    gets(&p, SYN | ACK, 300, HF_ESTABLISHED, .ack = 101);
+    for (uint32_t i = 1; i < 50; i++) {
+        gets(&p, RST, 300 + i * 0x7fff0000, HF_ESTABLISHED, .verdict = HF_V_DROP_RST_OUT_OF_WINDOW);
+        gets(&p, ACK, 301, HF_ESTABLISHED, .ack = 101 + i * 0x7fff0000,
+             .verdict = HF_V_DROP_ACK_OF_UNSENT);
+        sends(&p, RST, 101 + i * 0x7fff0000, HF_ESTABLISHED);
+        struct hf_packet lost = packet_of(&p, false, ACK, i * 0x7fff0000, 101, 1);
+        hf_ladder_lost(ladder, p.now_ns, &lost);
+    }
+    at_ms(&p, 1000);
+    p.len = 0;
+    gets(&p, ACK, 301, HF_ESTABLISHED, .ack = 101, .text = 10);
+    sends(&p, ACK, 101, HF_ESTABLISHED, .ack = 311, .text = 5);
+    assert_non_null(strstr(p.text, "<-- <SEQ=1><ACK=1><CTL=ACK><DATA=10> "));
+    assert_non_null(strstr(p.text, "--> <SEQ=1><ACK=11><CTL=ACK><DATA=5> "));
+    hf_ladder_free(ladder);
+}
+
+static void numbers_go_on_behind_a_fold_of_more_than_two_gigabytes(void **state)
+{
+    (void)state;
+    struct hf_ladder_style style = {.struct_size = sizeof style, .write = collect, .write_arg = &p};
+    memset(&p, 0, sizeof p);
+    struct hf_ladder *ladder = hf_ladder_new(&style);
+    play(&p, hf_ladder_trace, ladder, HF_ESTABLISHED);
+    for (uint32_t i = 0; i < 100; i++) {
+        sends(&p, ACK, 101 + i * 50000000, HF_ESTABLISHED, .ack = 301, .text = 50000000);
+    }
+    at_ms(&p, 1000);
+    p.len = 0;
+    sends(&p, ACK, (uint32_t)(101 + UINT64_C(5000000000)), HF_ESTABLISHED, .ack = 301, .text = 7);
+    assert_non_null(strstr(p.text, "<SEQ=5000000001><ACK=1><CTL=ACK><DATA=7> "));
+    hf_ladder_free(ladder);
+}
+
 static void what_waits_for_the_way_is_told_once(void **state)
 {
     (void)state;
@@ -513,6 +558,8 @@ int main(void)
         cmocka_unit_test(what_ended_the_connection_stands_in_the_last_line),
         cmocka_unit_test(a_syn_s_fast_open_option_is_told),
         cmocka_unit_test(sequence_numbers_are_relative_unless_asked_otherwise),
+        cmocka_unit_test(forged_numbers_do_not_move_those_that_follow),
+        cmocka_unit_test(numbers_go_on_behind_a_fold_of_more_than_two_gigabytes),
         cmocka_unit_test(what_waits_for_the_way_is_told_once),
         cmocka_unit_test(a_forged_reset_does_not_change_what_is_known_of_the_peer),
         cmocka_unit_test(a_flood_makes_few_lines),
