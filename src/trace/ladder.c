@@ -241,9 +241,9 @@ static bool came_to_nothing(const struct hf_trace *record)
 }
 
 /* Who sends the first FIN?  Both at once: each went off before the other had come. */
-static void note_fin(struct hf_ladder *ladder, const struct hf_trace *record)
+static void note_fin(struct hf_ladder *ladder, const struct hf_trace *record, bool dropped)
 {
-    if (!(record->ctl & HF_FIN)) {
+    if (!(record->ctl & HF_FIN) || dropped) {
         return;
     }
     if (record->kind == HF_TRACE_OUT) {
@@ -273,13 +273,13 @@ static bool is_repeat(struct hf_ladder *ladder, const struct hf_trace *record)
 }
 
 /* True when the peer's state is no longer what it was. */
-static bool update_peer(struct hf_ladder *ladder, const struct hf_trace *record)
+static bool update_peer(struct hf_ladder *ladder, const struct hf_trace *record, bool dropped)
 {
     int proved = ladder->peer.proved, presumed = ladder->peer.presumed;
     if (record->marks & HF_MARK_ICMP) {
         return false;
     }
-    note_fin(ladder, record);
+    note_fin(ladder, record, dropped);
     if (record->kind == HF_TRACE_OUT) {
         trace_peer_out(&ladder->peer, record);
     } else if (record->kind == HF_TRACE_IN || record->kind == HF_TRACE_DROP) {
@@ -396,7 +396,7 @@ void hf_ladder_trace(void *arg, const struct hf_trace *record)
     bool dropped = came_to_nothing(record), changed = changes_state(ladder, record);
     row.marks = (uint8_t)((changed ? ROW_CHANGED : 0) | (repeat ? ROW_REPEAT : 0) |
                           (dropped ? ROW_DROPPED : 0));
-    bool peer_changed = update_peer(ladder, record);
+    bool peer_changed = update_peer(ladder, record, dropped);
     trace_learn_numbers(ladder, record, !dropped);
     bool turns = turns_window(ladder, record, dropped);
     if (record->handle != 0) {

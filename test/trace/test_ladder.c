@@ -516,6 +516,21 @@ static void a_forged_reset_does_not_change_what_is_known_of_the_peer(void **stat
     hf_ladder_free(ladder);
 }
 
+static void a_forged_fin_closes_nothing_first(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin(HF_ESTABLISHED);
+    gets(&p, FIN | ACK, 99000, HF_ESTABLISHED, .ack = 100, .verdict = HF_V_DROP_OUT_OF_WINDOW);
+    calls(&p, HF_CALL_CLOSE, HF_FIN_WAIT_1);
+    sends(&p, FIN | ACK, 100, HF_FIN_WAIT_1, .ack = 300);
+    gets(&p, FIN | ACK, 99000, HF_FIN_WAIT_1, .ack = 100, .verdict = HF_V_DROP_OUT_OF_WINDOW);
+    gets(&p, FIN | ACK, 300, HF_TIME_WAIT, .ack = 101);
+    timer(&p, HF_TIMER_TIME_WAIT, HF_CLOSED);
+    hf_ladder_end(ladder, NULL);
+    assert_non_null(strstr(p.text, "in order: this side closed first, and 2MSL are over\n"));
+    hf_ladder_free(ladder);
+}
+
 static void a_flood_makes_few_lines(void **state)
 {
     (void)state;
@@ -562,6 +577,7 @@ int main(void)
         cmocka_unit_test(numbers_go_on_behind_a_fold_of_more_than_two_gigabytes),
         cmocka_unit_test(what_waits_for_the_way_is_told_once),
         cmocka_unit_test(a_forged_reset_does_not_change_what_is_known_of_the_peer),
+        cmocka_unit_test(a_forged_fin_closes_nothing_first),
         cmocka_unit_test(a_flood_makes_few_lines),
         cmocka_unit_test(colours_are_for_those_who_ask),
     };
