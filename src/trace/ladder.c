@@ -69,6 +69,8 @@ int hf_ladder_peer_state(const struct hf_ladder *ladder, int *proved)
     return ladder->peer.presumed;
 }
 
+const char trace_left_out[] = "more happened than is kept";
+
 /* Rows: written at once, and kept when that is wanted ------------------------------------------ */
 
 static void keep_row(struct hf_ladder *ladder, const struct row *row)
@@ -83,8 +85,11 @@ static void keep_row(struct hf_ladder *ladder, const struct row *row)
     }
     if (ladder->n_rows < ladder->room) {
         ladder->rows[ladder->n_rows++] = *row;
-    } else {
-        ladder->rows_left_out++;
+        return;
+    }
+    ladder->rows_left_out++;
+    if (row->kind == ROW_END && ladder->n_rows > 0) { /* why it closed is always told */
+        ladder->rows[ladder->n_rows - 1] = *row;
     }
 }
 
@@ -461,5 +466,11 @@ void hf_ladder_text(const struct hf_ladder *ladder, bool colour, hf_text_fn *wri
     trace_text_head(ladder, colour, write, arg);
     for (size_t i = 0; i < ladder->n_rows; i++) {
         trace_text_row(&ladder->rows[i], colour, false, write, arg);
+    }
+    if (ladder->rows_left_out > 0) {
+        struct row row = {
+            .kind = ROW_NOTE, .time_ns = ladder->row_ns, .left = NO_STATE, .right = NO_STATE};
+        copy_name(row.label, sizeof row.label, trace_left_out, "");
+        trace_text_row(&row, colour, false, write, arg);
     }
 }

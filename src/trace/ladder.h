@@ -29,7 +29,7 @@ enum {
     ROW_TEXT_ONLY_LIVE = 1u << 6 /* a note that redrawing makes needless  */
 };
 
-enum { LABEL_BYTES = 144, NOTE_BYTES = 208, KEPT_ROWS_MAX = 4096, NO_STATE = -1 };
+enum { LABEL_BYTES = 208, NOTE_BYTES = 208, KEPT_ROWS_MAX = 4096, NO_STATE = -1 };
 
 struct row {
     int64_t time_ns; /* since the first record                          */
@@ -96,6 +96,8 @@ struct hf_ladder {
 
 /* ladder.c: writes and keeps a row */
 void trace_ladder_add(struct hf_ladder *ladder, const struct row *row);
+/* Stands behind the kept rows when there were more. */
+extern const char trace_left_out[];
 /* So little that it is drawn, not folded. */
 bool trace_run_is_single(const struct run *run);
 

@@ -369,7 +369,6 @@ static void draw_head(const struct svg *svg, const struct hf_ladder *ladder, int
 
 static void draw_ladder(const struct svg *svg, const struct hf_ladder *ladder, int y)
 {
-    static const char left_out[] = "more happened than is kept";
     draw_head(svg, ladder, y);
     y += HEAD;
     draw_lanes(svg, ladder, y);
@@ -381,7 +380,7 @@ static void draw_ladder(const struct svg *svg, const struct hf_ladder *ladder, i
         y += height;
     }
     if (ladder->rows_left_out > 0) {
-        say(svg, MIDDLE, y + NOTE_LINE, "middle", "note", left_out, sizeof left_out - 1);
+        say(svg, MIDDLE, y + NOTE_LINE, "middle", "note", trace_left_out, strlen(trace_left_out));
     }
 }
 

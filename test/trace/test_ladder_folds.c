@@ -133,6 +133,55 @@ static void a_fold_says_what_it_holds(void **state)
     expect(ladder, " 0.001000                  ... 2 calls; 0.001000 s ...\n");
 }
 
+static void the_longest_fold_is_told_to_its_end(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    for (uint32_t i = 0; i < 20000; i++) {
+        sends(&p, ACK, 102 + i * 65000, HF_ESTABLISHED, .ack = 300, .text = 65000,
+              .marks = i % 3 ? 0 : HF_MARK_REPEAT);
+        gets(&p, ACK, p.rcv_nxt, HF_ESTABLISHED, .ack = 102, .text = 65000);
+        gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 102, .text = 1,
+             .verdict = HF_V_DROP_OLD_DUPLICATE);
+        gets(&p, ACK, p.rcv_nxt + 1000000, HF_ESTABLISHED, .ack = 102, .text = 1,
+             .verdict = HF_V_DROP_OUT_OF_WINDOW);
+        struct hf_packet lost = packet_of(&p, true, ACK, 102, 300, 1);
+        hf_ladder_lost(ladder, p.now_ns, &lost);
+    }
+    hf_ladder_flush(ladder);
+    assert_non_null(strstr(p.text, "... out: 20,000 segments, 1,300,000,000 octets, 6,667 "));
+    assert_non_null(strstr(p.text, " lost on the wire; 0.000000 s ...\n"));
+    hf_ladder_free(ladder);
+}
+
+/* Only the last lines. */
+static void collect_last(void *played, const char *text, size_t len)
+{
+    ((struct played *)played)->len *= ((struct played *)played)->len < PLAYED_ROOM / 2;
+    collect(played, text, len);
+}
+
+/* However many rows are left out, why it closed is none of them. */
+static void what_is_not_kept_is_told_and_the_end_is_kept(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    for (int i = 0; i < 6000; i++) {
+        at_ms(&p, 1000 * i);
+        p.len = 0;
+        gets(&p, ACK, 300, HF_ESTABLISHED, .ack = 102);
+    }
+    p.len = 0;
+    hf_ladder_text(ladder, false, collect_last, &p);
+    assert_non_null(strstr(p.text, " 5999.000                  more happened than is kept\n"));
+    hf_ladder_end(ladder, "this side aborted");
+    p.len = 0;
+    hf_ladder_text(ladder, false, collect_last, &p);
+    assert_non_null(strstr(p.text, " 5999.000                  this side aborted\n"
+                                   " 5999.000                  more happened than is kept\n"));
+    hf_ladder_free(ladder);
+}
+
 static void the_end_is_not_before_what_was_noted(void **state)
 {
     (void)state;
@@ -152,6 +201,8 @@ int main(void)
         cmocka_unit_test(a_row_is_drawn_where_it_would_be_folded_alone),
         cmocka_unit_test(a_row_that_is_drawn_after_all_can_be_lost),
         cmocka_unit_test(a_fold_says_what_it_holds),
+        cmocka_unit_test(the_longest_fold_is_told_to_its_end),
+        cmocka_unit_test(what_is_not_kept_is_told_and_the_end_is_kept),
         cmocka_unit_test(the_end_is_not_before_what_was_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
