@@ -12,6 +12,7 @@ struct entry {
     struct hf_ladder *ladder;
     uint8_t local_ip[16], remote_ip[16];
     uint16_t local_port, remote_port;
+    bool left;                   /* its addresses are another connection's by now        */
     struct entry *next;          /* in the bucket: newest first    */
     struct entry *older, *newer; /* of all                               */
 };
@@ -78,23 +79,32 @@ static struct entry *that_is(struct entry *entry, const uint8_t local_ip[16], ui
     return NULL;
 }
 
-/* The newest of these addresses. */
-static struct entry *find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
-                          uint16_t local_port, const uint8_t remote_ip[16], uint16_t remote_port)
+static struct entry *newest_of(const struct hf_ladder_set *set, const uint8_t local_ip[16],
+                               uint16_t local_port, const uint8_t remote_ip[16],
+                               uint16_t remote_port)
 {
     return that_is(set->buckets[bucket_of(local_port, remote_port, remote_ip)], local_ip,
                    local_port, remote_ip, remote_port);
 }
 
+/* The newest of these addresses; one that another has left behind is passed over. */
+static struct entry *find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
+                          uint16_t local_port, const uint8_t remote_ip[16], uint16_t remote_port)
+{
+    struct entry *newest = newest_of(set, local_ip, local_port, remote_ip, remote_port);
+    return newest != NULL && newest->left ? NULL : newest;
+}
+
 /* RFC 9293 3.6.1 MAY-2: the one in TIME-WAIT is still there beside the one that may replace it. */
-static struct entry *find_waiting(struct entry *newest, const struct hf_trace *record)
+static struct entry *find_waiting(struct entry *newest, struct entry *found,
+                                  const struct hf_trace *record)
 {
     struct entry *entry = newest;
     while (entry != NULL && entry->ladder->state != HF_TIME_WAIT) {
         entry = that_is(entry->next, record->local_ip, record->local_port, record->remote_ip,
                         record->remote_port);
     }
-    return entry != NULL || record->kind == HF_TRACE_END ? entry : newest;
+    return entry != NULL || record->kind == HF_TRACE_END ? entry : found;
 }
 
 static void unlink_entry(struct hf_ladder_set *set, struct entry *entry)
@@ -159,6 +169,16 @@ static struct entry *add(struct hf_ladder_set *set, const struct hf_trace *first
     return entry;
 }
 
+/* A ladder for a new connection, or none: what it sends does not go into that of the last one. */
+static struct entry *begin(struct hf_ladder_set *set, struct entry *last,
+                           const struct hf_trace *first)
+{
+    if (last != NULL) {
+        last->left = true;
+    }
+    return add(set, first); /* which may forget last */
+}
+
 /* The first record of a connection: an OPEN, a SYN that was taken, or its cookie that comes back.
  * Not what a connection that nobody draws goes on with. */
 static bool begins(const struct hf_trace *record)
@@ -178,16 +198,17 @@ void hf_ladder_set_trace(void *arg, const struct hf_trace *record)
     if (record->remote_port == 0 || (record->marks & HF_MARK_UDP)) {
         return;
     }
-    struct entry *entry =
-        find(set, record->local_ip, record->local_port, record->remote_ip, record->remote_port);
+    struct entry *newest = newest_of(set, record->local_ip, record->local_port, record->remote_ip,
+                                     record->remote_port);
+    struct entry *entry = newest != NULL && newest->left ? NULL : newest;
     /* The same addresses again are another connection. */
     bool used = entry != NULL && entry->ladder->started &&
                 (is_over(entry) || entry->ladder->state == HF_TIME_WAIT) &&
                 !(entry->ladder->state == HF_LISTEN && record->verdict == HF_V_COOKIE_ACCEPTED);
     if (begins(record) && (entry == NULL || used)) {
-        entry = add(set, record);
+        entry = begin(set, newest, record);
     } else if (record->state_before == HF_TIME_WAIT) {
-        entry = find_waiting(entry, record);
+        entry = find_waiting(newest, entry, record);
     }
     if (entry != NULL) {
         hf_ladder_trace(entry->ladder, record);

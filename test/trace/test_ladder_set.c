@@ -82,6 +82,32 @@ static void a_full_set_forgets_what_is_over(void **state)
     }
 }
 
+static void what_a_full_set_does_not_draw_goes_into_no_other_ladder(void **state)
+{
+    (void)state;
+    struct hf_ladder_style style = {.struct_size = sizeof style, .keep = true, .brief = true};
+    static struct played one, drawn;
+    memset(&drawn, 0, sizeof drawn);
+    set = hf_ladder_set_new(&style, 1, NULL, NULL);
+    play(&one, hf_ladder_set_trace, set, HF_LISTEN);
+    gets(&one, SYN, 300, HF_SYN_RECEIVED, .verdict = HF_V_HANDSHAKE);
+    gets(&one, RST, 301, HF_CLOSED, .verdict = HF_V_RST_CLOSES);
+    play(&one, hf_ladder_set_trace, set, HF_LISTEN);
+    gets(&one, SYN, 9000, HF_SYN_RECEIVED, .verdict = HF_V_HANDSHAKE);
+    sends(&one, SYN | ACK, 100, HF_SYN_RECEIVED, .ack = 9001);
+    gets(&one, ACK, 9001, HF_TIME_WAIT, .ack = 101, .text = 77);
+    gets(&one, FIN | ACK, 9078, HF_TIME_WAIT, .ack = 101);
+    struct hf_packet lost = packet_of(&one, false, SYN, 9000, 0, 0);
+    hf_ladder_set_lost(set, one.now_ns, &lost);
+    hf_ladder_set_text(set, false, collect, &drawn);
+    assert_non_null(strstr(drawn.text, "IRS 300"));
+    assert_null(strstr(drawn.text, "IRS 9000"));
+    assert_null(strstr(drawn.text, "<DATA=77>"));
+    assert_null(strstr(drawn.text, "lost"));
+    assert_null(hf_ladder_set_find(set, lost.dst, 40000, lost.src, 80));
+    hf_ladder_set_free(set);
+}
+
 /* RFC 7413 4.2, RFC 4987 3.6; the same sockets again are another ladder. */
 static void fast_open_and_cookies_begin_ladders_and_all_are_drawn_in_order(void **state)
 {
@@ -135,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_set_gives_each_connection_its_ladder),
         cmocka_unit_test(a_full_set_forgets_what_is_over),
+        cmocka_unit_test(what_a_full_set_does_not_draw_goes_into_no_other_ladder),
         cmocka_unit_test(fast_open_and_cookies_begin_ladders_and_all_are_drawn_in_order),
         cmocka_unit_test(the_end_of_a_time_wait_stands_in_its_own_ladder),
     };
