@@ -27,6 +27,7 @@ struct reader {
     struct {
         uint32_t linktype;
         uint8_t tsresol;
+        int64_t tsoffset;
     } iface[INTERFACES];
     uint32_t interfaces;
 };
@@ -74,18 +75,34 @@ static bool read_more(struct reader *r, size_t at, size_t n)
 
 /* pcapng --------------------------------------------------------------------------------------- */
 
-/* Units of an interface to nanoseconds. */
-static int64_t time_of(uint64_t units, uint8_t tsresol)
+static int64_t within(int64_t value, int64_t most)
 {
+    return value < -most ? -most : value > most ? most : value;
+}
+
+/* Units of an interface to nanoseconds.  What is finer than these is cut. */
+static int64_t time_of(uint64_t units, uint8_t tsresol, int64_t offset_s)
+{
+    enum { TWOS_MOST = 34 }; /* 2^34 * 10^9 < 2^64 */
+    unsigned power = tsresol & 0x7f;
     uint64_t in_second = 1;
     if (tsresol & 0x80) {
-        in_second = (uint64_t)1 << min_u32(tsresol & 0x7f, 30);
+        unsigned finer = power > TWOS_MOST ? power - TWOS_MOST : 0;
+        units = finer < 64 ? units >> finer : 0;
+        in_second <<= power - finer;
     } else {
-        for (unsigned i = 0; i < tsresol && i < 9; i++) {
+        for (; power > 9; power--) {
+            units /= 10;
+        }
+        for (; power > 0; power--) {
             in_second *= 10;
         }
     }
-    return (int64_t)(units / in_second * BILLION + units % in_second * BILLION / in_second);
+    /* As long as pcap counts: the difference of two times fits in 64 bits. */
+    const int64_t some = INT64_C(1) << 40, most = UINT32_MAX;
+    int64_t seconds = (int64_t)min_u64(units / in_second, INT64_MAX);
+    seconds = within(within(seconds, some) + within(offset_s, some), most);
+    return seconds * BILLION + (int64_t)(units % in_second * BILLION / in_second);
 }
 
 static int take_block(struct reader *r, const struct wire_pcapng_block *block)
@@ -97,15 +114,17 @@ static int take_block(struct reader *r, const struct wire_pcapng_block *block)
             return fail(r, HF_ERR_UNSUPPORTED, "more than %d interfaces", INTERFACES);
         }
         r->iface[r->interfaces].linktype = block->linktype;
-        r->iface[r->interfaces++].tsresol = block->tsresol;
+        r->iface[r->interfaces].tsresol = block->tsresol;
+        r->iface[r->interfaces++].tsoffset = block->tsoffset;
     } else if (block->type == WIRE_PCAPNG_EPB) {
         const struct wire_epb *epb = &block->epb;
         if (epb->iface >= r->interfaces) {
             return fail(r, HF_ERR_INVALID, "a packet of interface %u, which is not described",
                         epb->iface);
         }
-        return judge_packet(r, time_of(epb->ts_ns, r->iface[epb->iface].tsresol),
-                            r->iface[epb->iface].linktype, block->packet, epb->caplen,
+        int64_t time_ns =
+            time_of(epb->ts_ns, r->iface[epb->iface].tsresol, r->iface[epb->iface].tsoffset);
+        return judge_packet(r, time_ns, r->iface[epb->iface].linktype, block->packet, epb->caplen,
                             epb->origlen);
     }
     return HF_OK;

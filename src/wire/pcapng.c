@@ -16,6 +16,7 @@ enum {
     CODE_SHB_APPLICATION = 4,
     CODE_IF_NAME = 2,
     CODE_IF_TSRESOL = 9,
+    CODE_IF_TSOFFSET = 14,
     CODE_EPB_FLAGS = 2,
 };
 enum { DEFAULT_TSRESOL = 6, NANOSECONDS = 9, MAX_OPTION_LEN = 65535 };
@@ -164,6 +165,8 @@ static void take_option(uint16_t code, const uint8_t *value, size_t len,
             block->name = text;
         } else if (code == CODE_IF_TSRESOL && len == 1) {
             block->tsresol = value[0];
+        } else if (code == CODE_IF_TSOFFSET && len == 8) {
+            block->tsoffset = (int64_t)get_le64(value);
         }
         break;
     default:

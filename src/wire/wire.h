@@ -391,6 +391,7 @@ struct wire_pcapng_block {
     uint32_t type;     /* WIRE_PCAPNG_*, or another one: only type is set            */
     uint16_t linktype; /* IDB                                                    */
     uint8_t tsresol;   /* IDB: power of ten, or of two with the top bit; default 6 */
+    int64_t tsoffset;  /* IDB: seconds that are to be added to each time             */
     uint32_t snaplen;  /* IDB                                                    */
     struct wire_text name, hardware, os, application; /* IDB, SHB               */
     struct wire_epb epb;                              /* ts_ns in the interface's unit */

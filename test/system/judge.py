@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -79,11 +80,14 @@ def block(kind, body):
     return struct.pack("<II", kind, 12 + len(body)) + body + struct.pack("<I", 12 + len(body))
 
 
-def pcapng(packets, link=101):
+def pcapng(packets, link=101, resolution=None, offset=0):
+    """resolution: the octet of if_tsresol, and units in a second; offset: of if_tsoffset."""
     out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
-    out += block(1, struct.pack("<HHI", link, 0, 0))
+    octet, units = resolution or (6, 10**6)
+    options = struct.pack("<HHB3xHHq", 9, 1, octet, 14, 8, offset) if resolution else b""
+    out += block(1, struct.pack("<HHI", link, 0, 0) + options)
     for ms, octets in packets:
-        time = (1000000 + ms) * 1000
+        time = ((1000000 - offset * 1000 + ms) * units + 500) // 1000
         out += block(6, struct.pack("<IIIII", 0, time >> 32, time & 0xFFFFFFFF, len(octets),
                                     len(octets)) + octets)
     return out
@@ -234,6 +238,16 @@ def formats():
                              ("big-endian pcap", pcap(framed, ">", link)),
                              ("cut off pcap", pcap(framed, link=link, keep=len(head) + 40))):
             check(rules(octets) == ["fin"], f"{name}, link type {link}")
+    for resolution in ((0, 1), (3, 10**3), (9, 10**9), (12, 10**12), (15, 10**15), (0x8a, 2**10),
+                       (0x9e, 2**30), (0xa0, 2**32), (0xb0, 2**48)):
+        for offset in (0, 900, -5) if resolution[1] < 10**15 else (0, 995):
+            text = run(pcapng(fault, 101, resolution, offset)).stdout
+            time = "1000.00[34]" if resolution[1] > 1 else "1000.000000"
+            check(re.match(f"packet 5, {time}", text), f"{resolution}, {offset}: {text}")
+    for resolution, offset in (((12, 10**12), 2**63 - 1), ((9, 10**9), -2**63), ((0xff, 1), 1)):
+        octets = bytearray(pcapng(fault, 101, (resolution[0], 10**6)))
+        octets[56:64] = struct.pack("<q", offset)
+        check(rules(bytes(octets)) == ["fin"], f"{resolution}, {offset}")
     text = run(pcap(fault))
     check("packet 5, 1000.004000 s, 10.0.0.1:4000 > 10.0.0.2:80: fin: " in text.stdout and
           "RFC 9293 3.6" in text.stdout, f"the line: {text.stdout}")

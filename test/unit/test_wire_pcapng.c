@@ -85,6 +85,18 @@ static void the_octets_are_those_of_the_draft(void **state)
     assert_memory_equal(out, idb, 32);
 }
 
+static void what_tells_the_time_of_an_interface_is_read(void **state)
+{
+    (void)state;
+    const uint8_t idb[] = {1,    0,    0,    0,    44,   0,    0, 0, 101, 0,  0,  0, 0, 0,    0,
+                           0,    9,    0,    1,    0,    12,   0, 0, 0,   14, 0,  8, 0, 0xfe, 0xff,
+                           0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0,   0,  44, 0, 0, 0};
+    struct wire_pcapng_block block;
+    assert_int_equal(wire_pcapng_next(idb, sizeof idb, &block), sizeof idb);
+    assert_int_equal(block.tsresol, 12);
+    assert_true(block.tsoffset == -2);
+}
+
 static void too_little_room_writes_nothing(void **state)
 {
     (void)state;
@@ -155,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_comes_back),
         cmocka_unit_test(the_octets_are_those_of_the_draft),
+        cmocka_unit_test(what_tells_the_time_of_an_interface_is_read),
         cmocka_unit_test(too_little_room_writes_nothing),
         cmocka_unit_test(a_long_comment_is_cut),
         cmocka_unit_test(a_damaged_block_is_refused_or_read_inside_its_bounds),
