@@ -46,8 +46,8 @@ struct hf_packet {
     uint16_t wrong;       /* HF_WRONG_*; 0: a sound packet                                  */
 
     uint8_t mac_src[6], mac_dst[6];
-    uint16_t ether_type; /* behind the VLAN tag                                             */
-    uint16_t vlan;       /* the 16 bits of the tag                                          */
+    uint16_t ether_type; /* behind the VLAN tags                                            */
+    uint16_t vlan;       /* the 16 bits of the outer tag                                    */
     uint16_t arp_op;     /* 1 request, 2 reply                                              */
 
     uint8_t version;      /* 4 or 6                                                         */

@@ -9,7 +9,8 @@
 #include "base/bytes.h"
 
 enum { CONNECTIONS = 65536, MOST = 1 << 24, WHOLE_FRAME = 65536 + 64 };
-enum { TCP = 6, TCP_HEADER = 20 };
+enum { TCP = 6, TCP_HEADER = 20, IPV4_HEADER = 20, IPV6_HEADER = 40 };
+enum { ETHER_IPV4 = 0x0800, ETHER_IPV6 = 0x86dd };
 enum { ETHERNET = 1, COOKED = 113, COOKED2 = 276, LOOPBACK = 0, LOOPBACK_BSD = 108 };
 
 bool hf_capture_judges(enum hf_rule rule, bool on_wire)
@@ -324,6 +325,39 @@ static int link_of(uint32_t linktype, enum hf_link *link)
     }
 }
 
+/* A sending host may leave the length to its network card, and 0 where it belongs: then the packet
+ * reaches to the end.  False: it is not so. */
+static bool restore_length(uint8_t *ip, uint32_t len)
+{
+    if (len >= IPV4_HEADER && ip[0] >> 4 == 4 && get_be16(ip + 2) == 0) {
+        put_be16(ip + 2, (uint16_t)min_u32(len, UINT16_MAX));
+        return true;
+    }
+    if (len > IPV6_HEADER && ip[0] >> 4 == 6 && get_be16(ip + 4) == 0 && ip[6] == TCP) {
+        put_be16(ip + 4, (uint16_t)min_u32(len - IPV6_HEADER, UINT16_MAX));
+        return true;
+    }
+    return false;
+}
+
+/* Reads the packet.  Returns where it is now: in judge->frame if its length had to be restored. */
+static const uint8_t *decode(struct hf_capture_judge *judge, const uint8_t *packet, uint32_t len,
+                             enum hf_link link, struct hf_packet *p)
+{
+    hf_packet_decode(packet, len, link, p);
+    bool ip = link == HF_LINK_IP || p->ether_type == ETHER_IPV4 || p->ether_type == ETHER_IPV6;
+    if (!ip || !(p->wrong & (HF_WRONG_SHORT | HF_WRONG_FORM)) || len > WHOLE_FRAME) {
+        return packet;
+    }
+    if (packet != judge->frame) {
+        memcpy(judge->frame, packet, len);
+    }
+    if (restore_length(judge->frame + p->ip_offset, len - p->ip_offset)) {
+        hf_packet_decode(judge->frame, len, link, p);
+    }
+    return judge->frame;
+}
+
 int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uint32_t linktype,
                             const uint8_t *packet, uint32_t len, uint32_t whole_len)
 {
@@ -348,7 +382,7 @@ int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uin
         len = whole_len;
     }
     struct hf_packet p = {.struct_size = sizeof p};
-    hf_packet_decode(packet, len, link, &p);
+    packet = decode(judge, packet, len, link, &p);
     bool tcp = (p.layers & HF_LAYER_IP) && !(p.layers & HF_LAYER_FRAGMENT) && p.protocol == TCP;
     if (tcp && there < len && there < p.header_offset + TCP_HEADER) {
         uint32_t header = there > p.header_offset ? there - p.header_offset : 0;

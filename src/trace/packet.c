@@ -8,6 +8,8 @@
 #include "trace/text.h"
 #include "wire/wire.h"
 
+enum { SERVICE_VLAN = 0x88a8 };
+
 struct cursor {
     const uint8_t *frame;
     size_t len, at;
@@ -163,6 +165,7 @@ static int decode_ip(struct cursor *c)
 {
     struct hf_packet *packet = c->packet;
     struct wire_ip ip;
+    packet->ip_offset = (uint32_t)c->at;
     enum wire_status status = wire_parse_ip(c->frame + c->at, c->len - c->at, &ip);
     packet->wrong |= wrong_of(status);
     if (status != WIRE_OK && status != WIRE_BAD_CHECKSUM) {
@@ -204,13 +207,30 @@ static int decode_arp(struct cursor *c)
     return HF_OK;
 }
 
+/* One more VLAN tag (IEEE 802.1ad, or two of 802.1Q); the stack itself takes one. */
+static bool skip_tag(struct cursor *c, struct wire_eth *eth)
+{
+    if ((eth->type != WIRE_ETH_VLAN && eth->type != SERVICE_VLAN) || c->len - eth->header_len < 4) {
+        return false;
+    }
+    const uint8_t *tag = c->frame + eth->header_len;
+    eth->vlan = eth->tagged ? eth->vlan : get_be16(tag);
+    eth->tagged = true;
+    eth->type = get_be16(tag + 2);
+    eth->header_len = (uint16_t)(eth->header_len + 4);
+    return true;
+}
+
 static int decode_ethernet(struct cursor *c)
 {
+    enum { TAGS_MOST = 8 };
     struct hf_packet *packet = c->packet;
     struct wire_eth eth;
     packet->wrong |= wrong_of(wire_parse_eth(c->frame, c->len, &eth));
     if (packet->wrong != 0) {
         return HF_ERR_INVALID;
+    }
+    for (int i = 0; i < TAGS_MOST && skip_tag(c, &eth); i++) {
     }
     packet->layers |= HF_LAYER_ETHERNET | (eth.tagged ? HF_LAYER_VLAN : 0);
     memcpy(packet->mac_src, eth.src, 6);

@@ -238,6 +238,13 @@ def formats():
                              ("big-endian pcap", pcap(framed, ">", link)),
                              ("cut off pcap", pcap(framed, link=link, keep=len(head) + 40))):
             check(rules(octets) == ["fin"], f"{name}, link type {link}")
+    tags = b"\x88\xa8\x00\x05\x81\x00\x00\x06\x08\x00"
+    for name, head in (("802.1ad", tags), ("two 802.1Q tags", b"\x81\x00" + tags[2:])):
+        check(rules(pcap([(ms, bytes(12) + head + octets) for ms, octets in fault], link=1)) ==
+              ["fin"], name)
+    unsegmented = [(ms, octets[:2] + bytes(2) + octets[4:]) for ms, octets in fault]
+    for keep in (65535, 40):
+        check(rules(pcap(unsegmented, keep=keep)) == ["fin"], f"IPv4 length 0, {keep} octets")
     for resolution in ((0, 1), (3, 10**3), (9, 10**9), (12, 10**12), (15, 10**15), (0x8a, 2**10),
                        (0x9e, 2**30), (0xa0, 2**32), (0xb0, 2**48)):
         for offset in (0, 900, -5) if resolution[1] < 10**15 else (0, 995):

@@ -91,6 +91,32 @@ static void a_tcp_segment_is_decoded_over_both_ip_versions(void **state)
     }
 }
 
+/* IEEE 802.1ad: a provider's tag, and the customer's behind it. */
+static void several_vlan_tags_are_looked_through(void **state)
+{
+    (void)state;
+    for (int outer = 0; outer < 2; outer++) {
+        uint8_t frame[128] = {0}, ip[128];
+        size_t len = tcp_packet(ip, 4, 3);
+        put_be16(frame + 12, outer ? 0x88a8 : 0x8100);
+        put_be16(frame + 14, 5);
+        put_be16(frame + 16, 0x8100);
+        put_be16(frame + 18, 6);
+        put_be16(frame + 20, 0x0800);
+        memcpy(frame + 22, ip, len);
+        struct hf_packet p = decoded(frame, 22 + len, HF_LINK_ETHERNET, HF_OK);
+        assert_int_equal(p.layers, HF_LAYER_ETHERNET | HF_LAYER_VLAN | HF_LAYER_IP | HF_LAYER_TCP);
+        assert_int_equal(p.ether_type, 0x0800);
+        assert_int_equal(p.vlan, 5);
+        assert_int_equal(p.ip_offset, 22);
+        assert_int_equal(p.text_bytes, 3);
+        for (size_t cut = 0; cut < 22; cut++) {
+            hf_packet_decode(frame, cut, HF_LINK_ETHERNET, &p);
+            assert_int_equal(p.layers & HF_LAYER_IP, 0);
+        }
+    }
+}
+
 static void ethernet_with_a_vlan_tag_is_looked_through(void **state)
 {
     (void)state;
@@ -248,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tcp_segment_is_decoded_over_both_ip_versions),
+        cmocka_unit_test(several_vlan_tags_are_looked_through),
         cmocka_unit_test(ethernet_with_a_vlan_tag_is_looked_through),
         cmocka_unit_test(a_wrong_checksum_is_told_and_the_fields_are_still_there),
         cmocka_unit_test(a_packet_cut_anywhere_is_refused),
