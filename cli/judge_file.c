@@ -21,7 +21,11 @@ static void usage(void)
         "              the wire: their size is judged, too\n"
         "  --rules     which rules are looked at, and which are not\n"
         "  --json      an object a line: each finding, last the figures\n\n"
-        "Exit status: 0 no rule is broken, 1 some are, 2 the file cannot be read.");
+        "Exit status: 0 no rule is broken, 1 some are, 2 the file cannot be read, or not all of "
+        "it\n"
+        "(it is cut off; packets of a link type that is not known), or has no TCP segment: what "
+        "is\n"
+        "there was judged, and told, also then.");
 }
 
 static void list_rules(bool on_wire)
@@ -74,6 +78,17 @@ static const char *plural(uint64_t n)
     return n == 1 ? "" : "s";
 }
 
+/* ARP, UDP, ICMP ...; but also what should have been TCP. */
+static void sum_up_other(const struct hf_capture_counts *c)
+{
+    uint64_t n = c->other - c->headers_cut;
+    if (n)
+        printf("%" PRIu64
+               " packet%s no TCP segment that can be read: another protocol, a fragment, "
+               "or damaged.\n",
+               n, n == 1 ? " is" : "s are");
+}
+
 /* What is cut off is left out, which is told: else it would pass for judged. */
 static void sum_up_cut(const struct hf_capture_counts *c)
 {
@@ -104,6 +119,7 @@ static void sum_up(const struct hf_capture_counts *c)
         printf("The capture has not all packets of %" PRIu64
                " connection%s: there, ACKs and windows were judged up to the gap only.\n",
                c->missed, plural(c->missed));
+    sum_up_other(c);
     sum_up_cut(c);
     printf("%d of %d rules need inside knowledge and were left out (--rules).\n", left_out,
            HF_RULE_COUNT);
@@ -119,8 +135,8 @@ static int judge(const char *path, bool on_wire, bool json)
     if (judge == NULL)
         return cli_failure("no memory");
     int result = hf_capture_judge_file(judge, path, error);
-    if (result == HF_OK) {
-        hf_capture_judge_end(judge, &counts);
+    hf_capture_judge_end(judge, &counts);
+    if (result == HF_OK || counts.packets > 0) {
         if (json)
             judge_json_counts(&counts);
         else
@@ -129,6 +145,8 @@ static int judge(const char *path, bool on_wire, bool json)
     hf_capture_judge_free(judge);
     if (result != HF_OK)
         return cli_usage_error("%s", error);
+    if (counts.segments == 0)
+        return cli_usage_error("%s: no TCP segment was judged", path);
     return counts.findings ? CLI_FAILED : CLI_OK;
 }
 

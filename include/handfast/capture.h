@@ -68,12 +68,14 @@ struct hf_capture_judge *hf_capture_judge_new(const struct hf_capture_config *co
 void hf_capture_judge_free(struct hf_capture_judge *judge);
 /* The next packet, as captured; linktype: LINKTYPE_* of the pcap formats: Ethernet (1), raw IP (12,
  * 101, 228, 229), Linux cooked (113, 276), loopback (0, 108).  len: octets that are there, whole:
- * that there were.  HF_ERR_UNSUPPORTED: another link type.  HF_ERR_NO_RESOURCES: no memory. */
+ * that there were.  HF_ERR_UNSUPPORTED: another link type, it counts as other. HF_ERR_NO_RESOURCES:
+ * no memory. */
 int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uint32_t linktype,
                             const uint8_t *packet, uint32_t len, uint32_t whole);
 /* All packets of a file: pcapng (little-endian), or pcap.  HF_OK, or an error with a line that
- * names the file: HF_ERR_INVALID (none of these, or damaged), HF_ERR_UNSUPPORTED,
- * HF_ERR_NO_RESOURCES, HF_ERR_PROHIBITED (it cannot be read). */
+ * names the file: HF_ERR_INVALID (none of these, damaged, or cut off), HF_ERR_UNSUPPORTED (packets
+ * of other link types, or without a time, were passed over), HF_ERR_NO_RESOURCES, HF_ERR_PROHIBITED
+ * (it cannot be read).  What could be read before, or beside it, has been judged all the same. */
 int hf_capture_judge_file(struct hf_capture_judge *judge, const char *path,
                           char error[HF_ERROR_TEXT]);
 /* No packet follows: what waited for more is found now. */

@@ -21,7 +21,10 @@ struct reader {
     FILE *file;
     const char *path;
     char *error;
-    int read_errno; /* why a read failed, 0: none has */
+    int read_errno;   /* why a read failed, 0: none has                              */
+    size_t got;       /* octets that the last read found                             */
+    uint64_t skipped; /* packets of a kind that is not read                          */
+    char kind[96];    /* the first of these                                          */
     uint8_t *block;
     size_t room;
     struct {
@@ -46,13 +49,24 @@ __attribute__((format(printf, 3, 4))) static int fail(struct reader *r, int resu
     return result;
 }
 
+/* A packet that is not read; at the end it is told that there were such. */
+static void skip(struct reader *r, const char *kind)
+{
+    if (r->skipped++ == 0) {
+        snprintf(r->kind, sizeof r->kind, "%s", kind);
+    }
+}
+
 static int judge_packet(struct reader *r, int64_t time_ns, uint32_t linktype, const uint8_t *packet,
                         uint32_t len, uint32_t whole_len)
 {
     int error = hf_capture_judge_packet(r->judge, time_ns, linktype, packet, len, whole_len);
     if (error == HF_ERR_UNSUPPORTED) {
-        return fail(r, error, "link type %u is none of Ethernet, raw IP, Linux cooked, loopback",
-                    linktype);
+        char kind[sizeof r->kind];
+        snprintf(kind, sizeof kind,
+                 "link type %u is none of Ethernet, raw IP, Linux cooked, loopback", linktype);
+        skip(r, kind);
+        return HF_OK;
     }
     return error == HF_OK ? HF_OK : fail(r, error, "no memory");
 }
@@ -68,7 +82,8 @@ static bool read_more(struct reader *r, size_t at, size_t n)
         r->block = larger;
         r->room = at + n;
     }
-    bool whole = fread(r->block + at, 1, n, r->file) == n;
+    r->got = fread(r->block + at, 1, n, r->file);
+    bool whole = r->got == n;
     r->read_errno = !whole && ferror(r->file) ? errno : 0;
     return whole;
 }
@@ -116,7 +131,11 @@ static int take_block(struct reader *r, const struct wire_pcapng_block *block)
         r->iface[r->interfaces].linktype = block->linktype;
         r->iface[r->interfaces].tsresol = block->tsresol;
         r->iface[r->interfaces++].tsoffset = block->tsoffset;
-    } else if (block->type == WIRE_PCAPNG_EPB) {
+    } else if (block->type == WIRE_PCAPNG_SPB) {
+        r->judge->counts.packets++;
+        r->judge->counts.other++;
+        skip(r, "a Simple Packet Block has no time");
+    } else if (block->type == WIRE_PCAPNG_EPB || block->type == WIRE_PCAPNG_OPB) {
         const struct wire_epb *epb = &block->epb;
         if (epb->iface >= r->interfaces) {
             return fail(r, HF_ERR_INVALID, "a packet of interface %u, which is not described",
@@ -130,6 +149,12 @@ static int take_block(struct reader *r, const struct wire_pcapng_block *block)
     return HF_OK;
 }
 
+static int cut_off(struct reader *r, const char *otherwise)
+{
+    return fail(r, HF_ERR_INVALID, "%scut off behind packet %llu", otherwise,
+                (unsigned long long)r->judge->counts.packets);
+}
+
 /* The first eight octets have been read. */
 static int read_pcapng(struct reader *r)
 {
@@ -138,15 +163,14 @@ static int read_pcapng(struct reader *r)
         uint32_t len = get_le32(r->block + 4);
         if (len < 12 || len > BLOCK_MOST || !read_more(r, 8, len - 8) ||
             wire_pcapng_next(r->block, len, &block) == 0) {
-            return fail(r, HF_ERR_INVALID, "damaged, big-endian, or cut off behind packet %llu",
-                        (unsigned long long)r->judge->counts.packets);
+            return cut_off(r, "damaged, big-endian, or ");
         }
         int error = take_block(r, &block);
         if (error != HF_OK) {
             return error;
         }
     } while (read_more(r, 0, 8));
-    return HF_OK;
+    return r->got > 0 ? cut_off(r, "") : HF_OK;
 }
 
 /* pcap ----------------------------------------------------------------------------------------- */
@@ -168,15 +192,14 @@ static int read_pcap(struct reader *r, bool big, bool nanoseconds)
             (int64_t)number(r->block, big) * BILLION + part * (nanoseconds ? 1 : 1000);
         uint32_t len = number(r->block + 8, big), whole_len = number(r->block + 12, big);
         if (len > BLOCK_MOST || !read_more(r, PCAP_RECORD, len)) {
-            return fail(r, HF_ERR_INVALID, "damaged or cut off behind packet %llu",
-                        (unsigned long long)r->judge->counts.packets);
+            return cut_off(r, "damaged or ");
         }
         int error = judge_packet(r, time_ns, linktype, r->block + PCAP_RECORD, len, whole_len);
         if (error != HF_OK) {
             return error;
         }
     }
-    return HF_OK;
+    return r->got > 0 ? cut_off(r, "") : HF_OK;
 }
 
 static int read_all(struct reader *r)
@@ -206,6 +229,10 @@ int hf_capture_judge_file(struct hf_capture_judge *judge, const char *path,
     int result = read_all(&r);
     if (r.read_errno != 0) { /* that, not what the file seems to lack */
         result = fail(&r, HF_ERR_PROHIBITED, "cannot be read: %s", strerror(r.read_errno));
+    }
+    if (result == HF_OK && r.skipped > 0) {
+        result = fail(&r, HF_ERR_UNSUPPORTED, "%llu packet%s not read: %s",
+                      (unsigned long long)r.skipped, r.skipped == 1 ? " was" : "s were", r.kind);
     }
     if (r.file != stdin) {
         (void)fclose(r.file);

@@ -363,13 +363,10 @@ int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uin
 {
     enum hf_link link;
     int skip = link_of(linktype, &link);
-    if (skip < 0) {
-        return HF_ERR_UNSUPPORTED;
-    }
     judge->counts.packets++;
-    if (len < (uint32_t)skip) {
+    if (skip < 0 || len < (uint32_t)skip) {
         judge->counts.other++;
-        return HF_OK;
+        return skip < 0 ? HF_ERR_UNSUPPORTED : HF_OK;
     }
     packet += skip;
     len -= (uint32_t)skip;

@@ -210,13 +210,14 @@ static bool take_idb(const uint8_t *body, size_t len, struct wire_pcapng_block *
     return take_options(body + IDB_BODY, len - IDB_BODY, block);
 }
 
+/* Of an OPB the interface has 16 bits, what was dropped before it the others. */
 static bool take_epb(const uint8_t *body, size_t len, struct wire_pcapng_block *block)
 {
     if (len < EPB_BODY) {
         return false;
     }
     struct wire_epb *epb = &block->epb;
-    epb->iface = get_le32(body);
+    epb->iface = block->type == WIRE_PCAPNG_OPB ? get_le16(body) : get_le32(body);
     epb->ts_ns = (uint64_t)get_le32(body + 4) << 32 | get_le32(body + 8);
     epb->caplen = get_le32(body + 12);
     epb->origlen = get_le32(body + 16);
@@ -250,6 +251,7 @@ size_t wire_pcapng_next(const uint8_t *p, size_t len, struct wire_pcapng_block *
     case WIRE_PCAPNG_IDB:
         sound = take_idb(body, body_len, block);
         break;
+    case WIRE_PCAPNG_OPB:
     case WIRE_PCAPNG_EPB:
         sound = take_epb(body, body_len, block);
         break;

@@ -385,17 +385,25 @@ enum { WIRE_EPB_BEGIN = 28 };
 size_t wire_pcapng_epb_begin(uint8_t *out, size_t room, const struct wire_epb *epb);
 size_t wire_pcapng_epb_end(uint8_t *out, size_t room, const struct wire_epb *epb);
 
-enum { WIRE_PCAPNG_SHB = 0x0a0d0d0a, WIRE_PCAPNG_IDB = 1, WIRE_PCAPNG_EPB = 6 };
+/* OPB: the obsolete Packet Block, read as an EPB; SPB: the Simple Packet Block, which has no time.
+ */
+enum {
+    WIRE_PCAPNG_SHB = 0x0a0d0d0a,
+    WIRE_PCAPNG_IDB = 1,
+    WIRE_PCAPNG_OPB = 2,
+    WIRE_PCAPNG_SPB = 3,
+    WIRE_PCAPNG_EPB = 6
+};
 
 struct wire_pcapng_block {
-    uint32_t type;     /* WIRE_PCAPNG_*, or another one: only type is set            */
+    uint32_t type;     /* WIRE_PCAPNG_*; SPB, or another one: only type is set       */
     uint16_t linktype; /* IDB                                                    */
     uint8_t tsresol;   /* IDB: power of ten, or of two with the top bit; default 6 */
     int64_t tsoffset;  /* IDB: seconds that are to be added to each time             */
     uint32_t snaplen;  /* IDB                                                    */
     struct wire_text name, hardware, os, application; /* IDB, SHB               */
     struct wire_epb epb;                              /* ts_ns in the interface's unit */
-    const uint8_t *packet;                            /* EPB                      */
+    const uint8_t *packet;                            /* EPB, OPB                 */
 };
 
 /* Reads the block at p; returns its length, 0 at the end or when it is damaged or big-endian. */

@@ -106,7 +106,8 @@ def rules(octets, *options):
     done = run(octets, "--json", *options)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     found = [line["rule"] for line in lines[:-1]]
-    if done.returncode != (1 if found else 0) or lines[-1]["violations"] != len(found):
+    status = 1 if found else 0 if lines[-1]["segments"] else 2
+    if done.returncode != status or lines[-1]["violations"] != len(found):
         failures.append(f"status {done.returncode} with {found}: {done.stderr}")
     return found
 
@@ -342,6 +343,44 @@ def figures():
           in text, f"one of each: {text}")
 
 
+def what_is_not_read_is_told():
+    """It must not pass for judged: status 2, a line that says why, and all that is there is judged
+    and summed up."""
+    fault = conversation(PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10)])
+    more = [*fault, (9, packet(A, RST, 11, 0))]
+    one_is_usb = pcapng(fault)
+    at = 28 + 20  # behind the section's head and the interface: another of them
+    one_is_usb = one_is_usb[:at] + block(1, struct.pack("<HHI", 220, 0, 0)) + 2 * block(
+        6, struct.pack("<IIIII", 1, 0, 0, 64, 64) + bytes(64)) + one_is_usb[at:]
+    simple = pcapng(fault) + block(3, struct.pack("<I", 40) + more[-1][1])
+    cut_record = "cut off behind packet 5"
+    for what, octets, other, why in (
+            ("text cut off", pcap(more)[:-5], 0, "damaged or " + cut_record),
+            ("a record's head cut off", pcap(more)[:-50], 0, ": " + cut_record),
+            ("a block cut off", pcapng(more)[:-5], 0, "damaged, big-endian, or " + cut_record),
+            ("a block's head cut off", pcapng(more)[:-65], 0, ": " + cut_record),
+            ("another link type", one_is_usb, 2, ": 2 packets were not read: link type 220 is none "
+             "of Ethernet, raw IP, Linux cooked, loopback\n"),
+            ("a Simple Packet Block", simple, 1,
+             ": 1 packet was not read: a Simple Packet Block has no time\n")):
+        done = run(octets, "--json")
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        check(done.returncode == 2 and done.stderr.count("\n") == 1 and why in done.stderr and
+              [line.get("rule") for line in lines] == ["fin", None] and
+              lines[-1]["other"] == other, f"{what}: {done}")
+    for octets in (pcap([]), pcapng([]), pcap([(0, bytes(40))] * 3)):
+        done = run(octets)
+        check(done.returncode == 2 and done.stderr.endswith(": no TCP segment was judged\n"),
+              f"no TCP: {done}")
+    done = run(pcap([(0, bytes(40))] * 3 + PLAIN))
+    check(done.returncode == 0 and "3 packets are no TCP segment that can be read" in done.stdout,
+          f"some are none: {done}")
+    obsolete = pcapng([]) + b"".join(
+        block(2, struct.pack("<HHIIII", 0, 7, 0, ms * 1000, len(octets), len(octets)) + octets)
+        for ms, octets in fault)
+    check(rules(obsolete) == ["fin"], "Packet Blocks")
+
+
 def bad_input():
     """A line that names the file, and status 2."""
     whole = pcapng(PLAIN)
@@ -378,7 +417,7 @@ def kernels():
 
 
 for part in (each_rule, formats, cut_captures, cut_captures_are_told,
-             what_is_cut_may_have_been_answered, figures, bad_input, kernels):
+             what_is_cut_may_have_been_answered, what_is_not_read_is_told, figures, bad_input, kernels):
     part()
 for failure in failures:
     print("FAILED:", failure)

@@ -97,6 +97,22 @@ static void what_tells_the_time_of_an_interface_is_read(void **state)
     assert_true(block.tsoffset == -2);
 }
 
+/* Of the obsolete Packet Block the interface has 16 bits, what was dropped the 16 behind. */
+static void an_obsolete_packet_block_is_read(void **state)
+{
+    (void)state;
+    uint8_t file[128];
+    struct wire_epb epb = {.iface = 7u << 16 | 3, .ts_ns = 99, .caplen = 5, .origlen = 6};
+    size_t n = put_packet(file, sizeof file, &epb);
+    put_le32(file, WIRE_PCAPNG_OPB);
+    struct wire_pcapng_block block;
+    assert_int_equal(wire_pcapng_next(file, n, &block), n);
+    assert_int_equal(block.epb.iface, 3);
+    assert_int_equal(block.epb.ts_ns, 99);
+    assert_int_equal(block.epb.caplen, 5);
+    assert_int_equal(block.packet[4], 4);
+}
+
 static void too_little_room_writes_nothing(void **state)
 {
     (void)state;
@@ -168,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_file_comes_back),
         cmocka_unit_test(the_octets_are_those_of_the_draft),
         cmocka_unit_test(what_tells_the_time_of_an_interface_is_read),
+        cmocka_unit_test(an_obsolete_packet_block_is_read),
         cmocka_unit_test(too_little_room_writes_nothing),
         cmocka_unit_test(a_long_comment_is_cut),
         cmocka_unit_test(a_damaged_block_is_refused_or_read_inside_its_bounds),
