@@ -4,7 +4,8 @@
 
 #include <handfast/capture.h>
 
-/* An object on a line: of a finding, and of the figures at the end. */
+/* An object on a line: of a rule, of a finding, and of the figures at the end. */
+void judge_json_rule(enum hf_rule rule, bool judged);
 void judge_json_finding(const struct hf_finding *finding);
 void judge_json_counts(const struct hf_capture_counts *counts);
 

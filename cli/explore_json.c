@@ -6,9 +6,10 @@
 
 void explore_json(const struct explore_config *c, const struct explore_result *r)
 {
-    json_t *all = json_pack("{s:s, s:I, s:I, s:b, s:I}", "config", c->name, "states",
+    json_t *all = json_pack("{s:s, s:I, s:I, s:b, s:s?, s:I}", "config", c->name, "states",
                             (json_int_t)r->states, "transitions", (json_int_t)r->transitions,
-                            "complete", r->complete, "violations", (json_int_t)r->violations);
+                            "complete", r->complete, "cut", r->complete ? NULL : r->cut,
+                            "violations", (json_int_t)r->violations);
     json_dumpf(all, stdout, 0);
     putchar('\n');
     json_decref(all);

@@ -20,23 +20,10 @@ static void usage(void)
         "  --on-wire   no network card puts segments together (GRO, TSO) between this capture and\n"
         "              the wire: their size is judged, too\n"
         "  --rules     which rules are looked at, and which are not\n"
-        "  --json      an object a line: each finding, last the figures\n\n"
-        "Exit status: 0 no rule is broken, 1 some are, 2 the file cannot be read, or not all of "
-        "it\n"
-        "(it is cut off; packets of a link type that is not known), or has no TCP segment: what "
-        "is\n"
-        "there was judged, and told, also then.");
-}
-
-static void list_rules(bool on_wire)
-{
-    for (int turn = 0; turn < 2; turn++) {
-        puts(turn == 0 ? "looked at:" : "left out, they need inside knowledge:");
-        for (enum hf_rule rule = 0; rule < HF_RULE_COUNT; rule++)
-            if (hf_capture_judges(rule, on_wire) == (turn == 0))
-                printf("  %-14s  %s (%s)\n", hf_rule_id(rule), hf_rule_sentence(rule),
-                       hf_rule_place(rule));
-    }
+        "  --json      an object a line: each finding, last the figures; with --rules each rule\n\n"
+        "Exit status: 0 no rule is broken, 1 some are, 2 the file cannot be read, or not all of\n"
+        "it (it is cut off, or has packets of an unknown link type), or it has no TCP segment:\n"
+        "then, too, what is there was judged and is told.");
 }
 
 static void put_end(const struct hf_endpoint *end)
@@ -46,6 +33,12 @@ static void put_end(const struct hf_endpoint *end)
 }
 
 #ifndef HF_WITH_JANSSON
+void judge_json_rule(enum hf_rule rule, bool judged)
+{
+    (void)rule;
+    (void)judged;
+}
+
 void judge_json_finding(const struct hf_finding *finding)
 {
     (void)finding;
@@ -56,6 +49,23 @@ void judge_json_counts(const struct hf_capture_counts *counts)
     (void)counts;
 }
 #endif
+
+static void list_rules(bool on_wire, bool json)
+{
+    for (int turn = 0; turn < 2; turn++) {
+        if (!json)
+            puts(turn == 0 ? "looked at:" : "left out, they need inside knowledge:");
+        for (enum hf_rule rule = 0; rule < HF_RULE_COUNT; rule++) {
+            if (hf_capture_judges(rule, on_wire) != (turn == 0))
+                continue;
+            if (json)
+                judge_json_rule(rule, turn == 0);
+            else
+                printf("  %-14s  %s (%s)\n", hf_rule_id(rule), hf_rule_sentence(rule),
+                       hf_rule_place(rule));
+        }
+    }
+}
 
 static void found(void *arg, const struct hf_finding *f)
 {
@@ -173,7 +183,7 @@ int cli_judge(int argc, char **argv)
     if (cli_json(json) != CLI_OK)
         return CLI_FAILED;
     if (rules && optind == argc) {
-        list_rules(on_wire);
+        list_rules(on_wire, json);
         return CLI_OK;
     }
     if (optind == argc)

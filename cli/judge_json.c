@@ -18,6 +18,12 @@ static void put(json_t *object)
     json_decref(object);
 }
 
+void judge_json_rule(enum hf_rule rule, bool judged)
+{
+    put(json_pack("{s:s, s:s, s:s, s:b}", "rule", hf_rule_id(rule), "sentence",
+                  hf_rule_sentence(rule), "place", hf_rule_place(rule), "judged", (int)judged));
+}
+
 void judge_json_finding(const struct hf_finding *f)
 {
     put(json_pack("{s:I, s:f, s:o, s:o, s:s, s:s, s:s, s:s}", "packet", (json_int_t)f->packet,

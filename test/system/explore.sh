@@ -12,6 +12,8 @@ if [ "$(basename "$HF_BUILD_DIR")" != release ]; then
     bounds=(--states 1000000) least=1000000
     says='not complete: the number of states that was allowed'
 fi
+"$HF_HANDFAST" explore --json --states 100 a | grep -q '"cut": "the number of states that was' ||
+    fail "explore --json: it does not say what cut it"
 "$HF_HANDFAST" explore "${bounds[@]}" a >"$work/out" ||
     fail "explore a: status $?: $(tail -n 40 "$work/out")"
 tail -n 3 "$work/out"

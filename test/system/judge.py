@@ -225,6 +225,10 @@ def each_rule():
     listed = subprocess.run([HANDFAST, "judge", "--rules", "--on-wire"], capture_output=True,
                             text=True, check=True).stdout
     looked_at = {line.split()[0] for line in listed.split("left out")[0].splitlines()[1:]}
+    rules_json = subprocess.run([HANDFAST, "judge", "--rules", "--json"], capture_output=True,
+                                text=True, check=True).stdout.splitlines()
+    judged = {rule["rule"] for rule in map(json.loads, rules_json) if rule["judged"]}
+    check(judged == seen - {"mss"} and len(rules_json) > 40, f"--rules --json: {judged ^ seen}")
     check(looked_at == seen, f"judged but not tried, or tried but not listed: {looked_at ^ seen}")
 
 
