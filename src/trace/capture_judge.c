@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/bytes.h"
+#include "base/siphash.h"
 
 enum { CONNECTIONS = 65536, MOST = 1 << 24, WHOLE_FRAME = 65536 + 64 };
 enum { TCP = 6, TCP_HEADER = 20, IPV4_HEADER = 20, IPV6_HEADER = 40 };
@@ -121,21 +123,20 @@ static bool same_end(const struct hf_endpoint *a, const uint8_t ip[16], uint16_t
     return a->port == port && memcmp(a->ip, ip, 16) == 0;
 }
 
-static uint32_t hash_end(const uint8_t ip[16], uint16_t port)
+static uint64_t hash_end(const struct hf_capture_judge *judge, const struct hf_endpoint *at)
 {
-    uint32_t hash = 2166136261u ^ port;
-    for (int i = 0; i < 16; i++) {
-        hash = (hash ^ ip[i]) * 16777619u;
-    }
-    return hash;
+    uint8_t octets[18];
+    memcpy(octets, at->ip, 16);
+    put_be16(octets + 16, at->port);
+    return sip13(judge->key[0], judge->key[1], octets, sizeof octets);
 }
 
 /* The same for both directions. */
 static struct followed **bucket_of(const struct hf_capture_judge *judge,
                                    const struct hf_endpoint at[2])
 {
-    uint32_t hash = hash_end(at[0].ip, at[0].port) + hash_end(at[1].ip, at[1].port);
-    return &judge->buckets[(hash ^ hash >> 15) & (judge->n_buckets - 1)];
+    uint64_t hash = hash_end(judge, &at[0]) + hash_end(judge, &at[1]);
+    return &judge->buckets[hash & (judge->n_buckets - 1)];
 }
 
 static void leave_order(struct hf_capture_judge *judge, struct followed *f)
@@ -409,6 +410,7 @@ struct hf_capture_judge *hf_capture_judge_new(const struct hf_capture_config *co
         return NULL;
     }
     judge->config = *config;
+    (void)!getrandom(judge->key, sizeof judge->key, 0); /* without, the table is only slower */
     judge->max = max;
     judge->n_buckets = 16;
     while (judge->n_buckets < max) {

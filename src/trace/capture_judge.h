@@ -77,6 +77,7 @@ struct hf_capture_judge {
     struct hf_capture_counts counts;
     struct followed **buckets;
     uint32_t n_buckets, n, max;
+    uint64_t key[2]; /* of the buckets: who makes a capture cannot put all into one           */
     struct followed *newest, *oldest;
     uint8_t *frame; /* a packet of which the capture has not all, made whole by zeros          */
 };
