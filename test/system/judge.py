@@ -421,7 +421,8 @@ def kernels():
 
 
 for part in (each_rule, formats, cut_captures, cut_captures_are_told,
-             what_is_cut_may_have_been_answered, what_is_not_read_is_told, figures, bad_input, kernels):
+             what_is_cut_may_have_been_answered, what_is_not_read_is_told, figures, bad_input,
+             kernels):
     part()
 for failure in failures:
     print("FAILED:", failure)
