@@ -12,10 +12,13 @@ status_of() {
 }
 
 # Output to a full disk is no success, whichever line was the last; and the reason is said, once.
-# A capture of no packet: the section, and one interface.
-printf '\12\15\15\12\34\0\0\0\115\74\53\32\1\0\0\0\377\377\377\377\377\377\377\377\34\0\0\0' >none
-printf '\1\0\0\0\24\0\0\0\1\0\0\0\0\0\0\0\24\0\0\0' >>none
-for command in version --version --help "version --help" conformance "judge --rules" "judge none" \
+# A capture of one SYN: the section, an interface of raw IP, the packet.
+printf '\12\15\15\12\34\0\0\0\115\74\53\32\1\0\0\0\377\377\377\377\377\377\377\377\34\0\0\0' >one
+printf '\1\0\0\0\24\0\0\0\145\0\0\0\0\0\0\0\24\0\0\0' >>one
+printf '\6\0\0\0\110\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\50\0\0\0\50\0\0\0' >>one
+printf '\105\0\0\50\0\1\100\0\100\6\0\0\12\0\0\1\12\0\0\2\17\240\0\120\0\0\0\1' >>one
+printf '\0\0\0\0\120\2\3\350\0\0\0\0\110\0\0\0' >>one
+for command in version --version --help "version --help" conformance "judge --rules" "judge one" \
     "connect --set help" "sim --seeds 2" "explore --states 10" "why --help"; do
     # shellcheck disable=SC2086
     status_of "$handfast" $command >/dev/full
