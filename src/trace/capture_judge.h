@@ -29,6 +29,7 @@ enum {
     END_ACK_STAMP = 1u << 11, /* ack_stamp                                                     */
     END_SYN_CUT = 1u << 12,   /* its SYN's options are not in the capture                      */
     END_CUT = 1u << 13,       /* the options of a segment of it are not                        */
+    END_LONG = 1u << 14,      /* far on: its numbers may come around, iss says nothing more    */
 };
 
 /* An ACK of what has not passed: the other end's next text tells whether the capture missed it. */
@@ -96,6 +97,12 @@ struct seen {
 static inline int32_t behind(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b);
+}
+
+/* A quarter of the way around: more, and older is newer before it shows. */
+static inline bool is_far(uint32_t from, uint32_t to)
+{
+    return to - from >= 1u << 30;
 }
 
 /* Both SYNs have passed. */

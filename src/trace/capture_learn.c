@@ -80,6 +80,7 @@ static void learn_text(struct seen *s)
             me->ts_of_nxt = p->ts_val;
         }
         me->nxt = end;
+        me->facts |= is_far(me->iss, end) ? END_LONG : 0;
     }
     if ((p->ctl & HF_FIN) && !(me->facts & END_FIN)) {
         me->facts |= END_FIN;
@@ -138,6 +139,7 @@ static void learn_ack(struct seen *s)
     if (further) {
         me->ack = p->ack;
         me->facts |= END_ACK;
+        peer->facts |= is_far(peer->iss, p->ack) ? END_LONG : 0;
     }
     /* Any answer to text lets more go, a duplicate ACK too (RFC 3042, RFC 6675). */
     if ((peer->facts & END_SYN) && behind(peer->nxt, peer->iss + 1) > 0) {

@@ -142,7 +142,7 @@ static void judge_ack(struct seen *s)
 {
     const struct hf_packet *p = s->p;
     const struct end *me = s->me, *peer = s->peer;
-    if ((peer->facts & END_SYN) && behind(p->ack, peer->iss) <= 0) {
+    if ((peer->facts & (END_SYN | END_LONG)) == END_SYN && behind(p->ack, peer->iss) <= 0) {
         capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u, the other end began with %u", p->ack,
                        peer->iss);
     } else if ((peer->facts & END_SEEN) && behind(p->ack, peer->nxt) > 0 && complete(s)) {

@@ -164,6 +164,9 @@ CASES = [
     ("ack-field", [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 1, 1, 10)]),
     ("ack-field", [], PLAIN, [packet(B, ACK, 1, 0)]),
     (None, [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 50, 1, 10)]),  # missed, not unsent
+    (None, [], PLAIN, [item for gib in range(5) for item in (  # the numbers come around
+        packet(A, ACK, 1 + gib * 2**30, 1, 10), packet(B, ACK, 1, 11 + gib * 2**30))]),
+    (None, [], PLAIN, [packet(B, ACK, 1, 1 + gib * 2**30) for gib in range(3)]),  # one way only
     ("ack-field", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 20)),
                                packet(B, ACK, 1, 11, options=stamp(21, 12)),
                                packet(B, ACK, 1, 5, options=stamp(22, 12))]),
