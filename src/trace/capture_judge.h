@@ -12,6 +12,7 @@
 #include "handfast/packet.h"
 
 enum { NS_PER_MS = 1000000 };
+enum { TWICE_MS = 10 }; /* the same again sooner is one packet, captured twice */
 
 /* What one end has shown: bits of end.facts. */
 enum {

@@ -55,6 +55,9 @@ static void learn_repeat(struct seen *s)
     const struct hf_packet *p = s->p;
     struct end *me = s->me;
     bool same = (me->facts & END_REPEATED) && p->seq == me->repeat_seq;
+    if (same && s->time_ns - me->repeat_ns < (int64_t)TWICE_MS * NS_PER_MS) {
+        return;
+    }
     me->repeat_wait_ns = same ? s->time_ns - me->repeat_ns : 0;
     me->repeats = same ? me->repeats + 1 : 0;
     me->repeat_seq = p->seq;

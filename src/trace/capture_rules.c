@@ -277,7 +277,7 @@ static void judge_back_off(struct seen *s)
     int64_t waited_ns = s->time_ns - me->repeat_ns;
     int64_t least_ns = me->repeat_wait_ns + me->repeat_wait_ns / 2;
     if (again && me->repeat_wait_ns < (int64_t)BACK_OFF_MOST_MS * NS_PER_MS &&
-        waited_ns < least_ns) {
+        waited_ns >= (int64_t)TWICE_MS * NS_PER_MS && waited_ns < least_ns) {
         capture_broken(s, HF_RULE_BACK_OFF, "again after %lld ms, the time before after %lld ms",
                        (long long)(waited_ns / NS_PER_MS),
                        (long long)(me->repeat_wait_ns / NS_PER_MS));

@@ -193,6 +193,12 @@ CASES = [
                              packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 600,
                        packet(A, ACK, 1, 1, 10), 1200, packet(A, ACK, 1, 1, 10)]),
+    (None, [], PLAIN, [item for wait in (0, 300, 600, 1200) for item in (  # each captured twice
+        wait, packet(A, ACK, 1, 1, 10), packet(A, ACK, 1, 1, 10))]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 600,
+                       packet(A, ACK, 1, 1, 10), -400, packet(A, ACK, 1, 1, 10)]),  # unsorted
+    ("back-off", [], PLAIN, [item for wait in (0, 300, 300, 300) for item in (
+        wait, packet(A, ACK, 1, 1, 10), packet(A, ACK, 1, 1, 10))]),
     ("reset-form", [], PLAIN, [packet(A, RST | FIN, 1, 0)]),
     ("isn", [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, -500, 0)]),
     (None, [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, 500, 0)]),
