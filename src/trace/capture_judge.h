@@ -31,6 +31,7 @@ enum {
     END_SYN_CUT = 1u << 12,   /* its SYN's options are not in the capture                      */
     END_CUT = 1u << 13,       /* the options of a segment of it are not                        */
     END_LONG = 1u << 14,      /* far on: its numbers may come around, iss says nothing more    */
+    END_PASSED = 1u << 15,    /* a packet of it                                              */
 };
 
 /* An ACK of what has not passed: the other end's next text tells whether the capture missed it. */
@@ -110,6 +111,18 @@ static inline bool is_far(uint32_t from, uint32_t to)
 static inline bool whole(const struct seen *s)
 {
     return (s->me->facts & END_SYN) && (s->peer->facts & END_SYN);
+}
+
+/* What comes again at a pace of its own: keep-alives are text that is acknowledged (RFC 9293 3.8.4),
+ * window probes one octet (3.8.6.1); and where only one direction passes here, nothing is known.
+ */
+static inline bool keeps_own_pace(const struct seen *s)
+{
+    const struct end *peer = s->peer;
+    bool old = (peer->facts & END_ACK) && behind(s->p->seq + s->p->len, peer->ack) <= 0;
+    bool syn_or_fin = s->p->ctl & (HF_SYN | HF_FIN);
+    bool alone = !(peer->facts & END_PASSED) && !(s->p->ctl & HF_SYN);
+    return old || (s->p->len == 1 && !syn_or_fin) || alone;
 }
 
 /* Everything that passed was seen, for all that is known. */

@@ -54,6 +54,9 @@ static void learn_repeat(struct seen *s)
 {
     const struct hf_packet *p = s->p;
     struct end *me = s->me;
+    if (keeps_own_pace(s)) {
+        return;
+    }
     bool same = (me->facts & END_REPEATED) && p->seq == me->repeat_seq;
     if (same && s->time_ns - me->repeat_ns < (int64_t)TWICE_MS * NS_PER_MS) {
         return;
@@ -168,7 +171,7 @@ void capture_learn(struct seen *s)
         me->facts |= END_RST;
         return;
     }
-    me->facts |= s->cut ? END_CUT : 0;
+    me->facts |= END_PASSED | (s->cut ? END_CUT : 0);
     if (p->ctl & HF_SYN) {
         learn_syn(s);
     }

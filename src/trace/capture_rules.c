@@ -179,9 +179,13 @@ static void judge_cause(struct seen *s)
     const struct hf_packet *p = s->p;
     const struct end *me = s->me;
     bool bare = p->len == 0 && (p->ctl & HF_ACK) && (me->facts & END_ACK);
-    bool probes = behind(p->seq, me->nxt) < 0; /* keep-alives, window probes: one octet old */
+    /* Keep-alives, window probes are one octet old; of those of which only one direction passes here
+     * nothing is known.
+     */
+    bool probes = !(me->facts & END_SEEN) || behind(p->seq, me->nxt) < 0;
+    bool alone = !(s->peer->facts & END_PASSED);
     bool says_nothing = p->ack == me->ack && p->wnd == me->last_wnd && p->n_sack == 0 && !s->cut;
-    if (bare && !probes && says_nothing && me->may_ack == 0 && complete(s)) {
+    if (bare && !probes && !alone && says_nothing && me->may_ack == 0 && complete(s)) {
         capture_broken(s, HF_RULE_ACK_CAUSE, "the same ACK (%u) once more, and nothing came",
                        p->ack);
     }
@@ -273,7 +277,7 @@ static void judge_back_off(struct seen *s)
 {
     const struct end *me = s->me;
     bool again = (me->facts & END_REPEATED) && s->p->seq == me->repeat_seq && me->repeats >= 2 &&
-                 !s->f->missed;
+                 !s->f->missed && !keeps_own_pace(s);
     int64_t waited_ns = s->time_ns - me->repeat_ns;
     int64_t least_ns = me->repeat_wait_ns + me->repeat_wait_ns / 2;
     if (again && me->repeat_wait_ns < (int64_t)BACK_OFF_MOST_MS * NS_PER_MS &&

@@ -185,6 +185,8 @@ CASES = [
     (None, [], opened(mss(1460), wnd=60000), [packet(A, ACK, 1, 1, 16060)]),
     ("ack-cause", [], PLAIN, [packet(A, ACK, 1, 1)] * 2),
     (None, [], PLAIN, [packet(A, ACK, 0, 1)] * 5),  # keep-alives
+    (None, [], [], [packet(A, ACK, 1, 1)] * 5),  # of a connection that began before
+    (None, [], [], [packet(A, ACK, 1, 1, 10)] + [packet(A, ACK, 11, 1)] * 5),  # one direction
     ("ack-time", [], PLAIN, [packet(A, ACK, 1, 1, 10), 700, packet(B, ACK, 1, 11)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 480, packet(B, ACK, 1, 11)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 300,
@@ -199,6 +201,11 @@ CASES = [
                        packet(A, ACK, 1, 1, 10), -400, packet(A, ACK, 1, 1, 10)]),  # unsorted
     ("back-off", [], PLAIN, [item for wait in (0, 300, 300, 300) for item in (
         wait, packet(A, ACK, 1, 1, 10), packet(A, ACK, 1, 1, 10))]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11)] + [  # keep-alives
+        1000, packet(A, ACK, 10, 1, 1)] * 5),
+    (None, [], [], [1000, packet(A, ACK, 10, 1, 1)] * 5),  # ... perhaps, or window probes
+    (None, [], PLAIN, [1000, packet(A, ACK, 1, 1, 1)] * 5),
+    (None, [], [], [1000, packet(A, ACK, 1, 1, 10)] * 5),  # one direction
     ("reset-form", [], PLAIN, [packet(A, RST | FIN, 1, 0)]),
     ("isn", [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, -500, 0)]),
     (None, [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, 500, 0)]),
