@@ -29,9 +29,11 @@ enum {
     END_NXT_STAMP = 1u << 10, /* ts_of_nxt                                                     */
     END_ACK_STAMP = 1u << 11, /* ack_stamp                                                     */
     END_SYN_CUT = 1u << 12,   /* its SYN's options are not in the capture                      */
-    END_CUT = 1u << 13,       /* the options of a segment of it are not                        */
+    END_CUT = 1u << 13,       /* its newest stamp is not known: options are not in the capture,
+                                 or it was silent while its clock may have come around         */
     END_LONG = 1u << 14,      /* far on: its numbers may come around, iss says nothing more    */
     END_PASSED = 1u << 15,    /* a packet of it                                              */
+    END_OLD_STAMP = 1u << 16, /* ts_first says nothing more, its clock may come around         */
 };
 
 /* An ACK of what has not passed: the other end's next text tells whether the capture missed it. */
@@ -47,6 +49,7 @@ struct end {
     uint32_t edge_now;             /* the same, but where it has gone back, of then             */
     uint32_t ack_stamp;            /* TSval that came with ack                                  */
     uint32_t ts_first, ts_max, ts_of_nxt;
+    int64_t ts_ns, ts_of_nxt_ns; /* when its last stamp passed, when ts_of_nxt did             */
     uint32_t last_wnd;   /* of its last bare ACK                                               */
     uint32_t may_ack;    /* segments that came since, each of which may get an ACK             */
     uint16_t mss, ctl;   /* of its SYN                                                         */
@@ -105,6 +108,14 @@ static inline int32_t behind(uint32_t a, uint32_t b)
 static inline bool is_far(uint32_t from, uint32_t to)
 {
     return to - from >= 1u << 30;
+}
+
+/* The fastest clock for stamps is a quarter of the way around: RFC 7323 5.4 has 1 ms a tick, some
+ * kernels have 1 us.
+ */
+static inline bool was_long_ago(const struct seen *s, int64_t then_ns)
+{
+    return s->time_ns - then_ns >= (INT64_C(1) << 30) * 1000;
 }
 
 /* Both SYNs have passed. */

@@ -23,6 +23,7 @@ static void learn_syn(struct seen *s)
     if (p->options & HF_OPT_TS) {
         me->facts |= END_STAMP | END_NXT_STAMP;
         me->ts_first = me->ts_max = me->ts_of_nxt = p->ts_val;
+        me->ts_ns = me->ts_of_nxt_ns = s->time_ns;
     }
 }
 
@@ -84,6 +85,7 @@ static void learn_text(struct seen *s)
         if (behind(p->seq, me->nxt) >= 0 && (p->options & HF_OPT_TS)) {
             me->facts |= END_NXT_STAMP;
             me->ts_of_nxt = p->ts_val;
+            me->ts_of_nxt_ns = s->time_ns;
         }
         me->nxt = end;
         me->facts |= is_far(me->iss, end) ? END_LONG : 0;
@@ -163,6 +165,23 @@ static void learn_ack(struct seen *s)
     me->last_wnd = p->wnd;
 }
 
+static void learn_stamp(struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    struct end *me = s->me;
+    if (!(me->facts & END_STAMP)) {
+        me->facts |= END_STAMP;
+        me->ts_first = me->ts_max = p->ts_val;
+    } else if (was_long_ago(s, me->ts_ns)) {
+        me->facts |= END_OLD_STAMP | END_CUT;
+        me->ts_max = p->ts_val;
+    } else if (behind(p->ts_val, me->ts_max) > 0) {
+        me->ts_max = p->ts_val;
+        me->facts |= is_far(me->ts_first, me->ts_max) ? END_OLD_STAMP : 0;
+    }
+    me->ts_ns = s->time_ns;
+}
+
 void capture_learn(struct seen *s)
 {
     const struct hf_packet *p = s->p;
@@ -190,10 +209,7 @@ void capture_learn(struct seen *s)
     if (p->ctl & HF_ACK) {
         learn_ack(s);
     }
-    if ((p->options & HF_OPT_TS) && (me->facts & END_STAMP)) {
-        me->ts_max = behind(p->ts_val, me->ts_max) > 0 ? p->ts_val : me->ts_max;
-    } else if (p->options & HF_OPT_TS) {
-        me->facts |= END_STAMP;
-        me->ts_first = me->ts_max = p->ts_val;
+    if (p->options & HF_OPT_TS) {
+        learn_stamp(s);
     }
 }

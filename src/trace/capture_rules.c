@@ -90,7 +90,8 @@ static void judge_stamps(struct seen *s)
         return;
     }
     bool new_text = p->len > 0 && (me->facts & END_SEEN) && behind(p->seq, me->nxt) >= 0;
-    if (new_text && (me->facts & END_NXT_STAMP) && behind(me->ts_of_nxt, p->ts_val) > 0) {
+    bool comparable = (me->facts & END_NXT_STAMP) && !was_long_ago(s, me->ts_of_nxt_ns);
+    if (new_text && comparable && behind(me->ts_of_nxt, p->ts_val) > 0) {
         capture_broken(s, HF_RULE_STAMP, "TSval %u, of text before it %u", p->ts_val,
                        me->ts_of_nxt);
     }
@@ -100,7 +101,8 @@ static void judge_stamps(struct seen *s)
     if (!(peer->facts & END_CUT) && behind(p->ts_ecr, peer->ts_max) > 0) {
         capture_pending(s, HF_RULE_STAMP_ECHO, "TSecr %u, the other end has sent %u at most",
                         p->ts_ecr, peer->ts_max);
-    } else if (offer_known(peer) && behind(peer->ts_first, p->ts_ecr) > 0) {
+    } else if (offer_known(peer) && !(peer->facts & END_OLD_STAMP) &&
+               behind(peer->ts_first, p->ts_ecr) > 0) {
         capture_broken(s, HF_RULE_STAMP_ECHO, "TSecr %u, the other end began with %u", p->ts_ecr,
                        peer->ts_first);
     }

@@ -133,6 +133,19 @@ STAMPS = opened(stamped(10), stamped(20, 10))
 SACKS = opened(mss(1460) + PERMITTED)
 SCALED = opened(mss(1460) + scale(7))
 
+def ticking(waits):
+    """Text of A and its ACK after each wait; both clocks have ticks of a microsecond, as some kernels'.
+    """
+    out, now, value, echo = [], 3, 10, 20
+    for number, wait in enumerate(waits):
+        now += wait
+        value, seq = 12 + now * 1000, 1 + 10 * number
+        out += [max(wait, 0), packet(A, ACK, seq, 1, 10, options=stamp(value % 2**32, echo)),
+                packet(B, ACK, 1, seq + 10, options=stamp((value + 990) % 2**32, value % 2**32))]
+        echo = (value + 990) % 2**32
+    return out
+
+
 # What breaks a rule (rule, options, handshake, packets), and twins that break none (None).
 CASES = [
     ("syn-form", [], [], [packet(A, SYN | FIN, 0, 0)]),
@@ -151,6 +164,9 @@ CASES = [
     ("stamp-echo", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 99)),
                                 packet(B, ACK, 1, 11, 10, options=stamp(21, 12))]),
     ("stamp-echo", [], [], [packet(A, SYN, 0, 0, options=stamped(5, 7))]),
+    ("stamp-echo", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 9))]),
+    (None, [], STAMPS, ticking([1, *[500000] * 10, 2500000, 10, 4000000, 10])),
+    ("stamp", [], STAMPS, ticking([1, 1000000, -50])),
     ("sack", [], SACKS, [packet(A, ACK, 1, 1, 10),
                          packet(B, ACK, 1, 1, options=sack((1100, 1200))),
                          packet(A, ACK, 11, 1, 10)]),
