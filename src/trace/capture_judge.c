@@ -81,14 +81,23 @@ void capture_broken(struct seen *s, enum hf_rule rule, const char *format, ...)
     tell(s->judge, &finding);
 }
 
-void capture_pending(struct seen *s, enum hf_rule rule, const char *format, ...)
+void capture_pending(struct seen *s, enum hf_rule rule, enum pending_of of, uint32_t at,
+                     const char *format, ...)
 {
+    const struct end *me = s->me;
     struct pending *pending = &s->me->pending;
-    if (s->broken || pending->waits) {
+    if (s->broken || pending->of != PENDING_NONE) {
         return;
     }
-    pending->finding = finding_of(s, rule);
-    pending->waits = true;
+    bool stamped = (s->p->options & HF_OPT_TS) && (me->facts & (END_STAMP | END_CUT)) == END_STAMP;
+    *pending = (struct pending){
+        .of = of,
+        .at = at,
+        .edge = s->peer->edge,
+        .stamped = stamped,
+        .stamp = behind(s->p->ts_val, me->ts_max) > 0 ? s->p->ts_val : me->ts_max + 1,
+        .finding = finding_of(s, rule),
+    };
     va_list args;
     va_start(args, format);
     // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is one line above
@@ -100,16 +109,16 @@ void capture_pending(struct seen *s, enum hf_rule rule, const char *format, ...)
 
 void capture_settle(struct hf_capture_judge *judge, struct pending *pending, bool withdrawn)
 {
-    if (pending->waits && !withdrawn) {
+    if (pending->of != PENDING_NONE && !withdrawn) {
         tell(judge, &pending->finding);
     }
-    pending->waits = false;
+    pending->of = PENDING_NONE;
 }
 
 /* What is still pending when nothing follows cannot be told from what the capture has missed. */
 static void give_up(struct hf_capture_judge *judge, struct followed *f)
 {
-    bool pending = f->end[0].pending.waits || f->end[1].pending.waits;
+    bool pending = f->end[0].pending.of != PENDING_NONE || f->end[1].pending.of != PENDING_NONE;
     judge->counts.missed += pending && !f->missed;
     f->missed |= pending;
     capture_settle(judge, &f->end[0].pending, true);

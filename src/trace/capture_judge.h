@@ -36,9 +36,18 @@ enum {
     END_OLD_STAMP = 1u << 16, /* ts_first says nothing more, its clock may come around         */
 };
 
-/* An ACK of what has not passed: the other end's next text tells whether the capture missed it. */
+/* What is to be told once what follows from the other end shows that the capture missed nothing. */
+enum pending_of {
+    PENDING_NONE,
+    PENDING_NUMBER, /* at: more was acknowledged than has passed                               */
+    PENDING_ECHO,   /* at: a stamp that has not passed                                         */
+    PENDING_BEYOND, /* at: the end of text behind edge, the end of all windows that passed     */
+};
 struct pending {
-    bool waits;
+    enum pending_of of;
+    uint32_t at, edge;
+    bool stamped;   /* the other end shows by an echo that it got this:                        */
+    uint32_t stamp; /* ... of this stamp, or of a later one                                    */
     struct hf_finding finding;
 };
 
@@ -124,8 +133,9 @@ static inline bool whole(const struct seen *s)
     return (s->me->facts & END_SYN) && (s->peer->facts & END_SYN);
 }
 
-/* What comes again at a pace of its own: keep-alives are text that is acknowledged (RFC 9293 3.8.4),
- * window probes one octet (3.8.6.1); and where only one direction passes here, nothing is known.
+/* What comes again at a pace of its own: keep-alives are text that is acknowledged (RFC
+ * 9293 3.8.4), window probes one octet (3.8.6.1); and where only one direction passes here, nothing
+ * is known.
  */
 static inline bool keeps_own_pace(const struct seen *s)
 {
@@ -174,7 +184,8 @@ __attribute__((format(printf, 3, 4))) void capture_broken(struct seen *s, enum h
                                                           const char *format, ...);
 /* The same, but to be told only once the other end has sent what follows, and withdrawn if it shows
  * that the capture missed something. */
-__attribute__((format(printf, 3, 4))) void capture_pending(struct seen *s, enum hf_rule rule,
+__attribute__((format(printf, 5, 6))) void capture_pending(struct seen *s, enum hf_rule rule,
+                                                           enum pending_of of, uint32_t at,
                                                            const char *format, ...);
 /* Tells it; or, true, withdraws it. */
 void capture_settle(struct hf_capture_judge *judge, struct pending *pending, bool withdrawn);

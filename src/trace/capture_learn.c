@@ -43,11 +43,58 @@ static void learn_gap(struct seen *s)
         f->hole_of = own;
         f->hole_seq = s->me->nxt;
     }
-    if (peer->pending.waits && behind(s->p->seq, s->me->nxt) > 0) {
-        s->f->missed = true;
+    if (peer->pending.of != PENDING_NONE && behind(s->p->seq, s->me->nxt) > 0) {
+        f->missed = true;
     }
-    if (peer->pending.waits && s->p->len) {
-        capture_settle(s->judge, &peer->pending, s->f->missed);
+    if (peer->pending.of == PENDING_NUMBER && s->p->len) {
+        capture_settle(s->judge, &peer->pending, f->missed);
+    }
+}
+
+/* Sent with knowledge of what is pending. */
+static bool answers(const struct seen *s, const struct pending *pending)
+{
+    return pending->stamped && (s->p->options & HF_OPT_TS) &&
+           behind(s->p->ts_ecr, pending->stamp) >= 0;
+}
+
+/* A stamp that is echoed has been sent when later ones come behind; one that comes from who knows
+ * of the echo, and is older, shows that it has not.
+ */
+static void settle_echo(struct seen *s, struct pending *pending)
+{
+    const struct hf_packet *p = s->p;
+    if (!(p->options & HF_OPT_TS)) {
+        return;
+    }
+    bool sent = behind(p->ts_val, pending->at) >= 0;
+    s->f->missed |= sent;
+    if (sent || answers(s, pending)) {
+        capture_settle(s->judge, pending, s->f->missed);
+    }
+}
+
+/* A window that the capture has missed is still there, or was used: right edges do not go back. */
+static void settle_beyond(struct seen *s, struct pending *pending)
+{
+    const struct hf_packet *p = s->p;
+    if (!(p->ctl & HF_ACK)) {
+        return;
+    }
+    bool used = behind(p->ack, pending->edge) > 1;
+    bool open = behind(p->ack + window_of(s), pending->at) >= -1;
+    s->f->missed |= used || open;
+    capture_settle(s->judge, pending, s->f->missed);
+}
+
+/* What waits for a packet of this end. */
+static void settle(struct seen *s)
+{
+    struct pending *pending = &s->peer->pending;
+    if (pending->of == PENDING_ECHO) {
+        settle_echo(s, pending);
+    } else if (pending->of == PENDING_BEYOND && !(s->p->ctl & HF_SYN)) {
+        settle_beyond(s, pending);
     }
 }
 
@@ -191,6 +238,7 @@ void capture_learn(struct seen *s)
         return;
     }
     me->facts |= END_PASSED | (s->cut ? END_CUT : 0);
+    settle(s);
     if (p->ctl & HF_SYN) {
         learn_syn(s);
     }

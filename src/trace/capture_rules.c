@@ -99,8 +99,8 @@ static void judge_stamps(struct seen *s)
         return;
     }
     if (!(peer->facts & END_CUT) && behind(p->ts_ecr, peer->ts_max) > 0) {
-        capture_pending(s, HF_RULE_STAMP_ECHO, "TSecr %u, the other end has sent %u at most",
-                        p->ts_ecr, peer->ts_max);
+        capture_pending(s, HF_RULE_STAMP_ECHO, PENDING_ECHO, p->ts_ecr,
+                        "TSecr %u, the other end has sent %u at most", p->ts_ecr, peer->ts_max);
     } else if (offer_known(peer) && !(peer->facts & END_OLD_STAMP) &&
                behind(peer->ts_first, p->ts_ecr) > 0) {
         capture_broken(s, HF_RULE_STAMP_ECHO, "TSecr %u, the other end began with %u", p->ts_ecr,
@@ -116,10 +116,13 @@ static void judge_sack(struct seen *s)
         uint32_t left = p->sack[i][0], right = p->sack[i][1];
         bool beyond = (s->peer->facts & END_SEEN) && behind(right, s->peer->nxt) > 0;
         bool below = i > 0 && behind(left, p->ack) <= 0;
-        if (beyond || below) {
-            (beyond ? capture_pending : capture_broken)(
-                s, HF_RULE_SACK, "block %u, %u to %u: SEG.ACK %u, the peer has sent to %u", i + 1,
-                left, right, p->ack, s->peer->nxt);
+        if (beyond) {
+            capture_pending(s, HF_RULE_SACK, PENDING_NUMBER, right,
+                            "block %u, %u to %u: the peer has sent to %u", i + 1, left, right,
+                            s->peer->nxt);
+        } else if (below) {
+            capture_broken(s, HF_RULE_SACK, "block %u, %u to %u: SEG.ACK %u", i + 1, left, right,
+                           p->ack);
         }
     }
 }
@@ -148,8 +151,8 @@ static void judge_ack(struct seen *s)
         capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u, the other end began with %u", p->ack,
                        peer->iss);
     } else if ((peer->facts & END_SEEN) && behind(p->ack, peer->nxt) > 0 && complete(s)) {
-        capture_pending(s, HF_RULE_ACK_FIELD, "SEG.ACK %u, the other end has sent to %u", p->ack,
-                        peer->nxt);
+        capture_pending(s, HF_RULE_ACK_FIELD, PENDING_NUMBER, p->ack,
+                        "SEG.ACK %u, the other end has sent to %u", p->ack, peer->nxt);
     } else if ((me->facts & END_ACK) && behind(p->ack, me->ack) < 0 && is_newer(s)) {
         capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u after %u, with a newer timestamp", p->ack,
                        me->ack);
@@ -181,8 +184,8 @@ static void judge_cause(struct seen *s)
     const struct hf_packet *p = s->p;
     const struct end *me = s->me;
     bool bare = p->len == 0 && (p->ctl & HF_ACK) && (me->facts & END_ACK);
-    /* Keep-alives, window probes are one octet old; of those of which only one direction passes here
-     * nothing is known.
+    /* Keep-alives, window probes are one octet old; of those of which only one direction passes
+     * here nothing is known.
      */
     bool probes = !(me->facts & END_SEEN) || behind(p->seq, me->nxt) < 0;
     bool alone = !(s->peer->facts & END_PASSED);
@@ -240,8 +243,8 @@ static void judge_beyond(struct seen *s)
     bool known = agreement_known(s, HF_OPT_WSCALE) && (peer->facts & END_EDGE) && complete(s) &&
                  !may_know_more(s);
     if (known && behind(end, peer->edge) > 1) {
-        capture_broken(s, HF_RULE_BEYOND_WINDOW, "text up to %u, the window ends at %u", end,
-                       peer->edge);
+        capture_pending(s, HF_RULE_BEYOND_WINDOW, PENDING_BEYOND, end,
+                        "text up to %u, the window ends at %u", end, peer->edge);
     }
 }
 
@@ -262,14 +265,18 @@ static void judge_mss(struct seen *s)
     }
 }
 
-/* RFC 6928 2, of segments as large as the path takes; and a loss probe (RFC 8985 7.3). */
+/* RFC 6928 2, of segments as large as the path takes; and a loss probe (RFC 8985 7.3).  All in one,
+ * or sent without knowledge of an ACK that the capture may have missed.
+ */
 static void judge_initial_window(struct seen *s)
 {
+    bool first = s->p->seq == s->me->iss + 1;
+    bool nothing_came = (s->p->options & HF_OPT_TS) && !may_know_more(s);
     uint32_t most = INITIAL_SEGMENTS * peer_mss(s);
     most = (most < INITIAL_OCTETS ? INITIAL_OCTETS : most) + peer_mss(s);
     uint32_t sent = s->p->seq + s->p->text_bytes - (s->me->iss + 1);
     if (whole(s) && offer_known(s->peer) && !(s->me->facts & END_OPENED) && complete(s) &&
-        behind(sent, most) > 0) {
+        (first || nothing_came) && behind(sent, most) > 0) {
         capture_broken(s, HF_RULE_CONGESTION, "%u octets before the first is acknowledged", sent);
     }
 }

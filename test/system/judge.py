@@ -134,7 +134,7 @@ SACKS = opened(mss(1460) + PERMITTED)
 SCALED = opened(mss(1460) + scale(7))
 
 def ticking(waits):
-    """Text of A and its ACK after each wait; both clocks have ticks of a microsecond, as some kernels'.
+    """Text of A and its ACK after each wait; both clocks tick each microsecond, as some kernels'.
     """
     out, now, value, echo = [], 3, 10, 20
     for number, wait in enumerate(waits):
@@ -163,6 +163,14 @@ CASES = [
                         packet(A, ACK, 1, 1, 10, options=stamp(14, 20))]),
     ("stamp-echo", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 99)),
                                 packet(B, ACK, 1, 11, 10, options=stamp(21, 12))]),
+    (None, [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 20)),  # a bare ACK is missing
+                        packet(B, ACK, 1, 11, 10, options=stamp(25, 16)),
+                        packet(A, ACK, 11, 11, options=stamp(18, 25)),
+                        packet(A, ACK, 11, 11, 10, options=stamp(19, 25))]),
+    (None, [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 20)),  # ... and one is behind
+                        packet(B, ACK, 1, 11, 10, options=stamp(25, 16)),
+                        packet(A, ACK, 11, 1, 10, options=stamp(13, 20)),
+                        packet(A, ACK, 21, 11, 10, options=stamp(19, 25))]),
     ("stamp-echo", [], [], [packet(A, SYN, 0, 0, options=stamped(5, 7))]),
     ("stamp-echo", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 9))]),
     (None, [], STAMPS, ticking([1, *[500000] * 10, 2500000, 10, 4000000, 10])),
@@ -189,7 +197,13 @@ CASES = [
     ("window-shrinks", [], PLAIN, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=900)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=990)]),
     (None, [], SCALED, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=1000)]),
-    ("beyond-window", [], PLAIN, [packet(A, ACK, 1, 1, 1002)]),
+    ("beyond-window", [], PLAIN, [packet(A, ACK, 1, 1, 1002), packet(B, ACK, 1, 1)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 1000),  # an ACK is missing
+                       packet(A, ACK, 1001, 1, 500), packet(A, ACK, 1501, 1, 500),
+                       packet(B, ACK, 1, 2001, wnd=0)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 1000), packet(A, ACK, 1001, 1, 500),
+                       packet(B, ACK, 1, 1001)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 1000), packet(A, ACK, 1001, 1, 500)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 1001)]),  # a probe is an octet beyond
     ("fin", [], PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10)]),
     ("fin", [], PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, FIN | ACK, 1, 1, 5)]),
@@ -199,6 +213,12 @@ CASES = [
     (None, ["--on-wire"], opened(mss(500)), [packet(A, ACK, 1, 1, 500)]),
     ("congestion", [], opened(mss(1460), wnd=60000), [packet(A, ACK, 1, 1, 16061)]),
     (None, [], opened(mss(1460), wnd=60000), [packet(A, ACK, 1, 1, 16060)]),
+    ("congestion", [], opened(stamped(10), stamped(20, 10), wnd=60000), [
+        packet(A, ACK, 1 + 1400 * i, 1, 1400, 60000, stamp(12, 20)) for i in range(12)]),
+    (None, [], opened(stamped(10), stamped(20, 10), wnd=60000), [  # an ACK is missing
+        packet(A, ACK, 1 + 1400 * i, 1, 1400, 60000, stamp(12, 20 + i // 10)) for i in range(12)]),
+    (None, [], opened(mss(1460), wnd=60000), [
+        packet(A, ACK, 1 + 1460 * i, 1, 1460, 60000) for i in range(12)]),
     ("ack-cause", [], PLAIN, [packet(A, ACK, 1, 1)] * 2),
     (None, [], PLAIN, [packet(A, ACK, 0, 1)] * 5),  # keep-alives
     (None, [], [], [packet(A, ACK, 1, 1)] * 5),  # of a connection that began before
