@@ -95,6 +95,8 @@ void capture_pending(struct seen *s, enum hf_rule rule, enum pending_of of, uint
         .at = at,
         .edge = s->peer->edge,
         .stamped = stamped,
+        .text = s->p->len > 0 && (me->facts & END_SEEN) && behind(s->p->seq, me->nxt) >= 0,
+        .text_end = s->p->seq + s->p->len,
         .stamp = behind(s->p->ts_val, me->ts_max) > 0 ? s->p->ts_val : me->ts_max + 1,
         .finding = finding_of(s, rule),
     };

@@ -40,14 +40,16 @@ enum {
 enum pending_of {
     PENDING_NONE,
     PENDING_NUMBER, /* at: more was acknowledged than has passed                               */
+    PENDING_BLOCK,  /* the same, by SACK                                                       */
     PENDING_ECHO,   /* at: a stamp that has not passed                                         */
     PENDING_BEYOND, /* at: the end of text behind edge, the end of all windows that passed     */
 };
 struct pending {
     enum pending_of of;
     uint32_t at, edge;
-    bool stamped;   /* the other end shows by an echo that it got this:                        */
-    uint32_t stamp; /* ... of this stamp, or of a later one                                    */
+    bool stamped, text; /* the other end shows that it got this ...                            */
+    uint32_t stamp;     /* ... by an echo of this stamp, or of a later one                     */
+    uint32_t text_end;  /* ... by an ACK of the text that came with it                         */
     struct hf_finding finding;
 };
 

@@ -46,16 +46,35 @@ static void learn_gap(struct seen *s)
     if (peer->pending.of != PENDING_NONE && behind(s->p->seq, s->me->nxt) > 0) {
         f->missed = true;
     }
-    if (peer->pending.of == PENDING_NUMBER && s->p->len) {
-        capture_settle(s->judge, &peer->pending, f->missed);
-    }
 }
 
 /* Sent with knowledge of what is pending. */
 static bool answers(const struct seen *s, const struct pending *pending)
 {
-    return pending->stamped && (s->p->options & HF_OPT_TS) &&
-           behind(s->p->ts_ecr, pending->stamp) >= 0;
+    const struct hf_packet *p = s->p;
+    bool by_echo =
+        pending->stamped && (p->options & HF_OPT_TS) && behind(p->ts_ecr, pending->stamp) >= 0;
+    bool by_ack = pending->text && (p->ctl & HF_ACK) && behind(p->ack, pending->text_end) >= 0;
+    return by_echo || by_ack;
+}
+
+/* More than was sent, if a FIN ends the text before it, or who knows of the ACK sends what lies
+ * before it (what a SACK tells of may be sent once more).  Text up to there may just have come
+ * after its ACK into the capture, or was sent again while the ACK was on its way.
+ */
+static void settle_number(struct seen *s, struct pending *pending)
+{
+    const struct hf_packet *p = s->p;
+    uint32_t end = p->seq + p->len;
+    bool jumps = p->len && behind(p->seq, s->me->nxt) > 0;
+    bool refuted = pending->of == PENDING_NUMBER && answers(s, pending) &&
+                   behind(p->seq, pending->at) < -1; /* a keep-alive is one octet old */
+    bool sent = !refuted && (jumps || behind(end, pending->at) >= 0);
+    bool ended = (p->ctl & HF_FIN) && behind(end, pending->at) < 0;
+    s->f->missed |= sent;
+    if (sent || ended || refuted) {
+        capture_settle(s->judge, pending, s->f->missed);
+    }
 }
 
 /* A stamp that is echoed has been sent when later ones come behind; one that comes from who knows
@@ -91,9 +110,14 @@ static void settle_beyond(struct seen *s, struct pending *pending)
 static void settle(struct seen *s)
 {
     struct pending *pending = &s->peer->pending;
-    if (pending->of == PENDING_ECHO) {
+    if (s->p->ctl & HF_SYN) {
+        return;
+    }
+    if (pending->of == PENDING_NUMBER || pending->of == PENDING_BLOCK) {
+        settle_number(s, pending);
+    } else if (pending->of == PENDING_ECHO) {
         settle_echo(s, pending);
-    } else if (pending->of == PENDING_BEYOND && !(s->p->ctl & HF_SYN)) {
+    } else if (pending->of == PENDING_BEYOND) {
         settle_beyond(s, pending);
     }
 }

@@ -117,7 +117,7 @@ static void judge_sack(struct seen *s)
         bool beyond = (s->peer->facts & END_SEEN) && behind(right, s->peer->nxt) > 0;
         bool below = i > 0 && behind(left, p->ack) <= 0;
         if (beyond) {
-            capture_pending(s, HF_RULE_SACK, PENDING_NUMBER, right,
+            capture_pending(s, HF_RULE_SACK, PENDING_BLOCK, right,
                             "block %u, %u to %u: the peer has sent to %u", i + 1, left, right,
                             s->peer->nxt);
         } else if (below) {

@@ -134,8 +134,7 @@ SACKS = opened(mss(1460) + PERMITTED)
 SCALED = opened(mss(1460) + scale(7))
 
 def ticking(waits):
-    """Text of A and its ACK after each wait; both clocks tick each microsecond, as some kernels'.
-    """
+    """Text of A and its ACK after each wait; the clocks tick each microsecond, as some kernels'."""
     out, now, value, echo = [], 3, 10, 20
     for number, wait in enumerate(waits):
         now += wait
@@ -177,7 +176,10 @@ CASES = [
     ("stamp", [], STAMPS, ticking([1, 1000000, -50])),
     ("sack", [], SACKS, [packet(A, ACK, 1, 1, 10),
                          packet(B, ACK, 1, 1, options=sack((1100, 1200))),
-                         packet(A, ACK, 11, 1, 10)]),
+                         packet(A, ACK, 11, 1, 10), packet(A, FIN | ACK, 21, 1)]),
+    (None, [], SACKS, [packet(A, ACK, 1, 1, 10),  # of text that comes a little later
+                       packet(B, ACK, 1, 1, options=sack((1021, 1031))),
+                       packet(A, ACK, 11, 1, 10), packet(A, ACK, 21, 1, 10)]),
     ("sack", [], SACKS, [packet(A, ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10),
                          packet(B, ACK, 1, 11, options=sack((1011, 1021), (1005, 1011)))]),
     (None, [], SACKS, [packet(A, ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10),
@@ -185,7 +187,19 @@ CASES = [
     ("ecn", [], PLAIN, [packet(A, ACK, 1, 1, 10, tos=2)]),
     (None, [], opened(mss(1460), ecn=(ECE | CWR, ECE)), [packet(A, ACK, 1, 1, 10, tos=2)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10, tos=3)]),  # a router's mark
-    ("ack-field", [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 1, 1, 10)]),
+    ("ack-field", [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 1, 1, 10),
+                              packet(A, FIN | ACK, 11, 1)]),
+    ("ack-field", [], PLAIN, [packet(B, ACK, 1, 50, 10), packet(A, ACK, 1, 11, 10)]),
+    ("ack-field", [], STAMPS, [packet(B, ACK, 1, 50, options=stamp(21, 11)),
+                               packet(A, ACK, 1, 1, 10, options=stamp(12, 21))]),
+    ("ack-field", [], STAMPS, [packet(B, ACK, 1, 50, options=stamp(21, 11)),
+                               packet(A, ACK, 1, 1, 60, options=stamp(12, 21))]),
+    (None, [], STAMPS, [packet(B, ACK, 1, 50, options=stamp(20, 11)),
+                        packet(A, ACK, 1, 1, 49, options=stamp(12, 20))]),
+    (None, [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 1, 1, 49),  # a little later, or again
+                       packet(B, ACK, 1, 50), packet(A, ACK, 50, 1, 10)]),
+    (None, [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 1, 1, 10), packet(A, ACK, 11, 1, 39),
+                       packet(A, FIN | ACK, 50, 1)]),
     ("ack-field", [], PLAIN, [packet(B, ACK, 1, 0)]),
     (None, [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 50, 1, 10)]),  # missed, not unsent
     (None, [], PLAIN, [item for gib in range(5) for item in (  # the numbers come around
