@@ -7,6 +7,9 @@
  * behind a FIN ...  Rules are those of oracle.h (RFC 9293 and its companions), by the same names;
  * hf_capture_judges tells which of them are looked at.
  *
+ * A way that suddenly gets slower by more than half a second cannot be told from a late ACK: to the
+ * time of an ACK (ack-time) is added the longest that one took before, from there and back.
+ *
  * Each connection is followed from both ends.  One that began before the capture is judged without
  * what only the SYNs tell (options, window scale).  Packets that the capture itself has missed show
  * as acknowledged text that never passed; from there on windows and ACKs of that connection are not

@@ -34,6 +34,8 @@ enum {
     END_LONG = 1u << 14,      /* far on: its numbers may come around, iss says nothing more    */
     END_PASSED = 1u << 15,    /* a packet of it                                              */
     END_OLD_STAMP = 1u << 16, /* ts_first says nothing more, its clock may come around         */
+    END_ROUND = 1u << 17,     /* round_ns                                                      */
+    END_MORE_CAME = 1u << 18, /* to it, behind the text that an ACK is due for                 */
 };
 
 /* What is to be told once what follows from the other end shows that the capture missed nothing. */
@@ -68,6 +70,8 @@ struct end {
     uint8_t wscale;      /*                                                                    */
     int64_t text_ns;     /* text of the other end that an ACK is due for since then; 0: none   */
     uint32_t text_end;   /* ... ends here                                                      */
+    int64_t syn_ns;      /* when its SYN passed first                                          */
+    int64_t round_ns;    /* from here to it and back: the most that an ACK took                */
     uint32_t repeat_seq; /* what was sent again last                                          */
     int64_t repeat_ns, repeat_wait_ns; /* when, and how long after the time before            */
     uint32_t repeats; /* of it in a row, nothing coming between                            */

@@ -16,6 +16,7 @@ static void learn_syn(struct seen *s)
     s->f->begun_ns = s->peer->facts & END_SYN ? s->f->begun_ns : s->time_ns;
     me->facts |= END_SYN | (p->ctl & HF_ACK ? END_SYN_ACK : 0) | (s->cut ? END_SYN_CUT : 0);
     me->iss = p->seq;
+    me->syn_ns = s->time_ns;
     me->options = p->options;
     me->wscale = p->wscale > 14 ? 14 : p->wscale; /* RFC 7323 2.3 */
     me->mss = p->mss;
@@ -174,7 +175,9 @@ static void learn_due(struct seen *s)
     struct end *peer = s->peer;
     bool in_order = (peer->facts & END_ACK) && behind(p->seq, peer->ack) <= 0 &&
                     behind(p->seq + p->text_bytes, peer->ack) > 0;
+    peer->facts |= END_MORE_CAME;
     if (p->text_bytes && in_order && !(p->ctl & HF_SYN)) {
+        peer->facts &= ~(uint32_t)END_MORE_CAME;
         peer->text_ns = s->time_ns;
         peer->text_end = p->seq + p->text_bytes;
     }
@@ -195,6 +198,22 @@ static void learn_ack_stamp(struct seen *s, bool further)
     }
 }
 
+/* How long the way from here to this end and back takes, with what it waits: from the SYN on, which
+ * may have been lost before, or from text.
+ */
+static void learn_round(struct seen *s)
+{
+    struct end *me = s->me;
+    bool of_syn = !(me->facts & END_ROUND) && (s->peer->facts & END_SYN);
+    bool of_text = me->text_ns != 0 && behind(s->p->ack, me->text_end) >= 0;
+    int64_t took_ns = s->time_ns - (of_syn ? s->peer->syn_ns : me->text_ns);
+    if ((of_syn || of_text) && !s->broken && !s->f->missed) {
+        me->round_ns = took_ns > me->round_ns ? took_ns : me->round_ns;
+        me->facts |= END_ROUND;
+    }
+    me->text_ns = of_text ? 0 : me->text_ns;
+}
+
 static void learn_ack(struct seen *s)
 {
     const struct hf_packet *p = s->p;
@@ -211,9 +230,7 @@ static void learn_ack(struct seen *s)
         capture_settle(s->judge, &me->pending, true);
         capture_settle(s->judge, &peer->pending, true);
     }
-    if (me->text_ns != 0 && behind(p->ack, me->text_end) >= 0) {
-        me->text_ns = 0;
-    }
+    learn_round(s);
     learn_ack_stamp(s, further);
     if (further) {
         me->ack = p->ack;
@@ -274,8 +291,8 @@ void capture_learn(struct seen *s)
     }
     peer->facts &= ~(uint32_t)END_REPEATED; /* something comes to it */
     peer->repeats = 0;
+    learn_due(s);
     if (p->len) {
-        learn_due(s);
         learn_text(s);
     }
     if (p->ctl & HF_ACK) {

@@ -8,7 +8,13 @@
 #include "trace/capture_judge.h"
 
 enum { ACK_MOST_MS = 500, ACK_LATE_MS = 100, ISN_MS = 120000, BACK_OFF_MOST_MS = 60000 };
-enum { IPV4_MSS = 536, IPV6_MSS = 1220, INITIAL_SEGMENTS = 10, INITIAL_OCTETS = 14600 };
+enum {
+    SMALL_MSS = 256,
+    IPV4_MSS = 536,
+    IPV6_MSS = 1220,
+    INITIAL_SEGMENTS = 10,
+    INITIAL_OCTETS = 14600
+};
 
 /* Certainly sent later than the same end's furthest ACK. */
 static bool is_newer(const struct seen *s)
@@ -196,15 +202,36 @@ static void judge_cause(struct seen *s)
     }
 }
 
-/* Within half a second; measured from the last time that the text passed. */
+/* It is no window update behind an ACK that was lost: that opens the window by a segment, or by
+ * half of the memory for text (RFC 9293 3.8.6.2.2).
+ */
+static bool opens_nothing(const struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    const struct end *me = s->me;
+    bool known = agreement_known(s, HF_OPT_WSCALE) && (me->facts & END_EDGE);
+    uint32_t wnd = known ? window_of(s) : p->wnd;
+    int32_t least = wnd / 2 < SMALL_MSS ? (int32_t)(wnd / 2) : SMALL_MSS;
+    return known ? behind(p->ack + wnd, me->edge_now) < least
+                 : p->wnd <= me->last_wnd && behind(p->ack, me->ack) < least;
+}
+
+/* Within half a second, and the time that the way takes from here and back; measured from the last
+ * time that the text passed.  An ACK before it may have been lost: what else may come then is left
+ * out, as answers to what came behind, text, probes and window updates.
+ */
 static void judge_ack_time(struct seen *s)
 {
+    const struct hf_packet *p = s->p;
     const struct end *me = s->me;
-    bool covers = me->text_ns != 0 && behind(s->p->ack, me->text_end) >= 0 && complete(s);
+    bool due = me->text_ns != 0 && p->ack == me->text_end && !(me->facts & END_MORE_CAME);
+    bool bare = p->len == 0 && (me->facts & END_SEEN) && p->seq == me->nxt;
     int64_t waited_ns = s->time_ns - me->text_ns;
-    if (covers && waited_ns > (int64_t)(ACK_MOST_MS + ACK_LATE_MS) * NS_PER_MS) {
-        capture_broken(s, HF_RULE_ACK_TIME, "%lld ms after the text",
-                       (long long)(waited_ns / NS_PER_MS));
+    int64_t most_ns = (int64_t)(ACK_MOST_MS + ACK_LATE_MS) * NS_PER_MS + me->round_ns;
+    if (due && bare && (me->facts & END_ROUND) && waited_ns > most_ns && complete(s) &&
+        opens_nothing(s)) {
+        capture_broken(s, HF_RULE_ACK_TIME, "%lld ms after the text, the way takes %lld ms at most",
+                       (long long)(waited_ns / NS_PER_MS), (long long)(me->round_ns / NS_PER_MS));
     }
 }
 

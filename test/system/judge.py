@@ -241,6 +241,17 @@ CASES = [
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 480, packet(B, ACK, 1, 11)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 300,
                        packet(A, ACK, 1, 1, 10), 300, packet(B, ACK, 1, 11)]),  # lost, and again
+    (None, [], [(0, PLAIN[0][1]), (700, PLAIN[1][1]), (701, PLAIN[2][1])],  # a long way
+     [700, packet(A, ACK, 1, 1, 10), 1200, packet(B, ACK, 1, 11)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 11, 1, 10), 400,
+                       packet(B, ACK, 1, 21)]),  # the ACK before was lost
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 21, 1, 10), 400,
+                       packet(B, ACK, 1, 11)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 700, packet(B, ACK, 1, 11, 10)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 700, packet(B, ACK, 1, 11, wnd=2000)]),
+    (None, [], PLAIN, [packet(A, ACK, 1, 1, 500), 700, packet(B, ACK, 1, 501)]),
+    ("ack-time", [], STAMPS, [packet(A, ACK, 1, 1, 500, options=stamp(12, 20)), 700,
+                              packet(B, ACK, 1, 501, wnd=500, options=stamp(21, 12))]),
     ("back-off", [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 300,
                              packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 600,
