@@ -224,17 +224,44 @@ static struct followed *follow(struct hf_capture_judge *judge, const struct hf_p
     return f;
 }
 
-/* A SYN with another number than this one's, when it is over or has passed that number. */
+static bool is_among(uint32_t ack, uint32_t iss, uint32_t nxt)
+{
+    return behind(ack, iss) > 0 && behind(ack, nxt) <= 0;
+}
+
+/* A SYN with another number than this one's, when it is over or has passed that number; and what
+ * follows one that the capture has missed.
+ */
 static bool begins_anew(const struct seen *s)
 {
+    const struct hf_packet *p = s->p;
     const struct end *me = s->me, *peer = s->peer;
-    bool syn = (s->p->ctl & (HF_SYN | HF_ACK | HF_RST)) == HF_SYN;
     bool over = ((me->facts | peer->facts) & END_RST) || ((me->facts & peer->facts) & END_FIN);
-    if (!syn || !(me->facts & END_SEEN) || ((me->facts & END_SYN) && s->p->seq == me->iss)) {
+    bool pause = s->time_ns - s->f->last_ns > INT64_C(60000) * NS_PER_MS;
+    bool known = (me->facts & END_SYN) && p->seq == me->iss;
+    if (p->ctl & HF_RST || known) {
         return false;
     }
-    return over || !(me->facts & END_SYN) || behind(s->p->seq, me->nxt) > 0 ||
-           s->time_ns - s->f->last_ns > INT64_C(60000) * NS_PER_MS;
+    if (!(p->ctl & HF_SYN)) {
+        return over && pause && p->text_bytes;
+    }
+    if (p->ctl & HF_ACK) {
+        bool fits = !(me->facts & END_SEEN) &&
+                    (!(peer->facts & END_SYN) || is_among(p->ack, peer->iss, peer->nxt));
+        return (over || pause) && !fits;
+    }
+    return (me->facts & END_SEEN) &&
+           (over || pause || !(me->facts & END_SYN) || behind(p->seq, me->nxt) > 0);
+}
+
+/* A SYN,ACK of a SYN that was not followed. */
+static bool answers_other(const struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    const struct end *peer = s->peer;
+    return (p->ctl & (HF_SYN | HF_ACK)) == (HF_SYN | HF_ACK) && (peer->facts & END_OTHER_SYN) &&
+           !is_among(p->ack, peer->iss, peer->nxt) &&
+           is_among(p->ack, peer->other_iss, peer->other_nxt);
 }
 
 static void begin_anew(struct seen *s)
@@ -248,6 +275,26 @@ static void begin_anew(struct seen *s)
     }
     f->missed = f->hole = false;
     s->judge->counts.connections++;
+}
+
+/* That SYN is followed from now on, and the one before is the other: both may be answered, and only
+ * the answers' answer tells which of them is old (RFC 9293 3.5).  So nothing is said of its ISS.
+ */
+static void follow_other(struct seen *s)
+{
+    struct end *peer = s->peer, before = *peer;
+    begin_anew(s);
+    *peer = (struct end){
+        .facts = END_SEEN | END_SYN | END_SYN_CUT | END_CUT | END_PASSED | END_OTHER_SYN,
+        .iss = before.other_iss,
+        .start = before.other_iss,
+        .nxt = before.other_nxt,
+        .other_iss = before.iss,
+        .other_nxt = before.nxt,
+        .syn_ns = before.syn_ns,
+    };
+    s->f->begun_ns = s->f->old_ns = 0;
+    s->judge->counts.whole++;
 }
 
 /* Whoever has sent something began with a SYN that was seen; a refusal has none. */
@@ -273,12 +320,17 @@ static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const 
                      .peer = &f->end[reversed ? 0 : 1],
                      .time_ns = time_ns,
                      .cut = cut};
-    if (begins_anew(&s)) {
+    judge->counts.segments++;
+    judge->counts.options_cut += cut;
+    if (answers_other(&s)) {
+        if ((s.me->facts & END_SEEN) && (s.peer->facts & END_ACK)) {
+            return HF_OK; /* the one that is followed has opened */
+        }
+        follow_other(&s);
+    } else if (begins_anew(&s)) {
         begin_anew(&s);
     }
     bool was_whole = from_syns(f), had_missed = f->missed;
-    judge->counts.segments++;
-    judge->counts.options_cut += cut;
     capture_rules(&s);
     capture_learn(&s);
     judge->counts.whole += !was_whole && from_syns(f);

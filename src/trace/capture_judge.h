@@ -36,6 +36,7 @@ enum {
     END_OLD_STAMP = 1u << 16, /* ts_first says nothing more, its clock may come around         */
     END_ROUND = 1u << 17,     /* round_ns                                                      */
     END_MORE_CAME = 1u << 18, /* to it, behind the text that an ACK is due for                 */
+    END_OTHER_SYN = 1u << 19, /* other_iss, other_nxt                                          */
 };
 
 /* What is to be told once what follows from the other end shows that the capture missed nothing. */
@@ -58,6 +59,7 @@ struct pending {
 struct end {
     uint32_t facts;
     uint32_t iss, start, nxt, fin; /* numbers of what it sent: nxt is behind all of it          */
+    uint32_t other_iss, other_nxt; /* of a SYN of it that was not followed                     */
     uint32_t ack, edge;            /* the furthest SEG.ACK, and SEG.ACK + SEG.WND               */
     uint32_t edge_now;             /* the same, but where it has gone back, of then             */
     uint32_t ack_stamp;            /* TSval that came with ack                                  */

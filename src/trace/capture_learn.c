@@ -10,8 +10,11 @@ static void learn_syn(struct seen *s)
     if ((me->facts & END_SYN) && p->seq == me->iss) {
         return;
     }
-    if (me->facts & END_SEEN) {
-        return; /* of another incarnation, late; it is not followed */
+    if (me->facts & END_SEEN) { /* of another incarnation: not followed, unless it is answered */
+        me->facts |= END_OTHER_SYN;
+        me->other_iss = p->seq;
+        me->other_nxt = p->seq + p->len;
+        return;
     }
     s->f->begun_ns = s->peer->facts & END_SYN ? s->f->begun_ns : s->time_ns;
     me->facts |= END_SYN | (p->ctl & HF_ACK ? END_SYN_ACK : 0) | (s->cut ? END_SYN_CUT : 0);

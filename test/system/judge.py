@@ -132,6 +132,9 @@ PLAIN = opened(mss(1460))
 STAMPS = opened(stamped(10), stamped(20, 10))
 SACKS = opened(mss(1460) + PERMITTED)
 SCALED = opened(mss(1460) + scale(7))
+CLOSED = [*PLAIN, (2, packet(A, FIN | ACK, 1, 1)), (2, packet(B, FIN | ACK, 1, 2)),
+          (2, packet(A, ACK, 2, 2))]
+
 
 def ticking(waits):
     """Text of A and its ACK after each wait; the clocks tick each microsecond, as some kernels'."""
@@ -150,6 +153,23 @@ CASES = [
     ("syn-form", [], [], [packet(A, SYN | FIN, 0, 0)]),
     ("syn-form", [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 2)]),
     (None, [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 1)]),
+    (None, [], [], [packet(A, SYN, 0, 0), packet(A, SYN, -10, 0),  # RFC 9293 3.5, figure 9
+                    packet(B, SYN | ACK, 0, -9), packet(A, RST, -9, 0), packet(A, SYN, 0, 0),
+                    packet(B, SYN | ACK, 100, 1), packet(A, ACK, 1, 101)]),
+    (None, [], [], [packet(A, SYN, 0, 0), packet(A, SYN, -10, 0), packet(B, SYN | ACK, 0, -9),
+                    packet(B, SYN | ACK, 100, 1), packet(A, RST, -9, 0), packet(A, ACK, 1, 101),
+                    packet(A, ACK, 1, 101, 10), packet(B, ACK, 101, 11)]),
+    (None, [], [], [packet(A, SYN, 0, 0), packet(A, SYN, -10, 0), packet(B, SYN | ACK, 100, 1),
+                    packet(A, ACK, 1, 101), packet(B, SYN | ACK, 0, -9), packet(A, RST, -9, 0),
+                    packet(A, ACK, 1, 101, 10), packet(B, ACK, 101, 11)]),
+    (None, [], [], [packet(A, SYN, 0, 0), 20000, packet(A, SYN, -1000, 0),  # another attempt
+                    packet(B, SYN | ACK, 0, -999), packet(A, ACK, -999, 1),
+                    packet(A, ACK, -999, 1, 10), packet(B, ACK, 1, -989)]),
+    (None, [], CLOSED, [packet(B, SYN | ACK, 3000, 2001), packet(A, ACK, 2001, 3001),  # a SYN is
+                        packet(A, ACK, 2001, 3001, 10), packet(B, ACK, 3001, 2011)]),  # missing
+    (None, [], CLOSED, [100000, packet(A, ACK, 2001, 3001, 10), packet(B, ACK, 3001, 2011)]),
+    (None, [], [], [packet(A, SYN, 0, 0), packet(B, RST | ACK, 0, 1),
+                    packet(B, SYN | ACK, 3000, 2001), packet(A, ACK, 2001, 3001, 10)]),
     ("options", [], [(0, packet(A, SYN, 0, 0, options=mss(1460)))],
      [packet(B, SYN | ACK, 0, 1, options=mss(1460) + scale(2))]),
     ("options", [], STAMPS, [packet(A, ACK, 1, 1, 10)]),
