@@ -271,6 +271,7 @@ static void begin_anew(struct seen *s)
     f->old_ns = (f->end[0].facts & f->end[1].facts & END_SYN) ? f->begun_ns : 0;
     for (int i = 0; i < 2; i++) {
         f->old_iss[i] = f->end[i].iss;
+        f->old_kind[i] = f->end[i].kind;
         f->end[i] = (struct end){0};
     }
     f->missed = f->hole = false;

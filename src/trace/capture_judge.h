@@ -56,6 +56,11 @@ struct pending {
     struct hf_finding finding;
 };
 
+/* What SYNs of one host have in common: behind a NAT (RFC 2663) others have its address, too. */
+struct kind {
+    uint8_t ttl, header, options; /* octets of the header, HF_OPT_*                            */
+};
+
 struct end {
     uint32_t facts;
     uint32_t iss, start, nxt, fin; /* numbers of what it sent: nxt is behind all of it          */
@@ -70,6 +75,7 @@ struct end {
     uint16_t mss, ctl;   /* of its SYN                                                         */
     uint8_t options;     /* HF_OPT_* of its SYN                                                */
     uint8_t wscale;      /*                                                                    */
+    struct kind kind;    /*                                                                    */
     int64_t text_ns;     /* text of the other end that an ACK is due for since then; 0: none   */
     uint32_t text_end;   /* ... ends here                                                      */
     int64_t syn_ns;      /* when its SYN passed first                                          */
@@ -92,6 +98,7 @@ struct followed {
     uint8_t hole_of;
     uint32_t hole_seq;
     uint32_t old_iss[2]; /* of the incarnation before                                          */
+    struct kind old_kind[2];
     int64_t begun_ns, old_ns; /* its first SYN; that of the one before, 0: there was none     */
 };
 
@@ -133,6 +140,12 @@ static inline bool is_far(uint32_t from, uint32_t to)
 static inline bool was_long_ago(const struct seen *s, int64_t then_ns)
 {
     return s->time_ns - then_ns >= (INT64_C(1) << 30) * 1000;
+}
+
+static inline struct kind kind_of(const struct hf_packet *p)
+{
+    uint32_t header = p->text_offset - p->header_offset;
+    return (struct kind){.ttl = p->ttl, .header = (uint8_t)header, .options = p->options};
 }
 
 /* Both SYNs have passed. */

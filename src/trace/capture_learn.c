@@ -23,6 +23,7 @@ static void learn_syn(struct seen *s)
     me->options = p->options;
     me->wscale = p->wscale > 14 ? 14 : p->wscale; /* RFC 7323 2.3 */
     me->mss = p->mss;
+    me->kind = kind_of(p);
     me->ctl = p->ctl;
     if (p->options & HF_OPT_TS) {
         me->facts |= END_STAMP | END_NXT_STAMP;

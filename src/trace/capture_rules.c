@@ -61,8 +61,12 @@ static void judge_syn(struct seen *s)
     }
     bool fresh = s->f->old_ns != 0 && !(s->me->facts & END_SYN) &&
                  s->time_ns - s->f->old_ns < (int64_t)ISN_MS * NS_PER_MS;
-    uint32_t old = s->f->old_iss[s->me - s->f->end];
-    if (fresh && behind(p->seq, old) <= 0) {
+    unsigned mine = s->me == &s->f->end[1];
+    uint32_t old = s->f->old_iss[mine];
+    struct kind now = kind_of(p), before = s->f->old_kind[mine];
+    bool alike =
+        now.ttl == before.ttl && now.header == before.header && now.options == before.options;
+    if (fresh && alike && behind(p->seq, old) <= 0) {
         capture_broken(s, HF_RULE_ISN, "ISS %u, that of the connection before was %u", p->seq, old);
     }
 }

@@ -40,7 +40,7 @@ def sack(*blocks):
     return bytes([5, 2 + 8 * len(blocks)]) + b"".join(struct.pack(">II", *b) for b in blocks)
 
 
-def packet(who, ctl, seq, ack, text=0, wnd=1000, options=b"", tos=0):
+def packet(who, ctl, seq, ack, text=0, wnd=1000, options=b"", tos=0, ttl=64):
     """An IPv4 packet from A or B; seq and ack count from the two ISS."""
     options += bytes([1] * (-len(options) % 4))
     header = struct.pack(">HHIIBBHHH", *((4000, 80) if who == A else (80, 4000)),
@@ -48,7 +48,7 @@ def packet(who, ctl, seq, ack, text=0, wnd=1000, options=b"", tos=0):
                          (20 + len(options)) << 2, ctl, wnd, 0, 0)
     tcp = header + options + bytes(text)
     ips = (b"\x0a\x00\x00\x01", b"\x0a\x00\x00\x02")
-    ip = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(tcp), 1, 0x4000, 64, 6, 0) + ips[who] + \
+    ip = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(tcp), 1, 0x4000, ttl, 6, 0) + ips[who] + \
         ips[1 - who]
     total = sum(struct.unpack(">10H", ip))
     total = (total >> 16) + (total & 0xFFFF)
@@ -288,7 +288,9 @@ CASES = [
     (None, [], PLAIN, [1000, packet(A, ACK, 1, 1, 1)] * 5),
     (None, [], [], [1000, packet(A, ACK, 1, 1, 10)] * 5),  # one direction
     ("reset-form", [], PLAIN, [packet(A, RST | FIN, 1, 0)]),
-    ("isn", [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, -500, 0)]),
+    ("isn", [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, -500, 0, options=mss(1460))]),
+    (None, [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, -500, 0, options=mss(1460), ttl=63)]),
+    (None, [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, -500, 0, options=stamped(5))]),
     (None, [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, 500, 0)]),
     # The clock of ISNs (of Linux: 64 ns a tick) has gone half around meanwhile.
     (None, [], PLAIN, [140000, packet(A, RST, 1, 0), packet(A, SYN, -500, 0)]),
