@@ -10,8 +10,8 @@
  * A way that suddenly gets slower by more than half a second cannot be told from a late ACK: to the
  * time of an ACK (ack-time) is added the longest that one took before, from there and back.
  *
- * An address is taken for one host, if its SYNs are alike (TTL, options): behind a NAT it may be more,
- * whose ISS have nothing to do with each other (isn).
+ * An address is taken for one host, if its SYNs are alike (TTL, options): behind a NAT it may be
+ * more, whose ISS have nothing to do with each other (isn).
  *
  * Each connection is followed from both ends.  One that began before the capture is judged without
  * what only the SYNs tell (options, window scale).  Packets that the capture itself has missed show

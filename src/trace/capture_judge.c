@@ -362,6 +362,27 @@ static void miss_segment(struct hf_capture_judge *judge, const struct hf_packet 
     }
 }
 
+/* An ICMP error takes back a doubling of RTO (RFC 6069 3).  cut: not all of it is there. */
+static void learn_icmp(struct hf_capture_judge *judge, const struct hf_packet *p, bool cut)
+{
+    enum { ICMP = 1, ICMP6 = 58, ECHO6 = 128, ECHO = 8 };
+    bool error = (p->protocol == ICMP && p->icmp_type != 0 && p->icmp_type != ECHO) ||
+                 (p->protocol == ICMP6 && p->icmp_type < ECHO6);
+    bool quotes = (p->layers & HF_LAYER_QUOTE) && p->quote_protocol == TCP && p->quote_src_port;
+    judge->icmp_cut |= error && cut && !quotes;
+    if (!error || !quotes) {
+        return;
+    }
+    struct hf_endpoint at[2] = {{.port = p->quote_src_port}, {.port = p->quote_dst_port}};
+    memcpy(at[0].ip, p->quote_src, 16);
+    memcpy(at[1].ip, p->quote_dst, 16);
+    bool reversed;
+    struct followed *f = find(judge, at, &reversed);
+    if (f != NULL) {
+        f->end[reversed ? 1 : 0].facts &= ~(uint32_t)END_REPEATED;
+    }
+}
+
 /* Packets -------------------------------------------------------------------------------------- */
 
 /* Octets before the IP header; the link that hf_packet_decode is to read.  -1: another link type.
@@ -453,6 +474,7 @@ int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uin
     }
     if (!(p.layers & HF_LAYER_TCP) || (p.wrong & (HF_WRONG_SHORT | HF_WRONG_FORM))) {
         judge->counts.other++;
+        learn_icmp(judge, &p, there < len);
         return HF_OK;
     }
     bool cut = there < p.text_offset;

@@ -109,6 +109,7 @@ struct hf_capture_judge {
     uint32_t n_buckets, n, max;
     uint64_t key[2]; /* of the buckets: who makes a capture cannot put all into one           */
     struct followed *newest, *oldest;
+    bool icmp_cut;  /* there was an ICMP error whose connection is not in the capture           */
     uint8_t *frame; /* a packet of which the capture has not all, made whole by zeros          */
 };
 

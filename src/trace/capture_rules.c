@@ -317,7 +317,7 @@ static void judge_back_off(struct seen *s)
 {
     const struct end *me = s->me;
     bool again = (me->facts & END_REPEATED) && s->p->seq == me->repeat_seq && me->repeats >= 2 &&
-                 !s->f->missed && !keeps_own_pace(s);
+                 !s->f->missed && !keeps_own_pace(s) && !s->judge->icmp_cut;
     int64_t waited_ns = s->time_ns - me->repeat_ns;
     int64_t least_ns = me->repeat_wait_ns + me->repeat_wait_ns / 2;
     if (again && me->repeat_wait_ns < (int64_t)BACK_OFF_MOST_MS * NS_PER_MS &&

@@ -46,14 +46,23 @@ def packet(who, ctl, seq, ack, text=0, wnd=1000, options=b"", tos=0, ttl=64):
     header = struct.pack(">HHIIBBHHH", *((4000, 80) if who == A else (80, 4000)),
                          (ISS[who] + seq) % 2**32, (ISS[1 - who] + ack) % 2**32 if ctl & ACK else 0,
                          (20 + len(options)) << 2, ctl, wnd, 0, 0)
-    tcp = header + options + bytes(text)
     ips = (b"\x0a\x00\x00\x01", b"\x0a\x00\x00\x02")
-    ip = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(tcp), 1, 0x4000, ttl, 6, 0) + ips[who] + \
-        ips[1 - who]
+    return ipv4(ips[who], ips[1 - who], 6, header + options + bytes(text), tos, ttl)
+
+
+def ipv4(src, dst, protocol, what, tos=0, ttl=64):
+    ip = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(what), 1, 0x4000, ttl, protocol, 0)
+    ip += src + dst
     total = sum(struct.unpack(">10H", ip))
     total = (total >> 16) + (total & 0xFFFF)
     total += total >> 16
-    return ip[:10] + struct.pack(">H", ~total & 0xFFFF) + ip[12:] + tcp
+    return ip[:10] + struct.pack(">H", ~total & 0xFFFF) + ip[12:] + what
+
+
+def unreachable(octets):
+    """The ICMP error of a router on the way."""
+    error = struct.pack(">BBHI", 3, 1, 0, 0) + octets[:28]
+    return ipv4(b"\x0a\x00\x00\x09", octets[12:16], 1, error)
 
 
 def pcap(packets, order="<", link=101, keep=65535):
@@ -274,6 +283,8 @@ CASES = [
                               packet(B, ACK, 1, 501, wnd=500, options=stamp(21, 12))]),
     ("back-off", [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 300,
                              packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10)]),
+    (None, [], PLAIN, [item for _ in range(5) for item in (  # RFC 6069
+        300, packet(A, ACK, 1, 1, 10), unreachable(packet(A, ACK, 1, 1, 10)))]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 600,
                        packet(A, ACK, 1, 1, 10), 1200, packet(A, ACK, 1, 1, 10)]),
     (None, [], PLAIN, [item for wait in (0, 300, 600, 1200) for item in (  # each captured twice
