@@ -11,7 +11,7 @@
 #include "base/siphash.h"
 
 enum { CONNECTIONS = 65536, MOST = 1 << 24, WHOLE_FRAME = 65536 + 64 };
-enum { TCP = 6, TCP_HEADER = 20, IPV4_HEADER = 20, IPV6_HEADER = 40 };
+enum { TCP = 6, TCP_HEADER = 20, IPV4_HEADER = 20, IPV6_HEADER = 40, MPTCP = 30 };
 enum { ETHER_IPV4 = 0x0800, ETHER_IPV6 = 0x86dd };
 enum { ETHERNET = 1, COOKED = 113, COOKED2 = 276, LOOPBACK = 0, LOOPBACK_BSD = 108 };
 
@@ -274,7 +274,7 @@ static void begin_anew(struct seen *s)
         f->old_kind[i] = f->end[i].kind;
         f->end[i] = (struct end){0};
     }
-    f->missed = f->hole = false;
+    f->missed = f->hole = f->mptcp = false;
     s->judge->counts.connections++;
 }
 
@@ -306,8 +306,25 @@ static bool from_syns(const struct followed *f)
            !((b & END_SEEN) && !(b & END_SYN));
 }
 
+/* A TCP option of this kind; tcp: the header. */
+static bool has_option(const uint8_t *tcp, uint32_t header, uint8_t kind)
+{
+    enum { END_OF_OPTIONS = 0, NOTHING = 1 };
+    for (uint32_t i = TCP_HEADER; i < header && tcp[i] != END_OF_OPTIONS;) {
+        if (tcp[i] == kind) {
+            return true;
+        }
+        if (tcp[i] != NOTHING && (i + 1 >= header || tcp[i + 1] < 2)) {
+            return false;
+        }
+        i += tcp[i] == NOTHING ? 1 : tcp[i + 1];
+    }
+    return false;
+}
+
+/* packet: it begins with the link's header. */
 static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const struct hf_packet *p,
-                         bool cut)
+                         const uint8_t *packet, bool cut)
 {
     bool reversed;
     struct followed *f = follow(judge, p, &reversed);
@@ -331,6 +348,10 @@ static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const 
     } else if (begins_anew(&s)) {
         begin_anew(&s);
     }
+    /* What only the first SYN has was offered, not agreed upon. */
+    bool agreed = (p->ctl & (HF_SYN | HF_ACK)) != HF_SYN;
+    uint32_t header = p->text_offset - p->header_offset;
+    f->mptcp |= agreed && !cut && has_option(packet + p->header_offset, header, MPTCP);
     bool was_whole = from_syns(f), had_missed = f->missed;
     capture_rules(&s);
     capture_learn(&s);
@@ -481,7 +502,7 @@ int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uin
     if (cut) {
         p.options = p.n_sack = 0; /* what was read of them are zeros, or a part */
     }
-    return judge_segment(judge, time_ns, &p, cut);
+    return judge_segment(judge, time_ns, &p, packet, cut);
 }
 
 struct hf_capture_judge *hf_capture_judge_new(const struct hf_capture_config *config)

@@ -92,6 +92,7 @@ struct followed {
     struct followed *next, *older, *newer; /* in its bucket; by when a packet was seen         */
     int64_t last_ns;
     struct end end[2];
+    bool mptcp;  /* a subflow of MPTCP (RFC 8684): windows are not of its numbers            */
     bool missed; /* the capture has not all packets                                          */
     bool hole;   /* text of end[hole_of] has passed, but not what lies before it, from hole_seq on:
                     lost, overtaken, or, if it is acknowledged, missed by the capture        */

@@ -272,7 +272,7 @@ static void judge_beyond(struct seen *s)
     const struct end *peer = s->peer;
     uint32_t end = s->p->seq + s->p->text_bytes;
     bool known = agreement_known(s, HF_OPT_WSCALE) && (peer->facts & END_EDGE) && complete(s) &&
-                 !may_know_more(s);
+                 !may_know_more(s) && !s->f->mptcp;
     if (known && behind(end, peer->edge) > 1) {
         capture_pending(s, HF_RULE_BEYOND_WINDOW, PENDING_BEYOND, end,
                         "text up to %u, the window ends at %u", end, peer->edge);
@@ -351,6 +351,8 @@ void capture_rules(struct seen *s)
     if (p->ctl & HF_ACK) {
         judge_ack(s);
         judge_sack(s);
+    }
+    if ((p->ctl & HF_ACK) && !s->f->mptcp) {
         judge_window(s);
         judge_cause(s);
         judge_ack_time(s);

@@ -21,6 +21,7 @@ FIN, SYN, RST, PSH, ACK, ECE, CWR = 1, 2, 4, 8, 16, 64, 128
 A, B = 0, 1  # who opens, who listens; their numbers begin with 1000 and 5000
 ISS = (1000, 5000)
 PERMITTED = b"\x04\x02"
+JOIN, DSS = b"\x1e\x0c\x01\x81" + bytes(8), b"\x1e\x08\x20\x01" + bytes(4)  # of MPTCP
 failures = []
 
 
@@ -240,6 +241,13 @@ CASES = [
     ("window-shrinks", [], PLAIN, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=900)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=990)]),
     (None, [], SCALED, [packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=1000)]),
+    (None, [], opened(mss(1460) + JOIN), [packet(A, ACK, 1, 1, 10, options=DSS),  # RFC 8684 3.3
+                                          packet(B, ACK, 1, 11, wnd=100, options=DSS),
+                                          packet(A, ACK, 11, 1, 200, options=DSS),
+                                          *[packet(B, ACK, 1, 11, wnd=100, options=DSS)] * 8]),
+    (None, [], [], [packet(A, ACK, 1, 1, 10)] + [packet(B, ACK, 1, 11, options=DSS)] * 5),
+    ("window-shrinks", [], opened(mss(1460) + JOIN, mss(1460)), [
+        packet(A, ACK, 1, 1, 10), packet(B, ACK, 1, 11, wnd=900)]),
     ("beyond-window", [], PLAIN, [packet(A, ACK, 1, 1, 1002), packet(B, ACK, 1, 1)]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 1000),  # an ACK is missing
                        packet(A, ACK, 1001, 1, 500), packet(A, ACK, 1501, 1, 500),
