@@ -82,6 +82,7 @@ struct end {
     int64_t round_ns;    /* from here to it and back: the most that an ACK took                */
     uint32_t repeat_seq; /* what was sent again last                                          */
     int64_t repeat_ns, repeat_wait_ns; /* when, and how long after the time before            */
+    uint32_t repeat_ts, repeat_ticks;  /* the same by its own clock; ticks: 0: unknown          */
     uint32_t repeats; /* of it in a row, nothing coming between                            */
     struct pending pending;
 };

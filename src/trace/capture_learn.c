@@ -140,6 +140,8 @@ static void learn_repeat(struct seen *s)
     }
     me->repeat_wait_ns = same ? s->time_ns - me->repeat_ns : 0;
     me->repeats = same ? me->repeats + 1 : 0;
+    me->repeat_ticks = same && (p->options & HF_OPT_TS) ? p->ts_val - me->repeat_ts : 0;
+    me->repeat_ts = p->ts_val;
     me->repeat_seq = p->seq;
     me->repeat_ns = s->time_ns;
     me->facts |= END_REPEATED;

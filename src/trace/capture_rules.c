@@ -312,6 +312,19 @@ static void judge_initial_window(struct seen *s)
     }
 }
 
+/* By its own clock, too, each tick of which may have gone by all but a little: the way to here may
+ * have become slower or faster.
+ */
+static bool ticks_agree(const struct seen *s)
+{
+    const struct end *me = s->me;
+    if (!(s->p->options & HF_OPT_TS)) {
+        return !s->cut;
+    }
+    uint64_t ticks = s->p->ts_val - me->repeat_ts;
+    return me->repeat_ticks > 0 && 2 * (ticks + 1) < 3 * (uint64_t)(me->repeat_ticks - 1);
+}
+
 /* RFC 6298 5.5: the same again, and nothing came between: each time after twice as long. */
 static void judge_back_off(struct seen *s)
 {
@@ -321,7 +334,7 @@ static void judge_back_off(struct seen *s)
     int64_t waited_ns = s->time_ns - me->repeat_ns;
     int64_t least_ns = me->repeat_wait_ns + me->repeat_wait_ns / 2;
     if (again && me->repeat_wait_ns < (int64_t)BACK_OFF_MOST_MS * NS_PER_MS &&
-        waited_ns >= (int64_t)TWICE_MS * NS_PER_MS && waited_ns < least_ns) {
+        waited_ns >= (int64_t)TWICE_MS * NS_PER_MS && waited_ns < least_ns && ticks_agree(s)) {
         capture_broken(s, HF_RULE_BACK_OFF, "again after %lld ms, the time before after %lld ms",
                        (long long)(waited_ns / NS_PER_MS),
                        (long long)(me->repeat_wait_ns / NS_PER_MS));

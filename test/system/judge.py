@@ -291,6 +291,10 @@ CASES = [
                               packet(B, ACK, 1, 501, wnd=500, options=stamp(21, 12))]),
     ("back-off", [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 300,
                              packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10)]),
+    (None, [], STAMPS, [item for wait, value in ((0, 12), (300, 312), (750, 912), (1000, 2112))
+                        for item in (wait, packet(A, ACK, 1, 1, 10, options=stamp(value, 20)))]),
+    ("back-off", [], STAMPS, [item for value in (12, 312, 612, 912) for item in (
+        300, packet(A, ACK, 1, 1, 10, options=stamp(value, 20)))]),
     (None, [], PLAIN, [item for _ in range(5) for item in (  # RFC 6069
         300, packet(A, ACK, 1, 1, 10), unreachable(packet(A, ACK, 1, 1, 10)))]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 600,
