@@ -168,7 +168,7 @@ static void learn(struct tcp *tcp, const struct tcb *tcb, uint8_t fast, const st
     }
     if (text_lost) {
         note_loss(tcp, peer);
-    } else {
+    } else if (fast & FAST_TEXT) { /* RFC 7413 4.1.3: a SYN without text says nothing of that */
         peer->losses = 0;
     }
 }
