@@ -87,8 +87,8 @@ static unsigned judge(const struct tcp *tcp, uint32_t listener_idx, const struct
         return 0;
     }
     uint32_t key = asks ? key_of_cookie(tcp, listener_idx, id, seg) : 0;
-    if (key == 0 && !free) {
-        return ANSWER_COOKIE; /* RFC7413-19 */
+    if (key == 0 && !(free && seg->text_len)) {
+        return ANSWER_COOKIE; /* RFC7413-19; "free" is text, and 4.2.1 for who asks */
     }
     return ANSWER_OPEN | (key > 1 ? ANSWER_COOKIE : 0);
 }

@@ -482,8 +482,8 @@ TEST(the_table_of_servers_keeps_those_that_are_used)
     holds_equal(room(p), 0);
 }
 
-/* RFC7413-9: the handshake of a SYN without text says nothing of text on a SYN, whether it was asked
- * for and held back or not. */
+/* RFC7413-9: the handshake of a SYN without text says nothing of text on a SYN, whether it was
+ * asked for and held back or not. */
 TEST(an_ordinary_open_does_not_end_the_time_in_which_a_server_is_not_tried)
 {
     static const int64_t ways[] = {HF_FAST_OPEN_OFF, HF_FAST_OPEN_ON};

@@ -356,6 +356,23 @@ TEST(the_policy_can_do_without_cookies)
     refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL));
 }
 
+/* RFC 7413 4.2.1: who asks for a cookie, and brings no text, gets one. */
+TEST(a_policy_without_cookies_gives_one_to_who_asks_for_it)
+{
+    p->config.policy.fast_open = HF_FAST_OPEN_SERVER | HF_FAST_OPEN_SERVER_NO_COOKIE;
+    listens_fast(p);
+    const char *cookie = cookie_of(p);
+    sends(SYN, .seq = IRS, .mss = 1460, .fo = "0123456789abcdef"); /* RFC7413-19: nor is it ours */
+    char wanted[60];
+    snprintf(wanted, sizeof wanted, "mss 1460,FO %s,nop,nop", cookie);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1, .options = wanted);
+    refuses(HF_ERR_WOULD_BLOCK, hf_accept(p->stack, &p->env, p->listener, &p->c->handle, NULL));
+    on(1);
+    opens_fast(p, "0123456789abcdef"); /* with text that does not matter */
+    on(2);
+    opens_fast(p, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +393,7 @@ int main(void)
         BOTH(a_flood_of_syns_with_text_takes_no_more_than_the_limit),
         BOTH(the_policy_can_forbid_it),
         BOTH(the_policy_can_do_without_cookies),
+        BOTH(a_policy_without_cookies_gives_one_to_who_asks_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
