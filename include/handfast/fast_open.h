@@ -39,7 +39,8 @@ enum {
 enum {
     HF_FAST_OPEN_OFF,
     HF_FAST_OPEN_ON,
-    HF_FAST_OPEN_DEFER, /* when the SYN can carry text, it waits for hf_send (or for ON) */
+    HF_FAST_OPEN_DEFER, /* when the SYN can carry text, it waits for hf_send (or for ON), and the
+                           user timeout with it; not where hf_send has taken text before */
 };
 
 /* Octets that the SYN of this connection, not sent yet, can carry; 0: none, no cookie of the server

@@ -223,9 +223,10 @@ int tcp_set_fast_open(struct tcp *tcp, struct tcb *tcb, int64_t value)
         return HF_ERR_UNSUPPORTED;
     }
     active->fast = value ? FAST_ASKED : 0;
-    if (value == HF_FAST_OPEN_DEFER && tcp_fast_open_room(tcp, tcb)) {
+    if (value == HF_FAST_OPEN_DEFER && active->sq_bytes == 0 && tcp_fast_open_room(tcp, tcb)) {
         active->fast |= FAST_DEFER;
         active->rto_at_ms = 0;
+        active->unacked_since_ms = 0; /* RFC 9293 3.9.1.1: nothing is submitted yet */
         tcp_owe_nothing(tcp, tcb);
     } else {
         tcp_fast_open_go(tcp, tcb);
@@ -233,10 +234,12 @@ int tcp_set_fast_open(struct tcp *tcp, struct tcb *tcb, int64_t value)
     return HF_OK;
 }
 
-/* The SYN goes, or the peer's has come first: text waits for neither any more. */
+/* The SYN goes, or the peer's has come first: text waits for neither any more, and the user's
+ * patience counts from now on. */
 void tcp_fast_open_wait_no_more(struct tcp *tcp, struct tcb *tcb)
 {
     active_of(tcp, tcb)->fast &= (uint8_t)~FAST_DEFER;
+    tcp_begins_to_wait(tcp, tcb);
 }
 
 void tcp_fast_open_go(struct tcp *tcp, struct tcb *tcb)

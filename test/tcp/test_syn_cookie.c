@@ -108,26 +108,6 @@ TEST(with_timestamps_a_cookie_keeps_every_window_scale_and_sack)
     }
 }
 
-/* RFC 7323 2.3: it says nothing of the window scale of others; a listener with options of its own.
- */
-TEST(the_first_cookie_is_for_a_syn_without_window_scale_and_others_keep_theirs)
-{
-    listens_with_cookies(p);
-    calls(hf_set_option(p->stack, &p->env, p->listener, HF_SEND_LOW_WATER, 1000));
-    for (int scale = -1; scale <= 7; scale += 8) {
-        on(0);
-        new_incarnation(1000);
-        p->c->peer_port = (uint16_t)(5000 + scale);
-        p->with = (struct seg_spec){.mss = 1460, .tsval = 77};
-        p->with.wscale = scale < 0 ? 0 : SHIFT(scale);
-        opens_by_cookie(p);
-        holds_equal(status_of(rcv_wscale), scale < 0 ? 0 : 8);
-        aborts();
-        expects(RST | ACK);
-        releases();
-    }
-}
-
 /* RFC4987-9: rounded down, the window looks smaller than it is, never larger. */
 TEST(without_timestamps_a_cookie_keeps_sack_and_a_window_scale_of_its_table)
 {
@@ -578,7 +558,6 @@ int main(void)
         BOTH(records_come_first_and_cookies_when_the_backlog_is_full),
         BOTH(cookies_are_sent_when_the_half_open_records_are_used_up),
         BOTH(with_timestamps_a_cookie_keeps_every_window_scale_and_sack),
-        BOTH(the_first_cookie_is_for_a_syn_without_window_scale_and_others_keep_theirs),
         BOTH(without_timestamps_a_cookie_keeps_sack_and_a_window_scale_of_its_table),
         BOTH(the_mss_of_a_cookie_is_the_next_lower_one_of_its_table),
         BOTH(what_the_policy_does_not_offer_a_cookie_does_not_give),

@@ -1,4 +1,5 @@
-/* RFC 4987 section 3.6, listen(2): SYN cookies that come back when there is no room. */
+/* RFC 4987 section 3.6, listen(2): SYN cookies that come back when there is no room, and those of a
+ * listener with options of its own, whose SYNs take another way. */
 #include "common/peer.h"
 
 TEST(a_cookie_that_finds_the_accept_queue_full_is_ignored_until_there_is_room)
@@ -121,9 +122,26 @@ TEST(with_abort_on_overflow_a_cookie_that_finds_the_accept_queue_full_is_reset)
     expects(RST, .seq = ISS + 1);
 }
 
+/* RFC 7323 2.3: it says nothing of the window scale of others. */
+TEST(the_first_cookie_is_for_a_syn_without_window_scale_and_others_keep_theirs)
+{
+    p->config.policy.syn_cookies = HF_COOKIES_ALWAYS;
+    listens();
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_SEND_LOW_WATER, 1000));
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460, .wscale = SHIFT(7));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    holds_equal(status_of(rcv_wscale), 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOTH(the_first_cookie_is_for_a_syn_without_window_scale_and_others_keep_theirs),
         BOTH(a_cookie_that_finds_the_accept_queue_full_is_ignored_until_there_is_room),
         BOTH(text_behind_a_cookie_that_found_no_room_is_not_reset),
         BOTH(the_last_segment_of_a_peer_that_waits_for_room_is_not_reset),

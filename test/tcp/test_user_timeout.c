@@ -203,6 +203,74 @@ TEST(the_user_timeout_decides_alone_how_long_is_too_long)
     expects_closed(HF_ERR_TIMED_OUT);
 }
 
+/* Without letting anything out. */
+static void sets_fast_open(struct peer *p, int64_t how)
+{
+    holds_equal(hf_set_option(p->stack, &p->env, p->c->handle, HF_FAST_OPEN, how), HF_OK);
+}
+
+/* An active OPEN with this user timeout, whose SYN waits for text. */
+static void opens_deferred(struct peer *p, uint32_t timeout_ms)
+{
+    p->config.policy.fast_open = HF_FAST_OPEN_CLIENT | HF_FAST_OPEN_CLIENT_NO_COOKIE;
+    starts();
+    struct hf_endpoint here = peer_here(p, p->c->stack_port);
+    struct hf_endpoint there = peer_there(p, p->c->peer_port);
+    int error = hf_open(p->stack, &p->env, &here, &there, timeout_ms, &p->c->handle);
+    holds_equal(error, HF_OK);
+    sets_fast_open(p, HF_FAST_OPEN_DEFER);
+}
+
+/* RFC 9293 3.9.1.1: it is the time of what was submitted.  A SYN that waits for text is not. */
+TEST(the_user_timeout_does_not_run_while_the_syn_waits_for_text)
+{
+    opens_deferred(p, 5 * SECOND_MS);
+    after(60 * SECOND_MS);
+    expects_state(HF_SYN_SENT);
+    writes(10);
+    expects(SYN, .seq = ISS, .len = 10);
+    after(4900);
+    peer_forget(p);
+    expects_state(HF_SYN_SENT);
+    after(200);
+    expects_closed(HF_ERR_TIMED_OUT);
+    on(1); /* ... it begins when the SYN leaves without text, too */
+    opens_deferred(p, 5 * SECOND_MS);
+    after(60 * SECOND_MS);
+    sets(HF_FAST_OPEN, HF_FAST_OPEN_ON);
+    peer_pump(p);
+    after(4900);
+    peer_forget(p);
+    expects_state(HF_SYN_SENT);
+    after(200);
+    expects_closed(HF_ERR_TIMED_OUT);
+    on(2); /* ... and when it answers the peer's */
+    opens_deferred(p, 5 * SECOND_MS);
+    after(60 * SECOND_MS);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    after(4900);
+    peer_forget(p);
+    expects_state(HF_SYN_RECEIVED);
+    after(200);
+    peer_forget(p);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+/* There is what it would wait for. */
+TEST(a_syn_does_not_wait_for_text_that_has_come_before)
+{
+    static const uint8_t text[100];
+    p->wild = true;
+    opens_deferred(p, 0);
+    sets_fast_open(p, HF_FAST_OPEN_ON);
+    holds_equal(hf_send(p->stack, &p->env, p->c->handle, text, 100, 0), 100);
+    sets_fast_open(p, HF_FAST_OPEN_DEFER);
+    expects(SYN, .seq = ISS, .len = 100);
+    int64_t how;
+    calls(hf_option(p->stack, p->c->handle, HF_FAST_OPEN, &how));
+    holds_equal(how, HF_FAST_OPEN_ON);
+}
+
 /* Text that has waited longer than half a round of 32 bits of milliseconds. */
 TEST(a_user_timeout_that_is_set_when_text_has_waited_for_weeks_is_due_at_once)
 {
@@ -255,6 +323,8 @@ int main(void)
         V4(keep_alives_come_later_than_an_adopted_timeout),
         V4(the_user_timeout_decides_alone_how_long_is_too_long),
         V4(a_user_timeout_that_is_set_when_text_has_waited_for_weeks_is_due_at_once),
+        BOTH(the_user_timeout_does_not_run_while_the_syn_waits_for_text),
+        BOTH(a_syn_does_not_wait_for_text_that_has_come_before),
         V4(after_three_retransmissions_the_application_is_told_once_of_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
