@@ -401,7 +401,8 @@ enum hf_option {
     HF_LINGER,             /* ms after hf_release in which all must be acknowledged, else a reset;
                               0: hf_release resets at once (POSIX SO_LINGER); -1: off             */
     HF_ADVERTISED_TIMEOUT, /* ms, the user timeout to tell the peer; the peer's is heeded then,
-                              unless HF_USER_TIMEOUT is set (RFC 5482 ADV_UTO); 0: off            */
+                              unless HF_USER_TIMEOUT is set (RFC 5482 ADV_UTO): the longer of both
+                              is adopted, and told.  0: off, what was adopted ends                */
     HF_ERROR_REPORTS,      /* 1: HF_ERROR_REPORT and HF_TROUBLE are told, 0: not (RFC 9293
                               3.9.1.8); on connections                                            */
     HF_SYN_RETRIES,        /* SYNs sent again at most, 0: hf_policy.syn_retries; at most 254      */

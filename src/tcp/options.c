@@ -113,8 +113,8 @@ static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, in
 {
     uint64_t rate = tcp_is_paced(tcp, tcb) ? tcp_pacing_rate(tcp, tcb) : 0;
     int error = tcp_set_extra(tcp, &tcb->extra, tcb->snd_buf, option, value);
-    if (error == HF_OK && option == HF_ADVERTISED_TIMEOUT && value && tcp_synchronized(tcb)) {
-        tcb->modes |= M_TELL_TIMEOUT;
+    if (error == HF_OK && option == HF_ADVERTISED_TIMEOUT) {
+        tcp_user_timeout_advertised(tcp, tcb);
     }
     if (error == HF_OK && (option == HF_KEEPALIVE_IDLE || option == HF_USER_TIMEOUT)) {
         shorten_wait(tcp, tcb);

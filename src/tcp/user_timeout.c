@@ -33,6 +33,33 @@ static uint32_t adopted_ms(const struct tcp *tcp, const struct tcb *tcb, const s
     return min_u32(wanted, max_u32(policy->user_timeout_most_ms, least));
 }
 
+/* RFC5482-7: not where the application has set it. */
+static void adopt(struct tcp *tcp, struct tcb *tcb, struct extra *extra, uint32_t ms)
+{
+    if (!extra->timeout_set && ms != extra->user_timeout_ms) {
+        extra->user_timeout_ms = ms;
+        tcb->modes |= M_TELL_TIMEOUT;
+        tcp_keepalive_start(tcp, tcb);
+    }
+}
+
+/* ADV_UTO is another one: what was adopted follows it, and ends with it. */
+void tcp_user_timeout_advertised(struct tcp *tcp, struct tcb *tcb)
+{
+    struct extra *extra = tcb->extra ? tcp_own_extra(tcp, &tcb->extra) : NULL;
+    if (extra == NULL) {
+        return;
+    }
+    if (extra->adv_timeout_ms == 0) {
+        adopt(tcp, tcb, extra, 0);
+    } else if (extra->peer_timeout_ms) {
+        adopt(tcp, tcb, extra, adopted_ms(tcp, tcb, extra));
+    }
+    if (extra->adv_timeout_ms && tcp_synchronized(tcb)) {
+        tcb->modes |= M_TELL_TIMEOUT;
+    }
+}
+
 /* An acceptable segment's option, in a synchronised state (RFC5482-13).  Without ADV_UTO it is
  * ignored (RFC5482-2, RFC5482-5), and so is the reserved value 0 (RFC5482-15). */
 void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
@@ -43,26 +70,19 @@ void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segmen
     }
     struct extra *extra = tcp_own_extra(tcp, &tcb->extra);
     extra->peer_timeout_ms = option_ms(seg->opt.uto); /* RFC5482-8: told by hf_status */
-    if (extra->timeout_set) {                         /* RFC5482-7 */
-        return;
-    }
-    uint32_t ms = adopted_ms(tcp, tcb, extra);
-    if (ms != extra->user_timeout_ms) {
-        extra->user_timeout_ms = ms;
-        tcb->modes |= M_TELL_TIMEOUT;
-        tcp_keepalive_start(tcp, tcb);
-    }
+    adopt(tcp, tcb, extra, adopted_ms(tcp, tcb, extra));
 }
 
-/* RFC 5482 3: with SYN or SYN,ACK, and with what goes out once there is news. */
+/* RFC 5482 3: with SYN or SYN,ACK, and with what goes out once there is news: ADV_UTO, or what was
+ * adopted, if that is longer.  What the application waits for itself is its own affair. */
 void tcp_fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     const struct extra *extra = tcp_extra(tcp, tcb->extra);
     bool syn = seg->ctl & SYN;
     if (extra->adv_timeout_ms && (syn || (tcb->modes & M_TELL_TIMEOUT))) {
-        uint32_t own = extra->user_timeout_ms;
+        uint32_t adopted = extra->timeout_set ? 0 : extra->user_timeout_ms;
         seg->opt.present |= OPT_UTO;
-        seg->opt.uto = tcp_user_timeout_option(own ? own : extra->adv_timeout_ms);
+        seg->opt.uto = tcp_user_timeout_option(max_u32(adopted, extra->adv_timeout_ms));
         tcb->modes &= syn ? tcb->modes : ~(uint32_t)M_TELL_TIMEOUT;
     }
 }

@@ -16,20 +16,20 @@ static void tells(struct peer *p, int64_t option)
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .uto = option);
 }
 
-/* An active OPEN with the option set before the SYN leaves. */
-static void opens_with(struct peer *p, int64_t adv_ms)
+/* An active OPEN with the option set before the SYN leaves; own_ms: USER_TIMEOUT, 0: not set. */
+static void opens_with(struct peer *p, uint32_t own_ms, int64_t adv_ms)
 {
     starts();
     struct hf_endpoint here = peer_here(p, p->c->stack_port);
     struct hf_endpoint there = peer_there(p, p->c->peer_port);
-    int error = hf_open(p->stack, &p->env, &here, &there, 0, &p->c->handle);
+    int error = hf_open(p->stack, &p->env, &here, &there, own_ms, &p->c->handle);
     holds_equal(error, HF_OK);
     sets(HF_ADVERTISED_TIMEOUT, adv_ms);
 }
 
 static void establish_with(struct peer *p, int64_t adv_ms)
 {
-    opens_with(p, adv_ms);
+    opens_with(p, 0, adv_ms);
     expects(SYN, .uto = adv_ms / 1000);
     sends(SYN | ACK, .seq = IRS, .mss = 1460);
     expects(ACK, .uto = adv_ms / 1000); /* RFC5482-3 */
@@ -134,6 +134,70 @@ TEST(what_the_application_set_itself_is_not_changed_but_the_peers_wish_is_told)
     holds_equal(status_of(peer_user_timeout_ms), 300 * SECOND_MS);
 }
 
+/* Section 3: ADV_UTO is told, whatever USER_TIMEOUT the application has set. */
+TEST(the_peer_is_told_the_advertised_timeout_not_the_applications_own)
+{
+    opens_with(p, 5 * SECOND_MS, 600 * SECOND_MS);
+    expects(SYN, .uto = 600);
+    sends(SYN | ACK, .seq = IRS, .mss = 1460, .uto = 900);
+    expects(ACK, .uto = 600);
+    holds_equal(user_timeout(p), 5 * SECOND_MS);
+    sets(HF_ADVERTISED_TIMEOUT, 100 * SECOND_MS);
+    writes(10);
+    expects(ACK, .len = 10, .uto = 100);
+    holds_equal(user_timeout(p), 5 * SECOND_MS);
+    sets(HF_ADVERTISED_TIMEOUT, 0);
+    holds_equal(user_timeout(p), 5 * SECOND_MS);
+}
+
+TEST(a_listeners_own_timeout_is_not_told_in_place_of_the_advertised_one)
+{
+    listens();
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_USER_TIMEOUT, 300 * SECOND_MS));
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_ADVERTISED_TIMEOUT, 200 * SECOND_MS));
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .uto = 200);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+    writes(10);
+    expects(ACK, .len = 10, .uto = 200);
+}
+
+/* RFC5482-4, RFC5482-9: ADV_UTO is one of those whose largest counts, also when it changes after
+ * the peer's option has come. */
+TEST(what_is_advertised_anew_changes_the_adopted_timeout)
+{
+    establish_with(p, 120 * SECOND_MS);
+    tells(p, 300);
+    holds_equal(user_timeout(p), 300 * SECOND_MS);
+    writes(10);
+    expects(ACK, .len = 10, .uto = 300);
+    sets(HF_ADVERTISED_TIMEOUT, 1800 * SECOND_MS);
+    holds_equal(user_timeout(p), 1800 * SECOND_MS);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 11);
+    writes(10);
+    expects(ACK, .len = 10, .uto = 1800);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 21);
+    sets(HF_ADVERTISED_TIMEOUT, 150 * SECOND_MS);
+    holds_equal(user_timeout(p), 300 * SECOND_MS);
+    writes(10);
+    expects(ACK, .len = 10, .uto = 300);
+}
+
+/* RFC5482-2, RFC5482-5: without ADV_UTO the peer's wish has no effect, nor has one of before. */
+TEST(without_an_advertised_timeout_none_stays_adopted)
+{
+    establish_with(p, 120 * SECOND_MS);
+    tells(p, 300);
+    sets(HF_ADVERTISED_TIMEOUT, 0);
+    holds_equal(user_timeout(p), 0);
+    writes(10);
+    expects(ACK, .len = 10, .uto = ZERO);
+    after(310 * SECOND_MS);
+    peer_forget(p);
+    expects_state(HF_ESTABLISHED);
+}
+
 /* RFC5482-14: a granularity bit and fifteen bits; RFC5482-15: 0 says nothing. */
 TEST(the_option_counts_seconds_or_minutes_and_zero_is_reserved)
 {
@@ -153,7 +217,7 @@ TEST(the_option_counts_seconds_or_minutes_and_zero_is_reserved)
 /* RFC5482-13: an attempt to open keeps its own timeout, until it is open. */
 TEST(the_peers_syn_changes_the_timeout_of_an_open_connection_only)
 {
-    opens_with(p, 110 * SECOND_MS);
+    opens_with(p, 0, 110 * SECOND_MS);
     expects(SYN);
     sends(SYN, .seq = IRS, .mss = 1460, .uto = 300); /* simultaneous: SYN-RECEIVED */
     expects(SYN | ACK);
@@ -318,6 +382,10 @@ int main(void)
         V4(what_the_peer_asks_for_stays_within_limits),
         V4(the_lower_limit_is_above_the_retransmission_timeout),
         V4(what_the_application_set_itself_is_not_changed_but_the_peers_wish_is_told),
+        BOTH(the_peer_is_told_the_advertised_timeout_not_the_applications_own),
+        BOTH(a_listeners_own_timeout_is_not_told_in_place_of_the_advertised_one),
+        V4(what_is_advertised_anew_changes_the_adopted_timeout),
+        V4(without_an_advertised_timeout_none_stays_adopted),
         V4(the_option_counts_seconds_or_minutes_and_zero_is_reserved),
         V4(the_peers_syn_changes_the_timeout_of_an_open_connection_only),
         V4(keep_alives_come_later_than_an_adopted_timeout),
