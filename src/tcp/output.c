@@ -2,8 +2,7 @@
  *
  * Everything that happens only adds to tcb->owes and puts the tcb into the list of those that owe;
  * the stack then calls tcp_output until it says that nothing is left.  Order: SYN, what was lost,
- * new text and FIN, window probe, and an ACK only if none of these carried it.
- */
+ * new text and FIN, window probe, and an ACK only if none of these carried it. */
 #include "tcp/ecn.h"
 #include "tcp/prediction.h"
 #include "tcp/recovery.h"
@@ -190,8 +189,9 @@ static void fill_options(struct tcp *tcp, struct tcb *tcb, struct segment *seg,
     bool first = syn && !(seg->ctl & ACK); /* offers; a SYN,ACK answers what was offered */
     if (syn) {
         seg->opt.present |= OPT_MSS;
-        /* MUST-14, SHLD-5, MAY-3: always */
+        /* MUST-14, SHLD-5, MAY-3: always, of the path as it is known by now */
         seg->opt.mss = tcp_announced_mss(tcb, tally_of(tcp, tcb)->max_segment);
+        tcb->rcv_mss = (uint16_t)min_u32(tcb->rcv_mss, seg->opt.mss);
         if (tcb->flags & (first ? F_WSCALE_SENT : F_WSCALE)) {
             seg->opt.present |= OPT_WSCALE;
             seg->opt.wscale = tcb->rcv_wscale;

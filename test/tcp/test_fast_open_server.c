@@ -51,6 +51,29 @@ TEST(a_window_set_before_the_syn_ack_leaves_counts_the_text_of_the_syn)
     reads(1000);
 }
 
+/* RFC 5681 4.2: an ACK for each second full segment, and none is larger than the SYN,ACK said. */
+TEST(a_syn_ack_with_a_smaller_mss_makes_full_segments_smaller)
+{
+    uint8_t router[16];
+    p->config.policy.quick_acks = 0;
+    listens_fast(p);
+    sends(SYN, .seq = IRS, .mss = 1460, .len = 10, .fo = cookie_of(p));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 11, .options = "mss 1460");
+    accepts();
+    writes(1460);
+    expects(ACK, .len = 1460);
+    memcpy(router, p->peer_ip, 16);
+    router[15] = 99;
+    peer_icmp_error(p, router, ICMP4_UNREACHABLE, 4, 740, ISS + 1);
+    after(1100);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 11, .options = "mss 700");
+    peer_forget(p);
+    sends(ACK, .seq = IRS + 11, .ack = ISS + 1, .len = 700);
+    peer_forget(p);
+    sends(ACK, .seq = IRS + 711, .ack = ISS + 1, .len = 700);
+    expects(ACK, .ack = IRS + 1411);
+}
+
 /* ST-18 */
 TEST(text_goes_out_behind_the_syn_ack_up_to_the_initial_window)
 {
@@ -439,6 +462,7 @@ int main(void)
         BOTH(the_trace_tells_a_cookie_request_the_cookie_and_where_they_passed),
         BOTH(a_good_cookie_without_text_gives_a_connection_that_can_be_written_to),
         BOTH(a_window_set_before_the_syn_ack_leaves_counts_the_text_of_the_syn),
+        V4(a_syn_ack_with_a_smaller_mss_makes_full_segments_smaller),
         BOTH(text_goes_out_behind_the_syn_ack_up_to_the_initial_window),
         BOTH(text_behind_the_syn_ack_keeps_within_the_window_of_the_syn),
         BOTH(the_window_behind_the_syn_ack_is_scaled_and_does_not_shrink),
