@@ -97,13 +97,14 @@ static int set_keepalive(struct tcp *tcp, struct tcb *tcb, int64_t value)
     return HF_OK;
 }
 
-/* What has waited longer than that is due now, and not when 32 bits of milliseconds come round. */
+/* What was due more than half a round of 32 bits of milliseconds ago is due now. */
 static void shorten_wait(const struct tcp *tcp, const struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
     uint32_t timeout_ms = tcp_extra(tcp, tcb->extra)->user_timeout_ms;
-    if (timeout_ms && active && active->unacked_since_ms &&
-        tcp->now_ms - active->unacked_since_ms > timeout_ms) {
+    uint32_t waited_ms = active ? tcp->now_ms - active->unacked_since_ms : 0;
+    if (timeout_ms && active && active->unacked_since_ms && waited_ms > timeout_ms &&
+        waited_ms - timeout_ms > INT32_MAX) {
         active->unacked_since_ms = ms_after(tcp->now_ms, 0 - timeout_ms);
     }
 }
