@@ -97,18 +97,6 @@ static int set_keepalive(struct tcp *tcp, struct tcb *tcb, int64_t value)
     return HF_OK;
 }
 
-/* What was due more than half a round of 32 bits of milliseconds ago is due now. */
-static void shorten_wait(const struct tcp *tcp, const struct tcb *tcb)
-{
-    struct active *active = active_of(tcp, tcb);
-    uint32_t timeout_ms = tcp_extra(tcp, tcb->extra)->user_timeout_ms;
-    uint32_t waited_ms = active ? tcp->now_ms - active->unacked_since_ms : 0;
-    if (timeout_ms && active && active->unacked_since_ms && waited_ms > timeout_ms &&
-        waited_ms - timeout_ms > INT32_MAX) {
-        active->unacked_since_ms = ms_after(tcp->now_ms, 0 - timeout_ms);
-    }
-}
-
 /* What lies in a struct extra, and what follows from it. */
 static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
 {
@@ -118,7 +106,6 @@ static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, in
         tcp_user_timeout_advertised(tcp, tcb);
     }
     if (error == HF_OK && (option == HF_KEEPALIVE_IDLE || option == HF_USER_TIMEOUT)) {
-        shorten_wait(tcp, tcb);
         tcp_keepalive_start(tcp, tcb);
     }
     if (error == HF_OK && option == HF_MAX_PACING_RATE) {

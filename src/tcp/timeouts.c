@@ -19,7 +19,8 @@ static uint32_t user_timeout_at(const struct tcp *tcp, const struct tcb *tcb,
         tcb->state == HF_TIME_WAIT) {
         return 0;
     }
-    return ms_after(active->unacked_since_ms, timeout_ms);
+    uint32_t waited_ms = tcp->now_ms - active->unacked_since_ms; /* too long: it ends at once */
+    return ms_after(tcp->now_ms, timeout_ms - min_u32(waited_ms, timeout_ms));
 }
 
 static uint32_t earliest(const struct tcp *tcp, const struct tcb *tcb)
