@@ -161,8 +161,7 @@ static int take_oldest(struct hf_stack *stack, const struct hf_env *env, hf_hand
         const struct tcb *tcb = take(&st, held ? &l->asked : &l->accept);
         error = HF_ERR_WOULD_BLOCK;
         if (tcb != NULL) {
-            l->accept_n -= held ? 0 : 1;
-            l->half -= held && l->half != 0 ? 1 : 0; /* as tcp_backlog_remove has it */
+            listener_lets_go(l, held);
             *handle = tcp_handle(&st.tcp, tcb);
             put_endpoints(&st, tcb, local, peer);
             error = HF_OK;

@@ -46,7 +46,9 @@ void tcp_backlog_remove(struct tcp *tcp, uint32_t listener_idx, uint8_t generati
                         const struct conn_id *id, bool open)
 {
     struct listener *listener = listener_at(tcp, listener_idx);
-    listener->half -= open && listener->half != 0 ? 1 : 0;
+    if (open) {
+        listener_lets_go(listener, true);
+    }
     --*half_open_of(tcp, listener_idx, generation, id);
 }
 

@@ -255,8 +255,7 @@ static void leave_lists(struct tcp *tcp, struct tcb *tcb, uint32_t idx)
         struct listener *listener = listener_at(tcp, tcb->listener);
         bool asked = tcb->flags & F_HELD;
         idlist_remove(asked ? &listener->asked : &listener->accept, &events, idx);
-        listener->accept_n -= asked ? 0 : 1;
-        listener->half -= asked && listener->half != 0 ? 1 : 0; /* as tcp_backlog_remove has it */
+        listener_lets_go(listener, asked);
     } else {
         tcp_events_clear(tcp, tcb);
     }

@@ -315,6 +315,14 @@ struct listener {
     uint8_t cookie_wscale; /* our shift in the SYN,ACKs with them; valid: cookies_out        */
 };
 
+/* One of its queue goes elsewhere; a SYN that it holds counts as half-open.  half may be 0 already:
+ * a record of an earlier listener in this place, whose generation looks the same, was taken off. */
+static inline void listener_lets_go(struct listener *listener, bool held)
+{
+    listener->accept_n -= held ? 0 : 1;
+    listener->half -= held && listener->half != 0 ? 1 : 0;
+}
+
 /* What a server has told by Fast Open, RFC 7413 4.1.3. */
 struct fast_peer {
     uint8_t local[16], remote[16];
