@@ -19,15 +19,10 @@ static void put_word(uint8_t *p, uint32_t word)
 
 static void finish_header(uint8_t *ip, uint32_t len, uint32_t place)
 {
-    uint32_t sum = 0;
     put_word(ip + 2, len);
     put_word(ip + 6, place);
     put_word(ip + 10, 0);
-    for (uint32_t i = 0; i < IP_BYTES; i += 2) {
-        sum += word_at(ip + i);
-    }
-    sum = (sum & 0xffff) + (sum >> 16);
-    put_word(ip + 10, ~(sum + (sum >> 16)) & 0xffff);
+    wire_put_sum(ip + 10, wire_sum(ip, IP_BYTES, 0));
 }
 
 /* The next piece of what slot `whole` holds, `n` octets from `from` on.  UINT32_MAX: no room. */

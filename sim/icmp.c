@@ -6,7 +6,7 @@
 
 enum { ROUTER = 254, QUOTED4 = 28, QUOTED6 = 512 };
 
-static uint32_t sum_of(const uint8_t *p, uint32_t len, uint32_t sum)
+uint32_t wire_sum(const uint8_t *p, uint32_t len, uint32_t sum)
 {
     for (uint32_t i = 0; i + 1 < len; i += 2) {
         sum += (uint32_t)p[i] << 8 | p[i + 1];
@@ -14,7 +14,7 @@ static uint32_t sum_of(const uint8_t *p, uint32_t len, uint32_t sum)
     return len % 2 ? sum + ((uint32_t)p[len - 1] << 8) : sum;
 }
 
-static void put_sum(uint8_t *at, uint32_t sum)
+void wire_put_sum(uint8_t *at, uint32_t sum)
 {
     sum = (sum & 0xffff) + (sum >> 16);
     sum = ~((sum & 0xffff) + (sum >> 16));
@@ -33,13 +33,13 @@ static uint32_t put_v4(uint8_t *p, const uint8_t *packet, uint32_t mtu)
     memcpy(p + 12, packet + 12, 4);
     p[15] = ROUTER;
     memcpy(p + 16, packet + 12, 4);
-    put_sum(p + 10, sum_of(p, 20, 0));
+    wire_put_sum(p + 10, wire_sum(p, 20, 0));
     p[20] = 3;
     p[21] = 4;
     p[26] = (uint8_t)(mtu >> 8);
     p[27] = (uint8_t)mtu;
     memcpy(p + 28, packet, QUOTED4);
-    put_sum(p + 22, sum_of(p + 20, 8 + QUOTED4, 0));
+    wire_put_sum(p + 22, wire_sum(p + 20, 8 + QUOTED4, 0));
     return ALL;
 }
 
@@ -59,7 +59,7 @@ static uint32_t put_v6(uint8_t *p, const uint8_t *packet, uint32_t len, uint32_t
     p[46] = (uint8_t)(mtu >> 8);
     p[47] = (uint8_t)mtu;
     memcpy(p + 48, packet, quoted);
-    put_sum(p + 42, sum_of(p + 40, payload, sum_of(p + 8, 32, payload + 58)));
+    wire_put_sum(p + 42, wire_sum(p + 40, payload, wire_sum(p + 8, 32, payload + 58)));
     return 40 + payload;
 }
 

@@ -450,12 +450,11 @@ void plan_calm(struct plan *plan)
     plan->rests = plan->restless = false;
     plan->n_changes = plan->narrow_mtu = 0;
     for (uint32_t i = 0; i < plan->n_programs; i++) {
-        plan->program[i].holds = plan->program[i].defers = false;
-    }
-    for (uint32_t i = 0; i < plan->n_programs; i++) {
+        struct program *p = &plan->program[i];
+        p->holds = p->defers = false;
         for (uint32_t side = 0; side < 2; side++) {
-            plan->program[i].role[side].pace = 0;
-            plan->program[i].role[side].rest_ns = plan->program[i].role[side].deaf_ns = 0;
+            p->role[side].pace = 0;
+            p->role[side].rest_ns = p->role[side].deaf_ns = 0;
         }
     }
 }

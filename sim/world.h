@@ -92,6 +92,9 @@ void wire_send(struct world *world, uint32_t from, uint32_t to, uint32_t slot);
 bool cut_apart(struct world *world, uint32_t from, uint32_t to, uint32_t slot, uint32_t mtu);
 /* Those who sent something through a lane that takes so many octets hear of it. */
 void wire_tell_too_big(struct world *world, const struct slot *slot, uint32_t from, uint32_t mtu);
+/* icmp.c: the Internet's checksum (RFC 1071) of words added to `sum`, and its place in a header. */
+uint32_t wire_sum(const uint8_t *p, uint32_t len, uint32_t sum);
+void wire_put_sum(uint8_t *at, uint32_t sum);
 uint32_t wire_slot(struct world *world, uint32_t len); /* UINT32_MAX: none is free */
 void wire_free(struct world *world, uint32_t slot);
 /* Is its time over? */
