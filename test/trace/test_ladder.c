@@ -24,6 +24,17 @@ static struct hf_ladder *begin(enum hf_state state)
     return ladder;
 }
 
+/* Numbers are relative, lines not brief. */
+static struct hf_ladder *begin_relative(enum hf_state state)
+{
+    struct hf_ladder_style style = {.struct_size = sizeof style, .write = collect, .write_arg = &p};
+    memset(&p, 0, sizeof p);
+    struct hf_ladder *ladder = hf_ladder_new(&style);
+    assert_non_null(ladder);
+    play(&p, hf_ladder_trace, ladder, state);
+    return ladder;
+}
+
 /* Lines as short as the page allows. */
 static void check_lines(void)
 {
@@ -418,10 +429,7 @@ static void a_syn_s_fast_open_option_is_told(void **state)
 static void sequence_numbers_are_relative_unless_asked_otherwise(void **state)
 {
     (void)state;
-    struct hf_ladder_style style = {.struct_size = sizeof style, .write = collect, .write_arg = &p};
-    memset(&p, 0, sizeof p);
-    struct hf_ladder *ladder = hf_ladder_new(&style);
-    play(&p, hf_ladder_trace, ladder, HF_CLOSED);
+    struct hf_ladder *ladder = begin_relative(HF_CLOSED);
     p.iss = 4000000000;
     sends(&p, SYN, 4000000000, HF_SYN_SENT);
     gets(&p, SYN | ACK, 300, HF_ESTABLISHED, .ack = 4000000001);
@@ -441,10 +449,7 @@ static void sequence_numbers_are_relative_unless_asked_otherwise(void **state)
 static void forged_numbers_do_not_move_those_that_follow(void **state)
 {
     (void)state;
-    struct hf_ladder_style style = {.struct_size = sizeof style, .write = collect, .write_arg = &p};
-    memset(&p, 0, sizeof p);
-    struct hf_ladder *ladder = hf_ladder_new(&style);
-    play(&p, hf_ladder_trace, ladder, HF_SYN_SENT);
+    struct hf_ladder *ladder = begin_relative(HF_SYN_SENT);
     gets(&p, SYN | ACK, 7777, HF_SYN_SENT, .ack = 55, .verdict = HF_V_DROP_SYN_SENT_ACK);
     p.rcv_nxt = 0;
     gets(&p, SYN | ACK, 300, HF_ESTABLISHED, .ack = 101);
@@ -468,10 +473,7 @@ static void forged_numbers_do_not_move_those_that_follow(void **state)
 static void numbers_go_on_behind_a_fold_of_more_than_two_gigabytes(void **state)
 {
     (void)state;
-    struct hf_ladder_style style = {.struct_size = sizeof style, .write = collect, .write_arg = &p};
-    memset(&p, 0, sizeof p);
-    struct hf_ladder *ladder = hf_ladder_new(&style);
-    play(&p, hf_ladder_trace, ladder, HF_ESTABLISHED);
+    struct hf_ladder *ladder = begin_relative(HF_ESTABLISHED);
     for (uint32_t i = 0; i < 100; i++) {
         sends(&p, ACK, 101 + i * 50000000, HF_ESTABLISHED, .ack = 301, .text = 50000000);
     }
