@@ -39,9 +39,14 @@ void judge_syn(struct world *world, uint32_t host, const struct hf_trace *r)
     }
 }
 
+/* Where nobody traces it may be another connection than where somebody did. */
 static bool got_cookie(const struct world *world, const struct conn *conn)
 {
-    return world->got_cookie[conn - world->conn];
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    if (world->unseen) {
+        hf_counters(world->host[programs_host(world, conn, 1)].stack, &counters);
+    }
+    return world->got_cookie[conn - world->conn] || counters.verdict[HF_V_COOKIE_SENT] != 0;
 }
 
 /* May a server turn a connection away though the wire is clean?  When it holds less than comes at

@@ -45,7 +45,7 @@ enum hf_state {
     X(SIMULTANEOUS_OPEN, "both sides sent a SYN", "RFC 9293 3.5, Figure 7")                        \
     X(SYN_AGAIN, "a repeated SYN gets the SYN,ACK again", "RFC 9293 3.10.7.4 first")               \
     X(SYN_HELD, "the SYN waits for the application's answer", "hf_answer")                         \
-    X(ACK_ONLY_TAKEN, "one octet too old, only its ACK field counts", "RFC 9293 A.2")              \
+    X(ACK_ONLY_TAKEN, "one octet too old or too new, only its ACK field counts", "RFC 9293 A.2")   \
     X(OUT_OF_ORDER, "text ahead of a gap is held", "RFC 9293 3.10.7.4 first")                      \
     X(TIME_WAIT_REUSED, "a new SYN ends TIME-WAIT early", "RFC 6191 2")                            \
     X(RST_CLOSES, "the reset ends the connection", "RFC 9293 3.10.7.4 second")                     \

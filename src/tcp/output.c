@@ -544,7 +544,7 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 /* MUST-58, MUST-59: what is owed once is sent once, behind the whole batch */
 static bool put_ack(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
-    begin_segment(tcp, tcb, out, tcb->snd.nxt, ACK, SEGMENT_ACK);
+    begin_segment(tcp, tcb, out, tcp_bare_seq(tcp, tcb), ACK, SEGMENT_ACK);
     finish_segment(tcp, tcb, out, 0, HF_CAUSE_NONE);
     return true;
 }

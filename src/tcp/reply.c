@@ -123,6 +123,17 @@ void tcp_reply_reset(struct tcp *tcp, struct tcb *tcb, const struct segment *seg
     tcb->flags |= F_RST_SENT;
 }
 
+/* MUST-34, 3.10.7.4 first: the peer takes ACK and RST only of what is in its window, which a probe
+ * of an octet is not, nor what is out when it shrinks.  Where it shrinks by less than its scale
+ * counts, it has rounded, and takes what is out. */
+seq_t tcp_bare_seq(const struct tcp *tcp, const struct tcb *tcb)
+{
+    seq_t una = tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
+    uint32_t out = seq_len(una, tcb->snd.nxt), wnd = tcb->snd.wnd;
+    bool shrunk = out > wnd && (wnd == 0 || out - wnd >= 1u << tcb->snd_wscale);
+    return shrunk ? seq_add(una, wnd) : tcb->snd.nxt;
+}
+
 /* 3.10.5 ABORT: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>. */
 void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb)
 {
@@ -135,7 +146,7 @@ void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb)
     }
     reply->ttl = tcb->ttl;
     reply->tos = tcb->tos;
-    reply->seq = tcb->snd.nxt;
+    reply->seq = tcp_bare_seq(tcp, tcb);
     reply->ack = tcb->rcv.nxt;
     reply->ctl = RST | ACK;
     put_timestamp(tcp, tcb, reply);

@@ -60,8 +60,9 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
                                  bool answer_rst);
 
 /* One octet too old, RFC 9293 A.2: a repeated FIN, a probe, the SYN,ACK of a simultaneous open.  It
- * gets its ACK, and its ACK field is taken; that ends simultaneous opens, closes and probes.  X-30,
- * X-42 */
+ * gets its ACK, and its ACK field is taken; that ends simultaneous opens, closes and probes.  Where
+ * RCV.WND is 0 also the ACK of a peer whose SND.NXT counts the octet that it has probed with: the
+ * special allowance of 3.10.7.4 first.  X-30, X-42 */
 static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     tcp_owe_answer(tcp, tcb, seg);
@@ -119,7 +120,10 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
 static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
     bool one_old = seq_eq(seg->seq, seq_sub(tcb->rcv.nxt, 1)) && seg->len <= 1;
-    if (one_old && !(seg->ctl & SYN)) {
+    bool has_probed =
+        tcb->rcv.wnd == 0 && seg->len == 0 && seq_eq(seg->seq, seq_add(tcb->rcv.nxt, 1));
+    if ((one_old || has_probed) && !(seg->ctl & SYN)) {
+        seg->seq = has_probed ? tcb->rcv.nxt : seg->seq; /* its window counts, too */
         return take_ack_only(tcp, tcb, seg);
     }
     tcp_owe_answer(tcp, tcb, seg);

@@ -237,6 +237,8 @@ void tcp_reply_rst(struct tcp *tcp, const struct conn_id *id, const struct segme
 void tcp_reply_reset(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 /* RST of a connection of ours, before its record goes. */
 void tcp_reply_abort(struct tcp *tcp, struct tcb *tcb);
+/* SEG.SEQ of an ACK or reset: SND.NXT, or the edge of a window that ends before it. */
+seq_t tcp_bare_seq(const struct tcp *tcp, const struct tcb *tcb);
 /* What a scratch copy owes: SYN,ACK, ACK. */
 void tcp_reply_owed(struct tcp *tcp, struct tcb *scratch, const struct conn_id *id);
 /* The oldest reply, as a segment to send over a path of this MTU; false: none.  Counted, traced. */

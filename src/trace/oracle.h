@@ -50,7 +50,7 @@ enum { HELD_MAX = 4, RESETS_MAX = 4, FINS_MAX = 6 };
 /* A reset that is due. */
 struct reset {
     uint32_t seq, ack;
-    uint32_t with_ack;
+    uint16_t with_ack, rounded; /* SEQ may be so much more, if the peer has rounded its window */
 };
 
 /* One incarnation of a connection: what the records up to now make of it. */
@@ -92,7 +92,7 @@ struct model {
 struct peer_syn {
     uint32_t seq, ts_val, wnd;
     uint16_t mss, ctl;
-    uint8_t options;
+    uint8_t options, scale;
     uint8_t seen;
 };
 
@@ -178,6 +178,33 @@ static inline uint32_t text_una(const struct model *m)
     return m->una == m->iss ? m->iss + 1 : m->una;
 }
 
+/* Was this option agreed upon?  With KNOWS_OPTIONS only. */
+static inline bool agreed(const struct watched *w, uint8_t option)
+{
+    return (w->m.offered & w->syn.options & option) != 0;
+}
+
+/* SEG.SEQ of an ACK or reset of ours: inside the peer's window (MUST-34), so where that has shrunk
+ * below SND.NXT, and not by rounding alone, its edge.  Is the scale not known, it may be either. */
+static inline uint32_t bare_seq(const struct watched *w, uint32_t unit)
+{
+    uint32_t edge = text_una(&w->m) + w->m.wnd;
+    int32_t beyond = ahead(w->m.nxt, edge);
+    bool shrunk = beyond > 0 && (w->m.wnd == 0 || (uint32_t)beyond >= unit);
+    return shrunk ? edge : w->m.nxt;
+}
+
+static inline uint32_t least_bare_seq(const struct watched *w)
+{
+    bool scaled = (w->m.facts & KNOWS_OPTIONS) && agreed(w, HF_OPT_WSCALE);
+    return bare_seq(w, 1u << (scaled ? w->syn.scale : 0));
+}
+
+static inline uint32_t most_bare_seq(const struct watched *w)
+{
+    return w->m.facts & KNOWS_OPTIONS ? least_bare_seq(w) : bare_seq(w, 1u << 14);
+}
+
 /* SND.WND where the segment's is not taken.  When SND.UNA moves all the same, the edge does not go
  * beyond what was promised before and what this segment promises. */
 static inline uint32_t oracle_kept_window(const struct hf_trace *r, const struct model *m)
@@ -200,12 +227,6 @@ static inline bool opens_by_cookie(const struct hf_trace *r)
 {
     return r->kind == HF_TRACE_IN && r->state_before == HF_LISTEN &&
            r->state_after >= HF_ESTABLISHED;
-}
-
-/* Was this option agreed upon?  With KNOWS_OPTIONS only. */
-static inline bool agreed(const struct watched *w, uint8_t option)
-{
-    return (w->m.offered & w->syn.options & option) != 0;
 }
 
 /* Where a segment ends. */
@@ -264,6 +285,7 @@ void oracle_judge_out(struct judging *j);
 void oracle_judge_iss(struct judging *j, uint32_t iss);
 void oracle_judge_due(struct judging *j);
 void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool with_ack);
+void oracle_expect_own_reset(struct judging *j);
 /* The reset that answers the record's segment (3.10.7.1). */
 void oracle_expect_answer(struct judging *j);
 void oracle_judge_reset(struct judging *j);

@@ -12,9 +12,20 @@ void oracle_expect_reset(struct judging *j, uint32_t seq, uint32_t ack, bool wit
         w->resets_lost = 1;
         return;
     }
-    w->resets[w->n_resets++] = (struct reset){seq, ack, with_ack};
+    w->resets[w->n_resets++] = (struct reset){seq, ack, with_ack, 0};
     if (w->reset_due_ns == 0) {
         w->reset_due_ns = j->r->time_ns;
+    }
+}
+
+/* 3.10.5 ABORT. */
+void oracle_expect_own_reset(struct judging *j)
+{
+    struct watched *w = j->w;
+    uint32_t seq = least_bare_seq(w);
+    oracle_expect_reset(j, seq, w->m.rcv_nxt, true);
+    if (!w->resets_lost) {
+        w->resets[w->n_resets - 1].rounded = (uint16_t)(most_bare_seq(w) - seq);
     }
 }
 
@@ -53,7 +64,8 @@ static uint32_t which_reset(const struct watched *w, const struct hf_trace *r)
     uint32_t i = 0;
     for (; i < w->n_resets; i++) {
         const struct reset *due = &w->resets[i];
-        if (due->with_ack == with_ack && due->seq == r->seq && (!with_ack || due->ack == r->ack)) {
+        bool seq = due->seq == r->seq || due->seq + due->rounded == r->seq;
+        if (due->with_ack == with_ack && seq && (!with_ack || due->ack == r->ack)) {
             break;
         }
     }
@@ -64,7 +76,8 @@ static uint32_t which_reset(const struct watched *w, const struct hf_trace *r)
 static bool resets_itself(const struct watched *w, const struct hf_trace *r)
 {
     const struct model *m = &w->m;
-    return (m->facts & MAY_RESET) && (r->ctl & HF_ACK) && r->seq == m->nxt && r->ack == m->rcv_nxt;
+    bool seq = r->seq == least_bare_seq(w) || r->seq == most_bare_seq(w);
+    return (m->facts & MAY_RESET) && (r->ctl & HF_ACK) && seq && r->ack == m->rcv_nxt;
 }
 
 bool oracle_owes_reset(const struct watched *w, const struct hf_trace *r)

@@ -160,12 +160,21 @@ static bool judge_rcv_nxt(struct judging *j, const struct arrival *a)
     return fin;
 }
 
+/* Where its ACK field and its window stand: that of a peer that has probed with an octet in front
+ * of that octet, which it counts. */
+static uint32_t stands_at(const struct judging *j)
+{
+    const struct model *m = &j->w->m;
+    bool probed = m->rcv_wnd == 0 && j->r->len == 0 && j->r->seq == m->rcv_nxt + 1;
+    return probed ? m->rcv_nxt : j->r->seq;
+}
+
 /* fifth: SND.WND, SND.WL1, SND.WL2.  Not from what is ahead of RCV.NXT. */
 static void judge_window(struct judging *j, bool opens)
 {
     const struct hf_trace *r = j->r;
     const struct model *m = &j->w->m;
-    uint32_t from = r->seq;
+    uint32_t from = stands_at(j);
     if ((r->ctl & HF_SYN) && r->len > 1) {
         from = m->rcv_nxt;
     }
@@ -189,7 +198,7 @@ static void take_stamp(struct judging *j)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     m->heard_ns = r->time_ns;
-    if ((r->options & HF_OPT_TS) && ahead(r->seq, m->last_ack) <= 0) {
+    if ((r->options & HF_OPT_TS) && ahead(stands_at(j), m->last_ack) <= 0) {
         m->ts_recent = r->ts_val;
         m->recent_ns = r->time_ns;
         bool known = agreed(j->w, HF_OPT_TS);

@@ -109,6 +109,7 @@ void oracle_learn_syn(struct judging *j)
                                  .mss = r->mss,
                                  .ctl = r->ctl,
                                  .options = r->options,
+                                 .scale = r->wscale < 14 ? r->wscale : 14,
                                  .seen = 1};
     w->held = syn;
     w->held.seen = r->verdict == HF_V_SYN_HELD;

@@ -185,7 +185,7 @@ static void judge_end(struct judging *j)
                       hf_state_name(r->state_after)); /* 3.10.4: once they are segmentized */
     }
     if (aborts && resets_peer(r->state_before) && (m->facts & KNOWS_NUMBERS)) {
-        oracle_expect_reset(j, m->nxt, m->rcv_nxt, true);
+        oracle_expect_own_reset(j);
     }
     if (r->error == HF_OK && !aborts) {
         m->facts |= CLOSE_CALLED | (r->cause == HF_CALL_RELEASE ? RELEASED : 0);
@@ -262,7 +262,7 @@ void oracle_judge_ended(struct judging *j)
         }
         bool full = r->handle != 0; /* else a small record, which is forgotten */
         if (full && resets_peer(r->state_before) && (w->m.facts & KNOWS_NUMBERS)) {
-            oracle_expect_reset(j, w->m.nxt, w->m.rcv_nxt, true);
+            oracle_expect_own_reset(j);
         }
     }
 }

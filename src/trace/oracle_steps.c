@@ -27,7 +27,7 @@ static const struct {
     [STEP_SYN_OUTSIDE] = {"a SYN outside the window",
                           {HF_V_DROP_SYN_CHALLENGED, HF_V_DROP_OUT_OF_WINDOW,
                            HF_V_DROP_OLD_DUPLICATE}},
-    [STEP_ACK_ONLY] = {"one octet too old",
+    [STEP_ACK_ONLY] = {"one octet too old or too new",
                        {HF_V_ACK_ONLY_TAKEN, HF_V_DROP_NO_ACK, HF_V_DROP_ACK_TOO_OLD,
                         HF_V_DROP_ACK_OF_UNSENT, HF_V_DROP_AFTER_CLOSE, HF_V_DROP_ACCEPT_FULL}},
     [STEP_RST_OUTSIDE] = {"a reset outside the window", {HF_V_DROP_RST_OUT_OF_WINDOW}},
@@ -107,7 +107,9 @@ static enum step judge_unacceptable(const struct judging *j, uint32_t wnd)
     if (r->ctl & HF_SYN) {
         return STEP_SYN_OUTSIDE;
     }
-    return r->seq == m->rcv_nxt - 1 && r->len <= 1 ? STEP_ACK_ONLY : STEP_OUTSIDE;
+    bool one_old = r->seq == m->rcv_nxt - 1 && r->len <= 1;
+    bool has_probed = wnd == 0 && r->len == 0 && r->seq == m->rcv_nxt + 1;
+    return one_old || has_probed ? STEP_ACK_ONLY : STEP_OUTSIDE;
 }
 
 /* What others took or gave back changes the window of one that is not open yet: it may be less than

@@ -101,7 +101,7 @@ TEST(a_window_that_shrank_does_not_hold_a_released_connection_for_ever)
         expects_after(1, 130000, FIN | ACK, .seq = ISS + 1, .len = 100);
         sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .wnd = ZERO);
     }
-    expects_after(1, 130000, RST | ACK, .seq = ISS + 102, .ack = IRS + 1);
+    expects_after(1, 130000, RST | ACK, .seq = ISS + 1, .ack = IRS + 1); /* where it is taken */
     struct hf_counters counters = {.struct_size = sizeof counters};
     hf_counters(p->stack, &counters);
     holds_equal(counters.connections, 0);

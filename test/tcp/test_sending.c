@@ -260,8 +260,10 @@ TEST(probes_may_carry_an_octet_when_the_policy_says_so)
     writes(100);
     expects_after(290, 330, ACK, .seq = ISS + 1, .len = 1);
     sends(ACK, .ack = ISS + 1, .wnd = ZERO);
+    sends(ACK, .ack = ISS + 1, .wnd = ZERO, .len = 10);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 11); /* where the peer takes it: MUST-34 */
     expects_after(200, 700, ACK, .seq = ISS + 1, .len = 1);
-    sends(ACK, .ack = ISS + 2, .wnd = 1000);
+    sends(ACK, .seq = IRS + 11, .ack = ISS + 2, .wnd = 1000);
     expects(ACK, .seq = ISS + 2, .len = 99);
 }
 

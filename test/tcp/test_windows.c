@@ -28,6 +28,28 @@ TEST(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated
     expects_silence();
 }
 
+/* MUST-34, 3.10.7.4 first: the peer would take no ACK that stands behind its window. */
+TEST(an_ack_stands_inside_a_window_that_has_shrunk)
+{
+    p->with.mss = 1000;
+    p->with.wscale = SHIFT(7);
+    establish_active();
+    writes(4000);
+    for (int i = 0; i < 4; i++)
+        expects(ACK, .seq = ISS + 1 + 1000 * i, .len = 1000);
+    sends(ACK, .ack = ISS + 1001, .wnd = 23); /* 2944: 56 less, and it has rounded */
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1001, .wnd = 23, .len = 10);
+    expects(ACK, .seq = ISS + 4001, .ack = IRS + 11);
+    sends(ACK, .seq = IRS + 11, .ack = ISS + 1001, .wnd = 20);
+    sends(ACK, .seq = IRS + 11, .ack = ISS + 1001, .wnd = 20, .len = 10);
+    expects(ACK, .seq = ISS + 3561, .ack = IRS + 21);
+    sends(ACK, .seq = IRS + 21, .ack = ISS + 3951, .wnd = ZERO);
+    sends(ACK, .seq = IRS + 21, .ack = ISS + 3951, .wnd = ZERO, .len = 10);
+    expects(ACK, .seq = ISS + 3951, .ack = IRS + 31);
+    aborts();
+    expects(RST | ACK, .seq = ISS + 3951, .ack = IRS + 31);
+}
+
 /* */
 TEST(an_older_segment_does_not_bring_its_window_back)
 {
@@ -105,6 +127,25 @@ TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
     sends(ACK, .seq = IRS + 1001, .ack = ISS + 101, .len = 10);
     expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
     holds_equal(status_of(snd_una), status_of(snd_nxt));
+    holds_equal(status_of(unread_bytes), 1000);
+}
+
+/* 3.10.7.4 first, "special allowance": the peer's SND.NXT counts the octet that it has probed with.
+ */
+TEST(a_closed_window_takes_the_ack_of_a_peer_that_has_probed_with_an_octet)
+{
+    fills_the_window_with_text_in_flight(p);
+    sends(ACK, .seq = IRS + 1001, .ack = ISS + 1, .len = 1);
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    sends(ACK, .seq = IRS + 1003, .ack = ISS + 101, .wnd = 700); /* two octets: nobody's */
+    expects(ACK, .ack = IRS + 1001, .wnd = ZERO);
+    holds_equal(status_of(snd_una), p->c->iss + 1);
+    sends(ACK, .seq = IRS + 1002, .ack = ISS + 101, .wnd = 700);
+    holds_equal(status_of(snd_una), status_of(snd_nxt));
+    holds_equal(status_of(snd_wnd), 700);
+    peer_forget(p);
+    sends(ACK, .seq = IRS + 1001, .ack = ISS + 101, .wnd = 800); /* not an older one */
+    holds_equal(status_of(snd_wnd), 800);
     holds_equal(status_of(unread_bytes), 1000);
 }
 
@@ -304,9 +345,11 @@ int main(void)
         BOTH(of_segments_in_a_row_no_more_is_taken_than_the_window_has),
         BOTH(segments_in_a_row_cost_less_than_half_of_what_they_cost_one_by_one),
         V4(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated),
+        V4(an_ack_stands_inside_a_window_that_has_shrunk),
         V4(an_older_segment_does_not_bring_its_window_back),
         V4(a_segment_ahead_of_a_gap_does_not_move_the_window),
         V4(an_ack_whose_window_is_not_taken_does_not_move_the_edge),
+        V4(a_closed_window_takes_the_ack_of_a_peer_that_has_probed_with_an_octet),
         V4(what_a_closed_window_refuses_makes_no_duplicate_ack),
         V4(a_repeated_fin_is_no_duplicate_ack),
         V4(a_closed_window_refuses_text_but_takes_its_acknowledgment),
