@@ -107,7 +107,8 @@ static bool above(uint32_t a, uint32_t b)
 static struct seen *seen_of(struct watch *watch, hf_handle handle)
 {
     uint32_t idx = (uint32_t)handle & 0x3fffffff;
-    if (handle == 0 || idx >= HANDLES) {
+    bool other = (uint32_t)handle >> 30 != 0; /* a listener's, with an index of its own kind */
+    if (handle == 0 || other || idx >= HANDLES) {
         return NULL;
     }
     struct seen *seen = &watch->seen[idx];

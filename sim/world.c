@@ -326,10 +326,12 @@ static int64_t begin_of_patience(const struct world *world, int64_t last_ns)
     return is_tight(world) && world->read_ns > last_ns ? world->read_ns : last_ns;
 }
 
+/* Whose peer gave up behind a rest, without a word, waits for ever: programs_sweep comes more and
+ * more rarely, so once more when patience ends, which then begins anew. */
 static void live(struct world *world)
 {
     int64_t last_ns = world->plan.clean_ns;
-    bool clean = false;
+    bool clean = false, swept = false;
     while (!world_failed(world)) {
         int64_t next_ns = next_time(world);
         if (world->open_left) {
@@ -341,11 +343,19 @@ static void live(struct world *world)
             return;
         }
         clean = late;
-        if (next_ns > begin_of_patience(world, last_ns) + PATIENCE_NS) {
+        int64_t end_ns = begin_of_patience(world, last_ns) + PATIENCE_NS;
+        bool patient = next_ns <= end_ns;
+        if (!patient && swept) {
             not_over(world);
             return;
         }
+        next_ns = patient ? next_ns : end_ns;
         set_time(world, next_ns > world->now_ns ? next_ns : world->now_ns);
+        if (!patient) {
+            swept = true;
+            last_ns = end_ns;
+            programs_sweep(world);
+        }
         step(world);
     }
 }
