@@ -182,14 +182,17 @@ static uint32_t detect_loss(struct tcp *tcp, struct tcb *tcb)
     return wait_us;
 }
 
-/* RFC8985-15: the timer, which takes the place of the others (RFC8985-31). */
+/* RFC8985-15: the timer, which takes the place of the others (RFC8985-31), but not where it would
+ * be later than a timeout: RACK.rtt is long after what has left before timeouts, and now arrives.
+ */
 void tcp_rack_detect(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
     uint32_t wait_us = detect_loss(tcp, tcb);
-    if (wait_us) {
+    uint32_t wait_ms = (wait_us + 999) / 1000 + TIMER_SLACK_MS;
+    if (wait_us && wait_ms < tcp_rto_ms(tcp, tcb)) {
         active->timer = TIMER_RACK;
-        active->rto_at_ms = ms_after(tcp->now_ms, (wait_us + 999) / 1000 + TIMER_SLACK_MS);
+        active->rto_at_ms = ms_after(tcp->now_ms, wait_ms);
     } else if (active->timer == TIMER_RACK) {
         tcp_rto_resume(tcp, tcb);
     }

@@ -83,6 +83,23 @@ TEST(a_repetition_is_not_lost_in_the_instant_in_which_it_leaves)
     expects(ACK, .seq = SEGMENT(1), .len = 1000);
 }
 
+/* RFC8985-15: what was sent before several timeouts, once, arrives, and RACK.rtt is as long as
+ * they. */
+TEST(the_reordering_timer_takes_no_longer_than_the_retransmission_timeout)
+{
+    p->with.sackok = true;
+    sends_segments(p, 6, 6000);
+    after(2200);
+    peer_forget(p);
+    sends(ACK, .ack = SEGMENT(2));
+    expects(ACK, .seq = SEGMENT(2), .len = 1000);
+    expects(ACK, .seq = SEGMENT(3), .len = 1000);
+    after(100);
+    sends(ACK, .ack = SEGMENT(2), .sack = {SACKED(3, 5)}); /* 4 has left once, 2.3 s ago */
+    peer_forget(p);
+    expects_after(100, 1300, ACK, .seq = SEGMENT(2), .len = 1000); /* the RTO is 1.2 s */
+}
+
 /* RFC8985-2, RFC8985-1: RFC 6582 for a peer without SACK. */
 TEST(without_sack_three_duplicates_decide_and_no_time)
 {
@@ -104,6 +121,7 @@ int main(void)
         V4(three_segments_that_overtake_are_no_loss_where_that_has_happened_before),
         V4(a_repetition_that_is_lost_is_repeated_when_what_left_after_it_arrives),
         BOTH(a_repetition_is_not_lost_in_the_instant_in_which_it_leaves),
+        V4(the_reordering_timer_takes_no_longer_than_the_retransmission_timeout),
         V4(without_sack_three_duplicates_decide_and_no_time),
     };
     return cmocka_run_group_tests_name("rack", tests, NULL, NULL);

@@ -43,11 +43,14 @@ TEST(an_ack_stands_inside_a_window_that_has_shrunk)
     sends(ACK, .seq = IRS + 11, .ack = ISS + 1001, .wnd = 20);
     sends(ACK, .seq = IRS + 11, .ack = ISS + 1001, .wnd = 20, .len = 10);
     expects(ACK, .seq = ISS + 3561, .ack = IRS + 21);
-    sends(ACK, .seq = IRS + 21, .ack = ISS + 3951, .wnd = ZERO);
-    sends(ACK, .seq = IRS + 21, .ack = ISS + 3951, .wnd = ZERO, .len = 10);
-    expects(ACK, .seq = ISS + 3951, .ack = IRS + 31);
+    sends(ACK, .seq = IRS + 21, .ack = ISS + 1185, .wnd = 21); /* by 128: not by rounding */
+    sends(ACK, .seq = IRS + 21, .ack = ISS + 1185, .wnd = 21, .len = 10);
+    expects(ACK, .seq = ISS + 3873, .ack = IRS + 31);
+    sends(ACK, .seq = IRS + 31, .ack = ISS + 3951, .wnd = ZERO);
+    sends(ACK, .seq = IRS + 31, .ack = ISS + 3951, .wnd = ZERO, .len = 10);
+    expects(ACK, .seq = ISS + 3951, .ack = IRS + 41);
     aborts();
-    expects(RST | ACK, .seq = ISS + 3951, .ack = IRS + 31);
+    expects(RST | ACK, .seq = ISS + 3951, .ack = IRS + 41);
 }
 
 /* */
