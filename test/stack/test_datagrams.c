@@ -299,23 +299,6 @@ TEST(fragments_of_one_sender_do_not_use_up_what_others_need)
     reads_datagram(p, handle, 1992);
 }
 
-TEST(one_sender_has_a_quarter_of_the_datagrams_in_parts)
-{
-    static uint8_t payload[3000];
-    p->config.max_reassembly = 12;
-    hf_handle handle = socket_on(p, HERE);
-    make_datagram(p, payload, 1992);
-    for (uint16_t i = 0; i < 3; i++) {
-        fragment_ident = (uint16_t)(100 + i);
-        sends_fragment(p, WIRE_PROTO_UDP, payload, 0, 800, true);
-    }
-    for (uint16_t i = 0; i < 3; i++) {
-        fragment_ident = (uint16_t)(100 + i);
-        sends_fragment(p, WIRE_PROTO_UDP, payload, 800, 2000, false);
-        reads_datagram(p, handle, 1992);
-    }
-}
-
 /* PR-05 */
 TEST(a_flood_of_fragments_does_not_stop_a_later_datagram)
 {
@@ -592,7 +575,6 @@ int main(void)
         ON_BOTH(whole_datagrams_of_one_ident_and_a_ttl_of_one_are_all_received),
         ON_BOTH(a_datagram_that_stays_incomplete_is_given_up_and_its_sender_told),
         ON_BOTH(fragments_of_one_sender_do_not_use_up_what_others_need),
-        ON_BOTH(one_sender_has_a_quarter_of_the_datagrams_in_parts),
         ON_BOTH(a_flood_of_fragments_does_not_stop_a_later_datagram),
         ON_BOTH(tcp_in_fragments_is_taken),
         ON_BOTH(an_error_about_a_datagram_is_kept_for_its_socket),

@@ -174,6 +174,17 @@ TEST(two_datagrams_of_one_host_that_come_in_turn_are_both_received)
     nothing_is_held(p);
 }
 
+TEST(one_host_has_a_quarter_of_the_records)
+{
+    p->config.max_reassembly = 12;
+    hf_handle handle = socket_on(p, HERE);
+    for (uint16_t i = 0; i < 6; i++) {
+        sends_half(p, 9, (uint16_t)(100 + i % 3), i < 3);
+        holds(i < 3 || reads_datagram(p, handle));
+    }
+    nothing_is_held(p);
+}
+
 /* PR-05, FR-01: a second record is for one that is free. */
 TEST(who_floods_with_fragments_takes_no_record_from_others)
 {
@@ -258,6 +269,7 @@ int main(void)
         ON_V6(a_first_fragment_whose_headers_ask_for_refusal_is_refused_as_they_say),
         ON_V6(a_protocol_that_nobody_speaks_in_parts_is_told_where_it_stands),
         ON_BOTH(two_datagrams_of_one_host_that_come_in_turn_are_both_received),
+        ON_BOTH(one_host_has_a_quarter_of_the_records),
         ON_BOTH(who_floods_with_fragments_takes_no_record_from_others),
         ON_BOTH(who_floods_with_fragments_leaves_half_of_the_records_to_others),
         ON_BOTH(fragments_that_come_by_two_interfaces_are_put_together),
