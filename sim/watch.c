@@ -106,9 +106,8 @@ static bool above(uint32_t a, uint32_t b)
 
 static struct seen *seen_of(struct watch *watch, hf_handle handle)
 {
-    uint32_t idx = (uint32_t)handle & 0x3fffffff;
-    bool other = (uint32_t)handle >> 30 != 0; /* a listener's, with an index of its own kind */
-    if (handle == 0 || other || idx >= HANDLES) {
+    uint32_t idx = (uint32_t)handle; /* a listener's kind stands above it: no handle of ours */
+    if (handle == 0 || idx >= HANDLES) {
         return NULL;
     }
     struct seen *seen = &watch->seen[idx];

@@ -271,4 +271,10 @@ static inline bool tcp_syn_is_out(const struct tcp *tcp, const struct tcb *tcb)
            ((tcb->flags & F_COMPACT) || tally_at(tcp, tcb_index(tcp, tcb))->una_wraps == 0);
 }
 
+/* The first number of text that is not acknowledged. */
+static inline seq_t tcp_text_una(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
+}
+
 #endif

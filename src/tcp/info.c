@@ -20,8 +20,7 @@ static uint32_t flight_of(const struct tcb *tcb)
 /* Text that has not been sent. */
 uint32_t tcp_unsent(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
 {
-    bool syn = tcp_syn_is_out(tcp, tcb);
-    seq_t end = seq_add(syn ? seq_add(tcb->iss, 1) : tcb->snd.una, active->sq_bytes);
+    seq_t end = seq_add(tcp_text_una(tcp, tcb), active->sq_bytes);
     return (tcb->flags & F_FIN_SENT) || seq_leq(end, tcb->snd.nxt) ? 0 : seq_len(tcb->snd.nxt, end);
 }
 

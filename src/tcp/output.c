@@ -32,11 +32,10 @@ void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb)
     tcb->owes = 0;
 }
 
-/* The first sequence number of text not acknowledged, and the one behind all text queued. */
+/* The number behind all text queued. */
 static seq_t text_end(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
 {
-    seq_t start = tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
-    return seq_add(start, active->sq_bytes);
+    return seq_add(tcp_text_una(tcp, tcb), active->sq_bytes);
 }
 
 static uint32_t unsent_text(const struct tcp *tcp, const struct tcb *tcb,
@@ -55,8 +54,7 @@ static bool may_speak(const struct tcb *tcb)
  * shrunk below what is out */
 static uint32_t usable_window(const struct tcp *tcp, const struct tcb *tcb)
 {
-    seq_t una = tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
-    uint32_t out = seq_len(una, tcb->snd.nxt);
+    uint32_t out = seq_len(tcp_text_una(tcp, tcb), tcb->snd.nxt);
     return tcb->snd.wnd > out ? tcb->snd.wnd - out : 0;
 }
 

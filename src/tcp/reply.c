@@ -128,7 +128,7 @@ void tcp_reply_reset(struct tcp *tcp, struct tcb *tcb, const struct segment *seg
  * counts, it has rounded, and takes what is out. */
 seq_t tcp_bare_seq(const struct tcp *tcp, const struct tcb *tcb)
 {
-    seq_t una = tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
+    seq_t una = tcp_text_una(tcp, tcb);
     uint32_t out = seq_len(una, tcb->snd.nxt), wnd = tcb->snd.wnd;
     bool shrunk = out > wnd && (wnd == 0 || out - wnd >= 1u << tcb->snd_wscale);
     return shrunk ? seq_add(una, wnd) : tcb->snd.nxt;

@@ -92,9 +92,8 @@ static void note_urgent(const struct tcp *tcp, const struct tcb *tcb, struct act
                         uint32_t flags)
 {
     if (flags & HF_SEND_URGENT) {
-        seq_t start = tcp_syn_is_out(tcp, tcb) ? seq_add(tcb->iss, 1) : tcb->snd.una;
         active->snd_urgent = 1;
-        active->snd_up = seq_add(start, active->sq_bytes);
+        active->snd_up = seq_add(tcp_text_una(tcp, tcb), active->sq_bytes);
     }
 }
 

@@ -205,6 +205,19 @@ static inline uint32_t most_bare_seq(const struct watched *w)
     return w->m.facts & KNOWS_OPTIONS ? least_bare_seq(w) : bare_seq(w, 1u << 14);
 }
 
+static inline bool is_bare_seq(const struct watched *w, uint32_t seq)
+{
+    return seq == least_bare_seq(w) || seq == most_bare_seq(w);
+}
+
+/* The bare ACK of a peer that has probed our closed window with an octet, which its SND.NXT counts.
+ */
+static inline bool has_probed(const struct judging *j)
+{
+    const struct model *m = &j->w->m;
+    return m->rcv_wnd == 0 && j->r->len == 0 && j->r->seq == m->rcv_nxt + 1;
+}
+
 /* SND.WND where the segment's is not taken.  When SND.UNA moves all the same, the edge does not go
  * beyond what was promised before and what this segment promises. */
 static inline uint32_t oracle_kept_window(const struct hf_trace *r, const struct model *m)

@@ -76,8 +76,8 @@ static uint32_t which_reset(const struct watched *w, const struct hf_trace *r)
 static bool resets_itself(const struct watched *w, const struct hf_trace *r)
 {
     const struct model *m = &w->m;
-    bool seq = r->seq == least_bare_seq(w) || r->seq == most_bare_seq(w);
-    return (m->facts & MAY_RESET) && (r->ctl & HF_ACK) && seq && r->ack == m->rcv_nxt;
+    return (m->facts & MAY_RESET) && (r->ctl & HF_ACK) && is_bare_seq(w, r->seq) &&
+           r->ack == m->rcv_nxt;
 }
 
 bool oracle_owes_reset(const struct watched *w, const struct hf_trace *r)

@@ -160,13 +160,10 @@ static bool judge_rcv_nxt(struct judging *j, const struct arrival *a)
     return fin;
 }
 
-/* Where its ACK field and its window stand: that of a peer that has probed with an octet in front
- * of that octet, which it counts. */
+/* Where its ACK field and its window stand: in front of the octet that its peer has probed with. */
 static uint32_t stands_at(const struct judging *j)
 {
-    const struct model *m = &j->w->m;
-    bool probed = m->rcv_wnd == 0 && j->r->len == 0 && j->r->seq == m->rcv_nxt + 1;
-    return probed ? m->rcv_nxt : j->r->seq;
+    return has_probed(j) ? j->w->m.rcv_nxt : j->r->seq;
 }
 
 /* fifth: SND.WND, SND.WL1, SND.WL2.  Not from what is ahead of RCV.NXT. */

@@ -108,8 +108,7 @@ static enum step judge_unacceptable(const struct judging *j, uint32_t wnd)
         return STEP_SYN_OUTSIDE;
     }
     bool one_old = r->seq == m->rcv_nxt - 1 && r->len <= 1;
-    bool has_probed = wnd == 0 && r->len == 0 && r->seq == m->rcv_nxt + 1;
-    return one_old || has_probed ? STEP_ACK_ONLY : STEP_OUTSIDE;
+    return one_old || has_probed(j) ? STEP_ACK_ONLY : STEP_OUTSIDE;
 }
 
 /* What others took or gave back changes the window of one that is not open yet: it may be less than
