@@ -61,10 +61,17 @@ static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t t
     }
 }
 
+/* ... and not one that left before: a tick for the clock's rounding. */
+static bool echoes_last_copy(const struct ack_news *news)
+{
+    return news->twice && news->echo_age_ms <= news->again_us / 1000 + 1;
+}
+
 /* The round trip of what this ACK acknowledges, 0: it cannot be told.  Of text that was sent once
  * the oldest, if nothing of it was sent twice (Karn); of the SYN by its own clock; else by the
- * echoed timestamp (RFC 7323 4) - but not after a timeout: when ACKs were lost, the peer echoes the
- * first copy that arrived, and the back-off itself would count as round-trip time. */
+ * echoed timestamp (RFC 7323 4) - after a timeout if it is of the last copy or of what left behind
+ * it: when ACKs were lost, a peer may echo the first copy that arrived, and the back-off itself
+ * would count as round-trip time. */
 static uint32_t round_trip_us(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     const struct ack_news *news = &tcp->news;
@@ -78,8 +85,8 @@ static uint32_t round_trip_us(struct tcp *tcp, struct tcb *tcb, struct active *a
     if (news->oldest_us && !news->twice) {
         return news->oldest_us;
     }
-    bool backed_off = active && active->backoff;
-    if (news->echoed && !backed_off && news->echo_age_ms < 600000) { /* else no echo of ours */
+    bool first_copy = active && active->backoff && !echoes_last_copy(news);
+    if (news->echoed && !first_copy && news->echo_age_ms < 600000) { /* else no echo of ours */
         return max_u32(news->echo_age_ms * 1000, 500);
     }
     return 0;
@@ -91,7 +98,7 @@ static void measure(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
     uint32_t rtt_us = round_trip_us(tcp, tcb, active);
-    bool next = active == NULL || seq_gt(tcb->snd.una, active->rtt_seq);
+    bool next = active == NULL || active->backoff || seq_gt(tcb->snd.una, active->rtt_seq);
     bool anew = active && active->rtt_anew && seq_gt(tcb->snd.una, active->recover);
     if (rtt_us == 0 || !(next || anew || tcp->b->policy.rtt_per_ack)) {
         return;

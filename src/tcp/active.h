@@ -246,6 +246,7 @@ struct ack_news {
     uint32_t delivered;     /* both, each octet once                                       */
     uint32_t lost;          /* newly taken for lost                                        */
     uint32_t oldest_us;     /* since what SND.UNA has passed was sent, if once; 0: none such */
+    uint32_t again_us;      /* since the first of `twice` was sent last                           */
     uint32_t rtt_us;        /* of the last sent of what has arrived and was sent once; 0: none */
     uint32_t echo_age_ms;   /* of the timestamp that it echoes; valid: echoed              */
     uint32_t rack_sent_us;  /* of what has arrived, what was sent last; valid: rack        */

@@ -75,7 +75,8 @@ static void note_order(struct tcp *tcp, struct tcb *tcb, const struct sent *sent
     }
 }
 
-/* RFC8985-8: RACK.segment is what left last of all that has arrived. */
+/* RFC8985-8: RACK.segment is what left last of all that has arrived; RACK.rtt is of what left last
+ * of all that this ACK tells of ("in ascending order of Segment.xmit_ts"). */
 void tcp_rack_delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent, seq_t right)
 {
     struct active *active = active_of(tcp, tcb);
@@ -85,8 +86,8 @@ void tcp_rack_delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sen
     if ((sent->flags & SENT_TWICE) && ambiguous(tcp, tcb, rtt_us)) {
         return;
     }
-    active->rack_rtt_us = rtt_us;
     if (!news->rack || sent_after(tcp, sent->sent_us, right, news->rack_sent_us, news->rack_end)) {
+        active->rack_rtt_us = rtt_us;
         news->rack = true;
         news->rack_sent_us = sent->sent_us;
         news->rack_end = right;

@@ -341,6 +341,12 @@ void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t
 
 /* Arriving ------------------------------------------------------------------------------------- */
 
+/* The peer held it before a timeout, and it has not gone again since: its time is long past. */
+static bool is_old_news(const struct sent *sent)
+{
+    return (sent->flags & SENT_COUNTED) && tcp_sent_waits(sent);
+}
+
 /* Octets of the record have arrived: what that tells of times. */
 static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent, seq_t right)
 {
@@ -354,7 +360,7 @@ static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent,
         news->rtt_us = news->rtt_us ? min_u32(news->rtt_us, rtt_us) : rtt_us;
         news->original |= seq_leq(right, active->recover);
     }
-    if (tcp_rack_used(tcp, tcb)) {
+    if (tcp_rack_used(tcp, tcb) && !is_old_news(sent)) {
         tcp_rack_delivered(tcp, tcb, sent, right);
     }
     active->rack_fack = seq_max(active->rack_fack, right);
@@ -365,6 +371,7 @@ static void note_age(struct tcp *tcp, const struct sent *sent, seq_t una)
 {
     struct ack_news *news = &tcp->news;
     if (sent->flags & SENT_TWICE) {
+        news->again_us = news->twice ? news->again_us : tcp->now_us - sent->sent_us;
         news->twice = true;
     } else if (seq_geq(una, seq_min(seq_add(sent->left, sent->mss), sent->right))) {
         news->oldest_us = max_u32(news->oldest_us, max_u32(tcp->now_us - sent->sent_us, 1));

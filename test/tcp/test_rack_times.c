@@ -1,13 +1,11 @@
-/* RFC 8985 section 6.2, step 2: RACK.rtt is of whatever arrived last in the order of numbers, also
- * of what left before RACK.segment. */
+/* RFC 8985 section 6.2, steps 2 and 5: whose round trip RACK.rtt is, and clocks that come round. */
 #include "common/peer.h"
 
 #define AT(n) (ISS + 1 + (n)*1000)
 
-/* 0, 4 and 7 of ten seem lost; 3 was only late.  Its round trip is the longest, and by it 9, which
- * left with it, is not late yet when the repeat of 0 has arrived: three segments may go, and none
- * of them is 9. */
-TEST(a_late_arrival_says_how_late_others_may_be)
+/* 0, 4 and 7 of ten seem lost; 3 was only late.  One ACK tells of it and of the repeat of 0: "in
+ * ascending order of Segment.xmit_ts" the repeat's round trip counts, and by it 9 is lost. */
+TEST(of_all_that_an_ack_tells_what_left_last_says_how_late_others_may_be)
 {
     opens();
     expects(SYN);
@@ -25,15 +23,12 @@ TEST(a_late_arrival_says_how_late_others_may_be)
     expects(ACK, .seq = AT(0), .len = 1000);
     after(12);
     sends(ACK, .ack = AT(4), .sack = {{AT(8), AT(9)}});
-    for (int i = 4; i < 7; i++) {
-        expects(ACK, .seq = AT(i), .len = 1000);
-    }
-    writes(10000);
+    expects(ACK, .seq = AT(4), .len = 1000);
+    expects(ACK, .seq = AT(5), .len = 1000);
     expects_silence();
     after(2);
-    sends(ACK, .ack = AT(3), .sack = {{AT(5), AT(7)}});
-    expects(ACK, .seq = AT(7), .len = 1000);
-    expects(ACK, .seq = AT(10), .len = 1000);
+    sends(ACK, .ack = AT(9));
+    expects(ACK, .seq = AT(9), .len = 1000);
     expects_silence();
 }
 
@@ -103,7 +98,7 @@ TEST(what_was_lost_before_a_sleep_is_found_by_the_ack_of_what_goes_after_it)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(a_late_arrival_says_how_late_others_may_be),
+        BOTH(of_all_that_an_ack_tells_what_left_last_says_how_late_others_may_be),
         V4(what_a_closed_window_refuses_goes_again_by_the_timer_alone_for_hours),
         V4(what_was_lost_before_a_sleep_is_found_by_the_ack_of_what_goes_after_it),
     };

@@ -211,6 +211,44 @@ TEST(an_echo_measures_the_round_trip)
     holds(status_of(srtt_us) <= (7 * before + 82000) / 8);
 }
 
+/* Text, four copies of it, and how long the next one waits that is not acknowledged: the stamp that
+ * the peer echoes is of that copy. */
+static void backs_off(struct peer *p, int echoed, int from_ms, int to_ms)
+{
+    establish_stamped(p);
+    writes(100);
+    expects(ACK, .len = 100);
+    uint32_t stamp = p->c->ts_echo;
+    for (int copy = 1; copy < 4; copy++) {
+        int wait_ms = 100 << copy;
+        expects_after(wait_ms - wait_ms / 4, wait_ms + wait_ms / 4, ACK, .len = 100);
+        stamp = copy == echoed ? p->c->ts_echo : stamp;
+    }
+    after(20);
+    sends(ACK, .tsval = 1500, .tsecr = stamp);
+    writes(100);
+    expects(ACK, .len = 100);
+    expects_after(from_ms, to_ms, ACK, .len = 100);
+}
+
+/* RFC 6298 3: "the timestamp option removes the ambiguity" of Karn's rule, and with a measurement
+ * the RTO is small again (5.7).  Not with the stamp of a copy whose ACK was lost: that is how long
+ * the timer has waited.  RFC6298-9, RFC6298-20 */
+TEST(the_echo_of_the_last_copy_makes_a_backed_off_rto_small_again)
+{
+    backs_off(p, 3, 150, 300);
+}
+
+TEST(the_echo_of_an_earlier_copy_leaves_the_rto_backed_off)
+{
+    backs_off(p, 2, 1500, 1700);
+}
+
+TEST(the_echo_of_the_first_copy_leaves_the_rto_backed_off)
+{
+    backs_off(p, 0, 1500, 1700);
+}
+
 /* RFC 7323 3.2: also where the clock of milliseconds says 0. */
 TEST(the_echo_of_a_syn_that_left_in_millisecond_0_is_an_echo_of_ours)
 {
@@ -309,6 +347,9 @@ int main(void)
         V4(a_syn_without_the_option_earns_its_challenge_ack),
         V4(the_policy_can_tolerate_segments_without_the_option),
         V4(an_echo_measures_the_round_trip),
+        BOTH(the_echo_of_the_last_copy_makes_a_backed_off_rto_small_again),
+        V4(the_echo_of_an_earlier_copy_leaves_the_rto_backed_off),
+        V4(the_echo_of_the_first_copy_leaves_the_rto_backed_off),
         BOTH(the_echo_of_a_syn_that_left_in_millisecond_0_is_an_echo_of_ours),
         V4(in_time_wait_an_old_timestamp_does_not_restart_anything),
         BOTH(a_half_open_connection_is_protected_too),

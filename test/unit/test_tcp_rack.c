@@ -1,23 +1,6 @@
 /* RFC 8985 section 6: what RACK knows, what it takes for lost, and when. */
+#include "rack_loss.h"
 #include "tcp/congestion.h"
-#include "tcp_loss.h"
-
-enum { RTT_MS = 100, RTT_US = 100000 };
-
-/* A connection that uses RACK, with a round trip of 100 ms. */
-static void begin_rack(struct bench *t)
-{
-    begin(t, F_SACK);
-    t->b->policy.rack = t->b->policy.tlp = true;
-    t->tcb->srtt_us = RTT_US;
-    t->tcb->rttvar_us = RTT_US / 2;
-    tally_of(&t->tcp, t->tcb)->min_rtt_us = RTT_US;
-}
-
-static void wait(struct bench *t, uint32_t ms)
-{
-    bench_time(t, t->tcp.now_ms + ms);
-}
 
 static uint32_t lost(struct bench *t)
 {
@@ -222,52 +205,6 @@ static void the_window_is_never_longer_than_the_smoothed_round_trip(void **state
     }
 }
 
-/* RFC8985-6 */
-static void the_least_round_trip_is_that_of_the_last_five_minutes(void **state)
-{
-    (void)state;
-    struct bench t;
-    begin_rack(&t);
-    const uint32_t *min_rtt_us = &tally_of(&t.tcp, t.tcb)->min_rtt_us;
-    tcp_rack_min_rtt(&t.tcp, t.tcb, 10000);
-    tcp_rack_min_rtt(&t.tcp, t.tcb, 110000);
-    assert_int_equal(*min_rtt_us, 10000);
-    wait(&t, 300000);
-    tcp_rack_min_rtt(&t.tcp, t.tcb, 110000);
-    assert_int_equal(*min_rtt_us, 10000);
-    wait(&t, 1);
-    tcp_rack_min_rtt(&t.tcp, t.tcb, 110000);
-    assert_int_equal(*min_rtt_us, 110000);
-    bench_end(&t);
-}
-
-/* RFC8985-7: an ACK sooner than any round trip, or with an older echo, is for the first copy. */
-static void the_arrival_of_an_earlier_copy_says_nothing_of_the_later_one(void **state)
-{
-    (void)state;
-    for (uint32_t i = 0; i < 3; i++) {
-        struct bench t;
-        begin_rack(&t);
-        sends(&t, 10);
-        wait(&t, RTT_MS);
-        acks_block(&t, 1, 2, 4);
-        repeats(&t, 1);
-        uint32_t rtt_us = queue_of(&t)->rack_rtt_us;
-        wait(&t, i == 0 ? 1 : RTT_MS + 10);
-        struct segment seg = {.seq = t.tcb->rcv.nxt,
-                              .ack = seq(segment(5)),
-                              .ctl = ACK,
-                              .wnd = t.tcb->snd.wnd,
-                              .opt = {.present = i == 1 ? OPT_TS : 0}};
-        seg.opt.ts_ecr = t.tcp.now_ms - RTT_MS - 12;
-        t.tcb->flags |= F_TS;
-        tcp_take_ack(&t.tcp, t.tcb, &seg, true);
-        bool taken = queue_of(&t)->rack_rtt_us != rtt_us;
-        assert_int_equal(taken, i == 2);
-        bench_end(&t);
-    }
-}
-
 /* RFC8985-16: new text that left after the repetition has arrived, the repetition has not. */
 static void a_repetition_that_is_lost_is_found_without_a_timeout(void **state)
 {
@@ -419,40 +356,6 @@ static void a_dsack_is_of_what_was_sent_and_again(void **state)
     bench_end(&t);
 }
 
-/* RFC 6298 3, Karn: what is acknowledged beside a repetition may have arrived long ago. */
-static void an_ack_that_covers_a_repetition_is_no_sample(void **state)
-{
-    (void)state;
-    struct bench t;
-    begin_rack(&t);
-    sends(&t, 10);
-    wait(&t, RTT_MS);
-    acks_block(&t, 1, 2, 4);
-    repeats(&t, 1);
-    wait(&t, 150);
-    acks(&t, 11, 0, NULL);
-    assert_int_equal(t.tcb->srtt_us, RTT_US);
-    bench_end(&t);
-}
-
-/* RFC 7323 4.2: a flight is measured once - unless policy wants each ACK to count. */
-static void each_ack_is_a_sample_where_policy_says_so(void **state)
-{
-    (void)state;
-    for (uint32_t each = 0; each < 2; each++) {
-        struct bench t;
-        begin_rack(&t);
-        t.b->policy.rtt_per_ack = each;
-        sends(&t, 10);
-        wait(&t, RTT_MS);
-        acks(&t, 2, 0, NULL);
-        wait(&t, RTT_MS);
-        acks(&t, 3, 0, NULL);
-        assert_int_equal(t.tcb->srtt_us, each ? RTT_US + RTT_US / 8 : RTT_US);
-        bench_end(&t);
-    }
-}
-
 /* What was SACKed before a timeout has been counted, and is no news when it is acknowledged. */
 static void what_was_sacked_before_a_timeout_is_not_delivered_again(void **state)
 {
@@ -549,8 +452,6 @@ int main(void)
         cmocka_unit_test(
             the_window_grows_by_rounds_with_a_dsack_and_shrinks_after_sixteen_recoveries),
         cmocka_unit_test(the_window_is_never_longer_than_the_smoothed_round_trip),
-        cmocka_unit_test(the_least_round_trip_is_that_of_the_last_five_minutes),
-        cmocka_unit_test(the_arrival_of_an_earlier_copy_says_nothing_of_the_later_one),
         cmocka_unit_test(a_repetition_that_is_lost_is_found_without_a_timeout),
         cmocka_unit_test(a_timeout_leaves_alone_what_left_just_before_it),
         cmocka_unit_test(what_is_lost_waits_until_the_window_has_room),
@@ -558,8 +459,6 @@ int main(void)
         cmocka_unit_test(no_probe_is_armed_in_recovery_or_while_something_is_sacked),
         cmocka_unit_test(after_a_long_pause_nothing_is_lost_by_an_old_arrival),
         cmocka_unit_test(a_dsack_is_of_what_was_sent_and_again),
-        cmocka_unit_test(an_ack_that_covers_a_repetition_is_no_sample),
-        cmocka_unit_test(each_ack_is_a_sample_where_policy_says_so),
         cmocka_unit_test(what_was_sacked_before_a_timeout_is_not_delivered_again),
         cmocka_unit_test(losses_are_taken_back_and_marks_are_not),
         cmocka_unit_test(a_dsack_of_an_earlier_episode_takes_nothing_back),
