@@ -432,6 +432,7 @@ static void run_once(struct world *world, uint64_t seed, const struct sim_less *
     result->wrong = (struct sim_wrong){.seed = seed};
     result->n_fate = 0;
     world->turn = 0;
+    world->guessed = false;
     if (less) {
         take_out(&world->plan, less);
     }

@@ -177,6 +177,7 @@ struct world {
     uint32_t turn; /* of hf_check */
     bool oracle;   /* it judges each record */
     bool unseen;   /* nobody traces */
+    bool guessed;  /* text behind lost text was taken for the ACK of a cookie */
     bool exposed;  /* while somebody did, RFC 1337's hazard was seen */
     /* The server has answered a connection's SYN with a cookie, has believed its Fast Open.  Known
      * where nobody traces, too: the world is the same, but for when exactly a connection begins. */

@@ -3,8 +3,8 @@
  * When there is no room for a half-open record, the SYN is answered all the same: our ISS says what
  * would have been kept, under a key, and the ACK that brings it back opens the connection.
  *
- *     ISS = F(addresses, ports) + IRS + (slot << 24) + low
- *     low = MAC(F, IRS, slot, data), 24 bits, the lowest of which are replaced by data
+ *     ISS = F(addresses, ports) + IRS + (slot << 27) + low
+ *     low = MAC(F, IRS, slot, data), 27 bits, the lowest of which are replaced by data
  *
  * F is one half of a hash whose other half is the offset of timestamps, and the MAC is of both.
  *
@@ -14,7 +14,9 @@
  * that we see the window smaller than it is, and there is no ECN.
  *
  * A guessed ACK is believed once in 2^28 (without timestamps 2^24) tries, and only while the
- * listener has sent a cookie within two slots: else no hash is computed (RFC4987-7).
+ * listener has sent a cookie within two slots: else no hash is computed (RFC4987-7).  Text that
+ * follows lost text brings the cookie back, too, beside another IRS: it is believed once in 2^24
+ * (2^20) times.
  */
 #include "tcp/ecn.h"
 
@@ -24,7 +26,8 @@ enum {
     DATA_SACK = 1 << 3,
     DATA_SCALE_SHIFT = 4,
     SLOT_SHIFT = DATA_BITS + 1, /* in what the MAC is of: 24 bits of the slot, 31 years */
-    LOW_BITS = 24,
+    LOW_BITS = 27,
+    SLOTS_MASK = (1 << (32 - LOW_BITS)) - 1,
     LOW_MASK = (1 << LOW_BITS) - 1,
     STAMP_MASK = 63, /* the lower bits of TSval: */
     STAMP_SCALE = 15,
@@ -222,7 +225,7 @@ static bool open_cookie(const struct tcp *tcp, const struct conn_id *id, seq_t i
     struct tcp_offsets f = tcp_offsets(tcp, id);
     uint32_t rest = iss.v - f.cookie - irs.v;
     uint32_t slot = slot_now(tcp);
-    uint32_t age = (slot - (rest >> LOW_BITS)) & 0xff;
+    uint32_t age = (slot - (rest >> LOW_BITS)) & SLOTS_MASK;
     uint32_t low = rest & LOW_MASK;
     *data = low & data_mask(stamped);
     return age <= 1 && low == low_of(tcp, f, irs, slot - age, stamped, *data);
