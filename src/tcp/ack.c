@@ -156,6 +156,9 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
             tcp->b->orphan_bytes -= tcb->flags & F_ORPHAN ? text : 0;
         }
         tcp_sent_acked(tcp, tcb);
+        if (syn && (tcb->flags & F_SYN_RESENT)) { /* Karn: Fast Open's text is of the first SYN */
+            tcp->news.oldest_us = tcp->news.rtt_us = 0;
+        }
         measure(tcp, tcb);
         fix_cursors(tcb, active);
         active->stalled = 0;

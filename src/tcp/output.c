@@ -407,8 +407,8 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
                                                               : HF_CAUSE_NONE;
     tcp_recovery_sent(tcp, tcb, len);
     finish_segment(tcp, tcb, out, HF_MARK_REPEAT, cause);
-    if (seq_eq(from, tcb->snd.una) && active->timer == TIMER_RTO) {
-        tcp_rto_restart(tcp, tcb); /* RFC6675-26, RFC6298-12: it has its own RTO */
+    if (seq_eq(from, tcb->snd.una)) {
+        tcp_rto_anew(tcp, tcb); /* RFC6675-26, RFC6298-12: it has its own RTO */
     } else {
         tcp_rto_start(tcp, tcb);
     }

@@ -90,6 +90,17 @@ void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb)
     active->rto_at_ms = in_flight(tcb) || waits ? ms_after(tcp->now_ms, tcp_rto_ms(tcp, tcb)) : 0;
 }
 
+/* The same, and where another timer has its place, once that is over (tcp_rto_resume). */
+void tcp_rto_anew(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active->timer == TIMER_RTO) {
+        tcp_rto_restart(tcp, tcb);
+    } else {
+        active->rto_from_ms = tcp->now_ms;
+    }
+}
+
 uint32_t tcp_rto_left_ms(const struct tcp *tcp, const struct tcb *tcb)
 {
     const struct active *active = active_of(tcp, tcb);

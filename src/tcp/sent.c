@@ -222,7 +222,7 @@ static void join_around(struct tcp *tcp, const struct tcb *tcb, struct active *a
 /* Sending -------------------------------------------------------------------------------------- */
 
 /* Records are scarce: what left within a sixteenth of a round trip is one (RFC8985-3 wants better
- * than a quarter), as of its end. */
+ * than a quarter), as of its beginning. */
 static bool near_in_time(struct tcp *tcp, const struct tcb *tcb, const struct sent *last)
 {
     const struct pool *pool = &tcp->b->sents;
@@ -257,7 +257,7 @@ void tcp_sent_new(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t m
     uint32_t last = active->sent_last;
     bool fin_alone = (tcb->flags & F_FIN_SENT) && seq_len(left, right) == 1;
     if (last && near_in_time(tcp, tcb, sent_at(tcp, last))) {
-        sent_at(tcp, last)->sent_us = tcp->now_us;
+        fresh.sent_us = sent_at(tcp, last)->sent_us;
     }
     if (last && alike(sent_at(tcp, last), &fresh) && !fin_alone) {
         struct sent *sent = sent_at(tcp, last);
@@ -271,6 +271,7 @@ void tcp_sent_new(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t m
         stretch_last(tcp, tcb, active, right);
         return;
     }
+    fresh.sent_us = tcp->now_us;
     *sent_at(tcp, idx) = fresh;
     seq_insert(tcp, active, idx, last);
     time_insert(tcp, active, idx, active->sent_newest);
@@ -341,12 +342,6 @@ void tcp_sent_again(struct tcp *tcp, const struct tcb *tcb, seq_t left, uint32_t
 
 /* Arriving ------------------------------------------------------------------------------------- */
 
-/* The peer held it before a timeout, and it has not gone again since: its time is long past. */
-static bool is_old_news(const struct sent *sent)
-{
-    return (sent->flags & SENT_COUNTED) && tcp_sent_waits(sent);
-}
-
 /* Octets of the record have arrived: what that tells of times. */
 static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent, seq_t right)
 {
@@ -360,7 +355,9 @@ static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent,
         news->rtt_us = news->rtt_us ? min_u32(news->rtt_us, rtt_us) : rtt_us;
         news->original |= seq_leq(right, active->recover);
     }
-    if (tcp_rack_used(tcp, tcb) && !is_old_news(sent)) {
+    /* What the peer held before a timeout, and has not gone again since, has not arrived now. */
+    bool old_news = (sent->flags & SENT_COUNTED) && tcp_sent_waits(sent);
+    if (!old_news && tcp_rack_used(tcp, tcb)) {
         tcp_rack_delivered(tcp, tcb, sent, right);
     }
     active->rack_fack = seq_max(active->rack_fack, right);
@@ -576,8 +573,10 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb)
             uncount(tcb, active, sent);
             sent->flags = (uint8_t)(sent->flags & ~SENT_LOST);
             count(tcb, active, sent);
-            if (waited) {
-                enter(tcp, active, idx, 0); /* older than what is in flight */
+            if (waited) { /* older than what is in flight, but for what was held: it tells nothing */
+                bool held = sent->flags & SENT_COUNTED;
+                sent->sent_us = held ? tcp->now_us : sent->sent_us;
+                enter(tcp, active, idx, held ? active->sent_newest : 0);
             }
         }
     }

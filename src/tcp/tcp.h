@@ -360,6 +360,7 @@ uint32_t tcp_rto_ms(const struct tcp *tcp, const struct tcb *tcb); /* with its b
 /* Something is in flight: the timer runs; nothing is: it is off. */
 void tcp_rto_start(struct tcp *tcp, struct tcb *tcb);
 void tcp_rto_restart(struct tcp *tcp, struct tcb *tcb);
+void tcp_rto_anew(struct tcp *tcp, struct tcb *tcb);
 /* Until it would fire, 1 at least; it takes the place of the timer that had taken its. */
 uint32_t tcp_rto_left_ms(const struct tcp *tcp, const struct tcb *tcb);
 void tcp_rto_resume(struct tcp *tcp, struct tcb *tcb);

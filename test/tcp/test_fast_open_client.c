@@ -64,6 +64,19 @@ static void begins_with(struct peer *p, uint32_t n)
     expects(SYN, .seq = ISS, .len = n, .options = WITH_COOKIE);
 }
 
+/* RFC6298-9: of which SYN?  What it waited to go again is no round trip. */
+TEST(text_of_a_syn_that_went_again_measures_nothing)
+{
+    learns(p, COOKIE, 1460);
+    begins_with(p, 1000);
+    expects_after(900, 1100, SYN, .len = 0);
+    after(50);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1001, .mss = 1460, .sackok = true);
+    expects(ACK, .seq = ISS + 1001);
+    holds_equal(status_of(srtt_us), 0);
+    holds_equal(info_of(min_rtt_us), 0);
+}
+
 /* RFC7413-12, RFC7413-15 */
 TEST(without_a_cookie_the_syn_asks_for_one_and_carries_no_text)
 {
@@ -554,6 +567,7 @@ TEST(who_finds_no_memory_for_the_text_of_a_syn_that_waits_for_it_is_told_when_th
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        V4(text_of_a_syn_that_went_again_measures_nothing),
         BOTH(
             who_finds_no_memory_for_the_text_of_a_syn_that_waits_for_it_is_told_when_there_is_some),
         BOTH(without_a_cookie_the_syn_asks_for_one_and_carries_no_text),

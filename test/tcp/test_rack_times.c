@@ -1,5 +1,5 @@
 /* RFC 8985 section 6.2, steps 2 and 5: whose round trip RACK.rtt is, and clocks that come round. */
-#include "common/peer.h"
+#include "common/loss.h"
 
 #define AT(n) (ISS + 1 + (n)*1000)
 
@@ -95,12 +95,70 @@ TEST(what_was_lost_before_a_sleep_is_found_by_the_ack_of_what_goes_after_it)
     holds(p->n_seen == 0);
 }
 
+/* A satellite's round trip of 900 ms, once something was overtaken: RACK waits a quarter of it. */
+static int64_t fly_far(struct peer *p)
+{
+    int n = 1;
+    opens();
+    expects(SYN);
+    after(900);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1000, .sackok = true);
+    expects(ACK);
+    for (int round = 0; round < 20; round++, n++) { /* the RTO comes down to SRTT and 200 ms */
+        writes(1000);
+        expects(ACK, .seq = SEGMENT(n), .len = 1000);
+        after(900);
+        sends(ACK, .ack = SEGMENT(n + 1));
+    }
+    writes(2000);
+    expects(ACK, .seq = SEGMENT(n), .len = 1000);
+    expects(ACK, .seq = SEGMENT(n + 1), .len = 1000);
+    after(900);
+    sends(ACK, .ack = SEGMENT(n), .sack = {SACKED(n + 1, n + 2)});
+    after(2);
+    sends(ACK, .ack = SEGMENT(n + 2));
+    holds(status_of(rto_ms) < 1130);
+    return n + 2;
+}
+
+/* RFC6675-26: what goes again and is first in line has an RTO of its own, also where RACK's timer
+ * for another hole has the timer's place: it is not sent a third time before its ACK can come. */
+TEST(what_goes_again_while_another_hole_is_in_doubt_has_its_whole_timeout)
+{
+    int64_t first = fly_far(p);
+    static const int flight[][2] = {{0, 4}, {20, 3}, {210, 1}}; /* ms later, segments */
+    int64_t next = first;
+    for (int i = 0; i < 3; i++) {
+        after(flight[i][0]);
+        writes(flight[i][1] * 1000);
+        for (int n = 0; n < flight[i][1]; n++)
+            expects(ACK, .seq = SEGMENT(next++), .len = 1000);
+    }
+    int64_t hole = first + 1, other = first + 5;
+    after(670);
+    sends(ACK, .ack = SEGMENT(hole), .sack = {SACKED(hole + 1, hole + 3)});
+    after(20);
+    sends(ACK, .ack = SEGMENT(hole),
+          .sack = {SACKED(other + 1, other + 2), SACKED(hole + 1, other)});
+    after(210);
+    sends(ACK, .ack = SEGMENT(hole),
+          .sack = {SACKED(other + 1, other + 3), SACKED(hole + 1, other)});
+    expects(ACK, .seq = SEGMENT(hole), .len = 1000);
+    expects_after(10, 30, ACK, .seq = SEGMENT(other), .len = 1000);
+    after(870); /* more than the timeout since an ACK has moved SND.UNA, and less since it left */
+    expects_silence();
+    sends(ACK, .ack = SEGMENT(other), .sack = {SACKED(other + 1, other + 3)});
+    sends(ACK, .ack = SEGMENT(next));
+    holds_equal(status_of(in_recovery), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(of_all_that_an_ack_tells_what_left_last_says_how_late_others_may_be),
         V4(what_a_closed_window_refuses_goes_again_by_the_timer_alone_for_hours),
         V4(what_was_lost_before_a_sleep_is_found_by_the_ack_of_what_goes_after_it),
+        V4(what_goes_again_while_another_hole_is_in_doubt_has_its_whole_timeout),
     };
     return cmocka_run_group_tests_name("rack_times", tests, NULL, NULL);
 }

@@ -126,6 +126,57 @@ static void what_was_sacked_before_a_timeout_says_nothing_of_the_round_trip(void
     bench_end(&t);
 }
 
+/* The same where the timeout was a mistake: what the peer held then flies again, as if it had just
+ * left, and is too young to have arrived. */
+static void what_was_held_before_a_timeout_that_was_a_mistake_has_just_left(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    t.b->policy.undo = true;
+    t.tcb->flags |= F_TS;
+    sends(&t, 10);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 5, 5);
+    wait(&t, 60000);
+    tcp_recovery_on_rto(&t.tcp, t.tcb);
+    repeats(&t, 1);
+    wait(&t, 5);
+    struct segment seg = {.seq = t.tcb->rcv.nxt,
+                          .ack = seq(segment(2)),
+                          .ctl = ACK,
+                          .wnd = t.tcb->snd.wnd,
+                          .opt = {.present = OPT_TS}};
+    seg.opt.ts_ecr = t.tcp.now_ms - 60005 - RTT_MS;
+    tcp_take_ack(&t.tcp, t.tcb, &seg, true);
+    assert_int_equal(t.b->undone, 1);
+    uint32_t rtt_us = queue_of(&t)->rack_rtt_us;
+    wait(&t, 5);
+    acks_block(&t, 2, 5, 5);
+    assert_int_equal(queue_of(&t)->rack_rtt_us, rtt_us);
+    bench_end(&t);
+}
+
+/* RFC8985-3: where records are scarce, what leaves soon after the last is one with it, but not a
+ * whole stream. */
+static void what_shares_a_record_has_left_within_a_sixteenth_of_a_round_trip(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    uint32_t used = t.b->sents.used;
+    t.b->sents.used = t.b->sents.max / 4 * 3 + 1;
+    for (uint32_t i = 0; i < 20; i++) {
+        sends(&t, 1);
+        wait(&t, 5);
+    }
+    assert_int_equal(queue_of(&t)->sent_n, 10); /* 6.25 ms: two in each */
+    acks(&t, 3, 0, NULL);
+    assert_int_equal(queue_of(&t)->rack_rtt_us, RTT_US);
+    t.b->sents.used = used + queue_of(&t)->sent_n;
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +186,8 @@ int main(void)
         cmocka_unit_test(each_ack_is_a_sample_where_policy_says_so),
         cmocka_unit_test(a_late_arrival_makes_the_round_trip_longer),
         cmocka_unit_test(what_was_sacked_before_a_timeout_says_nothing_of_the_round_trip),
+        cmocka_unit_test(what_was_held_before_a_timeout_that_was_a_mistake_has_just_left),
+        cmocka_unit_test(what_shares_a_record_has_left_within_a_sixteenth_of_a_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
