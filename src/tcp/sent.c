@@ -573,7 +573,7 @@ void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb)
             uncount(tcb, active, sent);
             sent->flags = (uint8_t)(sent->flags & ~SENT_LOST);
             count(tcb, active, sent);
-            if (waited) { /* older than what is in flight, but for what was held: it tells nothing */
+            if (waited) { /* older than what is in flight, but for what was held: no news */
                 bool held = sent->flags & SENT_COUNTED;
                 sent->sent_us = held ? tcp->now_us : sent->sent_us;
                 enter(tcp, active, idx, held ? active->sent_newest : 0);
