@@ -70,6 +70,9 @@ static void vary_times(struct hf_policy *policy, struct dice *dice, uint32_t lif
     while (policy->rto_min_ms << policy->data_retries < R2_MS) {
         policy->data_retries++; /* RFC 9293 3.8.3: beyond what the slowest lane takes */
     }
+    while (policy->rto_initial_ms << policy->syn_retries < R2_MS) {
+        policy->syn_retries++; /* ... and a server that thinks a SYN over (program.answer_ns) */
+    }
 }
 
 static void vary_sending(struct hf_policy *policy, struct dice *dice)
