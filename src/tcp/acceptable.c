@@ -6,8 +6,9 @@
  */
 #include "tcp/tcp.h"
 
-/* RFC 9293 3.10.7.4 first: Table 6, and what reaches over both edges of the window, since it has
- * text within.  MUST-66 and a closed window are the caller's.  X-3 */
+/* RFC 9293 3.10.7.4 first: Table 6; what reaches over both edges of the window, since it has text
+ * within; and the ACKs of a peer that has filled the window, which stand at its edge and no further
+ * forward until a gap is closed.  MUST-66 and a closed window are the caller's.  X-3 */
 bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg)
 {
     if (tcb->rcv.wnd == 0) {
@@ -17,7 +18,7 @@ bool tcp_acceptable(const struct tcb *tcb, const struct segment *seg)
         return true;
     }
     if (seg->len == 0) {
-        return false;
+        return !(seg->ctl & RST) && seq_len(tcb->rcv.nxt, seg->seq) == tcb->rcv.wnd;
     }
     seq_t last = seq_add(seg->seq, seg->len - 1);
     return seq_in(last, tcb->rcv.nxt, tcb->rcv.wnd) ||

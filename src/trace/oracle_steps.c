@@ -54,11 +54,14 @@ static bool inside(uint32_t number, uint32_t left, uint32_t size)
     return number - left < size;
 }
 
-/* Table 6. */
+/* Table 6, and the bare segments of a peer that has filled the window. */
 static bool acceptable(const struct hf_trace *r, uint32_t nxt, uint32_t wnd)
 {
     if (wnd == 0) {
         return r->len == 0 && r->seq == nxt;
+    }
+    if (r->len == 0 && r->seq == nxt + wnd) {
+        return !(r->ctl & HF_RST);
     }
     return inside(r->seq, nxt, wnd) || (r->len && inside(r->seq + r->len - 1, nxt, wnd));
 }

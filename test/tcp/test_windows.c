@@ -124,6 +124,52 @@ static void fills_the_window_with_text_in_flight(struct peer *p)
 }
 
 /* text is refused, its ACK counts. */
+/* 3.10.7.4 first: a peer that has filled the window has its SND.NXT at the edge, and its ACKs stand
+ * there as long as a gap keeps RCV.NXT where it is: they count (X-35: not their windows), and need
+ * no answer. */
+TEST(the_acks_of_a_peer_that_has_filled_the_window_count)
+{
+    p->config.policy.receive_window = 4000;
+    p->with.mss = 1000;
+    establish_active();
+    sets(HF_USER_TIMEOUT, 1000);
+    writes(500);
+    expects(ACK, .seq = ISS + 1, .len = 500);
+    for (int i = 1; i < 4; i++) {
+        sends(ACK, .seq = IRS + 1 + 1000 * i, .ack = ISS + 1, .len = 1000);
+        expects(ACK, .ack = IRS + 1);
+    }
+    sends(ACK, .seq = IRS + 4001, .ack = ISS + 501, .wnd = 300);
+    expects_silence();
+    holds_equal(status_of(snd_una), status_of(snd_nxt));
+    holds(status_of(snd_wnd) != 300);
+    after(3000);
+    expects_silence();
+    expects_state(HF_ESTABLISHED);
+}
+
+/* ... and nothing else that begins there, nor any of these behind it. */
+TEST(text_and_control_bits_at_the_edge_of_the_window_are_outside)
+{
+    p->config.policy.challenge_ack_ms = 0;
+    p->config.policy.receive_window = 4000;
+    establish_active();
+    writes(500);
+    expects(ACK, .seq = ISS + 1, .len = 500);
+    sends(ACK, .seq = IRS + 4001, .ack = ISS + 501, .len = 1);
+    expects(ACK, .ack = IRS + 1);
+    sends(FIN | ACK, .seq = IRS + 4001, .ack = ISS + 501);
+    expects(ACK, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 4002, .ack = ISS + 501);
+    expects(ACK, .ack = IRS + 1);
+    sends(SYN, .seq = IRS + 4001);
+    expects(ACK, .ack = IRS + 1);
+    sends(RST | ACK, .seq = IRS + 4001, .ack = ISS + 501);
+    expects_silence();
+    holds_equal(status_of(snd_una), p->c->iss + 1);
+    expects_state(HF_ESTABLISHED);
+}
+
 TEST(a_closed_window_refuses_text_but_takes_its_acknowledgment)
 {
     fills_the_window_with_text_in_flight(p);
@@ -352,6 +398,8 @@ int main(void)
         V4(an_older_segment_does_not_bring_its_window_back),
         V4(a_segment_ahead_of_a_gap_does_not_move_the_window),
         V4(an_ack_whose_window_is_not_taken_does_not_move_the_edge),
+        BOTH(the_acks_of_a_peer_that_has_filled_the_window_count),
+        BOTH(text_and_control_bits_at_the_edge_of_the_window_are_outside),
         V4(a_closed_window_takes_the_ack_of_a_peer_that_has_probed_with_an_octet),
         V4(what_a_closed_window_refuses_makes_no_duplicate_ack),
         V4(a_repeated_fin_is_no_duplicate_ack),
