@@ -74,7 +74,8 @@ static enum hf_verdict take_reply(struct stack *st, const struct arrival *a,
     return HF_V_NEIGHBOUR;
 }
 
-/* A question; not for us and about itself, an announcement: at most a reason to ask who it is. */
+/* A question; not for us and about itself, an announcement, in whichever words (RFC 5227 3): at most
+ * a reason to ask who it is. */
 static enum hf_verdict take_request(struct stack *st, const struct arrival *a,
                                     const struct wire_arp *arp, const uint8_t sender[16],
                                     bool for_us)
@@ -118,9 +119,8 @@ void stack_arp_input(struct stack *st, const struct arrival *a, const uint8_t *p
     }
     if (verdict == HF_V_CONTINUE) {
         bool for_us = is_for_us(st, a, target);
-        verdict = arp.op == REQUEST ? take_request(st, a, &arp, sender, for_us)
-                  : for_us          ? take_reply(st, a, &arp, sender)
-                                    : HF_V_NEIGHBOUR;
+        verdict = arp.op == REPLY && for_us ? take_reply(st, a, &arp, sender)
+                                            : take_request(st, a, &arp, sender, for_us);
     }
     stack_verdict(st, a, verdict);
 }

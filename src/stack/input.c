@@ -118,8 +118,8 @@ uint32_t stack_find_connection(struct stack *st, const struct conn_id *id)
     return value;
 }
 
-void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
-                   uint8_t iface, struct segment *seg)
+enum hf_verdict stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
+                              uint8_t iface, struct segment *seg)
 {
     struct conn_id id = stack_conn_id(local, remote, iface, seg);
     tcp_hash(&st->tcp, &id);
@@ -135,7 +135,7 @@ void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remo
                  ? mtu_back(st, &id, iface)
                  : (uint16_t)stack_interface_at(st, iface)->mtu;
     st->tcp.iface = iface;
-    tcp_input(&st->tcp, &id, value, listener, seg);
+    return tcp_input(&st->tcp, &id, value, listener, seg);
 }
 
 /* RFC 9293 3.1; MUST-3; port 0 is reserved (RFC 6335 6): no reset for it. */
@@ -181,9 +181,11 @@ void stack_tcp_input(struct stack *st, const struct arrival *a)
         st->tcp.lent.lent = a->lent;
         st->tcp.lent.offset = region_offset(st, a->frame, seg.text);
     }
-    stack_segment(st, a->ip.dst, a->ip.src, a->iface, &seg);
+    verdict = stack_segment(st, a->ip.dst, a->ip.src, a->iface, &seg);
     st->tcp.lent = (struct lent_text){0, 0};
-    stack_train_lead(st, a, &seg);
+    if (verdict == HF_V_ACCEPTED) {
+        stack_train_lead(st, a, &seg);
+    }
 }
 
 void stack_deliver(struct stack *st, struct arrival *a)

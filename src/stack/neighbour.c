@@ -282,7 +282,7 @@ static void give_up(struct stack *st, uint32_t n)
     stack_packets_drop(st, n);
     uint32_t last = b->blocked.tail;
     stack_unblock(st);
-    if (last == 0) {
+    if (last == 0 || lost.state != NEIGHBOUR_INCOMPLETE) { /* none waits for one that is stale */
         return;
     }
     /* Those that were blocked are now the tail of the list, up to `last`; a record that goes leaves

@@ -426,8 +426,8 @@ void stack_tcp_input(struct stack *st, const struct arrival *a);
 /* What tcp_find finds, once a half-open one of a listener that is gone is forgotten. */
 uint32_t stack_find_connection(struct stack *st, const struct conn_id *id);
 /* The segment of a packet that has passed all checks; zone and addresses as in ip. */
-void stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
-                   uint8_t iface, struct segment *seg);
+enum hf_verdict stack_segment(struct stack *st, const uint8_t local[16], const uint8_t remote[16],
+                              uint8_t iface, struct segment *seg);
 
 /* Whose segment it is; its hash is not known yet. */
 struct conn_id stack_conn_id(const uint8_t local[16], const uint8_t remote[16], uint8_t iface,

@@ -165,8 +165,7 @@ TEST(datagrams_in_fragments_have_numbers_of_their_own)
     holds(idents[0] != 0 && idents[0] != idents[1]);
 }
 
-/* RFC 5227 3: an announcement with another link address is at most a reason to ask. */
-TEST(an_announced_change_of_a_link_address_is_asked_about)
+static void an_announcement_is_asked_about(struct peer *p, int op)
 {
     p->ethernet = p->ask = true;
     opens();
@@ -177,7 +176,7 @@ TEST(an_announced_change_of_a_link_address_is_asked_about)
     expects(ACK);
     after(1000); /* what was confirmed just now is not asked about again */
     for (int changed = 0; changed < 2; changed++) {
-        sends_arp(p, 1, changed ? other_mac : p->peer_mac, p->peer_ip, p->peer_ip);
+        sends_arp(p, op, changed ? other_mac : p->peer_mac, p->peer_ip, p->peer_ip);
         writes(10);
         expects(ACK, .len = 10);
         sends(ACK);
@@ -188,6 +187,45 @@ TEST(an_announced_change_of_a_link_address_is_asked_about)
             peer_taken(p, seen);
         }
     }
+}
+
+/* RFC 5227 3: an announcement with another link address is at most a reason to ask. */
+TEST(an_announced_change_of_a_link_address_is_asked_about)
+{
+    an_announcement_is_asked_about(p, 1);
+}
+
+TEST(a_change_that_is_announced_by_an_answer_is_asked_about_too)
+{
+    an_announcement_is_asked_about(p, 2);
+}
+
+/* RFC 4861 7.3.3: a neighbour that has moved, and answers no more where it was, is looked for anew;
+ * nobody has failed, though at that moment another is looked for, too, who is not there. */
+TEST(one_that_has_moved_is_looked_for_and_fails_nobody_while_another_is_missing)
+{
+    p->ethernet = p->ask = true;
+    opens();
+    peer_taken(p, peer_take(p, 0));
+    answers(p, p->peer_mac);
+    expects(SYN);
+    sends(RST | ACK, .seq = 0, .ack = ISS + 1);
+    after(120000);
+    on(1);
+    opens();
+    after(1500);
+    struct hf_endpoint missing = peer_there(p, 80);
+    missing.ip[15] ^= 64;
+    hf_handle other;
+    calls(hf_open(p->stack, &p->env, NULL, &missing, 0, &other));
+    peer_pump(p);
+    after(1700);
+    peer_forget(p);
+    expects_state(HF_SYN_SENT);
+    answers(p, other_mac);
+    after(8000);
+    peer_forget(p);
+    expects_state(HF_SYN_SENT);
 }
 
 /* A question for somebody else says nothing of those who are known. */
@@ -409,6 +447,8 @@ int main(void)
         V6(one_port_may_be_taken_once_on_each_link),
         V6(a_listener_of_one_link_goes_before_one_of_all),
         V4(an_announced_change_of_a_link_address_is_asked_about),
+        V4(a_change_that_is_announced_by_an_answer_is_asked_about_too),
+        V4(one_that_has_moved_is_looked_for_and_fails_nobody_while_another_is_missing),
         V4(a_question_for_somebody_else_is_none_of_ours),
         V4(a_neighbour_that_cannot_be_is_refused),
         BOTH(errors_are_sent_until_their_budget_is_spent),

@@ -357,6 +357,38 @@ TEST(of_segments_in_a_row_no_more_is_taken_than_the_window_has)
     reads(6000);
 }
 
+/* RFC 7323 5.3 R1: a repetition has overtaken the first copy and what follows that, which come in one
+ * row.  Both are refused, though the first ends where RCV.NXT is: it was not taken, and leads none. */
+static void a_row_behind_a_refused_copy(struct peer *p, bool stamped)
+{
+    p->config.policy.quick_acks = 0;
+    p->wild = true;
+    p->with.tsval = 1000;
+    establish_active();
+    p->env.trace = NULL;
+    const int text = 1448;
+    batch_begins();
+    sends(ACK, .seq = IRS + 1, .len = text, .tsval = 1002);
+    for (int i = 0; i < 3; i++)
+        sends(ACK, .seq = IRS + 1 + i * text, .len = text, .tsval = stamped ? 1001 : 0,
+              .no_ts = !stamped);
+    batch_ends();
+    holds_equal(status_of(unread_bytes), text);
+    holds_equal(status_of(rcv_nxt), peer_number(p, IRS + 1 + text));
+    sends(ACK, .seq = IRS + 1 + text, .len = text, .tsval = 1003);
+    reads(2 * text);
+}
+
+TEST(what_an_old_timestamp_refuses_leads_no_row)
+{
+    a_row_behind_a_refused_copy(p, true);
+}
+
+TEST(what_has_no_timestamp_leads_no_row)
+{
+    a_row_behind_a_refused_copy(p, false);
+}
+
 /* Records looked at, and the like, when ten segments come at once. */
 static uint64_t work_of_a_row(struct peer *p, bool predict)
 {
@@ -392,6 +424,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(of_segments_in_a_row_no_more_is_taken_than_the_window_has),
+        BOTH(what_an_old_timestamp_refuses_leads_no_row),
+        V4(what_has_no_timestamp_leads_no_row),
         BOTH(segments_in_a_row_cost_less_than_half_of_what_they_cost_one_by_one),
         V4(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated),
         V4(an_ack_stands_inside_a_window_that_has_shrunk),
