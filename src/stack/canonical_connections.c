@@ -233,7 +233,8 @@ static void put_sending(struct canon *c, const struct tcb *tcb, const struct act
     canon_32(c, min_u32(a->stalled, c->st->tcp.b->policy.orphan_probes));
     canon_at(c, c->fixed ? 0 : a->unacked_since_ms);
     canon_number(c, a->ptb_mtu, 2);
-    canon_32(c, a->ptb_mtu ? seq_len(tcb->iss, a->ptb_seq) : 0);
+    canon_32(c, a->ptb_mtu ? seq_len(tcb->iss, a->ptb_first) : 0);
+    canon_32(c, a->ptb_mtu ? seq_len(tcb->iss, a->ptb_last) : 0);
 }
 
 static void put_receiving(struct canon *c, const struct tcb *tcb, const struct active *a)

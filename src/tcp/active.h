@@ -102,7 +102,9 @@ struct active {
     seq_t snd_sml;      /* Minshall: end of the last small segment                  */
     uint8_t backoff;    /* doublings of the RTO                                     */
     uint8_t snd_urgent : 1, rtt_timed : 1, fin_held : 1, dsack : 1, push_now : 1,
-        no_push : 1;    /* the end of the text was not pushed (HF_SEND_MORE)        */
+        no_push : 1,    /* the end of the text was not pushed (HF_SEND_MORE)        */
+        cwr_passed : 1, /* RFC 3168 6.1.2: SND.UNA is beyond cwr_end                */
+        ecn_waits : 1;  /* ... cwnd is one segment: new text waits for the timer    */
     uint8_t burst;      /* segments of a transmit chunk still to go (push.c)                */
     uint8_t burst_push; /* ... and the last of them carries PSH                             */
     uint32_t unpushed;  /* octets queued since the last that was pushed                         */
@@ -137,13 +139,10 @@ struct active {
     uint8_t fast;      /* FAST_*                                                        */
     uint8_t ecn_echo;  /* the ACK under way tells of a mark: cwnd does not grow         */
     uint16_t dup_owed; /* duplicate ACKs owed, one a held segment (no SACK)        */
-    /* RFC 5927 7.2: "packet too big" about ptb_seq, which is believed when that goes again */
-    seq_t ptb_seq;
-    uint16_t ptb_mtu; /* what it said, 0: none                                    */
-    /* RFC 3168 6.1.2 */
-    uint8_t cwr_passed; /* SND.UNA is beyond cwr_end                                   */
-    uint8_t ecn_waits;  /* cwnd is one segment: new text waits for the timer            */
-    seq_t cwr_end;      /* SND.NXT at the last reduction: marks up to it are answered  */
+    /* RFC 5927 7.2: "packet too big", which is believed when what it was about goes again */
+    seq_t ptb_first; /* the lowest number that a message was about                     */
+    seq_t ptb_last;  /* that of the last message                                       */
+    seq_t cwr_end;   /* SND.NXT at the last reduction: marks up to it are answered     */
     /* Transmissions (sent.c): struct sent from SND.UNA to SND.NXT without a gap */
     uint32_t sent_first, sent_last;
     uint32_t sent_oldest, sent_newest; /* those in flight, by time of transmission           */
@@ -165,7 +164,8 @@ struct active {
     uint16_t reordering; /* segments that one was overtaken by, at most; DupThresh at least */
     uint16_t recovered : 1, rescued : 1, rack_any : 1, dsack_round : 1, tlp_out : 1, tlp_again : 1,
         undo_armed : 1, undo_sent : 1, rtt_anew : 1,
-        spared : 1; /* spared: cwnd stays, a probe was lost or the MTU is smaller */
+        spared : 1;   /* spared: cwnd stays, a probe was lost or the MTU is smaller */
+    uint16_t ptb_mtu; /* what the last "packet too big" said, 0: none                   */
     /* RFC 8985 RACK.segment, RACK.rtt, RACK.fack; the end of RACK.dsack_round; TLP.end_seq */
     uint32_t rack_sent_us, rack_rtt_us;
     seq_t rack_end, rack_fack, rack_round;

@@ -128,8 +128,9 @@ bool tcp_path_mtu(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint32_t m
     const struct stats *stats = tcp_stats_seen(tcp, tcb);
     bool larger_arrived = stats->link_mtu == 0 || mtu < stats->search_low;
     if (tcb->state >= HF_ESTABLISHED && active && larger_arrived) { /* RFC5927-4 */
+        active->ptb_first = active->ptb_mtu ? seq_min(active->ptb_first, quoted_seq) : quoted_seq;
+        active->ptb_last = quoted_seq;
         active->ptb_mtu = (uint16_t)mtu;
-        active->ptb_seq = quoted_seq;
         return true;
     }
     believe(tcp, tcb, mtu);
@@ -184,10 +185,13 @@ static void verify_raise(struct tcp *tcp, struct tcb *tcb, struct stats *stats)
     stats->wait_ms = stats->reset_ms = ms_after(tcp->now_ms, TEN_MINUTES_MS);
 }
 
+/* Each segment of a flight may bring its message: the lowest goes again first after a timeout, the
+ * last one's as a loss probe.  RFC5927-4 */
 void tcp_pmtu_repeats(struct tcp *tcp, struct tcb *tcb, seq_t at, uint32_t len)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active->ptb_mtu && seq_in(active->ptb_seq, at, len)) {
+    if (active->ptb_mtu &&
+        (seq_in(active->ptb_first, at, len) || seq_in(active->ptb_last, at, len))) {
         uint32_t mtu = active->ptb_mtu;
         active->ptb_mtu = 0;
         believe(tcp, tcb, mtu);
@@ -301,8 +305,9 @@ static void probe_arrived(struct tcp *tcp, struct tcb *tcb, struct stats *stats)
 void tcp_pmtu_acked(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active->ptb_mtu && seq_gt(tcb->snd.una, active->ptb_seq)) {
-        active->ptb_mtu = 0; /* it has arrived, large as it was */
+    if (active->ptb_mtu && seq_gt(tcb->snd.una, active->ptb_first)) { /* large as it was */
+        active->ptb_first = active->ptb_last;
+        active->ptb_mtu = seq_gt(tcb->snd.una, active->ptb_last) ? 0 : active->ptb_mtu;
     }
     const struct stats *seen = tcp_stats_seen(tcp, tcb);
     if (seen->full_mtu == 0 && seen->probe_mtu == 0) {

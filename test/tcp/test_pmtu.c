@@ -298,6 +298,59 @@ TEST(progress_below_the_segment_of_a_message_proves_nothing)
     expects(ACK, .seq = ISS + 2921 + 1460, .len = 1300 - headers(p));
 }
 
+/* Segment n (from 1) of those behind full_segments_arrive. */
+static int64_t full_segment(int n)
+{
+    return ISS + 2921 + 1460 * (int64_t)(n - 1);
+}
+
+static void sends_full_segments(struct peer *p, int n)
+{
+    establish_active();
+    full_segments_arrive(p);
+    writes((uint32_t)n * 1460);
+    for (int i = 1; i <= n; i++) {
+        expects(ACK, .seq = full_segment(i), .len = 1460);
+    }
+}
+
+/* RFC5927-4: each segment of a flight brings its message, in whatever order. */
+TEST(a_late_message_about_the_first_segment_is_not_forgotten_for_those_about_others)
+{
+    sends_full_segments(p, 3);
+    too_big(p, 1300, full_segment(2));
+    too_big(p, 1300, full_segment(1));
+    too_big(p, 1300, full_segment(3));
+    expects_silence();
+    holds_equal(status_of(snd_mss), 1460);
+    after(300);
+    expects(ACK, .seq = full_segment(1), .len = 1300 - headers(p));
+}
+
+/* RFC5927-4 */
+TEST(progress_beyond_the_first_of_many_messages_leaves_later_ones)
+{
+    sends_full_segments(p, 4);
+    too_big(p, 1300, full_segment(1));
+    too_big(p, 1300, full_segment(2));
+    sends(ACK, .ack = full_segment(2));
+    too_big(p, 1300, full_segment(3));
+    after(300);
+    expects(ACK, .seq = full_segment(2), .len = 1300 - headers(p));
+}
+
+/* RFC5927-4 */
+TEST(a_segment_between_those_that_messages_were_about_goes_again_as_large)
+{
+    sends_full_segments(p, 3);
+    too_big(p, 1300, full_segment(1));
+    too_big(p, 1300, full_segment(3));
+    sends(ACK, .ack = full_segment(2));
+    after(300);
+    expects(ACK, .seq = full_segment(2), .len = 1460);
+    holds_equal(status_of(snd_mss), 1460);
+}
+
 /* The link by which the peer is reached from now on; returns the text of a segment there. */
 static uint32_t another_link(struct peer *p)
 {
@@ -479,6 +532,9 @@ int main(void)
         V4(packets_are_full_again_however_long_nothing_was_sent),
         V4(source_quench_does_not_slow_a_sender),
         BOTH(progress_below_the_segment_of_a_message_proves_nothing),
+        BOTH(a_late_message_about_the_first_segment_is_not_forgotten_for_those_about_others),
+        BOTH(progress_beyond_the_first_of_many_messages_leaves_later_ones),
+        BOTH(a_segment_between_those_that_messages_were_about_goes_again_as_large),
         BOTH(segments_fit_the_link_that_a_new_route_leads_by),
         BOTH(packets_grow_again_once_the_link_of_before_is_back),
         BOTH(packets_are_full_again_once_the_link_of_before_is_back),

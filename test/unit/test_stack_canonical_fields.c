@@ -180,7 +180,8 @@ static void numbers_of_what_is_under_way(void **state)
     DIFFERS(active, stalled);
     DIFFERS(active, unacked_since_ms);
     DIFFERS(active, ptb_mtu);
-    DIFFERS(active, ptb_seq.v);
+    DIFFERS(active, ptb_first.v);
+    DIFFERS(active, ptb_last.v);
     DIFFERS(active, dsack_left.v);
     DIFFERS(active, dsack_right.v);
     DIFFERS(active, fin_seq.v);
