@@ -64,6 +64,11 @@ static uint32_t ceiling(struct tcp *tcp, const struct tcb *tcb, const struct sta
     return stats->search_high ? min_u32(most, stats->search_high) : most;
 }
 
+static bool probes(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return tcp->b->policy.mtu_probing != HF_MTU_PROBING_OFF && (tcb->flags & F_SACK);
+}
+
 static void set_pmtu(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
 {
     uint16_t old_mss = tcb->snd_mss;
@@ -235,7 +240,8 @@ static void black_hole(struct tcp *tcp, struct tcb *tcb)
     shrink(tcp, tcb, mtu);
     struct stats *stats = tcp_stats(tcp, tcb);
     stats->search_low = (uint16_t)(mtu - 1); /* until one has arrived */
-    stats->wait_ms = stats->reset_ms = stats->search_high = stats->halving = 0;
+    stats->wait_ms = stats->search_high = stats->halving = 0;
+    stats->reset_ms = probes(tcp, tcb) ? 0 : ms_after(tcp->now_ms, TEN_MINUTES_MS);
 }
 
 /* How long suppressed responses to congestion must lie apart (RFC4821-2): as many round trips as
@@ -345,12 +351,8 @@ void tcp_pmtu_sent(struct tcp *tcp, struct tcb *tcb, seq_t left, uint32_t text, 
     }
 }
 
-static bool probes(const struct tcp *tcp, const struct tcb *tcb)
-{
-    return tcp->b->policy.mtu_probing != HF_MTU_PROBING_OFF && (tcb->flags & F_SACK);
-}
-
-/* RFC8201-5: what a router said is old.  Where nothing is probed, the next packets are full. */
+/* RFC8201-5: what a router said, or a black hole, is old.  Where nothing is probed, the next
+ * packets are full. */
 void tcp_pmtu_age(struct tcp *tcp, struct tcb *tcb)
 {
     if (!tcp_pmtu_over(tcp_stats_seen(tcp, tcb)->reset_ms, tcp->now_ms)) {

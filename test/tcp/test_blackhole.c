@@ -222,6 +222,25 @@ TEST(a_size_that_was_good_is_the_first_to_fall_back_to)
     holds_equal(status_of(snd_mss), 1400 - headers(p));
 }
 
+/* RFC8201-5: no probe will find out, so an outage would make them small for ever. */
+TEST(without_sack_packets_are_full_again_ten_minutes_behind_a_black_hole)
+{
+    establish_active();
+    writes(2920);
+    waits_for_timeouts(p, 2);
+    sends(ACK, .ack = ISS + 2921);
+    peer_forget(p);
+    after(10 * MINUTE - 2000);
+    writes(base_text(p));
+    expects(ACK, .len = base_text(p));
+    sends(ACK, .ack = ISS + 2921 + base_text(p));
+    after(2000);
+    writes(2920);
+    expects(ACK, .len = 1460);
+    waits_for_timeouts(p, 2); /* it was no outage */
+    holds_equal(status_of(snd_mss), base_text(p));
+}
+
 /* RFC4821-3, RFC4821-4 */
 TEST(behind_a_black_hole_the_old_size_is_probed_first)
 {
@@ -481,6 +500,7 @@ int main(void)
         BOTH(further_timeouts_halve_packets_down_to_the_floor),
         BOTH(small_segments_that_time_out_stay_as_they_are),
         V4(a_segment_smaller_than_half_a_full_one_that_times_out_is_halved_too),
+        BOTH(without_sack_packets_are_full_again_ten_minutes_behind_a_black_hole),
         V4(with_probing_off_black_holes_swallow),
         BOTH(a_size_that_was_good_is_the_first_to_fall_back_to),
         BOTH(behind_a_black_hole_the_old_size_is_probed_first),
