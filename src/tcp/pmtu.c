@@ -216,6 +216,17 @@ void tcp_pmtu_repeats(struct tcp *tcp, struct tcb *tcb, seq_t at, uint32_t len)
     }
 }
 
+/* That of the segment which timed out, whatever lies behind it; 0: nothing is out. */
+static uint32_t first_packet(const struct tcp *tcp, const struct tcb *tcb)
+{
+    uint32_t idx = active_of(tcp, tcb)->sent_first;
+    if (idx == 0) {
+        return 0;
+    }
+    const struct sent *sent = sent_at(tcp, idx);
+    return min_u32(seq_len(sent->left, sent->right), sent->mss) + headers(tcb);
+}
+
 /* RFC 4821 7.7.  Only where the segment that times out is larger than what will be sent instead: a
  * small one would have come through.  Where segments of this size have arrived, a link that is dead
  * for some seconds is likelier than a new black hole.  RFC4821-7, RFC8899-1 */
@@ -224,8 +235,8 @@ static void black_hole(struct tcp *tcp, struct tcb *tcb)
     uint32_t size = full_packet(tcb);
     uint32_t least = floor_of(tcp, tcb);
     uint32_t low = tcp_stats_seen(tcp, tcb)->search_low;
-    uint32_t flight = seq_len(tcb->snd.una, tcb->snd.nxt) + headers(tcb);
-    uint32_t mtu = min_u32(size, flight) / 2;
+    uint32_t packet = min_u32(size, first_packet(tcp, tcb));
+    uint32_t mtu = packet / 2;
     uint32_t patience = low >= size ? DEAD_LINK_TIMEOUTS : BLACK_HOLE_TIMEOUTS;
     if (tcb->retries < patience) {
         return;
@@ -234,7 +245,7 @@ static void black_hole(struct tcp *tcp, struct tcb *tcb)
         mtu = low && low < size ? low : tcp->b->policy.base_mtu;
     }
     mtu = max_u32(mtu, least);
-    if (mtu >= size || flight <= mtu) {
+    if (mtu >= packet) {
         return;
     }
     shrink(tcp, tcb, mtu);

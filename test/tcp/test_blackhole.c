@@ -188,6 +188,22 @@ TEST(small_segments_that_time_out_stay_as_they_are)
     holds_equal(status_of(snd_mss), 1460);
 }
 
+/* RFC4821-7: many of them are no large one, nor is the first for full ones behind it. */
+TEST(a_small_segment_that_times_out_says_nothing_of_larger_ones)
+{
+    establish_active();
+    sets(HF_NODELAY, 1);
+    for (int i = 0; i < 6; i++) {
+        writes(100);
+    }
+    writes(2920);
+    waits_for_timeouts(p, 5);
+    holds_equal(status_of(snd_mss), 1460);
+    sends(ACK, .ack = ISS + 601);
+    waits_for_timeouts(p, 2);
+    holds_equal(status_of(snd_mss), base_text(p));
+}
+
 /* RFC8899-1 */
 TEST(with_probing_off_black_holes_swallow)
 {
@@ -500,6 +516,7 @@ int main(void)
         BOTH(further_timeouts_halve_packets_down_to_the_floor),
         BOTH(small_segments_that_time_out_stay_as_they_are),
         V4(a_segment_smaller_than_half_a_full_one_that_times_out_is_halved_too),
+        BOTH(a_small_segment_that_times_out_says_nothing_of_larger_ones),
         BOTH(without_sack_packets_are_full_again_ten_minutes_behind_a_black_hole),
         V4(with_probing_off_black_holes_swallow),
         BOTH(a_size_that_was_good_is_the_first_to_fall_back_to),
