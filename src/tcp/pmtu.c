@@ -107,6 +107,7 @@ static bool about_probe(struct tcp *tcp, struct tcb *tcb, seq_t quoted_seq, uint
     }
     stats->search_high = (uint16_t)mtu;
     stats->halving = 0; /* that size is next */
+    stats->reset_ms = ms_after(tcp->now_ms, TEN_MINUTES_MS);
     return true;
 }
 

@@ -447,6 +447,20 @@ TEST(a_router_may_say_what_a_probe_should_have_been)
     holds_equal(status_of(snd_mss), 1300 - headers(p));
 }
 
+/* RFC8201-5 */
+TEST(ten_minutes_after_a_message_about_a_probe_the_path_is_probed_again)
+{
+    struct path path = behind_a_black_hole(p, 1300);
+    path.tells = true;
+    until_a_probe(p, &path);
+    sends_on(p, &path, 400);
+    holds_equal(status_of(snd_mss), 1300 - headers(p));
+    path.limit = ANYTHING;
+    rests(p, &path, 10 * MINUTE);
+    sends_on(p, &path, 100);
+    holds_equal(status_of(snd_mss), 1460);
+}
+
 static bool probe_has_left(struct peer *p)
 {
     for (uint32_t i = 0; i < p->n_seen; i++)
@@ -530,6 +544,7 @@ int main(void)
         BOTH(a_raise_that_makes_losses_is_taken_back),
         BOTH(packets_may_begin_small_and_grow),
         BOTH(a_router_may_say_what_a_probe_should_have_been),
+        BOTH(ten_minutes_after_a_message_about_a_probe_the_path_is_probed_again),
         V4(a_message_about_another_segment_says_nothing_of_a_probe),
         V4(a_probe_of_eight_octets_more_that_is_lost_ends_the_search),
         V4(a_second_raise_that_makes_losses_is_taken_back_too),
