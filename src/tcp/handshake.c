@@ -162,6 +162,11 @@ void tcp_enter_established(struct tcp *tcp, struct tcb *tcb)
     if (tcb->flags & F_CLOSE) { /* 3.10.4: a CLOSE that was queued; text first, then the FIN */
         tcp_set_state(tcb, HF_FIN_WAIT_1);
     }
+    /* Text of the SYN had left no room for a segment, and was read before anything could be told of
+     * it: else the client would wait for its persist timer. */
+    if ((tcb->modes & M_FO_CHILD) && tcb->rcv.wnd < tcb->rcv_mss) {
+        tcp_window_opened(tcp, tcb);
+    }
 }
 
 /* 3.10.7.3 fourth: our SYN is acknowledged by the peer's.  RFC1122-18 */

@@ -51,6 +51,47 @@ TEST(a_window_set_before_the_syn_ack_leaves_counts_the_text_of_the_syn)
     reads(1000);
 }
 
+/* Nothing could be told while the SYN,ACK was not acknowledged: the client shall not have to ask.
+ */
+TEST(a_window_that_the_text_of_the_syn_closed_is_told_once_it_is_open)
+{
+    listens_fast(p);
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_RECEIVE_WINDOW, 1000));
+    sends(SYN, .seq = IRS, .mss = 1460, .len = 1000, .fo = cookie_of(p));
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1001, .wnd = ZERO);
+    accepts();
+    reads(1000);
+    expects_silence();
+    sends(ACK, .seq = IRS + 1001, .ack = ISS + 1);
+    expects_state(HF_ESTABLISHED);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1001, .wnd = 1000);
+    after(2000);
+    expects_silence();
+}
+
+TEST(a_window_that_is_open_enough_is_not_told_when_the_handshake_ends)
+{
+    static const int lengths[] = {100, 1420};
+    listens_fast(p);
+    const char *cookie = cookie_of(p);
+    for (int i = 0; i < 6; i++) {
+        on(i);
+        if (i == 2)
+            calls(hf_set_option(p->stack, &p->env, p->listener, HF_RECEIVE_WINDOW, 65535));
+        if (i == 4)
+            calls(hf_set_option(p->stack, &p->env, p->listener, HF_RECEIVE_WINDOW, 4096));
+        int len = lengths[i % 2];
+        sends(SYN, .seq = IRS, .mss = 1460, .len = len, .wscale = SHIFT(7), .fo = cookie);
+        expects(SYN | ACK, .seq = ISS, .ack = IRS + 1 + len);
+        accepts();
+        reads(len);
+        sends(ACK, .seq = IRS + 1 + len, .ack = ISS + 1);
+        expects_state(HF_ESTABLISHED);
+        after(1000);
+        expects_silence();
+    }
+}
+
 /* RFC 5681 4.2: an ACK for each second full segment, and none is larger than the SYN,ACK said. */
 TEST(a_syn_ack_with_a_smaller_mss_makes_full_segments_smaller)
 {
@@ -462,6 +503,8 @@ int main(void)
         BOTH(the_trace_tells_a_cookie_request_the_cookie_and_where_they_passed),
         BOTH(a_good_cookie_without_text_gives_a_connection_that_can_be_written_to),
         BOTH(a_window_set_before_the_syn_ack_leaves_counts_the_text_of_the_syn),
+        BOTH(a_window_that_the_text_of_the_syn_closed_is_told_once_it_is_open),
+        BOTH(a_window_that_is_open_enough_is_not_told_when_the_handshake_ends),
         V4(a_syn_ack_with_a_smaller_mss_makes_full_segments_smaller),
         BOTH(text_goes_out_behind_the_syn_ack_up_to_the_initial_window),
         BOTH(text_behind_the_syn_ack_keeps_within_the_window_of_the_syn),
