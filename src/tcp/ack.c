@@ -146,7 +146,8 @@ static uint32_t advance_una(struct tcp *tcp, struct tcb *tcb, const struct segme
         tcb->flags |= F_FIN_ACKED;
     }
     if (seq_len(tcb->iss, seg->ack) < seq_len(tcb->iss, tcb->snd.una)) {
-        tally_of(tcp, tcb)->una_wraps++;
+        struct tally *tally = tally_of(tcp, tcb);
+        tally->una_wraps = tally->una_wraps < UINT16_MAX ? tally->una_wraps + 1 : 1;
     }
     tcb->snd.una = seg->ack;
     struct active *active = active_of(tcp, tcb);

@@ -210,7 +210,8 @@ struct tally {
     uint32_t dup_acks : 27, heard_wraps : 4; /* ... upper bits of last_ack_ms (tcp_heard)   */
     uint32_t ts_stale : 1;         /* TS.Recent outlived silence, and has not moved since      */
     uint32_t min_rtt_us;           /* RFC 8985: the least of late, 0: no sample                */
-    uint16_t una_wraps, rcv_wraps; /* times SND.UNA, RCV.NXT passed ISS, IRS            */
+    uint16_t una_wraps, rcv_wraps; /* times SND.UNA, RCV.NXT passed ISS, IRS; the first never comes
+                                      back to 0, which says that the SYN may be out */
     uint16_t max_segment;          /* HF_MAX_SEGMENT, 0: none                                  */
     uint16_t icmp_note;            /* of the stack's notes, 0: none                            */
     uint32_t stats;       /* struct stats, 0: none                                        */

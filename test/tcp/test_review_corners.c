@@ -31,6 +31,25 @@ TEST(text_goes_on_when_snd_una_comes_to_iss_again_after_4_gib)
     expects(FIN | ACK);
 }
 
+/* 256 TiB: the count is full, and begins again, but not as if the SYN were out. */
+TEST(text_goes_on_when_snd_una_has_come_to_iss_65536_times)
+{
+    establish_active();
+    first_tally(p)->una_wraps = UINT16_MAX;
+    first_tcb(p)->iss = seq_add(first_tcb(p)->snd.una, 100);
+    writes(100);
+    expects(ACK, .len = 100);
+    sends(ACK);
+    holds(seq_eq(first_tcb(p)->snd.una, first_tcb(p)->iss));
+    writes(200);
+    expects(ACK, .len = 200);
+    expects_after(190, 1100, ACK, .len = 200);
+    sends(ACK);
+    holds_equal(status_of(queued_bytes), 0);
+    closes();
+    expects(FIN | ACK);
+}
+
 /* SHLD-17 */
 TEST(a_peer_that_shrinks_its_window_to_nothing_and_answers_is_not_given_up)
 {
@@ -305,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(text_goes_on_when_snd_una_comes_to_iss_again_after_4_gib),
+        BOTH(text_goes_on_when_snd_una_has_come_to_iss_65536_times),
         BOTH(a_peer_that_shrinks_its_window_to_nothing_and_answers_is_not_given_up),
         BOTH(a_fin_behind_a_closed_window_goes_when_it_opens),
         V4(the_user_timeout_counts_for_a_fin_behind_a_closed_window),
