@@ -173,13 +173,32 @@ static void learn(struct tcp *tcp, const struct tcb *tcb, uint8_t fast, const st
     }
 }
 
+/* The SYNs crossed: the peer is no server that refuses a cookie, and what it acknowledges may be
+ * our SYN,ACK instead of the SYN with the text.  Only text that has arrived says something of it.
+ */
+static void learn_crossed(struct tcp *tcp, const struct tcb *tcb, uint8_t fast,
+                          const struct segment *seg)
+{
+    struct conn_id id;
+    tcp_id(tcp, tcb, &id);
+    struct fast_peer *peer = find(tcp, &id);
+    if (peer && (fast & FAST_TEXT) && seq_eq(seg->ack, tcb->snd.nxt)) {
+        peer->used_ms = tcp->now_ms;
+        peer->losses = 0;
+    }
+}
+
 void tcp_fast_open_answered(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
     const struct active *active = active_of(tcp, tcb);
     if (active == NULL || !(active->fast & FAST_ASKED)) {
         return;
     }
-    learn(tcp, tcb, active->fast, seg);
+    if (tcb->state == HF_SYN_SENT) {
+        learn(tcp, tcb, active->fast, seg);
+    } else {
+        learn_crossed(tcp, tcb, active->fast, seg);
+    }
     if ((active->fast & FAST_TEXT) && seq_eq(seg->ack, tcb->snd.nxt)) {
         tcb->modes |= M_FO_SYN_DATA;
     } else if (active->fast & FAST_TEXT) {

@@ -68,7 +68,8 @@ void tcp_set_fast_keys(struct fast_keys *keys, const uint8_t primary[16], const 
 uint32_t tcp_fast_open_room(struct tcp *tcp, const struct tcb *tcb);
 /* The option of our first SYN. */
 void tcp_fast_open_ask(struct tcp *tcp, struct tcb *tcb, struct tcp_options *opt);
-/* A SYN,ACK: what it tells is kept; and, once its ACK is taken, what it left is sent again. */
+/* Our SYN is acknowledged, by a SYN,ACK or where SYNs have crossed: what that tells is kept; and,
+ * once the ACK is taken, what it left of the text is sent again. */
 void tcp_fast_open_answered(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 void tcp_fast_open_resume(struct tcp *tcp, struct tcb *tcb);
 void tcp_fast_open_gave_up(struct tcp *tcp, const struct tcb *tcb); /* nobody answered */

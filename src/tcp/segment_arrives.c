@@ -264,6 +264,9 @@ static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct 
         return (enum hf_verdict)V_PROMOTE;
     }
     tcp_accecn_opens(tcp, tcb, seg);
+    if (!(tcb->flags & F_PASSIVE)) {
+        tcp_fast_open_answered(tcp, tcb, seg);
+    }
     tcb->snd.wnd = seg->wnd;
     tcb->snd.wl1 = seq_min(seg->seq, tcb->rcv.nxt); /* what fills a gap before it counts too */
     tcb->snd.wl2 = seg->ack;
@@ -280,7 +283,8 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
         /* */
         return HF_V_DROP_NO_ACK;
     }
-    if (tcb->state == HF_SYN_RECEIVED) {
+    bool opens = tcb->state == HF_SYN_RECEIVED;
+    if (opens) {
         enum hf_verdict verdict = ack_opens(tcp, tcb, seg, answer_rst);
         if (verdict != HF_V_CONTINUE) {
             return verdict;
@@ -310,6 +314,9 @@ static enum hf_verdict check_ack(struct tcp *tcp, struct tcb *tcb, const struct 
     }
     /* */
     tcp_take_ack(tcp, tcb, seg, seq_leq(seg->seq, tcb->rcv.nxt));
+    if (opens && !(tcb->flags & F_PASSIVE)) { /* a server's text is behind its SYN,ACK, in flight */
+        tcp_fast_open_resume(tcp, tcb);
+    }
     if ((tcb->flags & F_FIN_ACKED) && !fin_was_acked) {
         return tcp_our_fin_acked(tcp, tcb);
     }

@@ -1,0 +1,144 @@
+/* RFC 9293 section 3.5 with RFC 7413 section 4.2: SYNs that cross, ours with text. */
+#include "common/peer.h"
+
+enum { ROOM = 1420 };
+
+/* Without letting the SYN out. */
+static void opens_fast(struct peer *p)
+{
+    struct hf_endpoint here = peer_here(p, p->c->stack_port);
+    struct hf_endpoint there = peer_there(p, p->c->peer_port);
+    p->config.policy.fast_open |= HF_FAST_OPEN_CLIENT_NO_COOKIE;
+    p->config.policy.timestamps = false;
+    p->config.max_connections = p->config.max_active = 16;
+    starts();
+    hf_handle *handle = &p->c->handle;
+    holds_equal(hf_open(p->stack, &p->env, &here, &there, 0, handle), HF_OK);
+    holds_equal(hf_set_option(p->stack, &p->env, *handle, HF_FAST_OPEN, HF_FAST_OPEN_ON), HF_OK);
+}
+
+/* A SYN with text, of n octets that were given. */
+static void begins_with(struct peer *p, uint32_t n)
+{
+    uint8_t text[8192];
+    opens_fast(p);
+    for (uint32_t i = 0; i < n; i++)
+        text[i] = peer_octet(true, (uint32_t)p->c->sent + i);
+    holds_equal(hf_send(p->stack, &p->env, p->c->handle, text, n, 0), n);
+    p->c->sent += n;
+    expects(SYN, .seq = ISS, .len = min_u32(n, ROOM));
+}
+
+static void syns_cross(struct peer *p)
+{
+    sends(SYN, .seq = IRS, .mss = 1460, .sackok = true);
+    expects(SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    after(50);
+}
+
+/* The text on a SYN is lost, and goes once it is open. */
+static void loses_text(struct peer *p)
+{
+    begins_with(p, 100);
+    expects_after(950, 1050, SYN, .seq = ISS);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true);
+    expects(ACK, .len = 100);
+    sends(ACK, .ack = ISS + 101);
+}
+
+/* RFC7413-24: nothing says that it was lost. */
+TEST(text_that_the_answer_to_a_crossed_syn_leaves_goes_again_at_once)
+{
+    begins_with(p, 3000);
+    syns_cross(p);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true);
+    expects(PSH | ACK, .seq = ISS + 1, .ack = IRS + 1, .len = ROOM);
+    expects(ACK, .seq = ISS + 1 + ROOM, .ack = IRS + 1, .len = 1460);
+    expects(ACK, .seq = ISS + 1461 + ROOM, .ack = IRS + 1, .len = 120);
+    expects_state(HF_ESTABLISHED);
+    holds_equal(status_of(cwnd) / 1460, 10);
+    holds_equal(status_of(fast_open), 0);
+    holds_equal(info_of(fastopen_client_fail), HF_FAST_OPEN_DATA_NOT_ACKED);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 3001);
+    holds_equal(status_of(queued_bytes), 0);
+    after(2000);
+    expects_silence();
+}
+
+/* The peer's SYN,ACK was lost, and what comes is behind it; or it comes with text. */
+TEST(whatever_opens_where_syns_have_crossed_brings_the_text)
+{
+    begins_with(p, 100);
+    syns_cross(p);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1, .len = 100);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 101);
+    on(1);
+    begins_with(p, 100);
+    syns_cross(p);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true, .len = 10);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 11, .len = 100);
+    expects_silence();
+    on(2);
+    begins_with(p, 100);
+    syns_cross(p);
+    closes(); /* text first, then the FIN */
+    expects_silence();
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1, .len = 100);
+    expects(FIN | ACK, .seq = ISS + 101, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 102);
+    expects_state(HF_FIN_WAIT_2);
+}
+
+/* RFC 7413 4.1.3: it has come through. */
+TEST(text_that_is_acknowledged_where_syns_have_crossed_ends_the_count_of_losses)
+{
+    loses_text(p);
+    on(1);
+    begins_with(p, 100);
+    syns_cross(p);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 101, .mss = 1460, .sackok = true);
+    expects(ACK, .seq = ISS + 101, .ack = IRS + 1);
+    holds_equal(status_of(fast_open), HF_FO_SYN_DATA);
+    holds_equal(info_of(fastopen_client_fail), HF_FAST_OPEN_NO_FAIL);
+    on(2);
+    loses_text(p);
+    on(3);
+    begins_with(p, 100);
+}
+
+/* What is acknowledged may be our SYN,ACK. */
+TEST(text_that_is_left_where_syns_have_crossed_says_nothing_of_losses)
+{
+    loses_text(p);
+    on(1);
+    begins_with(p, 100);
+    syns_cross(p);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1, .len = 100);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 101);
+    on(2);
+    begins_with(p, 100);
+    syns_cross(p);
+    expects_after(900, 1100, SYN | ACK, .seq = ISS, .ack = IRS + 1);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 1, .len = 100);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 101);
+    on(3);
+    loses_text(p);
+    on(4);
+    opens_fast(p); /* two were lost, one behind the other */
+    holds_equal(hf_fast_open_room(p->stack, &p->env, p->c->handle), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(text_that_the_answer_to_a_crossed_syn_leaves_goes_again_at_once),
+        BOTH(whatever_opens_where_syns_have_crossed_brings_the_text),
+        BOTH(text_that_is_acknowledged_where_syns_have_crossed_ends_the_count_of_losses),
+        BOTH(text_that_is_left_where_syns_have_crossed_says_nothing_of_losses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
