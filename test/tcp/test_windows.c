@@ -357,8 +357,9 @@ TEST(of_segments_in_a_row_no_more_is_taken_than_the_window_has)
     reads(6000);
 }
 
-/* RFC 7323 5.3 R1: a repetition has overtaken the first copy and what follows that, which come in one
- * row.  Both are refused, though the first ends where RCV.NXT is: it was not taken, and leads none. */
+/* RFC 7323 5.3 R1: a repetition has overtaken the first copy and what follows that, which come in
+ * one row.  All are refused, though the first ends where RCV.NXT is: it was not taken, and leads
+ * none. */
 static void a_row_behind_a_refused_copy(struct peer *p, bool stamped)
 {
     p->config.policy.quick_acks = 0;
