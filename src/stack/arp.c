@@ -74,8 +74,8 @@ static enum hf_verdict take_reply(struct stack *st, const struct arrival *a,
     return HF_V_NEIGHBOUR;
 }
 
-/* A question; not for us and about itself, an announcement, in whichever words (RFC 5227 3): at most
- * a reason to ask who it is. */
+/* A question; not for us and about itself, an announcement, in whichever words (RFC 5227 3): at
+ * most a reason to ask who it is. */
 static enum hf_verdict take_request(struct stack *st, const struct arrival *a,
                                     const struct wire_arp *arp, const uint8_t sender[16],
                                     bool for_us)

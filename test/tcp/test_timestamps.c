@@ -249,6 +249,24 @@ TEST(the_echo_of_the_first_copy_leaves_the_rto_backed_off)
     backs_off(p, 0, 1500, 1700);
 }
 
+/* ... at once, though the flight has been measured before its timeouts. */
+TEST(a_backed_off_rto_does_not_wait_for_what_follows_the_flight)
+{
+    establish_stamped(p);
+    writes(3 * 1448);
+    for (int i = 0; i < 3; i++)
+        expects(ACK, .seq = ISS + 1 + 1448 * i, .len = 1448);
+    after(20);
+    sends(ACK, .ack = ISS + 1449, .tsval = 1500);
+    expects_after(150, 300, ACK, .seq = ISS + 1449, .len = 1448);
+    expects_after(350, 500, ACK, .seq = ISS + 1449, .len = 1448);
+    expects_after(750, 1000, ACK, .seq = ISS + 1449, .len = 1448);
+    after(20);
+    sends(ACK, .ack = ISS + 2897, .tsval = 1501);
+    expects(ACK, .seq = ISS + 2897, .len = 1448);
+    expects_after(150, 300, ACK, .seq = ISS + 2897, .len = 1448);
+}
+
 /* RFC 7323 3.2: also where the clock of milliseconds says 0. */
 TEST(the_echo_of_a_syn_that_left_in_millisecond_0_is_an_echo_of_ours)
 {
@@ -348,6 +366,7 @@ int main(void)
         V4(the_policy_can_tolerate_segments_without_the_option),
         V4(an_echo_measures_the_round_trip),
         BOTH(the_echo_of_the_last_copy_makes_a_backed_off_rto_small_again),
+        V4(a_backed_off_rto_does_not_wait_for_what_follows_the_flight),
         V4(the_echo_of_an_earlier_copy_leaves_the_rto_backed_off),
         V4(the_echo_of_the_first_copy_leaves_the_rto_backed_off),
         BOTH(the_echo_of_a_syn_that_left_in_millisecond_0_is_an_echo_of_ours),

@@ -177,6 +177,23 @@ static void what_shares_a_record_has_left_within_a_sixteenth_of_a_round_trip(voi
     bench_end(&t);
 }
 
+/* RFC8985-15: a round trip of an outage makes no reordering timer: the timeout comes before. */
+static void the_reordering_timer_is_none_where_a_timeout_comes_before(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin_rack(&t);
+    t.tcb->modes |= M_REORDERED;
+    sends(&t, 2);
+    wait(&t, RTT_MS);
+    acks_block(&t, 1, 2, 2);
+    assert_int_equal(queue_of(&t)->timer, TIMER_RACK);
+    queue_of(&t)->rack_rtt_us = 60000000;
+    tcp_rack_detect(&t.tcp, t.tcb);
+    assert_int_equal(queue_of(&t)->timer, TIMER_RTO);
+    bench_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +205,7 @@ int main(void)
         cmocka_unit_test(what_was_sacked_before_a_timeout_says_nothing_of_the_round_trip),
         cmocka_unit_test(what_was_held_before_a_timeout_that_was_a_mistake_has_just_left),
         cmocka_unit_test(what_shares_a_record_has_left_within_a_sixteenth_of_a_round_trip),
+        cmocka_unit_test(the_reordering_timer_is_none_where_a_timeout_comes_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
