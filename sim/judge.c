@@ -219,9 +219,9 @@ static bool guessed_cookie(struct world *world, const struct hf_status *status)
 {
     for (uint32_t i = 0; i < world->n_conns && !world->guessed; i++) {
         const struct conn *c = &world->conn[i];
-        world->guessed = same_end(c->local.ip, c->local.port, &status->remote) &&
-                         status->irs - c->iss <= c->side[0].sent && got_cookie(world, c);
-        if (world->guessed) {
+        if (same_end(c->local.ip, c->local.port, &status->remote) &&
+            status->irs - c->iss <= c->side[0].sent && got_cookie(world, c)) {
+            world->guessed = true;
             return true;
         }
     }

@@ -61,12 +61,6 @@ static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t t
     }
 }
 
-/* ... and not one that left before: a tick for the clock's rounding. */
-static bool echoes_last_copy(const struct ack_news *news)
-{
-    return news->twice && news->echo_age_ms <= news->again_us / 1000 + 1;
-}
-
 /* The round trip of what this ACK acknowledges, 0: it cannot be told.  Of text that was sent once
  * the oldest, if nothing of it was sent twice (Karn); of the SYN by its own clock; else by the
  * echoed timestamp (RFC 7323 4) - after a timeout if it is of the last copy or of what left behind
@@ -85,7 +79,8 @@ static uint32_t round_trip_us(struct tcp *tcp, struct tcb *tcb, struct active *a
     if (news->oldest_us && !news->twice) {
         return news->oldest_us;
     }
-    bool first_copy = active && active->backoff && !echoes_last_copy(news);
+    bool last_copy = news->twice && !tcp_echoes_older(news, news->again_us);
+    bool first_copy = active && active->backoff && !last_copy;
     if (news->echoed && !first_copy && news->echo_age_ms < 600000) { /* else no echo of ours */
         return max_u32(news->echo_age_ms * 1000, 500);
     }
@@ -186,7 +181,7 @@ static void follow_timers(struct tcp *tcp, struct tcb *tcb, struct active *activ
     }
     if (acked && !active->persist) {
         if (active->timer == TIMER_RACK && !seq_eq(tcb->snd.una, tcb->snd.nxt)) {
-            active->rto_from_ms = tcp->now_ms; /* it stands behind RACK's */
+            tcp_rto_anew(tcp, tcb); /* it stands behind RACK's */
         } else {
             tcp_rto_restart(tcp, tcb);
             tcp_tlp_arm(tcp, tcb);

@@ -54,11 +54,7 @@ void tcp_rack_on_rto(const struct tcp *tcp, struct active *active)
 /* Step 2, RFC8985-7: what arrived may be an earlier transmission than the last one. */
 static bool ambiguous(struct tcp *tcp, const struct tcb *tcb, uint32_t rtt_us)
 {
-    const struct ack_news *news = &tcp->news;
-    if (news->echoed && news->echo_age_ms > rtt_us / 1000 + 1) {
-        return true; /* a tick for the clock's rounding */
-    }
-    return rtt_us < tally_of(tcp, tcb)->min_rtt_us;
+    return tcp_echoes_older(&tcp->news, rtt_us) || rtt_us < tally_of(tcp, tcb)->min_rtt_us;
 }
 
 /* Step 3, RFC8985-9: overtaken by so many. */

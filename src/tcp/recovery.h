@@ -56,6 +56,11 @@ void tcp_sack_lose(struct tcp *tcp, struct tcb *tcb); /* marks what IsLost() say
 uint32_t tcp_sack_next(const struct tcp *tcp, const struct tcb *tcb, seq_t *at);
 
 /* rack.c: RFC 8985 6 */
+/* Is what the ACK echoes of a copy that left before that of so long ago?  A tick for rounding. */
+static inline bool tcp_echoes_older(const struct ack_news *news, uint32_t age_us)
+{
+    return news->echoed && news->echo_age_ms > age_us / 1000 + 1;
+}
 bool tcp_rack_used(const struct tcp *tcp, const struct tcb *tcb);
 void tcp_rack_min_rtt(struct tcp *tcp, struct tcb *tcb, uint32_t rtt_us);
 /* Octets of a record up to `right` have arrived. */

@@ -1,31 +1,17 @@
 /* RFC 9293 section 3.5 with RFC 7413 section 4.2: SYNs that cross, ours with text. */
-#include "common/peer.h"
+#include "tcp/fast_open_client.h"
 
-enum { ROOM = 1420 };
-
-/* Without letting the SYN out. */
-static void opens_fast(struct peer *p)
+static void opens_without_cookie(struct peer *p)
 {
-    struct hf_endpoint here = peer_here(p, p->c->stack_port);
-    struct hf_endpoint there = peer_there(p, p->c->peer_port);
     p->config.policy.fast_open |= HF_FAST_OPEN_CLIENT_NO_COOKIE;
-    p->config.policy.timestamps = false;
-    p->config.max_connections = p->config.max_active = 16;
-    starts();
-    hf_handle *handle = &p->c->handle;
-    holds_equal(hf_open(p->stack, &p->env, &here, &there, 0, handle), HF_OK);
-    holds_equal(hf_set_option(p->stack, &p->env, *handle, HF_FAST_OPEN, HF_FAST_OPEN_ON), HF_OK);
+    opens_fast(p, HF_FAST_OPEN_ON);
 }
 
 /* A SYN with text, of n octets that were given. */
 static void begins_with(struct peer *p, uint32_t n)
 {
-    uint8_t text[8192];
-    opens_fast(p);
-    for (uint32_t i = 0; i < n; i++)
-        text[i] = peer_octet(true, (uint32_t)p->c->sent + i);
-    holds_equal(hf_send(p->stack, &p->env, p->c->handle, text, n, 0), n);
-    p->c->sent += n;
+    opens_without_cookie(p);
+    queues(p, n);
     expects(SYN, .seq = ISS, .len = min_u32(n, ROOM));
 }
 
@@ -128,7 +114,7 @@ TEST(text_that_is_left_where_syns_have_crossed_says_nothing_of_losses)
     on(3);
     loses_text(p);
     on(4);
-    opens_fast(p); /* two were lost, one behind the other */
+    opens_without_cookie(p); /* two were lost, one behind the other */
     holds_equal(hf_fast_open_room(p->stack, &p->env, p->c->handle), 0);
 }
 

@@ -1,6 +1,28 @@
 /* RFC 8985 section 6.2, steps 1 and 2, and RFC 6298 3: what says how long a round trip takes. */
 #include "rack_loss.h"
 
+/* An ACK of all before segment `ack`, with the echo of what left so long ago, or without. */
+static void acks_echo(struct bench *t, uint32_t ack, uint32_t present, uint32_t age_ms)
+{
+    struct segment seg = {.seq = t->tcb->rcv.nxt,
+                          .ack = seq(segment(ack)),
+                          .ctl = ACK,
+                          .wnd = t->tcb->snd.wnd,
+                          .opt = {.present = present, .ts_ecr = t->tcp.now_ms - age_ms}};
+    tcp_take_ack(&t->tcp, t->tcb, &seg, true);
+}
+
+/* Ten segments, of which some are SACKed, and a timeout a minute later. */
+static void times_out_with(struct bench *t, uint32_t first, uint32_t last)
+{
+    sends(t, 10);
+    wait(t, RTT_MS);
+    acks_block(t, 1, first, last);
+    wait(t, 60000);
+    tcp_recovery_on_rto(&t->tcp, t->tcb);
+    repeats(t, 1);
+}
+
 /* RFC8985-6 */
 static void the_least_round_trip_is_that_of_the_last_five_minutes(void **state)
 {
@@ -33,14 +55,8 @@ static void the_arrival_of_an_earlier_copy_says_nothing_of_the_later_one(void **
         repeats(&t, 1);
         uint32_t rtt_us = queue_of(&t)->rack_rtt_us;
         wait(&t, i == 0 ? 1 : RTT_MS + 10);
-        struct segment seg = {.seq = t.tcb->rcv.nxt,
-                              .ack = seq(segment(5)),
-                              .ctl = ACK,
-                              .wnd = t.tcb->snd.wnd,
-                              .opt = {.present = i == 1 ? OPT_TS : 0}};
-        seg.opt.ts_ecr = t.tcp.now_ms - RTT_MS - 12;
         t.tcb->flags |= F_TS;
-        tcp_take_ack(&t.tcp, t.tcb, &seg, true);
+        acks_echo(&t, 5, i == 1 ? OPT_TS : 0, RTT_MS + 12);
         bool taken = queue_of(&t)->rack_rtt_us != rtt_us;
         assert_int_equal(taken, i == 2);
         bench_end(&t);
@@ -105,12 +121,7 @@ static void what_was_sacked_before_a_timeout_says_nothing_of_the_round_trip(void
     (void)state;
     struct bench t;
     begin_rack(&t);
-    sends(&t, 10);
-    wait(&t, RTT_MS);
-    acks_block(&t, 1, 2, 4);
-    wait(&t, 60000);
-    tcp_recovery_on_rto(&t.tcp, t.tcb);
-    repeats(&t, 1);
+    times_out_with(&t, 2, 4);
     wait(&t, 1);
     acks_block(&t, 1, 2, 4);
     assert_int_equal(queue_of(&t)->rack_rtt_us, RTT_US);
@@ -135,20 +146,9 @@ static void what_was_held_before_a_timeout_that_was_a_mistake_has_just_left(void
     begin_rack(&t);
     t.b->policy.undo = true;
     t.tcb->flags |= F_TS;
-    sends(&t, 10);
-    wait(&t, RTT_MS);
-    acks_block(&t, 1, 5, 5);
-    wait(&t, 60000);
-    tcp_recovery_on_rto(&t.tcp, t.tcb);
-    repeats(&t, 1);
+    times_out_with(&t, 5, 5);
     wait(&t, 5);
-    struct segment seg = {.seq = t.tcb->rcv.nxt,
-                          .ack = seq(segment(2)),
-                          .ctl = ACK,
-                          .wnd = t.tcb->snd.wnd,
-                          .opt = {.present = OPT_TS}};
-    seg.opt.ts_ecr = t.tcp.now_ms - 60005 - RTT_MS;
-    tcp_take_ack(&t.tcp, t.tcb, &seg, true);
+    acks_echo(&t, 2, OPT_TS, 60005 + RTT_MS);
     assert_int_equal(t.b->undone, 1);
     uint32_t rtt_us = queue_of(&t)->rack_rtt_us;
     wait(&t, 5);
