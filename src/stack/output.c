@@ -140,7 +140,7 @@ HF_APART static bool send_packet(struct output *o)
 }
 
 /* A segment without a record whose neighbour is not known yet waits as a packet. */
-static void keep_reply(struct stack *st, const struct tcp_out *out, uint32_t neighbour)
+HF_RARELY static void keep_reply(struct stack *st, const struct tcp_out *out, uint32_t neighbour)
 {
     uint32_t idx = stack_packet_new(st, true);
     if (idx == 0) {
