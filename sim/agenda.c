@@ -3,7 +3,11 @@
 
 static bool before(const struct due *a, const struct due *b)
 {
-    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : (int32_t)(a->order - b->order) < 0;
+    if (a->at_ns != b->at_ns) {
+        return a->at_ns < b->at_ns;
+    }
+    return a->early_ns != b->early_ns ? a->early_ns > b->early_ns
+                                      : (int32_t)(a->order - b->order) < 0;
 }
 
 bool agenda_put(struct agenda *agenda, struct due due)

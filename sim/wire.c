@@ -290,13 +290,15 @@ static bool too_big(const struct world *world, const struct slot *slot, uint32_t
     return version != 0 && !whole && packet_bytes(world, slot) > mtu;
 }
 
+/* Frames of one batch are in the order of their arrival: they overtake each other there, too. */
 static void arrives(struct world *world, uint32_t to, uint32_t slot, int64_t at_ns)
 {
     int64_t quantum = world->plan.quantum_ns;
-    at_ns = (at_ns + quantum - 1) / quantum * quantum;
+    struct due due = {.kind = DUE_FRAME, .which = slot};
+    due.at_ns = (at_ns + quantum - 1) / quantum * quantum;
+    due.early_ns = (uint32_t)(due.at_ns - at_ns);
     world->wire.slot[slot].to = (uint8_t)to;
-    if (!agenda_put(&world->agenda,
-                    (struct due){.at_ns = at_ns, .kind = DUE_FRAME, .which = slot})) {
+    if (!agenda_put(&world->agenda, due)) {
         world->result->counts.faults++;
         wire_free(world, slot);
     }

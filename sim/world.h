@@ -44,7 +44,8 @@ enum due_kind {
 };
 struct due {
     int64_t at_ns;
-    uint32_t order; /* of those at one time, first come, first served */
+    uint32_t early_ns; /* it was there so long before, and is before others at its time */
+    uint32_t order;    /* of those at one time, first come, first served */
     uint16_t kind, side;
     uint32_t which; /* slot, connection, program, happening */
 };

@@ -1,6 +1,6 @@
 /* Header prediction (prediction.c, train.c, frame_parts) changes no octet on the wire, no event, no
  * result of a call and no state: two connections live through the same, one of them with it.  Seeds
- * draw what happens: loss, reordering, damage, batches, sizes, options. */
+ * draw what happens: loss, reordering, repetition, damage, forgery, batches, sizes, options. */
 /* ctest: timeout=600 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,68 +13,19 @@
 #include "base/bytes.h"
 #include "common/sound.h"
 #include "handfast/handfast.h"
-#include "wire/wire.h"
+#include "stack/twins.h"
 
 enum {
     SEEDS = 150,
     STEPS = 400,
-    FRAME_MOST = 9300,
-    QUEUE = 512,
     BATCH = 64,
     TEXT = 40000,
     STATE = 1 << 16,
     PORT = 80,
     WITH = 0, /* world 0 has header prediction, world 1 has not */
-    WORLDS = 2,
-    SIDES = 2
-};
-
-struct frame {
-    uint32_t len;
-    uint16_t flags;
-    uint8_t bytes[FRAME_MOST];
-};
-
-struct wire {
-    struct frame *frame[QUEUE];
-    uint32_t n;
-};
-
-struct side {
-    struct hf_stack *stack[WORLDS];
-    struct hf_env env[WORLDS];
-    hf_handle handle[WORLDS], listener[WORLDS];
-    uint64_t bytes;
-    struct wire in; /* frames to it */
-    uint8_t ip[16];
-};
-
-struct twins {
-    struct side side[SIDES];
-    uint64_t dice;
-    uint32_t seed;
-    int64_t now_ns;
-    bool ethernet, v6;
-    uint32_t lose, damage, overtake; /* each: one frame of so many, 0: none */
-    uint32_t lie;                    /* ... promises a window that the receiver does not have */
-    uint64_t texts[SIDES], received;
 };
 
 static uint64_t runs; /* frames that came in a batch with others, to tell that something is tried */
-
-static uint32_t below(struct twins *t, uint32_t n)
-{
-    t->dice += 0x9e3779b97f4a7c15u;
-    uint64_t x = t->dice;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return (uint32_t)(((x ^ (x >> 31)) >> 32) * n >> 32);
-}
-
-static bool one_in(struct twins *t, uint32_t n)
-{
-    return n != 0 && below(t, n) == 0;
-}
 
 static void same(const struct twins *t, uint64_t a, uint64_t b, const char *what)
 {
@@ -156,6 +107,8 @@ static void twins_begin(struct twins *t, uint32_t seed)
     t->damage = one_in(t, 3) ? 20 + below(t, 300) : 0;
     t->overtake = one_in(t, 3) ? 10 + below(t, 100) : 0;
     t->lie = one_in(t, 4) ? 1 + below(t, 5) : 0;
+    t->repeat = one_in(t, 3) ? 4 + below(t, 60) : 0;
+    t->forge = one_in(t, 3) ? 10 + below(t, 200) : 0;
     struct hf_interface link = {
         .struct_size = sizeof link,
         .link = t->ethernet ? HF_LINK_ETHERNET : HF_LINK_IP,
@@ -173,6 +126,9 @@ static void twins_end(struct twins *t)
     for (unsigned s = 0; s < SIDES; s++) {
         for (uint32_t i = 0; i < t->side[s].in.n; i++) {
             free(t->side[s].in.frame[i]);
+        }
+        for (uint32_t i = 0; i < PAST; i++) {
+            free(t->side[s].in.past[i]);
         }
         for (unsigned w = 0; w < WORLDS; w++) {
             free(t->side[s].stack[w]);
@@ -193,36 +149,6 @@ static uint32_t assemble(const struct hf_frame_out *out, uint8_t *bytes)
     }
     assert_int_equal(len, out->len);
     return len;
-}
-
-static void put_on_wire(struct twins *t, struct wire *wire, const uint8_t *bytes, uint32_t len,
-                        bool checked)
-{
-    if (wire->n == QUEUE || one_in(t, t->lose)) {
-        return;
-    }
-    struct frame *frame = malloc(sizeof *frame);
-    assert_non_null(frame);
-    frame->len = len;
-    frame->flags = checked ? HF_FRAME_CSUM_OK : 0;
-    memcpy(frame->bytes, bytes, len);
-    if (!checked && one_in(t, t->damage)) {
-        frame->bytes[below(t, len)] ^= (uint8_t)(1u << below(t, 8));
-    }
-    if (one_in(t, t->damage)) { /* the IP header: no device checks it for us */
-        uint32_t at = (t->ethernet ? 14 : 0) + below(t, t->v6 ? 40 : 20);
-        frame->bytes[at] ^= (uint8_t)(1u << below(t, 8));
-    }
-    wire->frame[wire->n++] = frame;
-    if (one_in(t, t->lie)) {
-        put_be16(frame->bytes + (t->ethernet ? 14 : 0) + (t->v6 ? 40 : 20) + 14, UINT16_MAX);
-        frame->flags = HF_FRAME_CSUM_OK;
-    }
-    if (wire->n > 1 && one_in(t, t->overtake)) {
-        uint32_t other = below(t, wire->n - 1);
-        wire->frame[wire->n - 1] = wire->frame[other];
-        wire->frame[other] = frame;
-    }
 }
 
 static void sends(struct twins *t, unsigned s)
@@ -422,8 +348,8 @@ static void connects(struct twins *t)
     struct hf_listen listen = {.struct_size = sizeof listen, .local = {.port = PORT}, .backlog = 4};
     struct hf_endpoint remote = {.port = PORT};
     memcpy(remote.ip, t->side[1].ip, 16);
-    uint32_t lose = t->lose, damage = t->damage, lie = t->lie;
-    t->lose = t->damage = t->lie = 0;
+    struct twins drawn = *t;
+    t->lose = t->damage = t->lie = t->repeat = t->forge = 0;
     for (unsigned w = 0; w < WORLDS; w++) {
         struct side *a = &t->side[0], *b = &t->side[1];
         assert_int_equal(hf_listen(b->stack[w], &b->env[w], &listen, &b->listener[w]), HF_OK);
@@ -435,9 +361,11 @@ static void connects(struct twins *t)
         assert_int_equal(hf_accept(b->stack[w], &b->env[w], b->listener[w], &b->handle[w], NULL),
                          HF_OK);
     }
-    t->lose = lose;
-    t->damage = damage;
-    t->lie = lie;
+    t->lose = drawn.lose;
+    t->damage = drawn.damage;
+    t->lie = drawn.lie;
+    t->repeat = drawn.repeat;
+    t->forge = drawn.forge;
 }
 
 static void step(struct twins *t)
