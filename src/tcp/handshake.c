@@ -62,7 +62,7 @@ uint16_t tcp_effective_mss(struct tcp *tcp, const struct tcb *tcb)
         mss = min_u32(mss, own);
     }
     uint32_t stamps = tcb->flags & F_TS ? 12 : 0;
-    return (uint16_t)(mss > stamps ? mss - stamps : 1); /* min_mss may be less than these */
+    return (uint16_t)(mss > stamps + LEAST_TEXT ? mss - stamps : LEAST_TEXT);
 }
 
 /* RFC 7323 2.2, 3.2; RFC 2018 2: agreed when both SYNs say so.  RFC7323-3, RFC7323-9, RFC7323-12,

@@ -372,7 +372,7 @@ static uint32_t segment_limit(const struct tcb *tcb, const struct segment *seg)
     uint32_t counted = 20 + (tcb->flags & F_TS ? 12 : 0);
     uint32_t header = (uint32_t)wire_tcp_header_len(&seg->opt);
     uint32_t extra = header > counted ? header - counted : 0;
-    return tcb->snd_mss > extra + 8 ? tcb->snd_mss - extra : 8;
+    return tcb->snd_mss > extra + LEAST_TEXT ? tcb->snd_mss - extra : LEAST_TEXT;
 }
 
 /* What was lost, from active->rxt on: text, FIN, or both. */

@@ -135,7 +135,9 @@ static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct 
         seq_eq(seq_add(seg->seq, seg->len), tcb->rcv.nxt)) {
         tcp_enter_time_wait(tcp, tcb);
     }
-    bool received = seg->len && seq_leq(seq_add(seg->seq, seg->len), tcb->rcv.nxt);
+    /* All of it lies before RCV.NXT: in numbers 2^31 apart each is before the other. */
+    uint32_t old = seq_len(seg->seq, tcb->rcv.nxt);
+    bool received = seg->len && seg->len <= old && old < UINT32_C(1) << 31;
     if (received && seg->text_len) {
         tcp_note_dsack(tcp, tcb, seg->seq, seq_add(seg->seq, seg->text_len));
         tcp_compare_unread(tcp, tcb, seg);

@@ -159,6 +159,7 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
         active->push_now = 1;
         active->no_push = 0;
         tcb->flags &= ~(uint32_t)F_MORE;
+        tcp_rto_restart(tcp, tcb); /* a probe's octet may be outstanding */
         tcp_consider_sending(tcp, tcb);
         return;
     }

@@ -178,8 +178,8 @@ static inline void repeat(struct twins *t, struct wire *wire, const struct frame
     *place = copy_of(now);
 }
 
-static inline void put_on_wire(struct twins *t, struct wire *wire, const uint8_t *bytes, uint32_t len,
-                        bool checked)
+static inline void put_on_wire(struct twins *t, struct wire *wire, const uint8_t *bytes,
+                               uint32_t len, bool checked)
 {
     if (wire->n == QUEUE || one_in(t, t->lose)) {
         return;

@@ -320,6 +320,53 @@ TEST(a_lost_window_update_is_repeated_in_answer_to_the_peers_probe)
     expects(ACK, .ack = IRS + 1 + sent, .window = 3000);
 }
 
+/* RFC 9293 3.10.7.4: SEG.SEQ is 2^31 - 51 ahead, the end 2^31: in signed numbers that is also
+ * before.  What the user has not read is not compared with it. */
+TEST(a_fin_that_ends_half_the_number_space_away_is_out_of_the_window)
+{
+    establish_active();
+    sends(ACK, .len = 100);
+    peer_forget(p);
+    for (int64_t off = -2; off <= 2; off++) {
+        after(1000);
+        sends(FIN | ACK, .seq = IRS + 101 + INT64_C(0x80000000) - 51 + off, .len = 50);
+        expects(ACK, .ack = IRS + 101, .no_sack = true);
+    }
+    reads(100);
+}
+
+/* RFC 6298 5.1: the timer of the probe that became the override's is the octet's, too. */
+TEST(a_probes_octet_that_left_as_the_window_opened_a_little_is_repeated)
+{
+    p->config.policy.zwp_octet = true;
+    establish_active();
+    sends(ACK, .wnd = ZERO);
+    writes(1000);
+    expects_silence();
+    batch_begins();
+    p->env.now_ns += 202 * 1000000LL; /* the probe is owed; the window opens before it leaves */
+    hf_timeouts(p->stack, &p->env);
+    sends(ACK, .wnd = 1);
+    batch_ends();
+    expects(ACK, .seq = ISS + 1, .len = 1); /* it is lost */
+    expects_after(0, 200000, ACK, .seq = ISS + 1, .len = 1);
+}
+
+TEST(a_tiny_mss_with_a_window_smaller_than_a_segment_goes_on)
+{
+    p->config.policy.min_mss = 1;
+    p->config.policy.timestamps = false;
+    p->with.mss = 1;
+    establish_active();
+    writes(3000);
+    peer_forget(p);
+    after(8000); /* RTO: cwnd is one segment */
+    peer_forget(p);
+    sends(ACK, .ack = ISS + 1 + 8);
+    expects(ACK, .seq = ISS + 1 + 80, .len = 8);
+    peer_forget(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +390,9 @@ int main(void)
         BOTH(a_held_syn_that_replaces_a_time_wait_gets_a_higher_iss_and_ends_it),
         BOTH(close_in_a_simultaneous_open_survives_the_loss_of_syn_ack_and_fin),
         BOTH(a_lost_window_update_is_repeated_in_answer_to_the_peers_probe),
+        BOTH(a_fin_that_ends_half_the_number_space_away_is_out_of_the_window),
+        BOTH(a_probes_octet_that_left_as_the_window_opened_a_little_is_repeated),
+        V4(a_tiny_mss_with_a_window_smaller_than_a_segment_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
