@@ -116,6 +116,15 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
     return seg->len == 1 ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_SYN_CHALLENGED;
 }
 
+/* All of it has come before: in numbers 2^31 apart each is before the other, and of what lies
+ * before IRS nothing has come in the first way around. */
+static bool has_come(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+    uint32_t old = seq_len(seg->seq, tcb->rcv.nxt), come = seq_len(tcb->irs, tcb->rcv.nxt);
+    return seg->len && seg->len <= old && old < UINT32_C(1) << 31 &&
+           (old < come || tally_of(tcp, tcb)->rcv_wraps != 0);
+}
+
 /* What is not acceptable and is no reset.  RFC5961-6 */
 static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
@@ -135,14 +144,17 @@ static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct 
         seq_eq(seq_add(seg->seq, seg->len), tcb->rcv.nxt)) {
         tcp_enter_time_wait(tcp, tcb);
     }
-    /* All of it lies before RCV.NXT: in numbers 2^31 apart each is before the other. */
-    uint32_t old = seq_len(seg->seq, tcb->rcv.nxt);
-    bool received = seg->len && seg->len <= old && old < UINT32_C(1) << 31;
+    bool received = has_come(tcp, tcb, seg);
     if (received && seg->text_len) {
         tcp_note_dsack(tcp, tcb, seg->seq, seq_add(seg->seq, seg->text_len));
         tcp_compare_unread(tcp, tcb, seg);
     }
     return received ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_OUT_OF_WINDOW;
+}
+
+static bool acks_our_syn(const struct tcb *tcb, const struct segment *seg)
+{
+    return seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt);
 }
 
 /* first: check sequence number.  MUST-66 and a closed window: text is refused, but ACK, RST and URG
@@ -160,7 +172,10 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
     if (tcb->rcv.wnd == 0 && seq_eq(seg->seq, tcb->rcv.nxt) && !(seg->ctl & SYN)) {
         if (seg->text_len && !(seg->ctl & RST)) {
             tcp_ecn_arrives(tcp, tcb, seg); /* RFC3168-27: a window probe's mark counts */
-            tcp_owe_ack(tcp, tcb);
+            bool is_reset = tcb->state == HF_SYN_RECEIVED && !acks_our_syn(tcb, seg);
+            if (!is_reset || !(seg->ctl & ACK)) {
+                tcp_owe_ack(tcp, tcb);
+            }
             seg->ctl &= (uint16_t)~FIN;
             seg->text_len = 0;
         }
@@ -254,7 +269,7 @@ static void end_the_one_before(struct tcp *tcp, const struct tcb *tcb)
 static enum hf_verdict ack_opens(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
                                  bool answer_rst)
 {
-    if (!seq_gt(seg->ack, tcb->snd.una) || !seq_leq(seg->ack, tcb->snd.nxt)) {
+    if (!acks_our_syn(tcb, seg)) {
         if (answer_rst) {
             struct conn_id id;
             tcp_id(tcp, tcb, &id);

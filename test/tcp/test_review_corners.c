@@ -335,6 +335,39 @@ TEST(a_fin_that_ends_half_the_number_space_away_is_out_of_the_window)
     reads(100);
 }
 
+/* RFC 2883 4: a D-SACK tells of text that came; before IRS there was none. */
+TEST(text_from_before_the_first_is_no_duplicate)
+{
+    p->with.sackok = true;
+    establish_active();
+    sends(ACK, .len = 100);
+    peer_forget(p);
+    sends(ACK, .seq = IRS + 1, .len = 50);
+    expects(ACK, .ack = IRS + 101, .sack = {{IRS + 1, IRS + 51}});
+    after(1000);
+    sends(ACK, .seq = IRS - 1000, .len = 50);
+    expects(ACK, .ack = IRS + 101, .no_sack = true);
+    holds_equal(peer_count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
+    reads(100);
+}
+
+/* RFC 9293 3.10.7.4: what does not acknowledge our SYN is answered by a reset, and by that alone,
+ * also where a closed window refuses its text. */
+TEST(text_beyond_a_closed_window_in_syn_received_gets_one_answer)
+{
+    p->config.policy.fast_open = HF_FAST_OPEN_SERVER | HF_FAST_OPEN_SERVER_NO_COOKIE;
+    p->config.policy.receive_window = 500;
+    listens();
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_FAST_OPEN, 4));
+    sends(SYN, .seq = IRS, .mss = 1460, .len = 500, .fo = "");
+    expects(SYN | ACK, .ack = IRS + 501, .wnd = ZERO);
+    sends(ACK, .seq = IRS + 501, .ack = ISS + 7, .len = 100);
+    expects(RST, .seq = ISS + 7);
+    expects_silence();
+    sends(ACK, .seq = IRS + 501, .ack = ISS + 1, .len = 100);
+    expects(ACK, .ack = IRS + 501, .wnd = ZERO);
+}
+
 /* RFC 6298 5.1: the timer of the probe that became the override's is the octet's, too. */
 TEST(a_probes_octet_that_left_as_the_window_opened_a_little_is_repeated)
 {
@@ -391,6 +424,8 @@ int main(void)
         BOTH(close_in_a_simultaneous_open_survives_the_loss_of_syn_ack_and_fin),
         BOTH(a_lost_window_update_is_repeated_in_answer_to_the_peers_probe),
         BOTH(a_fin_that_ends_half_the_number_space_away_is_out_of_the_window),
+        BOTH(text_from_before_the_first_is_no_duplicate),
+        BOTH(text_beyond_a_closed_window_in_syn_received_gets_one_answer),
         BOTH(a_probes_octet_that_left_as_the_window_opened_a_little_is_repeated),
         V4(a_tiny_mss_with_a_window_smaller_than_a_segment_goes_on),
     };
