@@ -30,7 +30,9 @@ static void judge_limit(struct judging *j, bool is_new)
     /* Where probes are octets of text, one that was lost is sent again. */
     bool octet = j->oracle->policy.zwp_octet && r->len == 1 && r->seq == m->una && m->wnd == 0;
     uint32_t beyond = r->marks & HF_MARK_PROBE || octet ? 1 : 0;
-    if (ahead(end, m->snd_edge + beyond) > 0) {
+    /* MAY-7, RFC 7413 4.2: what the window of a SYN,ACK leaves out of the SYN's text goes again. */
+    bool of_syn = !is_new && (m->facts & SYN_TEXT);
+    if (!of_syn && ahead(end, m->snd_edge + beyond) > 0) {
         oracle_broken(j, HF_RULE_BEYOND_WINDOW, "up to %u, the window ends at %u", end,
                       m->snd_edge);
     }

@@ -22,7 +22,7 @@ static const struct {
                              HF_V_DROP_ACK_TOO_OLD}},
     [STEP_SYN_ACK_OPENS] = {"the SYN,ACK of a simultaneous open",
                             {HF_V_ACK_ONLY_TAKEN, HF_V_ACCEPTED, HF_V_OUT_OF_ORDER,
-                             HF_V_DROP_NO_MEMORY}},
+                             HF_V_DROP_NO_MEMORY, HF_V_LATE_DATA_RESET}},
     [STEP_OUTSIDE] = {"outside the window", {HF_V_DROP_OUT_OF_WINDOW, HF_V_DROP_OLD_DUPLICATE}},
     [STEP_SYN_OUTSIDE] = {"a SYN outside the window",
                           {HF_V_DROP_SYN_CHALLENGED, HF_V_DROP_OUT_OF_WINDOW,

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIVES = 2000, LONG_LIVES = 60000, STEPS = 300, CONNS = 3, FRAMES = 16 };
+enum { LIVES = 2000, LONG_LIVES = 40000, STEPS = 300, CONNS = 3, FRAMES = 16 };
 
 struct life {
     struct storm storm;
