@@ -381,8 +381,9 @@ enum hf_option {
     HF_SEND_BUFFER,        /* octets accepted and not acknowledged at most; once set, not tuned   */
     HF_SEND_LOW_WATER,     /* HF_WRITABLE once this many octets fit; 1 .. HF_SEND_BUFFER          */
     HF_USER_TIMEOUT,       /* ms that text may stay unacknowledged, or unsent before a closed
-                              window (RFC 9293 3.9.1.1, RFC 5482); decides instead of
-                              hf_policy.data_retries.  0: none                                    */
+                              window (RFC 9293 3.9.1.1, RFC 5482), not what pacing or HF_CORK holds
+                              here; decides instead of hf_policy.data_retries.  0: none, or what
+                              HF_ADVERTISED_TIMEOUT adopts                                        */
     HF_MAX_SEGMENT,        /* MSS: announced and used at most, before opening                     */
     HF_TTL,                /* 1 .. 255: TTL or hop limit of packets                               */
     HF_TOS,                /* DSCP in the upper six bits; the lower two are ECN's.  Best set once,

@@ -119,7 +119,7 @@ struct active {
     uint16_t stalled;     /* they and timeouts behind it, since SND.UNA has moved     */
     uint32_t delack_at_ms;
     uint32_t pace_at_ms;       /* pacing lets something go again                          */
-    uint32_t unacked_since_ms; /* user timeout: oldest unacknowledged text, 0: none     */
+    uint32_t unacked_since_ms; /* user timeout: oldest unacknowledged text, 0: none, or held here */
     int64_t pace_ns;           /* pacing: the time of the next octet, on env.now_ns's clock */
     /* Receive queue: text RCV.NXT - rq_bytes .. RCV.NXT */
     uint32_t rq_head, rq_tail;

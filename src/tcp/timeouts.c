@@ -23,6 +23,33 @@ static uint32_t user_timeout_at(const struct tcp *tcp, const struct tcb *tcb,
     return ms_after(tcp->now_ms, timeout_ms - min_u32(waited_ms, timeout_ms));
 }
 
+/* Nothing is out, the peer's window is open: what waits, waits for this side alone - for its time
+ * (pacing), for more of it (HF_CORK, HF_SEND_MORE), for a mark's answer (RFC 3168 6.1.2). */
+static bool held_here(const struct tcp *tcp, const struct tcb *tcb, const struct active *active)
+{
+    if (tcb->snd.wnd == 0) {
+        return false;
+    }
+    return active->pace_at_ms ||
+           ((active->persist || active->ecn_waits) && tcp_new_text_fits(tcp, tcb));
+}
+
+/* RFC 5482 2: the user timeout is of what was sent, and of what the peer's window keeps back (RFC
+ * 9293 3.9.1.1): it stands still for what nobody was asked to acknowledge. */
+static void follow_patience(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active == NULL || !tcp_synchronized(tcb) || !seq_eq(tcb->snd.una, tcb->snd.nxt)) {
+        return;
+    }
+    bool waits = active->sq_bytes || (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE;
+    if (waits && held_here(tcp, tcb, active)) {
+        active->unacked_since_ms = 0;
+    } else if (waits) {
+        tcp_begins_to_wait(tcp, tcb);
+    }
+}
+
 static uint32_t earliest(const struct tcp *tcp, const struct tcb *tcb)
 {
     const struct active *active = active_of(tcp, tcb);
@@ -53,6 +80,7 @@ void tcp_rearm(struct tcp *tcp, struct tcb *tcb)
     if (tcb->flags & F_COMPACT) {
         return;
     }
+    follow_patience(tcp, tcb);
     uint32_t at_ms = earliest(tcp, tcb);
     bool filed = tcb->wheel.prev != 0;
     if (at_ms == 0 ? !filed : filed && (int32_t)(at_ms - tcb->wheel.at_ms) >= 0) {

@@ -335,6 +335,93 @@ TEST(a_syn_does_not_wait_for_text_that_has_come_before)
     holds_equal(how, HF_FAST_OPEN_ON);
 }
 
+/* RFC 5482 2: "how long transmitted data may remain unacknowledged". */
+TEST(text_that_waits_for_its_time_is_not_the_peers_to_acknowledge)
+{
+    establish_active();
+    sets(HF_MAX_PACING_RATE, 100);
+    sets(HF_USER_TIMEOUT, 10 * SECOND_MS);
+    writes(8000);
+    closes();
+    for (int i = 0; i < 1000 && status_of(state) == HF_FIN_WAIT_1; i++) {
+        peer_forget(p);
+        if (status_of(snd_nxt) != status_of(snd_una)) { /* all that has come is acknowledged */
+            sends(ACK, .ack = ISS + (int64_t)(status_of(snd_nxt) - p->c->iss));
+        }
+        after(100);
+    }
+    expects_state(HF_FIN_WAIT_2);
+    holds_equal(status_of(bytes_acked), 8000);
+}
+
+/* It has the whole time from when it leaves, or from when the peer's window keeps it back. */
+TEST(text_that_this_side_holds_has_its_time_from_when_it_leaves)
+{
+    establish_active();
+    sets(HF_MAX_PACING_RATE, 100);
+    sets(HF_USER_TIMEOUT, 10 * SECOND_MS);
+    writes(1460);
+    expects(ACK, .seq = ISS + 1, .len = 1460);
+    sends(ACK, .ack = ISS + 1461);
+    writes(1460);
+    expects_after(14000, 15000, ACK, .seq = ISS + 1461, .len = 1460);
+    after(9900);
+    peer_forget(p);
+    expects_state(HF_ESTABLISHED);
+    after(200);
+    peer_forget(p);
+    expects_closed(HF_ERR_TIMED_OUT);
+    on(1);
+    establish_active();
+    sets(HF_MAX_PACING_RATE, 100);
+    sets(HF_USER_TIMEOUT, 10 * SECOND_MS);
+    writes(1460);
+    expects(ACK, .seq = ISS + 1, .len = 1460);
+    sends(ACK, .ack = ISS + 1461);
+    writes(1460);
+    after(12 * SECOND_MS);
+    sends(ACK, .ack = ISS + 1461, .wnd = ZERO);
+    for (int i = 0; i < 98; i++) {
+        after(100);
+        peer_forget(p);
+        sends(ACK, .ack = ISS + 1461, .wnd = ZERO);
+    }
+    expects_state(HF_ESTABLISHED);
+    after(300);
+    peer_forget(p);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+static void corked_text_leaves(struct peer *p, uint32_t flags)
+{
+    sets(HF_USER_TIMEOUT, 100);
+    writes_with(10, flags);
+    after(150); /* less than an RTO */
+    expects_state(HF_ESTABLISHED);
+    expects_silence();
+    sets(HF_CORK, 0);
+    if (flags) {
+        writes(10);
+    }
+    expects(ACK, .len = flags ? 20 : 10);
+    after(90);
+    peer_forget(p);
+    expects_state(HF_ESTABLISHED);
+    after(20);
+    peer_forget(p);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+TEST(text_that_the_application_corks_is_not_the_peers_to_acknowledge)
+{
+    establish_active();
+    sets(HF_CORK, 1);
+    corked_text_leaves(p, 0);
+    on(1);
+    establish_active();
+    corked_text_leaves(p, HF_SEND_MORE);
+}
+
 /* Text that has waited longer than half a round of 32 bits of milliseconds. */
 TEST(a_user_timeout_that_is_set_when_text_has_waited_for_weeks_is_due_at_once)
 {
@@ -391,6 +478,9 @@ int main(void)
         V4(keep_alives_come_later_than_an_adopted_timeout),
         V4(the_user_timeout_decides_alone_how_long_is_too_long),
         V4(a_user_timeout_that_is_set_when_text_has_waited_for_weeks_is_due_at_once),
+        BOTH(text_that_waits_for_its_time_is_not_the_peers_to_acknowledge),
+        V4(text_that_this_side_holds_has_its_time_from_when_it_leaves),
+        V4(text_that_the_application_corks_is_not_the_peers_to_acknowledge),
         BOTH(the_user_timeout_does_not_run_while_the_syn_waits_for_text),
         BOTH(a_syn_does_not_wait_for_text_that_has_come_before),
         V4(after_three_retransmissions_the_application_is_told_once_of_trouble),
