@@ -229,14 +229,14 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     begin_news(tcp, tcb, seg);
     uint32_t arrived = tcb->active ? tcp_arrived(active_of(tcp, tcb)) : 0;
     bool outstanding = !seq_eq(tcb->snd.una, tcb->snd.nxt);
-    bool again = outstanding && seq_eq(seg->ack, tcb->snd.una) && seg->len == 0;
+    bool probing = tcb->active && active_of(tcp, tcb)->persist;
+    /* What answers a probe's octet (zwp_octet) says no more than that the window is closed. */
+    bool again = outstanding && !probing && seq_eq(seg->ack, tcb->snd.una) && seg->len == 0;
     if (seq_gt(seg->ack, tcb->snd.una)) {
         acked = advance_una(tcp, tcb, seg);
         tcp->news.acked = acked;
     } else {
-        tcb->retries = (uint8_t)(active_of(tcp, tcb) && active_of(tcp, tcb)->persist
-                                     ? 0 /* MUST-37: the peer is there */
-                                     : tcb->retries);
+        tcb->retries = probing ? 0 : tcb->retries; /* MUST-37: the peer is there */
     }
     bool newer = in_order && seq_geq(seg->ack, tcb->snd.una) && window_is_newer(tcb, seg);
     bool window_changed = newer && take_window(tcb, seg);

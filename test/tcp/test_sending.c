@@ -267,6 +267,26 @@ TEST(probes_may_carry_an_octet_when_the_policy_says_so)
     expects(ACK, .seq = ISS + 2, .len = 99);
 }
 
+/* RFC 5681 2 (a) .. (e): what answers a probe's octet is no sign of a loss. */
+TEST(answers_to_probes_with_an_octet_are_no_duplicate_acks)
+{
+    p->config.policy.zwp_octet = true;
+    p->wild = true;
+    establish_slowly(p);
+    sends(ACK, .wnd = ZERO);
+    writes(100);
+    uint32_t cwnd = status_of(cwnd), ssthresh = status_of(ssthresh);
+    for (int i = 0; i < 6; i++) {
+        expects_after(100, 20000, ACK, .seq = ISS + 1, .len = 1);
+        sends(ACK, .ack = ISS + 1, .wnd = ZERO);
+        expects_silence();
+    }
+    holds_equal(status_of(dup_acks), 0);
+    holds_equal(status_of(in_recovery), 0);
+    holds_equal(status_of(cwnd), cwnd);
+    holds_equal(status_of(ssthresh), ssthresh);
+}
+
 TEST(a_fin_waits_for_the_window_like_an_octet)
 {
     establish_slowly(p);
@@ -400,6 +420,7 @@ int main(void)
         V4(probes_that_are_answered_never_end_the_connection),
         V4(probes_that_nobody_answers_end_it_after_r2),
         V4(probes_may_carry_an_octet_when_the_policy_says_so),
+        V4(answers_to_probes_with_an_octet_are_no_duplicate_acks),
         V4(a_fin_waits_for_the_window_like_an_octet),
         BOTH(a_small_segment_waits_while_another_is_unacknowledged),
         V4(a_small_tail_behind_full_segments_goes_at_once),
