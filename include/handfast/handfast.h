@@ -396,7 +396,7 @@ enum hf_option {
     HF_ECN,                /* enum hf_ecn: on a listener, or before the SYN is sent (RFC 3168)    */
     HF_CONGESTION_CONTROL, /* enum hf_congestion; at any time                                     */
     HF_KEEPALIVE_IDLE,     /* ms without anything from the peer before the first probe: 7,200,000 */
-    HF_KEEPALIVE_INTERVAL, /* ms between probes: 75,000                                           */
+    HF_KEEPALIVE_INTERVAL, /* ms between probes: 75,000; a lower one counts at once               */
     HF_KEEPALIVE_COUNT,    /* unanswered probes that end it: 9; 1 .. 127.  HF_USER_TIMEOUT, where
                               set, counts instead                                                 */
     HF_LINGER,             /* ms after hf_release in which all must be acknowledged, else a reset;

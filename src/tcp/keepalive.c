@@ -34,10 +34,23 @@ static uint32_t silent_ms(struct tcp *tcp, const struct tcb *tcb)
     return tcp->now_ms - tally_of(tcp, tcb)->last_ack_ms;
 }
 
+/* The interval runs. */
+static bool asked(const struct tcp *tcp, const struct tcb *tcb)
+{
+    return tcb->long_at_ms && tcb->retries && !others_ask(tcp, tcb);
+}
+
+void tcp_keepalive_sooner(struct tcp *tcp, struct tcb *tcb)
+{
+    if (applies(tcb) && asked(tcp, tcb)) {
+        uint32_t interval_ms = tcp_extra(tcp, tcb->extra)->keep_interval_ms;
+        tcb->long_at_ms = ms_earlier(tcb->long_at_ms, ms_after(tcp->now_ms, interval_ms));
+    }
+}
+
 void tcp_keepalive_start(struct tcp *tcp, struct tcb *tcb)
 {
-    bool asked = tcb->long_at_ms && tcb->retries && !others_ask(tcp, tcb); /* the interval runs */
-    if (applies(tcb) && !asked) {
+    if (applies(tcb) && !asked(tcp, tcb)) {
         uint32_t idle = idle_ms(tcp_extra(tcp, tcb->extra));
         uint32_t silent = silent_ms(tcp, tcb);
         tcb->long_at_ms = ms_after(tcp->now_ms, idle > silent ? idle - silent : 1);
@@ -78,7 +91,7 @@ void tcp_keepalive_timeout(struct tcp *tcp, struct tcb *tcb)
         tcp_reply_abort(tcp, tcb);
         tcp_finish(tcp, tcb, HF_ERR_TIMED_OUT, HF_TIMER_KEEPALIVE, HF_V_ACCEPTED);
     } else {
-        tcb->retries++;
+        tcb->retries += tcb->retries < UINT8_MAX ? 1 : 0;
         tcp_owe(tcp, tcb, OWES_PROBE);
         tcb->long_at_ms = ms_after(tcp->now_ms, extra->keep_interval_ms);
     }

@@ -108,6 +108,9 @@ static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, in
     if (error == HF_OK && (option == HF_KEEPALIVE_IDLE || option == HF_USER_TIMEOUT)) {
         tcp_keepalive_start(tcp, tcb);
     }
+    if (error == HF_OK && option == HF_KEEPALIVE_INTERVAL) {
+        tcp_keepalive_sooner(tcp, tcb);
+    }
     if (error == HF_OK && option == HF_MAX_PACING_RATE) {
         tcp_pace_changed(tcp, tcb, rate);
     }

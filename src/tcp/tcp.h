@@ -184,6 +184,8 @@ bool tcp_syn_ends_time_wait(const struct tcp *tcp, const struct tcb *tcb,
 void tcp_keepalive_set(struct tcp *tcp, struct tcb *tcb, bool on);
 /* A state was entered, or an option set, with which it may begin.  tcp_rearm is the caller's. */
 void tcp_keepalive_start(struct tcp *tcp, struct tcb *tcb);
+/* A lower interval counts from now on also for a keep-alive that is out. */
+void tcp_keepalive_sooner(struct tcp *tcp, struct tcb *tcb);
 void tcp_keepalive_timeout(struct tcp *tcp, struct tcb *tcb);
 
 /* user_timeout.c: RFC 5482 */

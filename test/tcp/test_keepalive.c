@@ -231,6 +231,39 @@ TEST(options_set_between_keep_alives_do_not_hurry_them)
     expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, RST | ACK, .seq = ISS + 1);
 }
 
+/* What has been asked under a long interval has the shorter one to answer, counted from then. */
+TEST(a_shorter_interval_counts_also_for_a_keep_alive_that_is_out)
+{
+    establish_active();
+    keep_alive(p, 2);
+    sets(HF_KEEPALIVE_INTERVAL, HOUR_MS);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+    sets(HF_KEEPALIVE_INTERVAL, INTERVAL_MS);
+    after(INTERVAL_MS / 2);
+    sets(HF_KEEPALIVE_INTERVAL,
+         INTERVAL_MS); /* the same again, and a longer one, put nothing off */
+    sets(HF_KEEPALIVE_INTERVAL, 2 * INTERVAL_MS);
+    expects_after(INTERVAL_MS / 2 - 5, INTERVAL_MS / 2 + 5, ACK, .seq = ISS);
+    expects_after(2 * INTERVAL_MS - 5, 2 * INTERVAL_MS + 5, RST | ACK, .seq = ISS + 1);
+}
+
+/* The user timeout ends it, however often the peer was asked: here with the 256th answer missing.
+ */
+TEST(many_keep_alives_without_an_answer_are_not_taken_for_none)
+{
+    establish_active();
+    keep_alive(p, 9);
+    sets(HF_USER_TIMEOUT, IDLE_MS + 256 * INTERVAL_MS - 1000);
+    expects_after(IDLE_MS - 5, IDLE_MS + 5, ACK, .seq = ISS);
+    for (int i = 1; i < 256; i++) {
+        expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, ACK, .seq = ISS);
+    }
+    holds_equal(status_of(retries), 255);
+    holds_equal(info_of(probes), 255);
+    expects_after(INTERVAL_MS - 5, INTERVAL_MS + 5, RST | ACK, .seq = ISS + 1);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
 TEST(keep_alive_times_that_cannot_be_are_refused)
 {
     establish_active();
@@ -279,6 +312,8 @@ int main(void)
         V4(keep_alives_without_an_answer_are_no_sign_of_a_black_hole),
         V4(switching_keep_alives_gives_text_no_more_repetitions),
         V4(options_set_between_keep_alives_do_not_hurry_them),
+        V4(a_shorter_interval_counts_also_for_a_keep_alive_that_is_out),
+        V4(many_keep_alives_without_an_answer_are_not_taken_for_none),
         V4(keep_alive_times_that_cannot_be_are_refused),
         V4(who_may_have_no_record_for_options_is_told),
     };
