@@ -80,7 +80,7 @@ struct hf_info {
                          listener: its backlog                                               */
     uint32_t lost;    /* of these, segments taken for lost                                   */
     uint32_t retrans; /* of these, segments sent again and not acknowledged since            */
-    uint32_t last_data_sent_ms; /* since text, or our SYN, was sent first                         */
+    uint32_t last_data_sent_ms; /* since text, or our SYN, was sent first; else since it is open  */
     uint32_t last_data_recv_ms; /* since text came; before: since it is open                      */
     uint32_t last_ack_recv_ms;  /* since an acceptable segment came                               */
     uint32_t pmtu;         /* octets of a packet that the path takes (RFC 1191, 8201, 4821)       */

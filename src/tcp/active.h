@@ -21,7 +21,7 @@ struct cursor {
     uint32_t skip;  /* octets of the chunk before `at`        */
 };
 
-enum { SACK_RECENT = 4 };
+enum { SACK_RECENT = 4, PROBE_DOUBLINGS = 16 /* of the wait for a probe, at most */ };
 /* CWR: the window is being reduced though nothing was lost (ECN).  RFC6582-12: not the number of
  * duplicates */
 enum recovery { RECOVERY_NONE, RECOVERY_CWR, RECOVERY_FAST, RECOVERY_RTO };

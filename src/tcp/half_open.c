@@ -256,6 +256,7 @@ enum hf_verdict tcp_arrives_promoted(struct tcp *tcp, struct tcb *tcb, struct se
                                      enum hf_verdict opened)
 {
     tcp->before.handle = tcp_handle(tcp, tcb);
+    tcb->last_snd_ms = ms_after(tcp->now_ms, 0); /* our SYN,ACK has left, nobody knows when */
     uint32_t generation = tcb->generation;
     enum hf_verdict verdict = tcp_arrives_otherwise(tcp, tcb, seg);
     verdict = verdict == HF_V_ACCEPTED ? opened : verdict;

@@ -219,7 +219,8 @@ static void from_active(const struct tcp *tcp, const struct tcb *tcb, const stru
                         struct hf_info *info)
 {
     info->ca_state = ca_state(active);
-    info->backoff = active->persist ? (uint8_t)(active->persist - 1) : active->backoff;
+    info->backoff =
+        active->persist ? (uint8_t)min_u32(active->persist - 1u, PROBE_DOUBLINGS) : active->backoff;
     info->unacked = active->sum[SUM_OUT].segs;
     info->sacked = tcb->flags & F_SACK ? active->sum[SUM_SACKED].segs : active->dup_acks;
     info->lost = active->sum[SUM_LOST].segs;
@@ -250,7 +251,7 @@ static void measurements(struct tcp *tcp, const struct tcb *tcb, struct hf_info 
 {
     const struct tally *tally = tally_of(tcp, tcb);
     uint32_t most = tcp_extra(tcp, tcb->extra)->max_pacing_rate;
-    info->rto_us = tcp_rto_ms(tcp, tcb) * 1000;
+    info->rto_us = (uint32_t)min_u64((uint64_t)tcp_rto_ms(tcp, tcb) * 1000, UINT32_MAX);
     info->ato_us = tcp->b->policy.ack_delay_ms * 1000;
     info->rtt_us = tcb->srtt_us;
     info->rttvar_us = tcb->rttvar_us;

@@ -196,7 +196,7 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
         return;
     }
     count_retry(tcp, tcb);
-    uint32_t doubled = min_u32(active->persist, 16);
+    uint32_t doubled = min_u32(active->persist, PROBE_DOUBLINGS);
     active->persist += active->persist < UINT16_MAX ? 1 : 0;
     /* SHLD-30 */
     uint64_t wait_ms = (uint64_t)tcp_rto_ms(tcp, tcb) << doubled;

@@ -375,6 +375,32 @@ TEST(a_closed_window_is_probed)
     holds_equal(info_of(probes), 0);
 }
 
+TEST(a_window_that_stays_closed_doubles_the_wait_sixteen_times_at_most)
+{
+    establish_active();
+    sends(ACK, .wnd = ZERO);
+    writes(10);
+    for (int i = 1; i <= 260; i++) {
+        expects_after(100, 121000, ACK, .seq = ISS);
+        sends(ACK, .wnd = ZERO);
+        holds_equal(info_of(backoff), i < 16 ? i : 16);
+    }
+}
+
+TEST(who_has_sent_no_text_has_sent_none_since_it_is_open)
+{
+    establish_passive();
+    after(5000);
+    holds_equal(info_of(last_data_sent_ms), 5000);
+}
+
+TEST(a_timeout_of_more_microseconds_than_32_bits_hold_is_told_as_the_most)
+{
+    p->config.policy.rto_max_ms = p->config.policy.rto_initial_ms = 2 * 3600 * 1000;
+    opens();
+    holds_equal(info_of(rto_us), UINT32_MAX);
+}
+
 TEST(the_rate_at_which_text_arrives)
 {
     with_sack(p);
@@ -555,6 +581,9 @@ int main(void)
         V4(the_congestion_window_is_not_the_peers),
         V4(the_send_buffer_limits_the_sender),
         V4(a_closed_window_is_probed),
+        V4(a_window_that_stays_closed_doubles_the_wait_sixteen_times_at_most),
+        BOTH(who_has_sent_no_text_has_sent_none_since_it_is_open),
+        V4(a_timeout_of_more_microseconds_than_32_bits_hold_is_told_as_the_most),
         V4(the_rate_at_which_text_arrives),
         V4(a_round_trip_as_the_receiver_sees_it),
         V4(a_pause_is_no_round_trip),
