@@ -105,6 +105,9 @@ static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, in
     if (error == HF_OK && option == HF_ADVERTISED_TIMEOUT) {
         tcp_user_timeout_advertised(tcp, tcb);
     }
+    if (error == HF_OK && option == HF_USER_TIMEOUT && value == 0) {
+        tcp_user_timeout_changeable(tcp, tcb);
+    }
     if (error == HF_OK && (option == HF_KEEPALIVE_IDLE || option == HF_USER_TIMEOUT)) {
         tcp_keepalive_start(tcp, tcb);
     }

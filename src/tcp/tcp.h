@@ -191,6 +191,7 @@ void tcp_keepalive_timeout(struct tcp *tcp, struct tcb *tcb);
 /* user_timeout.c: RFC 5482 */
 uint16_t tcp_user_timeout_option(uint32_t ms); /* the option's sixteen bits */
 void tcp_user_timeout_advertised(struct tcp *tcp, struct tcb *tcb);
+void tcp_user_timeout_changeable(struct tcp *tcp, struct tcb *tcb);
 void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 void tcp_fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
 

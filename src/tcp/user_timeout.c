@@ -1,9 +1,9 @@
 /* user_timeout.c - RFC 5482: how long text may stay unacknowledged, told to the peer and by it.
  *
  * USER_TIMEOUT is extra->user_timeout_ms; ADV_UTO is extra->adv_timeout_ms, and ENABLED means that
- * it is not 0.  CHANGEABLE ends when the application sets USER_TIMEOUT itself (RFC5482-1).  The
- * option is sent with the SYN, with the first segment behind it, and with the next one after each
- * change (RFC5482-3, RFC5482-4); it may be lost, and nothing depends on it (RFC5482-12).
+ * it is not 0.  CHANGEABLE ends when the application sets USER_TIMEOUT itself (RFC5482-1), until it
+ * sets 0.  The option is sent with the SYN, with the first segment behind it, and with the next one
+ * after each change (RFC5482-3, RFC5482-4); it may be lost, and nothing depends on it (RFC5482-12).
  */
 #include "tcp/tcp.h"
 
@@ -43,19 +43,22 @@ static void adopt(struct tcp *tcp, struct tcb *tcb, struct extra *extra, uint32_
     }
 }
 
+/* The application's own is taken back: the peer's wish, if there is one, counts again. */
+void tcp_user_timeout_changeable(struct tcp *tcp, struct tcb *tcb)
+{
+    struct extra *extra = tcb->extra ? tcp_own_extra(tcp, &tcb->extra) : NULL;
+    if (extra && extra->adv_timeout_ms == 0) {
+        adopt(tcp, tcb, extra, 0);
+    } else if (extra && extra->peer_timeout_ms) {
+        adopt(tcp, tcb, extra, adopted_ms(tcp, tcb, extra));
+    }
+}
+
 /* ADV_UTO is another one: what was adopted follows it, and ends with it. */
 void tcp_user_timeout_advertised(struct tcp *tcp, struct tcb *tcb)
 {
-    struct extra *extra = tcb->extra ? tcp_own_extra(tcp, &tcb->extra) : NULL;
-    if (extra == NULL) {
-        return;
-    }
-    if (extra->adv_timeout_ms == 0) {
-        adopt(tcp, tcb, extra, 0);
-    } else if (extra->peer_timeout_ms) {
-        adopt(tcp, tcb, extra, adopted_ms(tcp, tcb, extra));
-    }
-    if (extra->adv_timeout_ms && tcp_synchronized(tcb)) {
+    tcp_user_timeout_changeable(tcp, tcb);
+    if (tcp_extra(tcp, tcb->extra)->adv_timeout_ms && tcp_synchronized(tcb)) {
         tcb->modes |= M_TELL_TIMEOUT;
     }
 }

@@ -134,6 +134,23 @@ TEST(what_the_application_set_itself_is_not_changed_but_the_peers_wish_is_told)
     holds_equal(status_of(peer_user_timeout_ms), 300 * SECOND_MS);
 }
 
+/* RFC5482-1, RFC5482-7: CHANGEABLE again. */
+TEST(the_peers_wish_counts_again_when_the_application_takes_its_own_timeout_back)
+{
+    establish_with(p, 200 * SECOND_MS);
+    tells(p, 300);
+    writes(10);
+    expects(ACK, .len = 10, .uto = 300);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 11);
+    sets(HF_USER_TIMEOUT, 5 * SECOND_MS);
+    sets(HF_USER_TIMEOUT, 0);
+    holds_equal(user_timeout(p), 300 * SECOND_MS);
+    sets(HF_USER_TIMEOUT, 5 * SECOND_MS);
+    sets(HF_ADVERTISED_TIMEOUT, 0);
+    sets(HF_USER_TIMEOUT, 0);
+    holds_equal(user_timeout(p), 0);
+}
+
 /* Section 3: ADV_UTO is told, whatever USER_TIMEOUT the application has set. */
 TEST(the_peer_is_told_the_advertised_timeout_not_the_applications_own)
 {
@@ -469,6 +486,7 @@ int main(void)
         V4(what_the_peer_asks_for_stays_within_limits),
         V4(the_lower_limit_is_above_the_retransmission_timeout),
         V4(what_the_application_set_itself_is_not_changed_but_the_peers_wish_is_told),
+        V4(the_peers_wish_counts_again_when_the_application_takes_its_own_timeout_back),
         BOTH(the_peer_is_told_the_advertised_timeout_not_the_applications_own),
         BOTH(a_listeners_own_timeout_is_not_told_in_place_of_the_advertised_one),
         V4(what_is_advertised_anew_changes_the_adopted_timeout),
