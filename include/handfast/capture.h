@@ -13,6 +13,12 @@
  * An address is taken for one host, if its SYNs are alike (TTL, options): behind a NAT it may be
  * more, whose ISS have nothing to do with each other (isn).
  *
+ * A SYN begins an incarnation once the one before is over, or once the other end's SYN,ACK answers
+ * it: it may be forged, old, or of a host that has begun anew alone, and then the other end says
+ * with an ACK, or with a SYN,ACK of an old SYN, where it is (RFC 9293 3.5 Figures 8 to 11, RFC 5961
+ * 4).  That is not judged; a SYN,ACK that answers no SYN is told once the SYN's sender goes on with
+ * it.  An incarnation whose SYN came while another was open is judged without options.
+ *
  * Each connection is followed from both ends.  One that began before the capture is judged without
  * what only the SYNs tell (options, window scale).  Packets that the capture itself has missed show
  * as acknowledged text that never passed, as an echoed stamp or a window that was used and has not;

@@ -117,10 +117,14 @@ void capture_settle(struct hf_capture_judge *judge, struct pending *pending, boo
     pending->of = PENDING_NONE;
 }
 
-/* What is still pending when nothing follows cannot be told from what the capture has missed. */
-static void give_up(struct hf_capture_judge *judge, struct followed *f)
+/* What is still pending when nothing follows cannot be told from what the capture has missed; that
+ * a SYN,ACK has no answer says nothing of that.
+ */
+void capture_give_up(struct hf_capture_judge *judge, struct followed *f)
 {
-    bool pending = f->end[0].pending.of != PENDING_NONE || f->end[1].pending.of != PENDING_NONE;
+    enum pending_of a = f->end[0].pending.of, b = f->end[1].pending.of;
+    bool pending =
+        (a != PENDING_NONE && a != PENDING_ANSWER) || (b != PENDING_NONE && b != PENDING_ANSWER);
     judge->counts.missed += pending && !f->missed;
     f->missed |= pending;
     capture_settle(judge, &f->end[0].pending, true);
@@ -172,7 +176,7 @@ static void forget(struct hf_capture_judge *judge, struct followed *f)
     }
     *link = f->next;
     leave_order(judge, f);
-    give_up(judge, f);
+    capture_give_up(judge, f);
     judge->n--;
     free(f);
 }
@@ -224,80 +228,6 @@ static struct followed *follow(struct hf_capture_judge *judge, const struct hf_p
     return f;
 }
 
-static bool is_among(uint32_t ack, uint32_t iss, uint32_t nxt)
-{
-    return behind(ack, iss) > 0 && behind(ack, nxt) <= 0;
-}
-
-/* A SYN with another number than this one's, when it is over or has passed that number; and what
- * follows one that the capture has missed.
- */
-static bool begins_anew(const struct seen *s)
-{
-    const struct hf_packet *p = s->p;
-    const struct end *me = s->me, *peer = s->peer;
-    bool over = ((me->facts | peer->facts) & END_RST) || ((me->facts & peer->facts) & END_FIN);
-    bool pause = s->time_ns - s->f->last_ns > INT64_C(60000) * NS_PER_MS;
-    bool known = (me->facts & END_SYN) && p->seq == me->iss;
-    if (p->ctl & HF_RST || known) {
-        return false;
-    }
-    if (!(p->ctl & HF_SYN)) {
-        return over && pause && p->text_bytes;
-    }
-    if (p->ctl & HF_ACK) {
-        bool fits = !(me->facts & END_SEEN) &&
-                    (!(peer->facts & END_SYN) || is_among(p->ack, peer->iss, peer->nxt));
-        return (over || pause) && !fits;
-    }
-    return (me->facts & END_SEEN) &&
-           (over || pause || !(me->facts & END_SYN) || behind(p->seq, me->nxt) > 0);
-}
-
-/* A SYN,ACK of a SYN that was not followed. */
-static bool answers_other(const struct seen *s)
-{
-    const struct hf_packet *p = s->p;
-    const struct end *peer = s->peer;
-    return (p->ctl & (HF_SYN | HF_ACK)) == (HF_SYN | HF_ACK) && (peer->facts & END_OTHER_SYN) &&
-           !is_among(p->ack, peer->iss, peer->nxt) &&
-           is_among(p->ack, peer->other_iss, peer->other_nxt);
-}
-
-static void begin_anew(struct seen *s)
-{
-    struct followed *f = s->f;
-    give_up(s->judge, f);
-    f->old_ns = (f->end[0].facts & f->end[1].facts & END_SYN) ? f->begun_ns : 0;
-    for (int i = 0; i < 2; i++) {
-        f->old_iss[i] = f->end[i].iss;
-        f->old_kind[i] = f->end[i].kind;
-        f->end[i] = (struct end){0};
-    }
-    f->missed = f->hole = f->mptcp = false;
-    s->judge->counts.connections++;
-}
-
-/* That SYN is followed from now on, and the one before is the other: both may be answered, and only
- * the answers' answer tells which of them is old (RFC 9293 3.5).  So nothing is said of its ISS.
- */
-static void follow_other(struct seen *s)
-{
-    struct end *peer = s->peer, before = *peer;
-    begin_anew(s);
-    *peer = (struct end){
-        .facts = END_SEEN | END_SYN | END_SYN_CUT | END_CUT | END_PASSED | END_OTHER_SYN,
-        .iss = before.other_iss,
-        .start = before.other_iss,
-        .nxt = before.other_nxt,
-        .other_iss = before.iss,
-        .other_nxt = before.nxt,
-        .syn_ns = before.syn_ns,
-    };
-    s->f->begun_ns = s->f->old_ns = 0;
-    s->judge->counts.whole++;
-}
-
 /* Whoever has sent something began with a SYN that was seen; a refusal has none. */
 static bool from_syns(const struct followed *f)
 {
@@ -340,13 +270,8 @@ static int judge_segment(struct hf_capture_judge *judge, int64_t time_ns, const 
                      .cut = cut};
     judge->counts.segments++;
     judge->counts.options_cut += cut;
-    if (answers_other(&s)) {
-        if ((s.me->facts & END_SEEN) && (s.peer->facts & END_ACK)) {
-            return HF_OK; /* the one that is followed has opened */
-        }
-        follow_other(&s);
-    } else if (begins_anew(&s)) {
-        begin_anew(&s);
+    if (!capture_place(&s)) {
+        return HF_OK;
     }
     /* What only the first SYN has was offered, not agreed upon. */
     bool agreed = (p->ctl & (HF_SYN | HF_ACK)) != HF_SYN;
@@ -549,7 +474,7 @@ void hf_capture_judge_free(struct hf_capture_judge *judge)
 void hf_capture_judge_end(struct hf_capture_judge *judge, struct hf_capture_counts *counts)
 {
     for (struct followed *f = judge->oldest; f != NULL; f = f->newer) {
-        give_up(judge, f);
+        capture_give_up(judge, f);
     }
     uint32_t known = counts->struct_size;
     judge->counts.struct_size = known;

@@ -2,6 +2,7 @@
  *
  *     capture_file.c    pcapng and pcap, link types -> packets
  *     capture_judge.c   which connection and direction a packet is of; findings; the table
+ *     capture_lives.c   which incarnation of it
  *     capture_rules.c   what no packet may be after those before it
  *     capture_learn.c   what is known after it
  */
@@ -36,7 +37,7 @@ enum {
     END_OLD_STAMP = 1u << 16, /* ts_first says nothing more, its clock may come around         */
     END_ROUND = 1u << 17,     /* round_ns                                                      */
     END_MORE_CAME = 1u << 18, /* to it, behind the text that an ACK is due for                 */
-    END_OTHER_SYN = 1u << 19, /* other_iss, other_nxt                                          */
+    END_OTHER_SYN = 1u << 19, /* other                                                         */
 };
 
 /* What is to be told once what follows from the other end shows that the capture missed nothing. */
@@ -46,6 +47,7 @@ enum pending_of {
     PENDING_BLOCK,  /* the same, by SACK                                                       */
     PENDING_ECHO,   /* at: a stamp that has not passed                                         */
     PENDING_BEYOND, /* at: the end of text behind edge, the end of all windows that passed     */
+    PENDING_ANSWER, /* at: the number behind a SYN,ACK that answers no SYN                     */
 };
 struct pending {
     enum pending_of of;
@@ -61,10 +63,21 @@ struct kind {
     uint8_t ttl, header, options; /* octets of the header, HF_OPT_*                            */
 };
 
+/* What a SYN tells. */
+struct syn {
+    uint32_t iss, nxt;
+    int64_t ns; /* when it passed first                                                        */
+    uint32_t ts_first, ts_max;
+    uint16_t mss, ctl;
+    uint8_t options, wscale; /* HF_OPT_*                                                       */
+    struct kind kind;
+    bool cut;  /* its options are not in the capture, or are not to be judged by                */
+    bool late; /* it passed when a connection was open                                         */
+};
+
 struct end {
     uint32_t facts;
     uint32_t iss, start, nxt, fin; /* numbers of what it sent: nxt is behind all of it          */
-    uint32_t other_iss, other_nxt; /* of a SYN of it that was not followed                     */
     uint32_t ack, edge;            /* the furthest SEG.ACK, and SEG.ACK + SEG.WND               */
     uint32_t edge_now;             /* the same, but where it has gone back, of then             */
     uint32_t ack_stamp;            /* TSval that came with ack                                  */
@@ -85,6 +98,7 @@ struct end {
     uint32_t repeat_ts, repeat_ticks;  /* the same by its own clock; ticks: 0: unknown          */
     uint32_t repeats; /* of it in a row, nothing coming between                            */
     struct pending pending;
+    struct syn other; /* a SYN of it that is not followed                                      */
 };
 
 /* One incarnation of a pair of sockets. */
@@ -157,6 +171,14 @@ static inline bool whole(const struct seen *s)
     return (s->me->facts & END_SYN) && (s->peer->facts & END_SYN);
 }
 
+/* A SYN of another incarnation than is followed: it is kept, and followed once it is answered. */
+static inline bool is_other_syn(const struct seen *s)
+{
+    const struct end *me = s->me;
+    bool known = (me->facts & END_SYN) && s->p->seq == me->iss;
+    return (s->p->ctl & (HF_SYN | HF_ACK)) == HF_SYN && (me->facts & END_SEEN) && !known;
+}
+
 /* What comes again at a pace of its own: keep-alives are text that is acknowledged (RFC
  * 9293 3.8.4), window probes one octet (3.8.6.1); and where only one direction passes here, nothing
  * is known.
@@ -214,8 +236,16 @@ __attribute__((format(printf, 5, 6))) void capture_pending(struct seen *s, enum 
 /* Tells it; or, true, withdraws it. */
 void capture_settle(struct hf_capture_judge *judge, struct pending *pending, bool withdrawn);
 
+void capture_give_up(struct hf_capture_judge *judge, struct followed *f);
+
+/* capture_lives.c: begins another incarnation where this packet does.  False: it is of none that is
+ * followed, and is neither judged nor learned from. */
+bool capture_place(struct seen *s);
+
 /* capture_rules.c, capture_learn.c */
 void capture_rules(struct seen *s);
+void capture_syn(struct seen *s);
 void capture_learn(struct seen *s);
+void capture_take_syn(struct end *end, const struct syn *syn);
 
 #endif

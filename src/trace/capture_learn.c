@@ -3,6 +3,25 @@
 
 enum { ACKS_A_SEGMENT = 2, MAY_ACK_MOST = 1 << 20, SMALL_SEGMENT = 536 };
 
+void capture_take_syn(struct end *end, const struct syn *syn)
+{
+    end->facts |= END_SYN | (syn->ctl & HF_ACK ? END_SYN_ACK : 0);
+    end->facts |= syn->cut ? END_SYN_CUT | END_CUT : 0;
+    end->iss = syn->iss;
+    end->syn_ns = syn->ns;
+    end->options = syn->options;
+    end->wscale = syn->wscale > 14 ? 14 : syn->wscale; /* RFC 7323 2.3 */
+    end->mss = syn->mss;
+    end->kind = syn->kind;
+    end->ctl = syn->ctl;
+    if (syn->options & HF_OPT_TS) {
+        end->facts |= END_STAMP | END_NXT_STAMP;
+        end->ts_first = syn->ts_first;
+        end->ts_max = end->ts_of_nxt = syn->ts_max;
+        end->ts_ns = end->ts_of_nxt_ns = syn->ns;
+    }
+}
+
 static void learn_syn(struct seen *s)
 {
     const struct hf_packet *p = s->p;
@@ -10,26 +29,33 @@ static void learn_syn(struct seen *s)
     if ((me->facts & END_SYN) && p->seq == me->iss) {
         return;
     }
-    if (me->facts & END_SEEN) { /* of another incarnation: not followed, unless it is answered */
-        me->facts |= END_OTHER_SYN;
-        me->other_iss = p->seq;
-        me->other_nxt = p->seq + p->len;
+    struct syn syn = {.iss = p->seq,
+                      .nxt = p->seq + p->len,
+                      .ns = s->time_ns,
+                      .ts_first = p->ts_val,
+                      .ts_max = p->ts_val,
+                      .mss = p->mss,
+                      .ctl = p->ctl,
+                      .options = p->options,
+                      .wscale = p->wscale,
+                      .kind = kind_of(p),
+                      .cut = s->cut};
+    if (!(me->facts & END_SEEN)) {
+        s->f->begun_ns = s->peer->facts & END_SYN ? s->f->begun_ns : s->time_ns;
+        capture_take_syn(me, &syn);
         return;
     }
-    s->f->begun_ns = s->peer->facts & END_SYN ? s->f->begun_ns : s->time_ns;
-    me->facts |= END_SYN | (p->ctl & HF_ACK ? END_SYN_ACK : 0) | (s->cut ? END_SYN_CUT : 0);
-    me->iss = p->seq;
-    me->syn_ns = s->time_ns;
-    me->options = p->options;
-    me->wscale = p->wscale > 14 ? 14 : p->wscale; /* RFC 7323 2.3 */
-    me->mss = p->mss;
-    me->kind = kind_of(p);
-    me->ctl = p->ctl;
-    if (p->options & HF_OPT_TS) {
-        me->facts |= END_STAMP | END_NXT_STAMP;
-        me->ts_first = me->ts_max = me->ts_of_nxt = p->ts_val;
-        me->ts_ns = me->ts_of_nxt_ns = s->time_ns;
+    /* Of another incarnation: not followed, unless it is answered. */
+    if ((me->facts & END_OTHER_SYN) && me->other.iss == p->seq) {
+        syn.ns = me->other.ns;
+        syn.nxt = behind(me->other.nxt, syn.nxt) > 0 ? me->other.nxt : syn.nxt;
+        syn.ts_first = me->other.ts_first;
+        syn.cut |= me->other.cut;
     }
+    syn.late = (me->facts & END_ACK) != 0;
+    syn.cut |= syn.late;
+    me->other = syn;
+    me->facts |= END_OTHER_SYN;
 }
 
 /* What was missed shows when text begins behind all that passed, and the other end does not miss
@@ -111,6 +137,17 @@ static void settle_beyond(struct seen *s, struct pending *pending)
     capture_settle(s->judge, pending, s->f->missed);
 }
 
+/* Who has sent the SYN goes on with what does not answer it, instead of resetting it (RFC 9293 3.5
+ * Figure 8): a SYN,ACK of another connection that is none.  Where its number is not that of the
+ * SYN, the capture has missed another SYN.
+ */
+static void settle_answer(struct seen *s, struct pending *pending)
+{
+    const struct hf_packet *p = s->p;
+    bool goes_on = (p->ctl & HF_ACK) && p->ack == pending->at && p->seq == s->me->nxt;
+    capture_settle(s->judge, pending, !goes_on);
+}
+
 /* What waits for a packet of this end. */
 static void settle(struct seen *s)
 {
@@ -124,6 +161,8 @@ static void settle(struct seen *s)
         settle_echo(s, pending);
     } else if (pending->of == PENDING_BEYOND) {
         settle_beyond(s, pending);
+    } else if (pending->of == PENDING_ANSWER) {
+        settle_answer(s, pending);
     }
 }
 
@@ -282,8 +321,12 @@ void capture_learn(struct seen *s)
     struct end *me = s->me, *peer = s->peer;
     if (p->ctl & HF_RST) {
         me->facts |= END_RST;
+        if (peer->pending.of == PENDING_ANSWER) {
+            capture_settle(s->judge, &peer->pending, true);
+        }
         return;
     }
+    bool other = is_other_syn(s);
     me->facts |= END_PASSED | (s->cut ? END_CUT : 0);
     settle(s);
     if (p->ctl & HF_SYN) {
@@ -298,13 +341,13 @@ void capture_learn(struct seen *s)
     peer->facts &= ~(uint32_t)END_REPEATED; /* something comes to it */
     peer->repeats = 0;
     learn_due(s);
-    if (p->len) {
+    if (p->len && !other) {
         learn_text(s);
     }
     if (p->ctl & HF_ACK) {
         learn_ack(s);
     }
-    if (p->options & HF_OPT_TS) {
+    if ((p->options & HF_OPT_TS) && !other) {
         learn_stamp(s);
     }
 }

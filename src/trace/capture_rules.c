@@ -31,12 +31,16 @@ static void judge_answer(struct seen *s)
     enum { ANSWERED = HF_OPT_WSCALE | HF_OPT_TS | HF_OPT_SACK_OK };
     const struct hf_packet *p = s->p;
     const struct end *peer = s->peer;
-    if (!(peer->facts & END_SYN)) {
+    if ((peer->facts & (END_SYN | END_LONG)) != END_SYN) {
         return;
     }
     if (behind(p->ack, peer->iss) <= 0 || behind(p->ack, peer->nxt) > 0) {
-        capture_broken(s, HF_RULE_SYN_FORM, "SEG.ACK of the SYN,ACK is %u, the SYN's number %u",
-                       p->ack, peer->iss);
+        capture_pending(s, HF_RULE_SYN_FORM, PENDING_ANSWER, p->seq + 1,
+                        "SEG.ACK of the SYN,ACK is %u, the SYN's number %u", p->ack, peer->iss);
+        return;
+    }
+    if (s->me->pending.of == PENDING_ANSWER) { /* it has a better one */
+        capture_settle(s->judge, &s->me->pending, true);
     }
     if (offer_known(peer) && !(peer->facts & END_SYN_ACK) &&
         (p->options & ANSWERED & ~peer->options)) {
@@ -45,7 +49,7 @@ static void judge_answer(struct seen *s)
     }
 }
 
-static void judge_syn(struct seen *s)
+void capture_syn(struct seen *s)
 {
     const struct hf_packet *p = s->p;
     if (p->ctl & (HF_FIN | HF_RST)) {
@@ -59,7 +63,7 @@ static void judge_syn(struct seen *s)
     if ((p->options & HF_OPT_TS) && p->ts_ecr != 0) {
         capture_broken(s, HF_RULE_STAMP_ECHO, "TSecr of a SYN is %u, without an ACK", p->ts_ecr);
     }
-    bool fresh = s->f->old_ns != 0 && !(s->me->facts & END_SYN) &&
+    bool fresh = s->f->old_ns != 0 && !(s->me->facts & (END_SYN | END_SEEN)) &&
                  s->time_ns - s->f->old_ns < (int64_t)ISN_MS * NS_PER_MS;
     unsigned mine = s->me == &s->f->end[1];
     uint32_t old = s->f->old_iss[mine];
@@ -157,7 +161,11 @@ static void judge_ack(struct seen *s)
 {
     const struct hf_packet *p = s->p;
     const struct end *me = s->me, *peer = s->peer;
-    if ((peer->facts & (END_SYN | END_LONG)) == END_SYN && behind(p->ack, peer->iss) <= 0) {
+    /* What is of a connection before has numbers of that one (RFC 9293 3.5). */
+    bool of_this =
+        (me->facts & END_SEEN) && behind(p->seq, me->start) >= 0 && behind(p->seq, me->nxt) <= 0;
+    if (of_this && (peer->facts & (END_SYN | END_LONG)) == END_SYN &&
+        behind(p->ack, peer->iss) <= 0) {
         capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u, the other end began with %u", p->ack,
                        peer->iss);
     } else if ((peer->facts & END_SEEN) && behind(p->ack, peer->nxt) > 0 && complete(s)) {
@@ -345,9 +353,11 @@ void capture_rules(struct seen *s)
 {
     const struct hf_packet *p = s->p;
     if (p->ctl & HF_SYN) {
-        judge_syn(s);
-        judge_stamps(s);
-        if (p->len == 1) {
+        capture_syn(s);
+        if (!is_other_syn(s)) {
+            judge_stamps(s);
+        }
+        if (!is_other_syn(s) && p->len == 1) {
             judge_back_off(s);
         }
         return;

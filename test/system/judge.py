@@ -161,7 +161,11 @@ def ticking(waits):
 # What breaks a rule (rule, options, handshake, packets), and twins that break none (None).
 CASES = [
     ("syn-form", [], [], [packet(A, SYN | FIN, 0, 0)]),
-    ("syn-form", [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 2)]),
+    ("syn-form", [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 2),
+                                                   packet(A, ACK, 1, 1)]),
+    (None, [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 2), packet(A, RST, 2, 0)]),
+    (None, [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 2),  # a SYN is missing
+                                             packet(A, ACK, 2, 1)]),
     (None, [], [(0, packet(A, SYN, 0, 0))], [packet(B, SYN | ACK, 0, 1)]),
     (None, [], [], [packet(A, SYN, 0, 0), packet(A, SYN, -10, 0),  # RFC 9293 3.5, figure 9
                     packet(B, SYN | ACK, 0, -9), packet(A, RST, -9, 0), packet(A, SYN, 0, 0),
@@ -180,6 +184,50 @@ CASES = [
     (None, [], CLOSED, [100000, packet(A, ACK, 2001, 3001, 10), packet(B, ACK, 3001, 2011)]),
     (None, [], [], [packet(A, SYN, 0, 0), packet(B, RST | ACK, 0, 1),
                     packet(B, SYN | ACK, 3000, 2001), packet(A, ACK, 2001, 3001, 10)]),
+    *[(None, [], [], [packet(A, SYN, 0, 0), 2000, *second, packet(B, SYN | ACK, 300, -9),
+                      packet(A, RST, -9, 0), packet(A, SYN, 0, 0), packet(B, SYN | ACK, 500, 1),
+                      packet(A, ACK, 1, 501), packet(A, ACK, 1, 501, 10), packet(B, ACK, 501, 11)])
+      for second in ([], [packet(A, SYN, 0, 0)])],  # figure 8; the old SYN passed elsewhere
+    (None, [], [], [packet(A, SYN, -10, 0), 2000, packet(A, SYN, 0, 0),  # ... or here
+                    packet(B, SYN | ACK, 300, -9), packet(A, RST, -9, 0), packet(A, SYN, 0, 0),
+                    packet(B, SYN | ACK, 500, 1), packet(A, ACK, 1, 501)]),
+    *[(None, [], [], [packet(A, SYN, 0, 0), packet(B, ACK, 300, ack, text), packet(A, RST, ack, 0),
+                      1000, packet(A, SYN, 0, 0), packet(B, SYN | ACK, 900, 1),
+                      packet(A, ACK, 1, 901), packet(A, ACK, 1, 901, 10), packet(B, ACK, 901, 11)])
+      for ack in (-100, 4000) for text in (0, 10)],  # figures 9 and 10 (and 11)
+    *[(None, [], PLAIN, [packet(A, ACK, 1, 1, 50), packet(B, ACK, 1, 51), wait,
+                         packet(A, SYN, 40000, 0), packet(B, ACK, 1, 51), packet(A, RST, 51, 0),
+                         packet(A, SYN, 40000, 0), packet(B, SYN | ACK, 9000, 40001),
+                         packet(A, ACK, 40001, 9001)]) for wait in (10000, 100000)],
+    *[(None, [], PLAIN, [packet(A, ACK, 1, 1, 50), packet(B, ACK, 1, 51), wait,
+                         packet(A, SYN, 40000, 0), packet(B, SYN | ACK, 9000, 40001),  # both anew
+                         packet(A, ACK, 40001, 9001), packet(A, ACK, 40001, 9001, 10),
+                         packet(B, ACK, 9001, 40011)]) for wait in (10000, 100000)],
+    (None, [], CLOSED, [100000, packet(A, SYN, 900000, 0), packet(B, ACK, 2, 2),  # TIME-WAIT's
+                        packet(A, RST, 2, 0), packet(A, SYN, 900000, 0),
+                        packet(B, SYN | ACK, 9000, 900001), packet(A, ACK, 900001, 9001)]),
+    (None, [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, 5000, 0), packet(B, ACK, 1, 1, 50),
+                       packet(A, RST, 1, 0), packet(B, SYN | ACK, 9000, 5001),  # under way before
+                       packet(A, ACK, 5001, 9001)]),
+    *[(None, [], STAMPS, [wait, packet(A, SYN, seq, 0, options=stamped(9000)),  # a forged SYN
+                          packet(B, ACK, 1, 1, options=stamp(21, 11)),  # RFC 5961 4
+                          *[item for n in range(9) for item in (
+                              packet(A, ACK, 1 + 999 * n, 1 + n, 999,
+                                     options=stamp(12 + n, 20 + n)),
+                              packet(B, ACK, 1 + n, 1000 + 999 * n, 1,
+                                     options=stamp(21 + n, 12 + n)))]])
+      for seq in (500, 3000, 70000) for wait in (0, 100000)],
+    ("options", [], [], [packet(A, SYN, 0, 0, options=mss(1460)),  # the second SYN is followed
+                         packet(A, SYN, 500, 0, options=mss(1460)),
+                         packet(B, SYN | ACK, 0, 501, options=mss(1460) + scale(2))]),
+    (None, [], [], [packet(A, SYN, 0, 0, options=mss(1460)),
+                    packet(A, SYN, 500, 0, options=mss(1460) + scale(2)),
+                    packet(B, SYN | ACK, 0, 501, options=mss(1460) + scale(2))]),
+    ("ack-field", [], PLAIN, [packet(A, SYN, 40000, 0), packet(B, SYN | ACK, 9000, 40001),
+                              packet(A, ACK, 40001, 9001), packet(B, ACK, 9001, 40000)]),
+    (None, [], PLAIN, [packet(A, RST, 1, 0), packet(A, SYN, 9000, 0),  # overtaken by the SYN,ACK
+                       packet(B, SYN | ACK, 900, 9001), packet(A, ACK, 9001, 901),
+                       packet(B, ACK, 1, 1, 10)]),
     ("options", [], [(0, packet(A, SYN, 0, 0, options=mss(1460)))],
      [packet(B, SYN | ACK, 0, 1, options=mss(1460) + scale(2))]),
     ("options", [], STAMPS, [packet(A, ACK, 1, 1, 10)]),
