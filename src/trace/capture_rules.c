@@ -341,6 +341,8 @@ static void judge_back_off(struct seen *s)
                  !s->f->missed && !keeps_own_pace(s) && !s->judge->icmp_cut;
     int64_t waited_ns = s->time_ns - me->repeat_ns;
     int64_t least_ns = me->repeat_wait_ns + me->repeat_wait_ns / 2;
+    const int64_t cap_ns = (int64_t)(BACK_OFF_MOST_MS - 1000) * NS_PER_MS; /* RFC 6298 2.5 */
+    least_ns = least_ns < cap_ns ? least_ns : cap_ns;
     if (again && me->repeat_wait_ns < (int64_t)BACK_OFF_MOST_MS * NS_PER_MS &&
         waited_ns >= (int64_t)TWICE_MS * NS_PER_MS && waited_ns < least_ns && ticks_agree(s)) {
         capture_broken(s, HF_RULE_BACK_OFF, "again after %lld ms, the time before after %lld ms",

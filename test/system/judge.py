@@ -347,6 +347,11 @@ CASES = [
         300, packet(A, ACK, 1, 1, 10), unreachable(packet(A, ACK, 1, 1, 10)))]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 600,
                        packet(A, ACK, 1, 1, 10), 1200, packet(A, ACK, 1, 1, 10)]),
+    *[(rule, [], STAMPS, [item for n, wait in enumerate(waits) for item in (  # RFC 6298 2.5
+        wait, packet(A, ACK, 1, 1, 10, options=stamp(12 + n + sum(waits[:n + 1]), 20)))])
+      for rule, waits in ((None, (0, 2900, 5800, 11600, 23200, 46400, 64000, 64000)),
+                          (None, (0, 3200, 6400, 12800, 25600, 51200, 60000, 60000)),
+                          ("back-off", (0, 3200, 6400, 12800, 25600, 51200, 52000)))],
     (None, [], PLAIN, [item for wait in (0, 300, 600, 1200) for item in (  # each captured twice
         wait, packet(A, ACK, 1, 1, 10), packet(A, ACK, 1, 1, 10))]),
     (None, [], PLAIN, [packet(A, ACK, 1, 1, 10), 300, packet(A, ACK, 1, 1, 10), 600,
