@@ -307,6 +307,9 @@ CASES = [
     ("fin", [], PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, ACK, 11, 1, 10)]),
     ("fin", [], PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, FIN | ACK, 1, 1, 5)]),
     (None, [], PLAIN, [packet(A, FIN | ACK, 1, 1, 10), packet(A, FIN | ACK, 1, 1, 10)]),
+    (None, [], PLAIN, [packet(A, FIN | ACK, 1, 1), packet(B, ACK, 1, 2), 3600000,  # RFC 9293 3.8.4
+                       packet(A, ACK, 1, 1, 1), packet(B, ACK, 1, 2)]),
+    ("fin", [], PLAIN, [packet(A, FIN | ACK, 1, 1), packet(B, ACK, 1, 2), packet(A, ACK, 1, 1, 2)]),
     ("mss", ["--on-wire"], opened(mss(500)), [packet(A, ACK, 1, 1, 501)]),
     (None, [], opened(mss(500)), [packet(A, ACK, 1, 1, 501)]),
     (None, ["--on-wire"], opened(mss(500)), [packet(A, ACK, 1, 1, 500)]),
