@@ -127,7 +127,7 @@ static void sum_up(const struct hf_capture_counts *c)
            c->findings == 1 ? "s" : "");
     if (c->missed)
         printf("The capture has not all packets of %" PRIu64
-               " connection%s: there, ACKs and windows were judged up to the gap only.\n",
+               " connection%s: there, ACKs, windows and FINs were judged up to the gap only.\n",
                c->missed, plural(c->missed));
     sum_up_other(c);
     sum_up_cut(c);

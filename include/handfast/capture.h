@@ -22,8 +22,8 @@
  * Each connection is followed from both ends.  One that began before the capture is judged without
  * what only the SYNs tell (options, window scale).  Packets that the capture itself has missed show
  * as acknowledged text that never passed, as an echoed stamp or a window that was used and has not;
- * from there on windows and ACKs of that connection are not judged.  What could be such is told
- * once the other end has sent what rules it out.  Checksums are not looked at: a sending host
+ * from there on windows, ACKs and FINs of that connection are not judged.  What could be such is
+ * told once the other end has sent what rules it out.  Checksums are not looked at: a sending host
  * leaves them to its network card.
  *
  * Of a packet that was cut (a small snaplen), what is cut off is unknown: a segment without all its

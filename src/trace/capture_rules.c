@@ -257,7 +257,7 @@ static void judge_fin(struct seen *s)
     /* A keep-alive's octet has the number before SND.NXT, the FIN's (RFC 9293 3.8.4). */
     bool probe = p->text_bytes == 1 && p->seq == me->fin && (s->peer->facts & END_ACK) &&
                  behind(s->peer->ack, me->fin) > 0;
-    if (!(me->facts & END_FIN) || probe) {
+    if (!(me->facts & END_FIN) || probe || !complete(s)) {
         return;
     }
     if (p->text_bytes && behind(text_end, me->fin) > 0) {
