@@ -13,6 +13,7 @@
 enum { CONNECTIONS = 65536, MOST = 1 << 24, WHOLE_FRAME = 65536 + 64 };
 enum { TCP = 6, TCP_HEADER = 20, IPV4_HEADER = 20, IPV6_HEADER = 40, MPTCP = 30 };
 enum { ETHER_IPV4 = 0x0800, ETHER_IPV6 = 0x86dd };
+enum { TAG = 0x8100, PROVIDERS_TAG = 0x88a8, TAG_BYTES = 4 }; /* IEEE 802.1Q */
 enum { ETHERNET = 1, COOKED = 113, COOKED2 = 276, LOOPBACK = 0, LOOPBACK_BSD = 108 };
 
 bool hf_capture_judges(enum hf_rule rule, bool on_wire)
@@ -357,6 +358,22 @@ static int link_of(uint32_t linktype, enum hf_link *link)
     }
 }
 
+/* The link's header is skip octets long; with the VLAN tags of a Linux cooked capture, each of
+ * which begins with what has the place of the protocol's number before it, and ends with the next
+ * one. */
+static uint32_t behind_tags(uint32_t linktype, const uint8_t *packet, uint32_t len, uint32_t skip)
+{
+    if (linktype != COOKED && linktype != COOKED2) {
+        return skip;
+    }
+    uint16_t type = get_be16(packet + (linktype == COOKED ? skip - 2 : 0));
+    while ((type == TAG || type == PROVIDERS_TAG) && len - skip >= TAG_BYTES) {
+        type = get_be16(packet + skip + 2);
+        skip += TAG_BYTES;
+    }
+    return skip;
+}
+
 /* A sending host may leave the length to its network card, and 0 where it belongs: then the packet
  * reaches to the end.  False: it is not so. */
 static bool restore_length(uint8_t *ip, uint32_t len)
@@ -400,9 +417,10 @@ int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uin
         judge->counts.other++;
         return skip < 0 ? HF_ERR_UNSUPPORTED : HF_OK;
     }
-    packet += skip;
-    len -= (uint32_t)skip;
-    whole_len = whole_len > (uint32_t)skip ? whole_len - (uint32_t)skip : 0;
+    uint32_t head = behind_tags(linktype, packet, len, (uint32_t)skip);
+    packet += head;
+    len -= head;
+    whole_len = whole_len > head ? whole_len - head : 0;
     uint32_t there = len;
     if (len < whole_len && whole_len <= WHOLE_FRAME) { /* text is not needed, its length is */
         memcpy(judge->frame, packet, len);

@@ -350,6 +350,13 @@ def formats():
     for name, head in (("802.1ad", tags), ("two 802.1Q tags", b"\x81\x00" + tags[2:])):
         check(rules(pcap([(ms, bytes(12) + head + octets) for ms, octets in fault], link=1)) ==
               ["fin"], name)
+    for link, head, tagged in ((113, bytes(14), b"\x81\x00\x00\x05\x08\x00"),
+                               (113, bytes(14), b"\x88\xa8\x00\x05\x81\x00\x00\x06\x08\x00"),
+                               (276, b"\x81\x00" + bytes(18), b"\x00\x05\x08\x00")):
+        framed = [(ms, head + tagged + octets) for ms, octets in fault]
+        check(rules(pcap(framed, link=link)) == ["fin"], f"a VLAN, link type {link}")
+        for keep in range(len(head) + len(tagged)):
+            check(rules(pcap(framed, link=link, keep=keep)) == [], f"cut in a tag: {link}, {keep}")
     unsegmented = [(ms, octets[:2] + bytes(2) + octets[4:]) for ms, octets in fault]
     for keep in (65535, 40):
         check(rules(pcap(unsegmented, keep=keep)) == ["fin"], f"IPv4 length 0, {keep} octets")
