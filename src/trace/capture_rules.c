@@ -60,9 +60,6 @@ void capture_syn(struct seen *s)
         judge_answer(s);
         return;
     }
-    if ((p->options & HF_OPT_TS) && p->ts_ecr != 0) {
-        capture_broken(s, HF_RULE_STAMP_ECHO, "TSecr of a SYN is %u, without an ACK", p->ts_ecr);
-    }
     bool fresh = s->f->old_ns != 0 && !(s->me->facts & (END_SYN | END_SEEN)) &&
                  s->time_ns - s->f->old_ns < (int64_t)ISN_MS * NS_PER_MS;
     unsigned mine = s->me == &s->f->end[1];

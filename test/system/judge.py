@@ -170,7 +170,7 @@ CASES = [
                         packet(B, ACK, 1, 11, 10, options=stamp(25, 16)),
                         packet(A, ACK, 11, 1, 10, options=stamp(13, 20)),
                         packet(A, ACK, 21, 11, 10, options=stamp(19, 25))]),
-    ("stamp-echo", [], [], [packet(A, SYN, 0, 0, options=stamped(5, 7))]),
+    (None, [], [], [packet(A, SYN, 0, 0, options=stamped(5, 7))]),  # RFC 7323 3.2: SHOULD be 0
     ("stamp-echo", [], STAMPS, [packet(A, ACK, 1, 1, 10, options=stamp(12, 9))]),
     (None, [], STAMPS, ticking([1, *[500000] * 10, 2500000, 10, 4000000, 10])),
     ("stamp", [], STAMPS, ticking([1, 1000000, -50])),
