@@ -38,6 +38,9 @@ int judge_end(struct hf_oracle *oracle)
     struct hf_oracle_counts counts = {.struct_size = sizeof counts};
     hf_oracle_counts(oracle, &counts);
     free(oracle);
+    if (counts.unknown)
+        fprintf(stderr, "judge: %llu records of more than %d connections were not judged\n",
+                (unsigned long long)counts.unknown, CONNECTIONS);
     if (counts.violations)
         return cli_failure("--judge: %llu of %llu records break a rule",
                            (unsigned long long)counts.violations,

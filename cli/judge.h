@@ -12,7 +12,7 @@ struct hf_oracle;
 struct hf_oracle *judge_new(const struct hf_policy *policy);
 /* Tells on standard error which rule the record breaks; the first few. */
 void judge_record(struct hf_oracle *oracle, const struct hf_trace *record);
-/* The sum of it, and frees the oracle.  CLI_FAILED: rules were broken. */
+/* The sum of it, and what was not judged; frees the oracle.  CLI_FAILED: rules were broken. */
 int judge_end(struct hf_oracle *oracle);
 
 #endif
