@@ -8,7 +8,9 @@
  * hf_capture_judges tells which of them are looked at.
  *
  * A way that suddenly gets slower by more than half a second cannot be told from a late ACK: to the
- * time of an ACK (ack-time) is added the longest that one took before, from there and back.
+ * time of an ACK (ack-time) is added the longest that one took before, from there and back.  Nor
+ * can text that was lost behind the point of capture, and whose repetition the capture has missed:
+ * who acknowledges that seems late.
  *
  * An address is taken for one host, if its SYNs are alike (TTL, options): behind a NAT it may be
  * more, whose ISS have nothing to do with each other (isn).

@@ -84,6 +84,7 @@ struct end {
     uint32_t ts_first, ts_max, ts_of_nxt;
     int64_t ts_ns, ts_of_nxt_ns; /* when its last stamp passed, when ts_of_nxt did             */
     uint32_t last_wnd;   /* of its last bare ACK                                               */
+    int64_t bare_ns;     /* when that was, the first time of what was captured several times   */
     uint32_t may_ack;    /* segments that came since, each of which may get an ACK             */
     uint16_t mss, ctl;   /* of its SYN                                                         */
     uint8_t options;     /* HF_OPT_* of its SYN                                                */
@@ -190,6 +191,16 @@ static inline bool keeps_own_pace(const struct seen *s)
     bool syn_or_fin = s->p->ctl & (HF_SYN | HF_FIN);
     bool alone = !(peer->facts & END_PASSED) && !(s->p->ctl & HF_SYN);
     return old || (s->p->len == 1 && !syn_or_fin) || alone;
+}
+
+/* The same bare ACK so soon is one packet, captured several times. */
+static inline bool is_copy(const struct seen *s)
+{
+    const struct hf_packet *p = s->p;
+    const struct end *me = s->me;
+    bool bare = p->len == 0 && (p->ctl & HF_ACK) && p->n_sack == 0;
+    return bare && me->bare_ns != 0 && p->ack == me->ack && p->wnd == me->last_wnd &&
+           s->time_ns - me->bare_ns < (int64_t)TWICE_MS * NS_PER_MS;
 }
 
 /* Everything that passed was seen, for all that is known. */

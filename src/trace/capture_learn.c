@@ -335,8 +335,9 @@ void capture_learn(struct seen *s)
     uint32_t segments = 1 + p->text_bytes / SMALL_SEGMENT; /* one frame may be many */
     peer->may_ack += ACKS_A_SEGMENT * segments;
     peer->may_ack = peer->may_ack > MAY_ACK_MOST ? MAY_ACK_MOST : peer->may_ack;
-    if (p->len == 0 && me->may_ack > 0) {
-        me->may_ack--;
+    if (p->len == 0 && !is_copy(s)) {
+        me->may_ack -= me->may_ack > 0;
+        me->bare_ns = s->time_ns;
     }
     peer->facts &= ~(uint32_t)END_REPEATED; /* something comes to it */
     peer->repeats = 0;

@@ -246,7 +246,11 @@ CASES = [
         packet(A, ACK, 1 + 1400 * i, 1, 1400, 60000, stamp(12, 20 + i // 10)) for i in range(12)]),
     (None, [], opened(mss(1460), wnd=60000), [
         packet(A, ACK, 1 + 1460 * i, 1, 1460, 60000) for i in range(12)]),
-    ("ack-cause", [], PLAIN, [packet(A, ACK, 1, 1)] * 2),
+    ("ack-cause", [], PLAIN, [20, packet(A, ACK, 1, 1)] * 2),
+    (None, [], PLAIN, [20, *[packet(A, ACK, 1, 1)] * 5]),  # one, captured five times
+    (None, [], PLAIN, [item for n in range(5) for item in (
+        20, packet(A, ACK, 1 + 10 * n, 1, 10), *[packet(B, ACK, 1, 11 + 10 * n)] * 4)]),
+    ("ack-cause", [], PLAIN, [packet(A, ACK, 1, 1)] * 25),  # for too long
     (None, [], PLAIN, [packet(A, ACK, 0, 1)] * 5),  # keep-alives
     (None, [], [], [packet(A, ACK, 1, 1)] * 5),  # of a connection that began before
     (None, [], [], [packet(A, ACK, 1, 1, 10)] + [packet(A, ACK, 11, 1)] * 5),  # one direction
