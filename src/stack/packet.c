@@ -87,15 +87,29 @@ void stack_packets_drop(struct stack *st, uint32_t neighbour)
     sort_waiting(st, neighbour, DROP_ALL);
 }
 
+/* Half of the packets may wait; less, where datagrams are unread: what is to be sent has an eighth
+ * left, and ARP and ND their quarter. */
+static uint32_t waiting_most(const struct stack *st)
+{
+    uint32_t max = st->s->packets.max, both = max - max / 4 - max / 8;
+    return max_u32(min_u32(max / 2, both - min_u32(both, st->s->udp_unread)), 1);
+}
+
 void stack_packet_wait(struct stack *st, uint32_t idx, uint32_t neighbour)
 {
     struct links links = packet_links(st);
-    uint32_t waiting = 0;
+    uint32_t waiting = 0, all = 0;
     for (uint32_t at = st->s->packet_waiting.head; at != 0; at = stack_packet_at(st, at)->next) {
         waiting += stack_packet_at(st, at)->neighbour == neighbour;
+        all++;
     }
     if (waiting >= WAITING_MOST) {
         sort_waiting(st, neighbour, DROP_OLDEST);
+        all--;
+    }
+    for (uint32_t most = waiting_most(st); all >= most; all--) {
+        st->s->packets_dropped++;
+        stack_packet_free(st, ififo_pop(&st->s->packet_waiting, &links));
     }
     stack_packet_at(st, idx)->neighbour = neighbour;
     ififo_push(&st->s->packet_waiting, &links, idx);

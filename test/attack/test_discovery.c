@@ -128,6 +128,39 @@ TEST(a_solicitation_that_fails_one_check_is_not_answered)
     holds_equal(counters_of(p).neighbours, 1);
 }
 
+/* Half of the packets are datagrams that nobody reads. */
+static void leaves_datagrams_unread(struct peer *p)
+{
+    for (uint16_t port = PORT; port < PORT + 8; port++) {
+        hf_handle socket = socket_on(p, port);
+        struct hf_endpoint to = peer_here(p, port);
+        for (int i = 0; i < 20; i++)
+            calls(hf_udp_send(p->stack, &p->env, socket, NULL, &to, data, 10));
+    }
+    holds_equal(counters_of(p).packets, p->config.max_packets / 2);
+}
+
+/* ND-02: answers to hosts that are not there wait for their link addresses; who asks us next is
+ * answered all the same. */
+TEST(solicitations_without_a_link_address_leave_room_for_neighbour_discovery)
+{
+    uint8_t src[16];
+    p->ethernet = p->wild = true;
+    p->config.max_packets = p->config.max_neighbours = 64;
+    p->config.max_udp = 8;
+    leaves_datagrams_unread(p);
+    memcpy(src, p->peer_ip, 16);
+    src[14] = 9;
+    for (unsigned i = 0; i < 600; i++) {
+        src[15] = (uint8_t)(i / 3);
+        sends_nd(p, &(struct nd_spec){
+                        .src = src, .dst = p->stack_ip, .target = p->stack_ip, .type = NS});
+        peer_forget(p);
+    }
+    asks_as(p, p->peer_ip, p->peer_mac);
+    holds_equal(takes_questions(p), 1); /* the answer */
+}
+
 /* Options ------------------------------------------------------------------------------------- */
 
 /* ND-03: an answer with these octets before the link address; does it count? */
@@ -408,6 +441,7 @@ int main(void)
         V6(an_advertisement_does_what_the_table_says),
         V6(an_advertisement_while_nothing_is_known_needs_a_link_address),
         V6(a_solicitation_that_fails_one_check_is_not_answered),
+        V6(solicitations_without_a_link_address_leave_room_for_neighbour_discovery),
         V6(options_of_a_message_are_passed_over_by_their_length),
         V6(a_message_cut_anywhere_is_no_answer),
         V6(ten_thousand_routers_and_prefixes_change_nothing),

@@ -244,6 +244,47 @@ TEST(what_waits_for_neighbours_is_bounded)
     holds_equal(counters_of(p).small_chunks + counters_of(p).large_chunks, 0);
 }
 
+/* Somebody with this address pings. */
+static void pings_as(struct peer *p, const uint8_t src[16])
+{
+    uint8_t echo[16] = {0}, packet[64];
+    struct wire_ip ip = ip_in(p, icmp_proto(p));
+    struct wire_icmp icmp = {.version = ip.version, .type = p->v6 ? ICMP6_ECHO : ICMP4_ECHO};
+    memcpy(ip.src, src, 16);
+    wire_put_icmp(echo, &icmp);
+    wire_set_icmp_checksum(echo, sizeof echo, &ip);
+    sends_frame(p, p->stack_mac, p->v6 ? WIRE_ETH_IPV6 : WIRE_ETH_IPV4, packet,
+                make_packet_of(packet, ip, echo, sizeof echo));
+}
+
+/* AR-03: answers to hosts that are not there wait, but datagrams come and go, though some are
+ * unread. */
+TEST(what_waits_for_nobody_leaves_room_for_datagrams)
+{
+    static uint8_t datagram[100];
+    p->ethernet = p->wild = true; /* the peer's link address is set */
+    p->config.max_packets = 32;
+    p->config.max_neighbours = 64;
+    hf_handle socket = socket_on(p, PORT);
+    struct hf_endpoint to = peer_there(p, THERE);
+    uint8_t ip[16];
+    link_is_large(p);
+    for (uint32_t i = 0; i < 8; i++) {
+        for (uint32_t n = 0; i == 7 && n < 120; n++) {
+            from_number(p, 0x10000 + n / 3, ip);
+            pings_as(p, ip);
+        }
+        peer_ip(p, WIRE_PROTO_UDP, datagram, make_datagram(p, datagram, 20));
+        holds_equal(verdicts(p, HF_V_DATAGRAM), i + 1);
+    }
+    peer_forget(p);
+    calls(hf_udp_send(p->stack, &p->env, socket, NULL, &to, data, 10));
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    peer_taken(p, seen);
+    expects_silence();
+}
+
 /* Malformed ----------------------------------------------------------------------------------- */
 
 static const uint8_t good_answer[WIRE_ARP_BYTES] = {0, 1, 8, 0, 6, 4, 0, 2};
@@ -342,6 +383,7 @@ int main(void)
         BOTH(a_scan_of_the_link_asks_a_bounded_number_of_questions),
         BOTH(a_stranger_costs_as_much_behind_many_as_behind_few),
         BOTH(what_waits_for_neighbours_is_bounded),
+        BOTH(what_waits_for_nobody_leaves_room_for_datagrams),
         V4(an_arp_packet_of_another_form_is_dropped),
         V4(an_arp_sender_that_cannot_be_is_dropped_and_a_conflict_told),
     };
