@@ -11,7 +11,8 @@
  * everybody; only then another one may answer.  The table is cut into sets of eight (the
  * last takes what is left) by a keyed hash, so that looking up costs the same whatever its size,
  * and who floods one set displaces little: strangers never displace an entry that has answered, and
- * half of a set at most may be entries that have not.
+ * half of a set at most may be entries that have not: a quarter, where only strangers are to be
+ * answered.
  *
  * Permanent entries never go.  One place of each set is kept from them; those that find no other in
  * their set lie in the next one that has one.  Half of the table at most is theirs, so that this is
@@ -158,34 +159,40 @@ static bool group_mac(const struct stack *st, const struct stack_path *path, uin
     return stack_is_broadcast(st, ip, path->iface);
 }
 
-static int ask_anew(struct stack *st, const struct stack_path *path)
+static int ask_anew(struct stack *st, const struct stack_path *path, bool answer)
 {
     struct set set = set_of(st, path->next, path->iface);
-    uint32_t incomplete = 0;
+    uint32_t incomplete = 0, ours = 0;
     for (uint32_t n = set.first; n < set.first + set.n; n++) {
-        incomplete += stack_neighbour_at(st, n)->state == NEIGHBOUR_INCOMPLETE;
+        const struct stack_neighbour *entry = stack_neighbour_at(st, n);
+        incomplete += entry->state == NEIGHBOUR_INCOMPLETE;
+        ours += entry->state == NEIGHBOUR_INCOMPLETE && !entry->stranger;
     }
     uint32_t place = find_place(st, set, ANSWERED);
-    if (place == 0 || incomplete >= max_u32(set.n / 2, 1)) {
+    uint32_t most = max_u32(set.n / (answer ? 4 : 2), 1);
+    bool first = !answer && ours == 0; /* in a small set, beside a stranger's */
+    if (place == 0 || (incomplete >= most && !first)) {
         return incomplete != 0 ? NEIGHBOUR_FULL : NEIGHBOUR_NONE;
     }
     fill(st, place, path->next, path->iface, NEIGHBOUR_INCOMPLETE);
+    stack_neighbour_at(st, place)->stranger = answer;
     ask(st, stack_neighbour_at(st, place));
     return (int)place;
 }
 
-int stack_resolve(struct stack *st, const struct stack_path *path, uint8_t mac[6])
+int stack_resolve(struct stack *st, const struct stack_path *path, uint8_t mac[6], bool answer)
 {
     if (stack_interface_at(st, path->iface)->link != HF_LINK_ETHERNET || group_mac(st, path, mac)) {
         return NEIGHBOUR_KNOWN;
     }
     uint32_t n = st->s->max_neighbours ? stack_find_neighbour(st, path->next, path->iface) : 0;
     if (n == 0) {
-        return st->s->max_neighbours ? ask_anew(st, path) : NEIGHBOUR_NONE;
+        return st->s->max_neighbours ? ask_anew(st, path, answer) : NEIGHBOUR_NONE;
     }
     struct stack_neighbour *entry = stack_neighbour_at(st, n);
     entry->used_ns = st->s->now_ns;
     if (entry->state == NEIGHBOUR_INCOMPLETE) {
+        entry->stranger = entry->stranger && answer;
         return (int)n;
     }
     if (entry->state == NEIGHBOUR_STALE && entry->tries == 0) {
@@ -210,6 +217,7 @@ void stack_neighbour_confirm(struct stack *st, uint32_t n, const uint8_t mac[6],
         return;
     }
     memcpy(entry->mac, mac, 6);
+    entry->stranger = 0;
     entry->tries = 0;
     entry->at_ms = 0;
     entry->state = reachable ? NEIGHBOUR_REACHABLE : NEIGHBOUR_STALE;

@@ -77,7 +77,7 @@ static void emit_segment(struct output *o, const struct stack_path *path, const 
 
 /* The way there, and the link address: as stack_resolve, or HF_ERR_NET_UNREACHABLE. */
 static int find_way(struct output *o, const uint8_t local[16], const uint8_t remote[16],
-                    uint8_t zone, struct stack_path *path, uint8_t mac[6])
+                    uint8_t zone, struct stack_path *path, uint8_t mac[6], bool answer)
 {
     int error = stack_find_hop(o->st, remote, zone, path);
     if (error != HF_OK || path->own) {
@@ -86,7 +86,7 @@ static int find_way(struct output *o, const uint8_t local[16], const uint8_t rem
     if (stack_is_loopback(local)) {
         return HF_ERR_NET_UNREACHABLE; /* RFC1122-4: remote was our own address before */
     }
-    return stack_resolve(o->st, path, mac);
+    return stack_resolve(o->st, path, mac, answer);
 }
 
 static void drop_packet(struct stack *st, uint32_t idx)
@@ -113,7 +113,8 @@ HF_APART static bool send_packet(struct output *o)
         memcpy(mac, packet->dst_mac, 6);
         way = NEIGHBOUR_KNOWN;
     } else {
-        way = find_way(o, packet->local, packet->remote, packet->iface, &path, mac);
+        bool answer = packet->proto != WIRE_PROTO_UDP;
+        way = find_way(o, packet->local, packet->remote, packet->iface, &path, mac, answer);
     }
     if (way == NEIGHBOUR_KNOWN && !path.own) {
         while (o->n < o->room && o->token != 0) {
@@ -180,7 +181,7 @@ static bool send_reply(struct output *o)
     struct stack_path path;
     struct tcp_out out;
     uint8_t mac[6];
-    int way = find_way(o, reply->local, reply->remote, reply->zone, &path, mac);
+    int way = find_way(o, reply->local, reply->remote, reply->zone, &path, mac, true);
     if (way < 0) {
         tcp_drop_reply(&st->tcp);
         return true;
@@ -229,7 +230,7 @@ static void advise(struct stack *st, struct tcb *tcb, const struct stack_path *p
         if (n != 0) {
             uint8_t mac[6];
             stack_neighbour_doubt(st, n);
-            (void)stack_resolve(st, path, mac); /* asks */
+            (void)stack_resolve(st, path, mac, false); /* asks */
         }
     }
 }
@@ -249,7 +250,7 @@ static bool send_owed(struct output *o)
     struct tcp_out out;
     uint8_t mac[6];
     tcp_id(&st->tcp, tcb, &out.id);
-    int way = find_way(o, out.id.local, out.id.remote, out.id.zone, &path, mac);
+    int way = find_way(o, out.id.local, out.id.remote, out.id.zone, &path, mac, false);
     if (way != NEIGHBOUR_KNOWN) {
         bool none = way < 0 && way != NEIGHBOUR_FULL;
         block(st, tcb, idx);

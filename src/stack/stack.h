@@ -73,7 +73,8 @@ struct stack_neighbour {
     uint8_t mac[6];
     uint8_t iface, state;
     uint8_t tries;
-    uint8_t pad[3];
+    uint8_t stranger; /* asked for only to answer somebody      */
+    uint8_t pad[2];
     uint32_t at_ms;  /* the next try; when it becomes stale    */
     int64_t used_ns; /* the oldest unused entry makes room     */
 };
@@ -382,8 +383,9 @@ int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
 /* neighbour.c */
 enum { NEIGHBOUR_KNOWN = 0, NEIGHBOUR_NONE = -1, NEIGHBOUR_FULL = -2 };
 /* The link address of path->next.  NEIGHBOUR_KNOWN: in mac.  Else it is being asked for: the number
- * of its entry; NEIGHBOUR_FULL: no entry is free, something will be soon; NEIGHBOUR_NONE: never. */
-int stack_resolve(struct stack *st, const struct stack_path *path, uint8_t mac[6]);
+ * of its entry; NEIGHBOUR_FULL: no entry is free, something will be soon; NEIGHBOUR_NONE: never.
+ * answer: to whoever asked; such ones leave places to what we begin. */
+int stack_resolve(struct stack *st, const struct stack_path *path, uint8_t mac[6], bool answer);
 void stack_neighbour_timeouts(struct stack *st);
 /* Number of the entry, 0: none.  Not with max_neighbours 0. */
 uint32_t stack_find_neighbour(const struct stack *st, const uint8_t ip[16], uint32_t iface);

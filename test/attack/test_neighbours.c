@@ -285,6 +285,51 @@ TEST(what_waits_for_nobody_leaves_room_for_datagrams)
     expects_silence();
 }
 
+/* Asks the stack who this host is? */
+static bool asks_for(const struct peer *p, const struct seen *seen, const uint8_t ip[16])
+{
+    const uint8_t *at = seen->bytes + ETH;
+    return p->v6 ? seen->is_ip && memcmp(at + 40 + 8, ip, 16) == 0
+                 : !seen->is_ip && memcmp(at + 24, ip + 12, 4) == 0;
+}
+
+/* AR-02, ND-02: pings of hosts that are not there, faster than these are given up: what we begin
+ * ourselves is asked for. */
+static void opens_among_pings(struct peer *p, uint32_t max_neighbours, uint8_t opens)
+{
+    uint8_t ip[16];
+    p->ethernet = p->ask = p->wild = true;
+    p->config.max_neighbours = max_neighbours;
+    starts();
+    link_is_large(p);
+    for (uint32_t n = 0; n < 160; n++) {
+        from_number(p, 0x10000 + n, ip);
+        pings_as(p, ip);
+        if (n % 16 == 0)
+            after(250);
+        peer_forget(p);
+    }
+    for (uint8_t i = 0; i < opens; i++) {
+        struct hf_endpoint to = peer_there(p, THERE);
+        hf_handle handle;
+        to.ip[15] = (uint8_t)(100 + i);
+        calls(hf_open(p->stack, &p->env, NULL, &to, 0, &handle));
+        struct seen *seen = peer_any(p);
+        holds(seen != NULL && asks_for(p, seen, to.ip));
+        peer_taken(p, seen);
+    }
+}
+
+TEST(who_pings_for_nobody_stops_no_open)
+{
+    opens_among_pings(p, 8, 2);
+}
+
+TEST(who_pings_for_nobody_stops_no_open_of_a_small_table)
+{
+    opens_among_pings(p, 2, 1);
+}
+
 /* Malformed ----------------------------------------------------------------------------------- */
 
 static const uint8_t good_answer[WIRE_ARP_BYTES] = {0, 1, 8, 0, 6, 4, 0, 2};
@@ -384,6 +429,8 @@ int main(void)
         BOTH(a_stranger_costs_as_much_behind_many_as_behind_few),
         BOTH(what_waits_for_neighbours_is_bounded),
         BOTH(what_waits_for_nobody_leaves_room_for_datagrams),
+        BOTH(who_pings_for_nobody_stops_no_open),
+        BOTH(who_pings_for_nobody_stops_no_open_of_a_small_table),
         V4(an_arp_packet_of_another_form_is_dropped),
         V4(an_arp_sender_that_cannot_be_is_dropped_and_a_conflict_told),
     };
