@@ -42,13 +42,13 @@ static int choose_path(struct stack *st, const struct hf_endpoint *local,
     *id = (struct conn_id){
         .lport = local != NULL ? local->port : 0,
         .rport = remote->port,
-        .zone = scoped ? (uint8_t)path.iface : 0,
         .v4 = wire_is_v4(remote->ip),
         .mtu = (uint16_t)min_u32(path.mtu, UINT16_MAX),
     };
     memcpy(id->remote, remote->ip, 16);
     /* MUST-43, MUST-44 */
     memcpy(id->local, chosen ? path.src : local->ip, 16);
+    id->zone = stack_zone(id->local, id->remote, path.iface);
     if (wire_is_v4(id->local) != id->v4) {
         return HF_ERR_INVALID;
     }

@@ -189,7 +189,7 @@ static bool take_error(struct stack *st, const struct arrival *a, const struct w
         return false;
     }
     struct hf_icmp_report report = report_of(icmp, &meaning, a->ip.src);
-    uint8_t zone = stack_is_link_local(quote.dst) ? a->iface : 0;
+    uint8_t zone = stack_zone(quote.src, quote.dst, a->iface);
     if (quote.proto == WIRE_PROTO_TCP) {
         return tcp_error(st, &quote, zone, &meaning, &report);
     }

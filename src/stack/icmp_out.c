@@ -59,7 +59,7 @@ static uint32_t new_answer(struct stack *st, const uint8_t local[16], const uint
     memcpy(packet->local, local, 16);
     memcpy(packet->remote, remote, 16);
     packet->proto = wire_is_v4(remote) ? WIRE_PROTO_ICMP : WIRE_PROTO_ICMPV6;
-    packet->iface = stack_is_link_local(remote) ? iface : 0;
+    packet->iface = stack_zone(local, remote, iface);
     packet->ident = (uint32_t)rng_u64(&secret_of(&st->tcp)->rng);
     return idx;
 }

@@ -104,7 +104,7 @@ struct conn_id stack_conn_id(const uint8_t local[16], const uint8_t remote[16], 
     struct conn_id id = {.lport = seg->dport, .rport = seg->sport, .v4 = wire_is_v4(remote)};
     memcpy(id.local, local, 16);
     memcpy(id.remote, remote, 16);
-    id.zone = stack_is_link_local(remote) ? iface : 0;
+    id.zone = stack_zone(local, remote, iface);
     return id;
 }
 

@@ -17,6 +17,11 @@ bool stack_is_link_local(const uint8_t ip[16])
     return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
 }
 
+uint8_t stack_zone(const uint8_t local[16], const uint8_t remote[16], uint32_t iface)
+{
+    return stack_is_link_local(local) || stack_is_link_local(remote) ? (uint8_t)iface : 0;
+}
+
 bool stack_is_multicast(const uint8_t ip[16])
 {
     return wire_is_v4(ip) ? ip[12] >= 224 && ip[12] <= 239 : ip[0] == 0xff;

@@ -139,13 +139,15 @@ static uint32_t best_route(const struct stack *st, const uint8_t dst[16], uint8_
     return best;
 }
 
-/* The interface of a group's packet, which no route need name; 0: none. */
-static uint32_t group_interface(const struct stack *st, const uint8_t dst[16], uint8_t zone)
+/* The interface of what is for a group or for this link alone, which no route need name; 0: none.
+ */
+static uint32_t link_interface(const struct stack *st, const uint8_t dst[16], uint8_t zone)
 {
-    if (zone != 0) {
+    bool group = stack_is_multicast(dst);
+    if (zone != 0 && (group || stack_is_link_local(dst))) {
         return zone <= st->s->interfaces ? zone : 0;
     }
-    return stack_is_multicast(dst) && st->s->interfaces != 0 ? 1 : 0;
+    return group && st->s->interfaces != 0 ? 1 : 0;
 }
 
 enum { SCOPE_LOOPBACK, SCOPE_LINK, SCOPE_GLOBAL };
@@ -216,11 +218,11 @@ int stack_find_hop(const struct stack *st, const uint8_t dst[16], uint8_t zone,
         memo->route = peer && route <= UINT8_MAX ? (uint8_t)route : memo->route;
         return HF_OK;
     }
-    uint32_t group = group_interface(st, dst, zone);
-    if (group == 0) {
+    uint32_t link = link_interface(st, dst, zone);
+    if (link == 0) {
         return HF_ERR_NET_UNREACHABLE;
     }
-    go_by(st, group, dst, path);
+    go_by(st, link, dst, path);
     return HF_OK;
 }
 

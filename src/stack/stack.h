@@ -343,6 +343,9 @@ bool stack_is_any(const uint8_t ip[16]); /* all zero, or 0.0.0.0 */
 /* RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3: never on a link, in either direction. */
 bool stack_is_loopback(const uint8_t ip[16]);
 bool stack_is_link_local(const uint8_t ip[16]); /* IPv6 fe80::/10: needs a zone */
+/* Whose packets stay on the link of one of the two addresses, this interface's; 0: on no certain
+ * one.  RFC 4007 6, 9 */
+uint8_t stack_zone(const uint8_t local[16], const uint8_t remote[16], uint32_t iface);
 bool stack_is_multicast(const uint8_t ip[16]);
 /* Limited, or that of an IPv4 subnet of this interface (0: of any). */
 bool stack_is_broadcast(const struct stack *st, const uint8_t ip[16], uint32_t iface);

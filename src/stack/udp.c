@@ -163,9 +163,6 @@ static int choose_addresses(const struct stack *st, const struct stack_udp *udp,
     if (error != HF_OK) {
         return error;
     }
-    if (stack_is_link_local(to->ip)) {
-        packet->iface = (uint8_t)path.iface;
-    }
     const uint8_t *local = udp->any ? path.src : udp->local;
     uint32_t zone = udp->zone;
     if (from != NULL && !stack_is_any(from->ip)) {
@@ -176,6 +173,8 @@ static int choose_addresses(const struct stack *st, const struct stack_udp *udp,
         return HF_ERR_INVALID;
     }
     memcpy(packet->local, local, 16);
+    uint8_t link = stack_zone(local, to->ip, path.iface);
+    packet->iface = link ? link : packet->iface;
     return stack_source_error(st, &path, local, zone);
 }
 

@@ -32,7 +32,7 @@
 struct conn_id {
     uint8_t local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d                                */
     uint16_t lport, rport;
-    uint8_t zone; /* interface of a link-local remote address, else 0                      */
+    uint8_t zone; /* interface of a link-local address of the two, else 0                   */
     bool v4;
     uint16_t mtu; /* of the path to remote, for a connection that begins                   */
     uint32_t hash;

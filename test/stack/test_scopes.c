@@ -173,6 +173,128 @@ TEST(a_datagram_is_between_two_addresses_of_one_link)
     expects_by(p, 2, second);
 }
 
+/* Somebody far away, whose way back is by the first link; sometimes by the second one, too. */
+static const uint8_t far[16] = {0x20, 1, 0x0d, 0xb8, 9, [15] = 9};
+
+static void two_links_and_ways(struct peer *p, bool second_too)
+{
+    static const uint8_t anywhere[16];
+    two_links(p);
+    calls(hf_route_add(p->stack, &p->env, 1, anywhere, 0, p->peer_ip));
+    if (second_too)
+        calls(hf_route_add(p->stack, &p->env, 2, anywhere, 0, theirs));
+}
+
+/* From far away to the address of the second link alone, by it. */
+static void comes_from_far(struct peer *p, uint8_t proto, const uint8_t *payload, uint32_t len)
+{
+    static uint8_t packet[200];
+    struct wire_ip ip = ip_in(p, proto);
+    memcpy(ip.src, far, 16);
+    memcpy(ip.dst, second, 16);
+    struct hf_frame_in frame = {.data = packet, .iface = 2};
+    frame.len = make_packet_of(packet, ip, payload, len);
+    calls(hf_input(p->stack, &p->env, &frame, 1));
+    peer_pump(p);
+}
+
+static void icmp_from_far(struct peer *p, uint8_t type, const void *body, uint32_t len)
+{
+    uint8_t message[100];
+    struct wire_ip ip = {.version = 6};
+    struct wire_icmp icmp = {.version = 6, .type = type};
+    memcpy(ip.src, far, 16);
+    memcpy(ip.dst, second, 16);
+    wire_put_icmp(message, &icmp);
+    memcpy(message + 8, body, len);
+    wire_set_icmp_checksum(message, 8 + len, &ip);
+    comes_from_far(p, WIRE_PROTO_ICMPV6, message, 8 + len);
+}
+
+static void segment_from_far(struct peer *p, struct segment seg)
+{
+    uint8_t tcp[60];
+    struct wire_ip ip = {.version = 6};
+    memcpy(ip.src, far, 16);
+    memcpy(ip.dst, second, 16);
+    seg.sport = PORT;
+    seg.dport = p->c->stack_port;
+    seg.wnd = 1000;
+    comes_from_far(p, WIRE_PROTO_TCP, tcp, make_segment(&ip, tcp, &seg, NULL, 0));
+}
+
+/* RFC 4007 6, 9 */
+TEST(what_is_from_a_link_local_address_leaves_by_no_other_link)
+{
+    two_links_and_ways(p, false);
+    icmp_from_far(p, ICMP6_ECHO, data, 8);
+    expects_silence();
+    segment_from_far(p, (struct segment){.seq = seq(1000), .ctl = SYN}); /* no reset */
+    expects_silence();
+    listens();
+    segment_from_far(p, (struct segment){.seq = seq(1000), .ctl = SYN});
+    expects_silence();
+}
+
+TEST(what_came_to_a_link_local_address_is_answered_by_its_link)
+{
+    hf_handle child;
+    two_links_and_ways(p, true);
+    icmp_from_far(p, ICMP6_ECHO, data, 8);
+    expects_by(p, 2, second);
+    segment_from_far(p, (struct segment){.seq = seq(1000), .ctl = SYN});
+    expects_by(p, 2, second); /* a reset */
+    listens();
+    segment_from_far(p, (struct segment){.seq = seq(1000), .ctl = SYN});
+    struct seen *seen = peer_any(p);
+    holds(seen != NULL && seen->iface == 2 && memcmp(seen->ip.src, second, 16) == 0);
+    seq_t iss = seen->seg.seq;
+    peer_taken(p, seen);
+    segment_from_far(p, (struct segment){.seq = seq(1001), .ack = seq_add(iss, 1), .ctl = ACK});
+    calls(hf_accept(p->stack, &p->env, p->listener, &child, NULL));
+}
+
+/* The way there changes to the other link while it waits to be sent. */
+static void way_changes(struct peer *p)
+{
+    static const uint8_t anywhere[16];
+    calls(hf_route_remove(p->stack, &p->env, 2, anywhere, 0));
+    calls(hf_route_add(p->stack, &p->env, 1, anywhere, 0, p->peer_ip));
+}
+
+/* RFC 4007 6 */
+TEST(a_connection_from_a_link_local_address_leaves_by_no_other_link)
+{
+    static const uint8_t anywhere[16];
+    two_links(p);
+    calls(hf_route_add(p->stack, &p->env, 2, anywhere, 0, theirs));
+    calls(opens_from(p, end_of(second, 0, 0), end_of(far, PORT, 0)));
+    struct seen *seen = peer_any(p);
+    holds(seen != NULL && seen->iface == 2 && memcmp(seen->ip.src, second, 16) == 0);
+    icmp_from_far(p, ICMP6_UNREACHABLE, seen->bytes, 60);
+    holds_equal(verdicts(p, HF_V_ICMP_TAKEN), 1);
+    peer_taken(p, seen);
+    way_changes(p);
+    after(10000);
+    expects_silence();
+}
+
+TEST(a_datagram_from_a_link_local_address_leaves_by_no_other_link)
+{
+    static const uint8_t anywhere[16];
+    two_links(p);
+    hf_handle any = socket_on(p, HERE);
+    struct hf_endpoint from = end_of(second, 0, 0), to = end_of(far, PORT, 0);
+    calls(hf_route_add(p->stack, &p->env, 2, anywhere, 0, theirs));
+    calls(hf_udp_send(p->stack, &p->env, any, &from, &to, data, 1));
+    expects_by(p, 2, second);
+    p->batching = true;
+    holds_equal(hf_udp_send(p->stack, &p->env, any, &from, &to, data, 1), 1);
+    p->batching = false;
+    way_changes(p);
+    expects_silence();
+}
+
 /* RFC 919 7, RFC 1122 3.3.6: to everybody on the link, by whatever route it is chosen. */
 TEST(the_limited_broadcast_goes_to_no_gateway)
 {
@@ -322,6 +444,10 @@ int main(void)
         ON_BOTH(from_this_host_to_a_loopback_address_of_ours_the_source_is_that_address),
         ON_6(a_connection_is_between_two_addresses_of_one_link),
         ON_6(a_datagram_is_between_two_addresses_of_one_link),
+        ON_6(what_is_from_a_link_local_address_leaves_by_no_other_link),
+        ON_6(what_came_to_a_link_local_address_is_answered_by_its_link),
+        ON_6(a_connection_from_a_link_local_address_leaves_by_no_other_link),
+        ON_6(a_datagram_from_a_link_local_address_leaves_by_no_other_link),
         ON_4(the_limited_broadcast_goes_to_no_gateway),
         ON_BOTH(a_listener_of_one_interface_takes_what_comes_in_there),
         ON_6(a_solicitation_is_from_an_address_of_its_link),
