@@ -266,7 +266,7 @@ static enum hf_verdict parse(const struct stack *st, const struct arrival *a, st
     if (wire_parse_udp(p, a->len, udp) != WIRE_OK || (a->payload == NULL && udp->len != a->len)) {
         return HF_V_DROP_UDP_HEADER;
     }
-    bool good = a->csum_ok;
+    bool good = a->csum_ok && (a->ip.version == 4 || udp->csum != 0); /* RFC 8200 8.1 */
     if (a->payload != NULL) {
         good = good || wire_udp_checksum_ok(&a->ip, p, udp->len);
     } else if (udp->csum == 0) {

@@ -320,6 +320,19 @@ TEST(a_socket_of_any_ipv4_address_has_nothing_of_ipv6)
     holds_equal(result, p->v6 ? HF_OK : HF_ERR_EXISTS);
 }
 
+/* RFC 8200 8.1: with IPv6 there must be one, whatever the device says of it. */
+TEST(a_datagram_without_a_checksum_is_one_of_ipv4)
+{
+    static uint8_t udp[100], packet[200];
+    (void)socket_on(p, HERE);
+    uint32_t len = make_datagram(p, udp, 20);
+    memset(udp + 6, 0, 2);
+    struct hf_frame_in frame = {.data = packet, .iface = 1, .flags = HF_FRAME_CSUM_OK};
+    frame.len = make_packet(p, packet, WIRE_PROTO_UDP, udp, len);
+    calls(hf_input(p->stack, &p->env, &frame, 1));
+    holds_equal(verdicts(p, p->v6 ? HF_V_DROP_UDP_CHECKSUM : HF_V_DATAGRAM), 1);
+}
+
 /* Its datagram was dropped, and by this very host. */
 static void hears_of_it(struct peer *p, hf_handle handle)
 {
@@ -395,6 +408,7 @@ int main(void)
         ON_BOTH(a_datagram_that_payload_memory_has_no_room_for_is_refused_and_nothing_is_kept),
         ON_BOTH(a_datagram_without_a_checksum_is_ipv4_s_alone_and_none_is_for_port_0),
         ON_BOTH(a_socket_that_closes_takes_what_waits_in_it_and_around_it_along),
+        ON_BOTH(a_datagram_without_a_checksum_is_one_of_ipv4),
         ON_BOTH(a_datagram_without_a_place_for_its_neighbour_is_reported_to_its_socket),
         ON_BOTH(a_datagram_whose_neighbours_are_never_known_is_reported_to_its_socket),
         ON_BOTH(a_datagram_whose_route_has_gone_is_reported_to_its_socket),
