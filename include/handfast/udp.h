@@ -13,7 +13,8 @@ int hf_udp_open(struct hf_stack *stack, const struct hf_env *env, const struct h
                 hf_handle *handle);
 /* from NULL: the socket's address, or chosen by route.  Returns len.  What is larger than a packet
  * leaves in fragments: with IPv4 a packet has the link's MTU; with IPv6 1280 octets, which every
- * path takes (RFC 8200 5), so 1232 of data, but to a link-local address the link's MTU. */
+ * path takes (RFC 8200 5), so 1232 of data, but to a link-local address the link's MTU.  To a group
+ * the TTL or hop limit is 1 unless HF_TTL was set. */
 int64_t hf_udp_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                     const struct hf_endpoint *from, const struct hf_endpoint *to, const void *data,
                     uint32_t len);

@@ -193,6 +193,7 @@ static int set_udp_option(struct stack_udp *u, enum hf_option option, int64_t va
         return HF_ERR_INVALID;
     }
     *(option == HF_TTL ? &u->ttl : &u->tos) = (uint8_t)value;
+    u->ttl_set |= option == HF_TTL;
     return HF_OK;
 }
 

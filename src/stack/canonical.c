@@ -274,6 +274,7 @@ static void put_udp(struct canon *c, const struct stack_udp *u)
     canon_number(c, u->events, 2);
     canon_octets(c, &u->any, 4);
     canon_number(c, u->want_write, 1);
+    canon_number(c, u->ttl_set, 1);
     put_packets(c, &u->queue);
 }
 

@@ -115,7 +115,8 @@ struct stack_udp {
     uint64_t cookie;
     uint32_t icmp_note;
     uint8_t want_write; /* hf_udp_send was refused                         */
-    uint8_t pad[3];
+    uint8_t ttl_set;    /* by HF_TTL: for groups, too                      */
+    uint8_t pad[2];
 };
 
 /* A datagram being put together again. */

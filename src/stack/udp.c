@@ -210,7 +210,8 @@ static int64_t send_datagram(struct stack *st, uint32_t socket, const struct hf_
     struct stack_packet *packet = stack_packet_at(st, idx);
     *packet = wanted;
     packet->proto = WIRE_PROTO_UDP;
-    packet->ttl = udp->ttl;
+    bool near = stack_is_multicast(to->ip) && !udp->ttl_set; /* RFC 1112 6.1, RFC 3493 5.2 */
+    packet->ttl = near ? 1 : udp->ttl;
     packet->tos = udp->tos;
     packet->ident = (uint32_t)rng_u64(&secret_of(&st->tcp)->rng);
     packet->len = (uint32_t)tcp_chunk_append(&st->tcp, &packet->head, &packet->tail, data, len,

@@ -333,6 +333,31 @@ TEST(a_datagram_without_a_checksum_is_one_of_ipv4)
     holds_equal(verdicts(p, p->v6 ? HF_V_DROP_UDP_CHECKSUM : HF_V_DATAGRAM), 1);
 }
 
+static void leaves_with_ttl(struct peer *p, hf_handle handle, const uint8_t ip[16], uint8_t ttl)
+{
+    struct hf_endpoint to = {.port = THERE};
+    memcpy(to.ip, ip, 16);
+    calls(hf_udp_send(p->stack, &p->env, handle, NULL, &to, data, 10));
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL && seen->ip.ttl == ttl);
+    peer_taken(p, seen);
+}
+
+/* RFC 1112 6.1, RFC 3493 5.2 */
+TEST(a_datagram_to_a_group_stays_on_the_link_unless_it_is_to_go_on)
+{
+    static const uint8_t group4[16] = {[10] = 0xff, 0xff, 224, 0, 0, 251};
+    static const uint8_t group6[16] = {0xff, 2, [15] = 0xfb};
+    const uint8_t *group = p->v6 ? group6 : group4;
+    p->wild = true;
+    hf_handle handle = socket_on(p, HERE);
+    calls(hf_set_option(p->stack, &p->env, handle, HF_TOS, 4));
+    leaves_with_ttl(p, handle, group, 1);
+    leaves_with_ttl(p, handle, p->peer_ip, 64);
+    calls(hf_set_option(p->stack, &p->env, handle, HF_TTL, 64));
+    leaves_with_ttl(p, handle, group, 64);
+}
+
 /* Its datagram was dropped, and by this very host. */
 static void hears_of_it(struct peer *p, hf_handle handle)
 {
@@ -409,6 +434,7 @@ int main(void)
         ON_BOTH(a_datagram_without_a_checksum_is_ipv4_s_alone_and_none_is_for_port_0),
         ON_BOTH(a_socket_that_closes_takes_what_waits_in_it_and_around_it_along),
         ON_BOTH(a_datagram_without_a_checksum_is_one_of_ipv4),
+        ON_BOTH(a_datagram_to_a_group_stays_on_the_link_unless_it_is_to_go_on),
         ON_BOTH(a_datagram_without_a_place_for_its_neighbour_is_reported_to_its_socket),
         ON_BOTH(a_datagram_whose_neighbours_are_never_known_is_reported_to_its_socket),
         ON_BOTH(a_datagram_whose_route_has_gone_is_reported_to_its_socket),
