@@ -116,13 +116,18 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
     return seg->len == 1 ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_SYN_CHALLENGED;
 }
 
-/* All of it has come before: in numbers 2^31 apart each is before the other, and of what lies
- * before IRS nothing has come in the first way around. */
-static bool has_come(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+/* All of it lies before RCV.NXT; in numbers 2^31 apart each is before the other. */
+static bool is_old(const struct tcb *tcb, const struct segment *seg)
 {
-    uint32_t old = seq_len(seg->seq, tcb->rcv.nxt), come = seq_len(tcb->irs, tcb->rcv.nxt);
-    return seg->len && seg->len <= old && old < UINT32_C(1) << 31 &&
-           (old < come || tally_of(tcp, tcb)->rcv_wraps != 0);
+    uint32_t old = seq_len(seg->seq, tcb->rcv.nxt);
+    return seg->len && seg->len <= old && old < UINT32_C(1) << 31;
+}
+
+/* What is that old is no text that has come: in the first way around nothing lies before IRS. */
+static bool is_before_irs(struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+    return seq_len(seg->seq, tcb->rcv.nxt) >= seq_len(tcb->irs, tcb->rcv.nxt) &&
+           tally_of(tcp, tcb)->rcv_wraps == 0;
 }
 
 /* What is not acceptable and is no reset.  RFC5961-6 */
@@ -144,12 +149,12 @@ static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct 
         seq_eq(seq_add(seg->seq, seg->len), tcb->rcv.nxt)) {
         tcp_enter_time_wait(tcp, tcb);
     }
-    bool received = has_come(tcp, tcb, seg);
-    if (received && seg->text_len) {
+    bool old = is_old(tcb, seg);
+    if (old && seg->text_len && !is_before_irs(tcp, tcb, seg)) {
         tcp_note_dsack(tcp, tcb, seg->seq, seq_add(seg->seq, seg->text_len));
         tcp_compare_unread(tcp, tcb, seg);
     }
-    return received ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_OUT_OF_WINDOW;
+    return old ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_OUT_OF_WINDOW;
 }
 
 static bool acks_our_syn(const struct tcb *tcb, const struct segment *seg)
