@@ -70,16 +70,16 @@ static bool small_may_go(const struct tcb *tcb, const struct active *active, uin
     if (active->push_now || active->probe == PROBE_NEW) {
         return true; /* the override timer of 3.8.6.2.1 (4) */
     }
+    if (!all && n >= tcb->max_snd_wnd / 2) {
+        return true; /* (3): a peer with such a window never takes a full segment */
+    }
     /* MAY-16 */
     if (tcb->flags & (F_MORE | F_CORK)) {
         return false;
     }
     bool small_out = seq_gt(active->snd_sml, tcb->snd.una);
     /* MUST-17, SHLD-7, MUST-60: a small piece waits for no other but one in flight */
-    if (all && (idle || (tcb->flags & F_NODELAY) || !small_out)) {
-        return true;
-    }
-    return !all && n >= tcb->max_snd_wnd / 2;
+    return all && (idle || (tcb->flags & F_NODELAY) || !small_out);
 }
 
 /* Octets of new text that may go now in one frame of up to `most`.  mss: text of one segment.

@@ -146,6 +146,42 @@ TEST(a_cork_holds_small_segments_until_it_is_drawn)
     expects(ACK | PSH, .seq = ISS + 1001, .len = 80);
 }
 
+/* A peer whose window is smaller than its segments. */
+static void establish_narrowly(struct peer *p, uint32_t wnd)
+{
+    opens();
+    expects(SYN);
+    after(10);
+    p->c->wnd = wnd;
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1000);
+    expects(ACK);
+    expects_event(HF_CONNECTED);
+}
+
+/* RFC 9293 3.8.6.2.1 (3): there is more than fits; waiting would not make a full segment of it. */
+TEST(a_cork_fills_a_window_that_is_smaller_than_a_segment)
+{
+    establish_narrowly(p, 800);
+    sets(HF_CORK, 1);
+    writes(2000);
+    expects(ACK, .seq = ISS + 1, .len = 800);
+    sends(ACK);
+    expects(ACK, .seq = ISS + 801, .len = 800);
+    sends(ACK);
+    expects_silence(); /* there is room for the last 400 and more */
+    sets(HF_CORK, 0);
+    expects(ACK | PSH, .seq = ISS + 1601, .len = 400);
+}
+
+TEST(text_sent_with_more_fills_a_window_that_is_smaller_than_a_segment)
+{
+    establish_narrowly(p, 800);
+    writes_with(500, HF_SEND_MORE);
+    expects_silence();
+    writes_with(500, HF_SEND_MORE);
+    expects(ACK, .seq = ISS + 1, .len = 800);
+}
+
 TEST(a_cork_holds_for_a_retransmission_time_at_most)
 {
     establish_slowly(p, 10);
@@ -255,6 +291,8 @@ int main(void)
         BOTH(a_long_text_sent_with_more_is_pushed_at_each_half_of_the_peers_window),
         BOTH(a_send_of_nothing_lets_go_what_more_held),
         BOTH(a_cork_holds_small_segments_until_it_is_drawn),
+        BOTH(a_cork_fills_a_window_that_is_smaller_than_a_segment),
+        V4(text_sent_with_more_fills_a_window_that_is_smaller_than_a_segment),
         BOTH(a_cork_holds_for_a_retransmission_time_at_most),
         BOTH(nodelay_lets_all_that_is_corked_go_once),
         BOTH(nodelay_with_nothing_held_lets_no_later_text_pass_the_cork),
