@@ -286,6 +286,7 @@ static void finish_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out
     if (seg->ctl & FIN && tcb->state == HF_CLOSE_WAIT) {
         tcp_set_state(tcb, HF_LAST_ACK); /* 3.10.4: once all text is segmentized */
     }
+    tcp_user_timeout_sent(tcb, seg);
     tcp_pace_sent(tcp, tcb, out->text_len);
     tcp_trace_segment(tcp, &out->id, seg);
     tcp->before.marks |= marks | (out->gso_size ? HF_MARK_GSO : 0);

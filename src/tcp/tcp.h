@@ -193,7 +193,8 @@ uint16_t tcp_user_timeout_option(uint32_t ms); /* the option's sixteen bits */
 void tcp_user_timeout_advertised(struct tcp *tcp, struct tcb *tcb);
 void tcp_user_timeout_changeable(struct tcp *tcp, struct tcb *tcb);
 void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
-void tcp_fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
+void tcp_fill_user_timeout(const struct tcp *tcp, const struct tcb *tcb, struct segment *seg);
+void tcp_user_timeout_sent(struct tcb *tcb, const struct segment *seg);
 
 /* timeouts.c: 3.10.8 */
 /* Files the tcb in the wheel under its earliest deadline. */

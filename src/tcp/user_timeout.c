@@ -78,7 +78,7 @@ void tcp_take_user_timeout(struct tcp *tcp, struct tcb *tcb, const struct segmen
 
 /* RFC 5482 3: with SYN or SYN,ACK, and with what goes out once there is news: ADV_UTO, or what was
  * adopted, if that is longer.  What the application waits for itself is its own affair. */
-void tcp_fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+void tcp_fill_user_timeout(const struct tcp *tcp, const struct tcb *tcb, struct segment *seg)
 {
     const struct extra *extra = tcp_extra(tcp, tcb->extra);
     bool syn = seg->ctl & SYN;
@@ -86,6 +86,13 @@ void tcp_fill_user_timeout(struct tcp *tcp, struct tcb *tcb, struct segment *seg
         uint32_t adopted = extra->timeout_set ? 0 : extra->user_timeout_ms;
         seg->opt.present |= OPT_UTO;
         seg->opt.uto = tcp_user_timeout_option(max_u32(adopted, extra->adv_timeout_ms));
-        tcb->modes &= syn ? tcb->modes : ~(uint32_t)M_TELL_TIMEOUT;
+    }
+}
+
+/* Told, now that it goes: a segment that finds no window is begun, and given up. */
+void tcp_user_timeout_sent(struct tcb *tcb, const struct segment *seg)
+{
+    if (!(seg->ctl & SYN) && (seg->opt.present & OPT_UTO)) {
+        tcb->modes &= ~(uint32_t)M_TELL_TIMEOUT;
     }
 }

@@ -87,6 +87,25 @@ TEST(a_change_is_told_with_the_next_segment)
     expects(ACK, .len = 10, .uto = ZERO);
 }
 
+/* RFC5482-4: what was owed and found no window has told nothing. */
+TEST(a_change_is_told_although_the_window_closes_before_the_next_segment)
+{
+    static const uint8_t text[10];
+    p->wild = true;
+    establish_active();
+    holds_equal(hf_send(p->stack, &p->env, p->c->handle, text, 10, 0), 10);
+    int error =
+        hf_set_option(p->stack, &p->env, p->c->handle, HF_ADVERTISED_TIMEOUT, 250 * SECOND_MS);
+    holds_equal(error, HF_OK);
+    sends(ACK, .wnd = ZERO);
+    expects_silence();
+    sends(ACK, .wnd = 1000);
+    expects(ACK, .seq = ISS + 1, .len = 10, .uto = 250);
+    sends(ACK, .ack = ISS + 11);
+    writes(10);
+    expects(ACK, .len = 10, .uto = ZERO);
+}
+
 /* RFC5482-9: min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)). */
 TEST(the_largest_of_what_both_say_and_the_lower_limit_is_adopted)
 {
@@ -482,6 +501,7 @@ int main(void)
         BOTH(the_option_goes_with_the_syn_and_the_first_segment_after_it),
         BOTH(a_listeners_syn_ack_carries_the_option_too),
         V4(a_change_is_told_with_the_next_segment),
+        V4(a_change_is_told_although_the_window_closes_before_the_next_segment),
         V4(the_largest_of_what_both_say_and_the_lower_limit_is_adopted),
         V4(what_the_peer_asks_for_stays_within_limits),
         V4(the_lower_limit_is_above_the_retransmission_timeout),
