@@ -376,6 +376,14 @@ static uint32_t segment_limit(const struct tcb *tcb, const struct segment *seg)
     return tcb->snd_mss > extra + LEAST_TEXT ? tcb->snd_mss - extra : LEAST_TEXT;
 }
 
+/* MUST-58, MUST-59: what is owed once is sent once, behind the whole batch */
+static bool put_ack(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
+{
+    begin_segment(tcp, tcb, out, tcp_bare_seq(tcp, tcb), ACK, SEGMENT_ACK);
+    finish_segment(tcp, tcb, out, 0, HF_CAUSE_NONE);
+    return true;
+}
+
 /* What was lost, from active->rxt on: text, FIN, or both. */
 static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
@@ -386,8 +394,16 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
         return false;
     }
     seq_t from = active->rxt.at;
-    tcp_pmtu_repeats(tcp, tcb, from, len);
     begin_segment(tcp, tcb, out, from, ACK, SEGMENT_REPEAT);
+    if (active->probe == PROBE_REPEAT && len > segment_limit(tcb, &out->seg)) {
+        if (tcb->owes & HF_OWES_ACK) {
+            return put_ack(tcp, tcb, out); /* what SACK has to say goes by itself */
+        }
+        /* RFC8985-30: only a DSACK of all of the probe tells that it was not needed. */
+        out->seg.opt.present &= OPT_TS;
+        out->seg.opt.n_sack = 0;
+    }
+    tcp_pmtu_repeats(tcp, tcb, from, len);
     len = min_u32(len, segment_limit(tcb, &out->seg));
     seq_t end = text_end(tcp, tcb, active);
     uint32_t text = seq_lt(from, end) ? min_u32(len, seq_len(from, end)) : 0;
@@ -489,32 +505,6 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     return true;
 }
 
-/* Timers and measurements after new text or a FIN. */
-void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
-{
-    struct active *active = active_of(tcp, tcb);
-    tcp_begins_to_wait(tcp, tcb);
-    if (active->persist) {
-        active->persist = 0;
-        active->rto_at_ms = 0;
-    }
-    if (active->ecn_waits) { /* a FIN alone: nothing waits any more (RFC 3168 6.1.2) */
-        active->ecn_waits = 0;
-        bool more_out = seq_len(tcb->snd.una, tcb->snd.nxt) > 1;
-        active->rto_at_ms = more_out ? active->rto_at_ms : 0; /* RFC 6298 5.1: none runs yet */
-    }
-    if (text) {
-        tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
-    }
-    tcp_prr_sent(active, text);
-    tcp_rto_start(tcp, tcb);
-    if (active->probe == PROBE_NEW) {
-        tcp_tlp_sent(tcb, active);
-    } else if (active->timer != TIMER_RACK) {
-        tcp_tlp_arm(tcp, tcb);
-    }
-}
-
 /* 3.8.6.1: an empty segment that is one octet old: the peer must answer it with its window. */
 static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
@@ -537,14 +527,6 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
         }
     }
     finish_segment(tcp, tcb, out, HF_MARK_PROBE, HF_CAUSE_NONE);
-    return true;
-}
-
-/* MUST-58, MUST-59: what is owed once is sent once, behind the whole batch */
-static bool put_ack(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
-{
-    begin_segment(tcp, tcb, out, tcp_bare_seq(tcp, tcb), ACK, SEGMENT_ACK);
-    finish_segment(tcp, tcb, out, 0, HF_CAUSE_NONE);
     return true;
 }
 

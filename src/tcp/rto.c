@@ -5,7 +5,7 @@
  * The floor lies under the variance instead of under the sum, and is 200 ms instead of the second
  * of section 2.4 (a SHOULD): what deployed stacks do.
  */
-#include "tcp/tcp.h"
+#include "tcp/recovery.h"
 
 enum { AFTER_LOST_SYN_MS = 3000, BACKOFF_MAX = 16 };
 
@@ -115,4 +115,30 @@ void tcp_rto_resume(struct tcp *tcp, struct tcb *tcb)
     struct active *active = active_of(tcp, tcb);
     active->timer = TIMER_RTO;
     active->rto_at_ms = in_flight(tcb) ? ms_after(tcp->now_ms, tcp_rto_left_ms(tcp, tcb)) : 0;
+}
+
+/* Timers and measurements after new text or a FIN. */
+void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text)
+{
+    struct active *active = active_of(tcp, tcb);
+    tcp_begins_to_wait(tcp, tcb);
+    if (active->persist) {
+        active->persist = 0;
+        active->rto_at_ms = 0;
+    }
+    if (active->ecn_waits) { /* a FIN alone: nothing waits any more (RFC 3168 6.1.2) */
+        active->ecn_waits = 0;
+        bool more_out = seq_len(tcb->snd.una, tcb->snd.nxt) > 1;
+        active->rto_at_ms = more_out ? active->rto_at_ms : 0; /* RFC 6298 5.1: none runs yet */
+    }
+    if (text) {
+        tcb->last_snd_ms = ms_after(tcp->now_ms, 0);
+    }
+    tcp_prr_sent(active, text);
+    tcp_rto_start(tcp, tcb);
+    if (active->probe == PROBE_NEW) {
+        tcp_tlp_sent(tcb, active);
+    } else if (active->timer != TIMER_RACK) {
+        tcp_tlp_arm(tcp, tcb);
+    }
 }

@@ -229,8 +229,6 @@ void tcp_begin_burst(const struct tcp *tcp, const struct tcb *tcb, struct active
 bool tcp_push_here(struct active *active, uint32_t n, bool marked, bool last);
 /* So many octets more are queued: where, of a long text sent with HF_SEND_MORE, it is pushed. */
 void tcp_push_mark(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t len);
-/* Timers and measurements after new text or a FIN has gone out. */
-void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text);
 /* Window as it goes into a header that carries an ACK; records what was promised. */
 uint16_t tcp_header_window(struct tcp *tcp, struct tcb *tcb, bool syn);
 
@@ -370,6 +368,8 @@ void tcp_rto_anew(struct tcp *tcp, struct tcb *tcb);
 /* Until it would fire, 1 at least; it takes the place of the timer that had taken its. */
 uint32_t tcp_rto_left_ms(const struct tcp *tcp, const struct tcb *tcb);
 void tcp_rto_resume(struct tcp *tcp, struct tcb *tcb);
+/* Timers and measurements after new text or a FIN has gone out. */
+void tcp_text_was_sent(struct tcp *tcp, struct tcb *tcb, uint32_t text);
 
 /* events.c: the ready list */
 /* A tcb in its listener's queue (F_UNACCEPTED) keeps its events until tcp_event(.., 0) after it. */

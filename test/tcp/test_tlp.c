@@ -183,6 +183,41 @@ TEST(a_probe_that_was_not_needed_costs_nothing)
     holds_equal(status_of(ssthresh), UINT32_MAX);
 }
 
+/* RFC8985-24, RFC8985-30: with text of the peer ahead of a gap each segment has SACK's options, for
+ * which a full one has no room.  The DSACK of a part of it would not be known again. */
+TEST(a_probe_goes_whole_without_the_options_it_has_no_room_for)
+{
+    sends_tail(p, 10);
+    sets(HF_ADVERTISED_TIMEOUT, 250000);
+    sends(ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 100);
+    expects(ACK, .sack = {{IRS + 101, IRS + 201}}, .uto = 250);
+    sets(HF_ADVERTISED_TIMEOUT, 300000);
+    expects_after(190, 206, ACK, .seq = SEGMENT(10), .len = 1000, .no_sack = true, .uto = ZERO);
+    after(50);
+    sends(ACK, .ack = SEGMENT(11));
+    sends(ACK, .ack = SEGMENT(11), .sack = {SACKED(10, 11)});
+    writes(500);
+    expects(ACK, .seq = SEGMENT(11), .len = 500, .sack = {{IRS + 101, IRS + 201}}, .uto = 300);
+    after(100);
+    sends(ACK, .ack = SEGMENT(11) + 500);
+    holds_equal(status_of(ssthresh), UINT32_MAX);
+}
+
+TEST(what_sack_has_to_say_goes_before_a_probe_that_has_no_room_for_it)
+{
+    sends_tail(p, 3);
+    after(200);
+    p->env.now_ns += 4000000; /* the probe is due by now; the text comes first */
+    batch_begins();
+    sends(ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 100);
+    peer_batch_goes_in(p);
+    hf_timeouts(p->stack, &p->env);
+    batch_ends();
+    expects(ACK, .seq = SEGMENT(4), .sack = {{IRS + 101, IRS + 201}});
+    expects(ACK, .seq = SEGMENT(3), .len = 1000, .no_sack = true);
+    expects_silence();
+}
+
 /* RFC8985-30, case 1, with more text in flight. */
 TEST(a_dsack_ends_the_episode_of_a_probe)
 {
@@ -233,6 +268,8 @@ int main(void)
         V4(a_loss_that_a_probe_has_repaired_counts_as_congestion_once),
         BOTH(the_episode_of_a_probe_ends_with_a_timeout),
         V4(a_probe_that_was_not_needed_costs_nothing),
+        BOTH(a_probe_goes_whole_without_the_options_it_has_no_room_for),
+        V4(what_sack_has_to_say_goes_before_a_probe_that_has_no_room_for_it),
         V4(a_dsack_ends_the_episode_of_a_probe),
         V4(nothing_is_probed_while_something_is_sacked),
         V4(policy_and_peers_without_sack_have_no_probes),
