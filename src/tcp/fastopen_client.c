@@ -91,7 +91,7 @@ static bool is_asked(const struct tcp *tcp, const struct tcb *tcb)
 uint32_t tcp_fast_open_room(struct tcp *tcp, const struct tcb *tcb)
 {
     struct conn_id id;
-    if (!is_asked(tcp, tcb)) {
+    if (!is_asked(tcp, tcb) || active_of(tcp, tcb)->snd_urgent) {
         return 0;
     }
     tcp_id(tcp, tcb, &id);

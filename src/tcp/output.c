@@ -52,7 +52,7 @@ static bool may_speak(const struct tcb *tcb)
 
 /* Octets that the peer's window still takes.  MUST-34, SHLD-15, RFC7323-16, RFC7323-13: it may have
  * shrunk below what is out */
-static uint32_t usable_window(const struct tcp *tcp, const struct tcb *tcb)
+uint32_t tcp_usable_window(const struct tcp *tcp, const struct tcb *tcb)
 {
     uint32_t out = seq_len(tcp_text_una(tcp, tcb), tcb->snd.nxt);
     return tcb->snd.wnd > out ? tcb->snd.wnd - out : 0;
@@ -92,7 +92,7 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const str
         return 0;
     }
     uint32_t unsent = unsent_text(tcp, tcb, active);
-    uint32_t window = min_u32(unsent, usable_window(tcp, tcb));
+    uint32_t window = min_u32(unsent, tcp_usable_window(tcp, tcb));
     uint32_t allowed = tcp_recovery_allows(tcp, tcb) + syn_out; /* a SYN is no text */
     if (window == 0 || allowed < min_u32(window, mss)) {
         return 0;
@@ -113,7 +113,7 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcb *tcb, const str
 bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb)
 {
     uint32_t unsent = unsent_text(tcp, tcb, active_of(tcp, tcb));
-    return unsent && usable_window(tcp, tcb) >= min_u32(unsent, tcb->snd_mss);
+    return unsent && tcp_usable_window(tcp, tcb) >= min_u32(unsent, tcb->snd_mss);
 }
 
 bool tcp_new_text_goes(const struct tcp *tcp, const struct tcb *tcb)
@@ -142,7 +142,7 @@ static bool fin_may_go(const struct tcp *tcp, const struct tcb *tcb, const struc
 {
     bool opened = tcb->state >= HF_ESTABLISHED;
     return opened && (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE &&
-           unsent_text(tcp, tcb, active) == text && usable_window(tcp, tcb) > text;
+           unsent_text(tcp, tcb, active) == text && tcp_usable_window(tcp, tcb) > text;
 }
 
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
@@ -245,6 +245,7 @@ static void begin_segment(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out,
     /* */
     out->seg.ack = ctl & ACK ? tcb->rcv.nxt : seq(0);
     fill_options(tcp, tcb, &out->seg, what);
+    tcp_urgent_mark(active_of(tcp, tcb), &out->seg);
 }
 
 /* The ACK owed has gone with this segment.  RFC5681-32 */
@@ -346,16 +347,6 @@ static void put_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     (again ? tcp_rto_start : tcp_rto_restart)(tcp, tcb); /* its timer is untouched */
 }
 
-/* URG and SEG.UP, 3.8.5: while SND.UP is ahead.  MUST-62: the octet behind the urgent data.
- * MUST-30, MUST-31 */
-static void mark_urgent(const struct active *active, struct segment *seg)
-{
-    if (active->snd_urgent && seq_gt(active->snd_up, seg->seq)) {
-        seg->ctl |= URG;
-        seg->up = (uint16_t)min_u32(seq_len(seg->seq, active->snd_up), 65535);
-    }
-}
-
 /* RFC 3168 6.1.2: of new text only, not of a FIN alone (RFC3168-3), what is sent again (RFC3168-20,
  * RFC3168-24) or a probe (RFC3168-26).  CWR is said once; if it is lost, that reduces again. */
 static void mark_ecn(struct tcb *tcb, struct tcp_out *out)
@@ -418,7 +409,6 @@ static bool put_repeat(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
     bool marked = tcp_chunk_pushes(tcp, &active->rxt, out->text_len);
     bool of_syn = (active->fast & FAST_TEXT) && seq_eq(from, seq_add(tcb->iss, 1)); /* a chunk */
     out->seg.ctl |= out->text_len && (seq_eq(behind, end) || marked || of_syn) ? PSH : 0;
-    mark_urgent(active, &out->seg);
     enum hf_cause cause = active->probe == PROBE_REPEAT       ? HF_TIMER_TLP
                           : active->recovery == RECOVERY_FAST ? HF_CAUSE_FAST_RETRANSMIT
                                                               : HF_CAUSE_NONE;
@@ -460,7 +450,7 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     gso_bytes = cut ? parts * mss : gso_bytes;
     bool wait;
     uint32_t unsent = mss == tcb->snd_mss ? unsent_text(tcp, tcb, active) : 0;
-    uint32_t probe = tcp_pmtu_probe(tcp, tcb, unsent, usable_window(tcp, tcb), &wait);
+    uint32_t probe = tcp_pmtu_probe(tcp, tcb, unsent, tcp_usable_window(tcp, tcb), &wait);
     mss = probe ? probe : mss;
     if (text > mss || probe) { /* else one segment is all */
         text = probe ? probe : sendable(tcp, tcb, active, mss, gso_bytes);
@@ -485,7 +475,6 @@ static bool put_text(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struc
     uint32_t n = out->cut ? (got + mss - 1) / mss : 1;
     bool push = tcp_push_here(active, n, marked, last) || (got > mss && !cut);
     out->seg.ctl |= (fin ? FIN : 0) | (got && push ? PSH : 0);
-    mark_urgent(active, &out->seg);
     mark_ecn(tcb, out);
     tcp_cursor_advance(tcp, &active->send, got);
     tcb->snd.nxt = seq_add(behind, fin ? 1 : 0);
@@ -527,6 +516,9 @@ static bool put_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
         }
     }
     finish_segment(tcp, tcb, out, HF_MARK_PROBE, HF_CAUSE_NONE);
+    if ((out->seg.ctl & URG) && !octet) {
+        tcb->owes |= HF_OWES_ACK; /* MUST-66: what is old is answered, and its URG not seen */
+    }
     return true;
 }
 

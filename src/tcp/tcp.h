@@ -8,7 +8,7 @@
  *
  * then what these stand on: table.c half_open.c time_wait.c chunks.c ack.c sack.c recovery.c cwnd.c
  * congestion.h hystart.c cc_cubic.c cc_newreno.c pacing.c prediction.c ecn.h ecn.c accecn.c pmtu.c
- * tune.c stats.c info.c rto.c isn.c events.c history.c.
+ * tune.c stats.c info.c rto.c isn.c events.c history.c urgent.c.
  *
  * Every function takes a struct tcp: one call's view of a stack, on the caller's stack.
  */
@@ -219,6 +219,14 @@ void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb);
 bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb);
 /* ... and may it go now, or does something hold it: Nagle, HF_CORK? */
 bool tcp_new_text_goes(const struct tcp *tcp, const struct tcb *tcb);
+
+/* Octets that the peer's window takes beyond what is out. */
+uint32_t tcp_usable_window(const struct tcp *tcp, const struct tcb *tcb);
+
+/* urgent.c: 3.8.5 */
+/* All that is queued is urgent, to its last octet. */
+void tcp_urgent_note(struct tcp *tcp, struct tcb *tcb, struct active *active);
+void tcp_urgent_mark(const struct active *active, struct segment *seg); /* active: may be NULL */
 
 /* push.c: 3.9.1.2 */
 /* A transmit chunk begins: `octets` of text may go now. */

@@ -87,16 +87,6 @@ static void place_cursor(struct tcb *tcb, struct active *active, uint32_t old_ta
     }
 }
 
-/* 3.8.5, MUST-62: SND.UP is the octet behind the urgent data. */
-static void note_urgent(const struct tcp *tcp, const struct tcb *tcb, struct active *active,
-                        uint32_t flags)
-{
-    if (flags & HF_SEND_URGENT) {
-        active->snd_urgent = 1;
-        active->snd_up = seq_add(tcp_text_una(tcp, tcb), active->sq_bytes);
-    }
-}
-
 /* MUST-60, MUST-61: without the flag what was queued is pushed. */
 static void note_more(struct tcb *tcb, struct active *active, bool more)
 {
@@ -118,7 +108,9 @@ static void text_was_queued(struct tcp *tcp, struct tcb *tcb, uint32_t len, uint
     struct active *active = active_of(tcp, tcb);
     active->sq_bytes += len;
     tcp_chunk(tcp, active->sq_tail)->end = (flags & HF_SEND_END) != 0;
-    note_urgent(tcp, tcb, active, flags);
+    if (flags & HF_SEND_URGENT) {
+        tcp_urgent_note(tcp, tcb, active);
+    }
     note_more(tcb, active, flags & HF_SEND_MORE);
     tcp_push_mark(tcp, tcb, active, len);
     tcp_begins_to_wait(tcp, tcb);

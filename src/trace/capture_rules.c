@@ -204,7 +204,8 @@ static void judge_cause(struct seen *s)
      */
     bool probes = !(me->facts & END_SEEN) || behind(p->seq, me->nxt) < 0;
     bool alone = !(s->peer->facts & END_PASSED);
-    bool says_nothing = p->ack == me->ack && p->wnd == me->last_wnd && p->n_sack == 0 && !s->cut;
+    bool says_nothing = p->ack == me->ack && p->wnd == me->last_wnd && p->n_sack == 0 &&
+                        !(p->ctl & HF_URG) && !s->cut;
     if (bare && !probes && !alone && says_nothing && me->may_ack == 0 && !is_copy(s) &&
         complete(s)) {
         capture_broken(s, HF_RULE_ACK_CAUSE, "the same ACK (%u) once more, and nothing came",

@@ -43,6 +43,7 @@ enum {
     MAY_RESET = 1u << 19,    /* a timer has ended it, with a reset where that is due      */
     ISS_RAISED = 1u << 13,   /* above the numbers of one in TIME-WAIT, ahead of the clock */
     MAY_PROBE = 1u << 20,    /* a timer asks for a probe                                  */
+    MAY_MARK = 1u << 21,     /* a SEND, or a probe: an ACK may tell of urgent data        */
 };
 
 enum { HELD_MAX = 4, RESETS_MAX = 4, FINS_MAX = 6 };

@@ -169,9 +169,14 @@ void oracle_judge_bare_ack(struct judging *j)
             oracle_broken(j, HF_RULE_ACK_CAUSE, "a probe that no timer asks for");
         }
         m->facts &= ~(uint32_t)MAY_PROBE;
+        m->facts |= MAY_MARK;
         return;
     }
-    if (m->may_ack != 0 || moves_window(m, r)) {
+    bool marks = (r->ctl & HF_URG) && (m->facts & MAY_MARK); /* 3.8.5: to a closed window, too */
+    if (marks) {
+        m->facts &= ~(uint32_t)MAY_MARK;
+    }
+    if (m->may_ack != 0 || moves_window(m, r) || marks) {
         return;
     }
     if (m->may_challenge != 0) {

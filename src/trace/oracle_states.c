@@ -146,12 +146,13 @@ static bool resets_peer(uint8_t state)
 static void judge_send(struct judging *j)
 {
     const struct hf_trace *r = j->r;
-    const struct model *m = &j->w->m;
+    struct model *m = &j->w->m;
     uint32_t may = OPENING | TO(HF_ESTABLISHED) | TO(HF_CLOSE_WAIT);
     if (!(may & TO(r->state_before)) || (m->facts & CLOSE_CALLED)) {
         oracle_broken(j, HF_RULE_CALL, "SEND of %u octets in %s", r->text_bytes,
                       hf_state_name(r->state_before));
     }
+    m->facts |= MAY_MARK;
     if ((m->facts & KNOWS_NUMBERS) && r->queued_bytes != m->queued + r->text_bytes) {
         oracle_broken(j, HF_RULE_STREAM, "%u octets queued, %u before, SEND took %u",
                       r->queued_bytes, m->queued, r->text_bytes);

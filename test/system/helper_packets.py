@@ -2,7 +2,7 @@
 
 import struct
 
-FIN, SYN, RST, PSH, ACK, ECE, CWR = 1, 2, 4, 8, 16, 64, 128
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 A, B = 0, 1  # who opens, who listens; their numbers begin with 1000 and 5000
 ISS = (1000, 5000)
 PERMITTED = b"\x04\x02"

@@ -17,7 +17,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from helper_packets import (  # noqa: E402
-    A, ACK, B, CWR, DSS, ECE, FIN, ISS, JOIN, PERMITTED, RST, SYN, block, cut, mss, packet, pcap,
+    A, ACK, B, CWR, DSS, ECE, FIN, ISS, JOIN, PERMITTED, RST, SYN, URG, block, cut, mss, packet, pcap,
     pcapng, sack, scale, stamp, unreachable)
 
 HANDFAST = os.environ["HF_HANDFAST"]
@@ -251,6 +251,7 @@ CASES = [
     (None, [], PLAIN, [item for n in range(5) for item in (
         20, packet(A, ACK, 1 + 10 * n, 1, 10), *[packet(B, ACK, 1, 11 + 10 * n)] * 4)]),
     ("ack-cause", [], PLAIN, [packet(A, ACK, 1, 1)] * 25),  # for too long
+    (None, [], PLAIN, [20, packet(A, URG | ACK, 1, 1)] * 2),  # of text that waits for the window
     (None, [], PLAIN, [packet(A, ACK, 0, 1)] * 5),  # keep-alives
     (None, [], [], [packet(A, ACK, 1, 1)] * 5),  # of a connection that began before
     (None, [], [], [packet(A, ACK, 1, 1, 10)] + [packet(A, ACK, 11, 1)] * 5),  # one direction

@@ -95,6 +95,17 @@ TEST(with_a_cookie_the_syn_carries_text)
     reads(10);
 }
 
+/* RFC 9293 3.8.5: a SYN cannot tell of it. */
+TEST(urgent_text_waits_until_the_syn_is_answered)
+{
+    learns(p, COOKIE, 1460);
+    opens_fast(p, HF_FAST_OPEN_DEFER);
+    writes_with(500, HF_SEND_URGENT);
+    expects(SYN, .seq = ISS, .len = 0, .options = WITH_COOKIE);
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true);
+    expects(ACK | URG, .seq = ISS + 1, .len = 500, .up = 500);
+}
+
 /* X-9, RFC7413-23, RFC7413-24 */
 TEST(text_that_the_syn_ack_leaves_goes_again_at_once)
 {
@@ -543,6 +554,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         V4(text_of_a_syn_that_went_again_measures_nothing),
+        V4(urgent_text_waits_until_the_syn_is_answered),
         BOTH(
             who_finds_no_memory_for_the_text_of_a_syn_that_waits_for_it_is_told_when_there_is_some),
         BOTH(without_a_cookie_the_syn_asks_for_one_and_carries_no_text),

@@ -32,6 +32,60 @@ TEST(a_mark_far_ahead_is_as_far_as_the_pointer_reaches)
     expects(ACK | URG, .len = 1000, .up = 65535);
 }
 
+/* MUST-30, MUST-66: the user's word does not wait for the window. */
+TEST(urgent_data_is_announced_to_a_closed_window_at_once)
+{
+    establish_active();
+    sends(ACK, .wnd = ZERO);
+    writes_with(10, HF_SEND_URGENT);
+    expects(ACK | URG, .seq = ISS + 1, .up = 10);
+    expects_silence();
+    writes_with(10, HF_SEND_URGENT);
+    expects(ACK | URG, .seq = ISS + 1, .up = 20);
+    writes(10);
+    expects_silence();
+    sends(ACK, .wnd = 1000);
+    expects(ACK | URG, .seq = ISS + 1, .len = 30, .up = 20);
+}
+
+/* What is an octet old is not looked at, what is new is not answered: the peer needs both. */
+TEST(a_window_probe_has_the_mark_and_so_has_an_ack_that_the_peer_will_look_at)
+{
+    establish_active();
+    sends(ACK, .wnd = ZERO);
+    writes_with(10, HF_SEND_URGENT);
+    peer_forget(p);
+    for (int i = 0; i < 2; i++) {
+        expects_after(150, 1100, ACK | URG, .seq = ISS, .up = 11);
+        expects(ACK | URG, .seq = ISS + 1, .up = 10);
+        expects_silence();
+    }
+}
+
+TEST(a_probe_that_is_an_octet_of_text_has_the_mark)
+{
+    p->config.policy.zwp_octet = true;
+    p->wild = true;
+    establish_active();
+    sends(ACK, .wnd = ZERO);
+    writes_with(10, HF_SEND_URGENT);
+    peer_forget(p);
+    expects_after(150, 1100, ACK | URG, .seq = ISS + 1, .len = 1, .up = 10);
+    expects_silence();
+}
+
+TEST(acks_have_the_mark_while_urgent_text_waits)
+{
+    p->with.mss = 1000;
+    establish_active();
+    p->c->wnd = 1000;
+    sends(ACK);
+    writes_with(2500, HF_SEND_URGENT);
+    expects(ACK | URG, .seq = ISS + 1, .len = 1000, .up = 2500);
+    sends(ACK, .seq = IRS + 101, .ack = ISS + 1, .len = 10); /* ahead of a gap */
+    expects(ACK | URG, .seq = ISS + 1001, .up = 1500);
+}
+
 /* MUST-30, MUST-32, MUST-33 */
 TEST(the_user_is_told_of_urgent_data_and_how_much_of_it_there_is)
 {
@@ -137,6 +191,10 @@ int main(void)
         BOTH(urgent_data_is_announced_with_the_octet_behind_it),
         V4(the_mark_is_on_every_segment_until_it_was_passed),
         V4(a_mark_far_ahead_is_as_far_as_the_pointer_reaches),
+        BOTH(urgent_data_is_announced_to_a_closed_window_at_once),
+        V4(a_window_probe_has_the_mark_and_so_has_an_ack_that_the_peer_will_look_at),
+        V4(a_probe_that_is_an_octet_of_text_has_the_mark),
+        V4(acks_have_the_mark_while_urgent_text_waits),
         BOTH(the_user_is_told_of_urgent_data_and_how_much_of_it_there_is),
         V4(the_user_is_told_again_when_the_mark_moves),
         V4(a_mark_ahead_of_the_text_is_told_before_the_text_comes),
