@@ -183,17 +183,19 @@ void tcp_cwnd_grow(struct tcp *tcp, struct tcb *tcb, struct active *active, uint
     }
 }
 
-/* The time of a pause does not count for the control (RFC9438-4).  RFC5681-29: the restart window
- * at once after an RTO; switched off, RFC 7661's halving each five minutes. */
+/* The time of a pause does not count for the control (RFC9438-4); the round trip behind it does,
+ * and where one ACK acknowledges all of a flight, there is no pause.  RFC5681-29: the restart
+ * window at once after an RTO; switched off, RFC 7661's halving each five minutes. */
 void tcp_cwnd_idle(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
     if (flight_of(tcb) || tcb->last_snd_ms == 0) {
         return;
     }
-    if (active && !active->growth.limited) {
-        active->growth.limited = 1;
-        active->growth.limited_ms = tcp->now_ms;
+    if (active && !active->growth.limited && active->growth.stage.t_epoch_ms) {
+        struct growth *g = &active->growth; /* else on_ack does, with all since grown_ms */
+        g->stage.t_epoch_ms = ms_after(g->stage.t_epoch_ms, tcp->now_ms - g->grown_ms);
+        g->grown_ms = tcp->now_ms;
     }
     uint32_t pause_ms = tcp->now_ms - tcb->last_snd_ms;
     if (!tcp->b->policy.slow_start_after_idle) {

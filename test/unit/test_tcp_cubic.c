@@ -313,6 +313,41 @@ static void time_in_which_the_window_was_not_used_does_not_count(void **state)
     bench_end(&t);
 }
 
+/* The whole window leaves when the last one is acknowledged, by one ACK, and a pause later. */
+static void flights(struct bench *t, uint32_t n, uint32_t pause_ms)
+{
+    struct tcb *tcb = t->tcb;
+    for (uint32_t i = 0; i < n; i++) {
+        tcb->snd.nxt = seq_add(tcb->snd.una, tcb->cwnd);
+        tcb->last_snd_ms = t->tcp.now_ms;
+        bench_time(t, t->tcp.now_ms + RTT_MS);
+        uint32_t acked = seq_len(tcb->snd.una, tcb->snd.nxt);
+        tcb->snd.una = tcb->snd.nxt;
+        tcp_cwnd_note_flight(tcb, queue_of(t), acked);
+        tcp_cwnd_grow(&t->tcp, tcb, queue_of(t), acked);
+        bench_time(t, t->tcp.now_ms + pause_ms);
+        tcp_cwnd_idle(&t->tcp, tcb); /* as output does before new text */
+    }
+}
+
+/* RFC9438-4: K = 9.1 s are 91 round trips, whatever lies between them. */
+static void one_ack_for_a_whole_flight_is_no_pause(void **state)
+{
+    (void)state;
+    static const uint32_t pauses_ms[] = {0, 50};
+    for (uint32_t i = 0; i < ARRAY_LEN(pauses_ms); i++) {
+        struct bench t;
+        begin_cubic(&t, 700, 1000);
+        tcp_rtt_sample(&t.tcp, t.tcb, RTT_MS * 1000);
+        bench_time(&t, 1000);
+        flights(&t, 80, pauses_ms[i]);
+        assert_in_range(cwnd(&t), 990, 1000);
+        flights(&t, 50, pauses_ms[i]);
+        assert_in_range(cwnd(&t), 1010, 1040);
+        bench_end(&t);
+    }
+}
+
 /* RFC9438-21 */
 static void a_loss_that_was_none_is_forgotten(void **state)
 {
@@ -421,6 +456,7 @@ int main(void)
         cmocka_unit_test(
             before_the_first_loss_the_window_grows_by_a_twentieth_of_what_is_acknowledged),
         cmocka_unit_test(time_in_which_the_window_was_not_used_does_not_count),
+        cmocka_unit_test(one_ack_for_a_whole_flight_is_no_pause),
         cmocka_unit_test(a_loss_that_was_none_is_forgotten),
         cmocka_unit_test(
             a_loss_that_was_none_is_not_forgotten_once_the_window_is_larger_than_before),
