@@ -185,7 +185,7 @@ static void sum_up(const struct tcb *tcb, const struct sent *sent, struct flight
     for (unsigned i = 0; i < SENT_SUMS; i++) {
         if (i == SUM_OUT || (sent->flags & counted[i])) {
             flight->sum[i].bytes += seq_len(sent->left, sent->right);
-            flight->sum[i].segs += tcp_sent_segments(tcb, sent);
+            flight->sum[i].segs += tcp_sent_segments(tcb, sent, sent->right);
         }
     }
 }

@@ -417,14 +417,15 @@ static uint32_t unwrap(uint32_t delta, uint32_t packets, uint32_t octets, uint32
 }
 
 uint32_t tcp_accecn_feedback(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
-                             uint32_t delivered, bool in_order)
+                             bool in_order)
 {
     struct ecn *ecn = tcp_ecn_of(tcp, tcb);
     bool taken = ecn == NULL || ecn->taken || seg->packets == 0; /* SYN,ACK; 3.2.2.1 */
     if (ecn) {
         ecn->taken = 0;
     }
-    bool progress = delivered || (in_order && seg->text_len);
+    uint32_t packets = tcp->news.segs;
+    bool progress = packets || (in_order && seg->text_len);
     if (ecn == NULL || superseded(tcb, ecn, seg, progress)) {
         return 0;
     }
@@ -432,10 +433,8 @@ uint32_t tcp_accecn_feedback(struct tcp *tcp, struct tcb *tcb, const struct segm
     if (taken || ecn->deaf) {
         return 0;
     }
-    uint32_t mss = max_u32(tcb->snd_mss, 1);
-    uint32_t packets = delivered / mss + (delivered % mss != 0);
     uint32_t delta = ((uint32_t)(seg->ctl >> ACE_SHIFT) - ecn->s.cep) & ACE_MASK;
-    uint32_t marked = unwrap(delta, packets, octets, mss);
+    uint32_t marked = unwrap(delta, packets, octets, max_u32(tcb->snd_mss, 1));
     ecn->s.cep += marked;
     if (octets != UINT32_MAX) {
         /* RFC9768-24: octets were marked, and no packet: one of the two is wrong. */

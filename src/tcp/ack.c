@@ -61,6 +61,18 @@ static void drop_acknowledged(struct tcp *tcp, struct active *active, uint32_t t
     }
 }
 
+/* RFC 6298 3, Karn: what can be a sample.  One whole segment at least. */
+void tcp_note_age(struct tcp *tcp, const struct sent *sent, seq_t una)
+{
+    struct ack_news *news = &tcp->news;
+    if (sent->flags & SENT_TWICE) {
+        news->again_us = news->twice ? news->again_us : tcp->now_us - sent->sent_us;
+        news->twice = true;
+    } else if (seq_geq(una, seq_min(seq_add(sent->left, sent->mss), sent->right))) {
+        news->oldest_us = max_u32(news->oldest_us, max_u32(tcp->now_us - sent->sent_us, 1));
+    }
+}
+
 /* The round trip of what this ACK acknowledges, 0: it cannot be told.  Of text that was sent once
  * the oldest, if nothing of it was sent twice (Karn); of the SYN by its own clock; else by the
  * echoed timestamp (RFC 7323 4) - after a timeout if it is of the last copy or of what left behind

@@ -244,6 +244,7 @@ struct lent {
 struct ack_news {
     uint32_t acked, sacked; /* SND.UNA has moved; newly SACKed                             */
     uint32_t delivered;     /* both, each octet once                                       */
+    uint32_t segs;          /* ... as so many segments                                     */
     uint32_t lost;          /* newly taken for lost                                        */
     uint32_t oldest_us;     /* since what SND.UNA has passed was sent, if once; 0: none such */
     uint32_t again_us;      /* since the first of `twice` was sent last                           */

@@ -237,14 +237,12 @@ bool tcp_ecn_no_super(struct tcp *tcp, const struct tcb *tcb)
 
 bool tcp_ecn_echoes(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, bool in_order)
 {
-    uint32_t delivered = tcp->news.delivered;
     if (tcb->modes & M_ACCURATE) {
-        return tcp_accecn_feedback(tcp, tcb, seg, delivered, in_order) != 0;
+        return tcp_accecn_feedback(tcp, tcb, seg, in_order) != 0;
     }
     bool echoes = (tcb->modes & M_CLASSIC) && (seg->ctl & (ECE | SYN)) == ECE;
-    if (echoes && delivered && tcp_ecn_attach(tcp, tcb)) {
-        uint32_t mss = max_u32(tcb->snd_mss, 1); /* for hf_info alone */
-        tcp_ecn_of(tcp, tcb)->s.cep += (delivered + mss - 1) / mss;
+    if (echoes && tcp->news.segs && tcp_ecn_attach(tcp, tcb)) { /* for hf_info alone */
+        tcp_ecn_of(tcp, tcb)->s.cep += tcp->news.segs;
     }
     return echoes;
 }

@@ -77,6 +77,6 @@ void tcp_accecn_fill_initial(struct tcp_options *opt);
 void tcp_accecn_sent(struct ecn *ecn, const struct segment *seg);
 /* Packets newly marked CE, as this ACK tells. */
 uint32_t tcp_accecn_feedback(struct tcp *tcp, struct tcb *tcb, const struct segment *seg,
-                             uint32_t delivered, bool in_order);
+                             bool in_order);
 
 #endif

@@ -20,7 +20,8 @@ void tcp_sent_lose_first(struct tcp *tcp, const struct tcb *tcb);
 /* After a timeout: what tcp_rack_due says, or all, is lost; SACK marks are kept or cleared. */
 void tcp_sent_go_back(struct tcp *tcp, const struct tcb *tcb, bool keep_sacked, bool all);
 void tcp_sent_unlose(struct tcp *tcp, const struct tcb *tcb); /* nothing is lost */
-uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent);
+/* How many segments a record's octets up to `right` were. */
+uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent, seq_t right);
 void tcp_sent_clear(struct tcp *tcp, struct active *active);
 
 /* Each is held by the peer, waits to be sent again, or is in flight. */
@@ -33,6 +34,9 @@ static inline bool tcp_sent_flies(const struct sent *sent)
 {
     return !(sent->flags & SENT_SACKED) && !tcp_sent_waits(sent);
 }
+
+/* ack.c: SND.UNA has come into the record, or beyond it: fills in tcp->news. */
+void tcp_note_age(struct tcp *tcp, const struct sent *sent, seq_t una);
 
 /* sent_tree.c: the same records, to be found by number; `left` as it was when they were added, or
  * between the same neighbours */

@@ -26,11 +26,11 @@ static uint32_t bytes_of(const struct sent *sent)
     return seq_len(sent->left, sent->right);
 }
 
-uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent)
+uint32_t tcp_sent_segments(const struct tcb *tcb, const struct sent *sent, seq_t right)
 {
-    uint32_t text = bytes_of(sent);
+    uint32_t text = seq_len(sent->left, right);
     HF_ASSERT(sent->mss != 0);
-    text -= text > 1 && covers_fin(tcb, sent) ? 1 : 0;
+    text -= text > 1 && seq_eq(right, sent->right) && covers_fin(tcb, sent) ? 1 : 0;
     return (text + sent->mss - 1) / sent->mss;
 }
 
@@ -51,7 +51,7 @@ static void count_as(const struct tcb *tcb, struct sent_sum *sums, const struct 
 {
     HF_ASSERT(sums != NULL);
     uint32_t bytes = sign * bytes_of(sent);
-    uint32_t segs = sign * tcp_sent_segments(tcb, sent);
+    uint32_t segs = sign * tcp_sent_segments(tcb, sent, sent->right);
     add(&sums[SUM_OUT], bytes, segs);
     if (sent->flags & SENT_SACKED) {
         add(&sums[SUM_SACKED], bytes, segs);
@@ -349,6 +349,7 @@ static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent,
     struct active *active = active_of(tcp, tcb);
     if (!(sent->flags & SENT_COUNTED)) {
         news->delivered += seq_len(sent->left, right);
+        news->segs += tcp_sent_segments(tcb, sent, right);
     }
     if (!(sent->flags & SENT_TWICE)) {
         uint32_t rtt_us = max_u32(tcp->now_us - sent->sent_us, 1);
@@ -361,18 +362,6 @@ static void delivered(struct tcp *tcp, struct tcb *tcb, const struct sent *sent,
         tcp_rack_delivered(tcp, tcb, sent, right);
     }
     active->rack_fack = seq_max(active->rack_fack, right);
-}
-
-/* RFC 6298 3, Karn: what can be a sample.  One whole segment at least. */
-static void note_age(struct tcp *tcp, const struct sent *sent, seq_t una)
-{
-    struct ack_news *news = &tcp->news;
-    if (sent->flags & SENT_TWICE) {
-        news->again_us = news->twice ? news->again_us : tcp->now_us - sent->sent_us;
-        news->twice = true;
-    } else if (seq_geq(una, seq_min(seq_add(sent->left, sent->mss), sent->right))) {
-        news->oldest_us = max_u32(news->oldest_us, max_u32(tcp->now_us - sent->sent_us, 1));
-    }
 }
 
 static void set_lost(struct tcp *tcp, const struct tcb *tcb, struct active *active, uint32_t idx);
@@ -398,7 +387,7 @@ void tcp_sent_acked(struct tcp *tcp, struct tcb *tcb)
         struct sent *sent = sent_at(tcp, idx);
         bool whole = seq_leq(sent->right, una);
         if (!(sent->flags & SENT_SACKED)) {
-            note_age(tcp, sent, una);
+            tcp_note_age(tcp, sent, una);
             delivered(tcp, tcb, sent, seq_min(sent->right, una));
         }
         uncount(tcb, active, sent);

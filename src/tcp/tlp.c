@@ -102,7 +102,7 @@ uint32_t tcp_tlp_segment(const struct tcp *tcp, const struct tcb *tcb, const str
                          seq_t *at)
 {
     const struct sent *last = sent_at(tcp, active->sent_last);
-    uint32_t before = (tcp_sent_segments(tcb, last) - 1) * last->mss;
+    uint32_t before = (tcp_sent_segments(tcb, last, last->right) - 1) * last->mss;
     *at = seq_add(last->left, before);
     return seq_len(*at, last->right);
 }

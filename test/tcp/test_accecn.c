@@ -339,6 +339,23 @@ TEST(octets_without_a_packet_end_ect)
     expects(ACK | PSH | ACE(5), .len = 1000, .ip_ecn = CODEPOINT(ECT0));
 }
 
+/* Nine small segments, eight of them marked, in one ACK: they may have come round [3.2.2.5.2]. */
+TEST(marks_of_small_segments_are_counted_as_so_many)
+{
+    p->with.mss = 1000;
+    agree_active(p);
+    sets(HF_NODELAY, 1);
+    for (int i = 0; i < 9; i++) {
+        writes(50);
+        expects(ACK | PSH | ACE(5), .len = 50, .ip_ecn = CODEPOINT(ECT0));
+    }
+    after(100);
+    sends(ACK | ACE(13), .ack = ISS + 451, .accecn = 172, .n_accecn = 2, .counts = {51, 400});
+    holds_equal(status_of(ce_delivered), 8);
+    writes(100); /* and octets without a packet are none */
+    expects(ACK | PSH | ACE(5), .len = 100, .ip_ecn = CODEPOINT(ECT0));
+}
+
 /* RFC9768-5: with SACK, D-SACK as well. */
 TEST(text_that_comes_twice_is_reported_by_dsack)
 {
@@ -375,6 +392,7 @@ int main(void)
         BOTH(an_option_that_begins_with_nought_is_not_believed),
         BOTH(an_ace_that_was_overtaken_is_not_read),
         BOTH(octets_without_a_packet_end_ect),
+        V4(marks_of_small_segments_are_counted_as_so_many),
         BOTH(text_that_comes_twice_is_reported_by_dsack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static uint32_t consistent(struct bench *t)
                            sent->flags & SENT_AGAIN};
         for (uint32_t i = 0; i < SENT_SUMS; i++) {
             sum[i].bytes += in[i] ? seq_len(sent->left, sent->right) : 0;
-            sum[i].segs += in[i] ? tcp_sent_segments(t->tcb, sent) : 0;
+            sum[i].segs += in[i] ? tcp_sent_segments(t->tcb, sent, sent->right) : 0;
         }
         stretches += in[1] && !(prev && (sent_at(&t->tcp, prev)->flags & SENT_SACKED));
         flying += flies(sent);
@@ -389,6 +389,32 @@ static void one_octet_joins_its_moment_but_a_fin_alone_does_not(void **state)
     bench_end(&t);
 }
 
+/* What arrives is so many packets, whatever their size: RFC 9768 3.2.2.5.2. */
+static void segments_that_arrive_are_counted_and_a_fin_behind_text_is_none(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t, F_SACK);
+    for (uint32_t i = 0; i < 3; i++) {
+        seq_t left = t.tcb->snd.nxt;
+        t.tcb->snd.nxt = seq_add(left, 50);
+        tcp_sent_new(&t.tcp, t.tcb, left, M);
+    }
+    sends(&t, 2);
+    t.tcb->flags |= F_FIN_SENT;
+    seq_t left = t.tcb->snd.nxt;
+    t.tcb->snd.nxt = seq_add(left, M + 1);
+    tcp_sent_new(&t.tcp, t.tcb, left, M);
+    t.tcp.news = (struct ack_news){0};
+    t.tcb->snd.una = seq_add(t.tcb->snd.una, 150);
+    tcp_sent_acked(&t.tcp, t.tcb);
+    assert_int_equal(t.tcp.news.segs, 3);
+    t.tcb->snd.una = t.tcb->snd.nxt;
+    tcp_sent_acked(&t.tcp, t.tcb);
+    assert_int_equal(t.tcp.news.segs, 6);
+    bench_end(&t);
+}
+
 /* RFC 2018 8, RFC6675-18: what is left of a stretch still is one. */
 static void of_what_the_peer_dropped_the_first_segment_is_lost(void **state)
 {
@@ -513,6 +539,7 @@ int main(void)
         cmocka_unit_test(there_are_no_more_than_1024_stretches),
         cmocka_unit_test(blocks_that_cannot_be_are_not_taken),
         cmocka_unit_test(one_octet_joins_its_moment_but_a_fin_alone_does_not),
+        cmocka_unit_test(segments_that_arrive_are_counted_and_a_fin_behind_text_is_none),
         cmocka_unit_test(of_what_the_peer_dropped_the_first_segment_is_lost),
         cmocka_unit_test(a_record_that_is_not_had_is_counted),
         cmocka_unit_test(a_segment_lost_once_more_costs_the_logarithm_of_what_was_sent_again),
