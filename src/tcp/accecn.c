@@ -434,6 +434,9 @@ uint32_t tcp_accecn_feedback(struct tcp *tcp, struct tcb *tcb, const struct segm
         return 0;
     }
     uint32_t delta = ((uint32_t)(seg->ctl >> ACE_SHIFT) - ecn->s.cep) & ACE_MASK;
+    if (octets == UINT32_MAX && (tcb->modes & M_NO_ECT)) {
+        packets = delta; /* what is not ECT is not marked, and no option tells of it */
+    }
     uint32_t marked = unwrap(delta, packets, octets, max_u32(tcb->snd_mss, 1));
     ecn->s.cep += marked;
     if (octets != UINT32_MAX) {

@@ -339,6 +339,24 @@ TEST(octets_without_a_packet_end_ect)
     expects(ACK | PSH | ACE(5), .len = 1000, .ip_ecn = CODEPOINT(ECT0));
 }
 
+/* Without ECT nothing can be marked, and no option comes.  RFC9768-17 */
+TEST(an_ack_of_many_segments_without_ect_tells_of_no_mark)
+{
+    p->with.mss = 1000;
+    open_with(p, ACE(4), NOT_ECT); /* our SYN came as ECT(0): changed on its way */
+    expects(ACK | ACE(2));
+    writes(10000);
+    peer_forget(p);
+    after(100);
+    sends(ACK | ACE(5), .ack = ISS + 10001);
+    holds_equal(status_of(ce_delivered), 0);
+    holds_equal(status_of(ssthresh), UINT32_MAX);
+    writes(10);
+    expects(ACK | PSH | ACE(5), .len = 10, .ip_ecn = CODEPOINT(NOT_ECT));
+    sends(ACK | ACE(7), .ack = ISS + 10011); /* what was marked all the same counts */
+    holds_equal(status_of(ce_delivered), 2);
+}
+
 /* Nine small segments, eight of them marked, in one ACK: they may have come round [3.2.2.5.2]. */
 TEST(marks_of_small_segments_are_counted_as_so_many)
 {
@@ -392,6 +410,7 @@ int main(void)
         BOTH(an_option_that_begins_with_nought_is_not_believed),
         BOTH(an_ace_that_was_overtaken_is_not_read),
         BOTH(octets_without_a_packet_end_ect),
+        BOTH(an_ack_of_many_segments_without_ect_tells_of_no_mark),
         V4(marks_of_small_segments_are_counted_as_so_many),
         BOTH(text_that_comes_twice_is_reported_by_dsack),
     };
