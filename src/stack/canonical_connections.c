@@ -182,7 +182,7 @@ static void put_recovery(struct canon *c, const struct tcb *tcb, const struct ac
                      (unsigned)a->dsack_round << 3 | (unsigned)a->tlp_out << 4 |
                      (unsigned)a->tlp_again << 5 | (unsigned)a->undo_armed << 6 |
                      (unsigned)a->undo_sent << 7 | (unsigned)a->rtt_anew << 8 |
-                     (unsigned)a->spared << 9,
+                     (unsigned)a->spared << 9 | (unsigned)(a->undo_armed & a->undo_marked) << 10,
                  2);
     canon_measured(c, a->rack_any ? age_us(c, a->rack_sent_us) : 0);
     canon_measured(c, a->rack_any ? seq_len(tcb->iss, a->rack_end) : 0);

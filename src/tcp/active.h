@@ -163,7 +163,7 @@ struct active {
     uint8_t reo_persist;
     uint16_t reordering; /* segments that one was overtaken by, at most; DupThresh at least */
     uint16_t recovered : 1, rescued : 1, rack_any : 1, dsack_round : 1, tlp_out : 1, tlp_again : 1,
-        undo_armed : 1, undo_sent : 1, rtt_anew : 1,
+        undo_armed : 1, undo_sent : 1, undo_marked : 1, rtt_anew : 1,
         spared : 1;   /* spared: cwnd stays, a probe was lost or the MTU is smaller */
     uint16_t ptb_mtu; /* what the last "packet too big" said, 0: none                   */
     /* RFC 8985 RACK.segment, RACK.rtt, RACK.fack; the end of RACK.dsack_round; TLP.end_seq */

@@ -256,7 +256,11 @@ void tcp_ecn_acked(const struct tcb *tcb, struct active *active)
 void tcp_ecn_respond(struct tcp *tcp, struct tcb *tcb)
 {
     struct active *active = active_of(tcp, tcb);
-    if (active == NULL || !active->cwr_passed) {
+    if (active == NULL) {
+        return;
+    }
+    active->undo_marked = active->undo_armed; /* that reduction stands, even if nothing was lost */
+    if (!active->cwr_passed) {
         return;
     }
     if (tcb->cwnd > tcb->snd_mss) {

@@ -14,7 +14,7 @@
 void tcp_undo_begin(const struct tcb *tcb, struct active *active)
 {
     active->undo_armed = 1;
-    active->undo_sent = 0;
+    active->undo_sent = active->undo_marked = 0;
     active->undo_cwnd = tcb->cwnd;
     active->undo_ssthresh = tcb->ssthresh;
     active->undo_bytes = active->sum[SUM_AGAIN].bytes;
@@ -77,13 +77,14 @@ bool tcp_undo_by_dsack(const struct tcp *tcp, const struct active *active)
            active->undo_bytes == 0;
 }
 
-/* RFC 4015 (9), RFC9438-20: not when the ACK tells of congestion.  After a timeout no burst:
+/* RFC 4015 (9), RFC9438-20: not when the ACK tells of congestion, nor when one has told of a mark
+ * that this reduction has answered (RFC 3168 6.1.2).  After a timeout no burst:
  * FlightSize and what one ACK may release, the rest by slow start. */
 void tcp_undo(struct tcp *tcp, struct tcb *tcb, bool timeout)
 {
     struct active *active = active_of(tcp, tcb);
     tcp_sent_unlose(tcp, tcb);
-    if (active->undo_armed && !tcp->news.ece) {
+    if (active->undo_armed && !tcp->news.ece && !active->undo_marked) {
         uint32_t cwnd = active->undo_cwnd;
         tcp_control(tcp, tcb)->undo(tcp, tcb, active);
         if (timeout) {

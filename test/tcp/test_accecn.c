@@ -309,6 +309,27 @@ TEST(an_option_that_begins_with_nought_is_not_believed)
     holds_equal(info_of(accecn_fail_mode), HF_ACCECN_OPT_FAIL_RECV);
 }
 
+/* RFC 4015 (9), RFC 3168 6.1.2: what has answered it is not taken back. */
+TEST(a_mark_within_a_recovery_is_congestion_though_nothing_was_lost)
+{
+    for (int marks = 0; marks <= 1; marks++) {
+        on(marks);
+        p->with.sackok = true;
+        sends_ten(p);
+        after(100);
+        sends(ACK | ACE(5), .ack = SEGMENT(1), .sack = {{SEGMENT(2), SEGMENT(5)}});
+        expects(ACK | ACE(5), .seq = SEGMENT(1), .len = 1000);
+        after(50);
+        sends(ACK | ACE(5 + marks), .ack = SEGMENT(1), .sack = {{SEGMENT(2), SEGMENT(7)}});
+        holds_equal(status_of(ce_delivered), marks);
+        after(50);
+        sends(ACK | ACE(5 + marks), .ack = SEGMENT(11), .sack = {{SEGMENT(1), SEGMENT(2)}});
+        holds_equal(status_of(ssthresh) < 10000, marks);
+        holds_equal(status_of(cwnd) < 10000, marks);
+        holds(!status_of(in_recovery));
+    }
+}
+
 /* An ACK overtaken by a later one would read as seven more. */
 TEST(an_ace_that_was_overtaken_is_not_read)
 {
@@ -408,6 +429,7 @@ int main(void)
         BOTH(with_an_option_the_octets_decide),
         BOTH(an_option_with_one_counter_or_two_tells_of_those),
         BOTH(an_option_that_begins_with_nought_is_not_believed),
+        BOTH(a_mark_within_a_recovery_is_congestion_though_nothing_was_lost),
         BOTH(an_ace_that_was_overtaken_is_not_read),
         BOTH(octets_without_a_packet_end_ect),
         BOTH(an_ack_of_many_segments_without_ect_tells_of_no_mark),

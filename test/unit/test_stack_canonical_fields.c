@@ -207,6 +207,7 @@ static void numbers_of_what_is_under_way(void **state)
     TURNED(active, tlp_again);
     TURNED(active, undo_armed);
     TURNED(active, undo_sent);
+    TURNED(active, undo_marked);
     TURNED(active, rtt_anew);
     TURNED(active, spared);
     TURNED(active, cwr_passed);
