@@ -177,7 +177,8 @@ void tcp_accecn_opens(struct tcp *tcp, struct tcb *tcb, const struct segment *se
         ecn->deaf = 1;
     }
     heard_of_ours(tcb, ecn, codepoint_of(bits));
-    ecn->s.cep += bits == handshake_bits[CE];
+    bool syn_ack = seq_eq(seg->seq, tcb->irs); /* both have opened: no packet of ours (3.2.2.2) */
+    ecn->s.cep += bits == handshake_bits[CE] && !syn_ack;
     ecn->cep_at_option = ecn->s.cep;
     ecn->taken = 1;
 }
@@ -226,8 +227,9 @@ uint16_t tcp_accecn_ack_bits(struct tcp *tcp, const struct tcb *tcb, const struc
 {
     struct ecn *ecn = tcp_ecn_of(tcp, tcb);
     bool pure = seg->text_len == 0 && !(seg->ctl & FIN) && seg->opt.n_sack == 0;
-    if (ecn->first_ack && pure) {
-        ecn->first_ack = 0;
+    bool first = ecn->first_ack;
+    ecn->first_ack = 0; /* with SACK blocks it has the count, and so have all behind it */
+    if (first && pure) {
         return handshake_bits[ecn->syn_mark];
     }
     return (uint16_t)((ecn->r.cep & ACE_MASK) << ACE_SHIFT);

@@ -25,7 +25,7 @@ struct ecn {
     uint8_t mangled : 1;               /* our SYN or SYN,ACK came as what it was not              */
     uint8_t option_counts : 1;         /* one has told of a counter                               */
     uint8_t asked : 1, deaf : 1;       /* by our SYN; the peer's ACE means nothing             */
-    uint8_t first_ack : 1;             /* the next pure ACK tells syn_mark                     */
+    uint8_t first_ack : 1;             /* the next segment, a pure ACK, tells syn_mark         */
     uint8_t syn_mark : 2;              /* codepoint of the peer's SYN or SYN,ACK               */
     uint8_t syn_marked : 1, taken : 1; /* ours came as CE; the ACE under way has been read    */
 };

@@ -181,6 +181,23 @@ TEST(two_syns_that_cross_are_answered_as_a_server_would)
     expects(ACK | ACE(5), .ack = IRS + 1);
 }
 
+/* [3.2.2.2]: that our SYN came as CE, a SYN,ACK tells; no packet is counted for it. */
+TEST(a_mark_on_our_syn_is_not_counted_where_two_cross)
+{
+    willing(p);
+    opens();
+    expects(SYN | ASKS);
+    sends(SYN | ASKS, .seq = IRS, .mss = 1000);
+    expects(SYN | ACK | ACE(2));
+    after(50);
+    sends(SYN | ACK | ACE(6), .seq = IRS, .ack = ISS + 1, .mss = 1000);
+    expects(ACK | ACE(5), .ack = IRS + 1);
+    writes(100);
+    expects(ACK | PSH | ACE(5), .len = 100, .ip_ecn = CODEPOINT(NOT_ECT));
+    sends(ACK | ACE(5), .seq = IRS + 1);
+    holds_equal(status_of(ce_delivered), 0);
+}
+
 TEST(a_held_syn_is_agreed_with_when_it_is_answered)
 {
     willing(p);
@@ -297,6 +314,22 @@ TEST(the_first_ack_goes_by_itself_before_text)
     expects(ACK | PSH | ACE(5), .len = 10);
 }
 
+/* RFC9768-13: where text has overtaken the SYN,ACK the first ACK has SACK blocks, and the count. */
+TEST(behind_a_first_ack_with_sack_blocks_acks_have_the_count)
+{
+    willing(p);
+    opens();
+    expects(SYN | ASKS);
+    after(100);
+    batch_begins();
+    sends(SYN | ACK | ACE(2), .seq = IRS, .ack = ISS + 1, .mss = 1460, .sackok = true);
+    sends(ACK | PSH | ACE(5), .seq = IRS + 101, .ack = ISS + 1, .len = 100);
+    batch_ends();
+    expects(ACK | ACE(5), .ack = IRS + 1, .sack = {{IRS + 101, IRS + 201}});
+    sends(ACK | PSH | ACE(5), .seq = IRS + 1, .ack = ISS + 1, .len = 100);
+    expects(ACK | ACE(5), .ack = IRS + 201);
+}
+
 /* RFC9768-14 [Table 4] */
 TEST(a_server_learns_from_the_first_ack)
 {
@@ -386,12 +419,14 @@ int main(void)
         BOTH(two_syns_that_ask_for_two_kinds_are_reset),
         BOTH(a_plain_syn_behind_one_that_asked_changes_no_mode),
         BOTH(two_syns_that_cross_are_answered_as_a_server_would),
+        BOTH(a_mark_on_our_syn_is_not_counted_where_two_cross),
         BOTH(a_held_syn_is_agreed_with_when_it_is_answered),
         BOTH(a_held_syn_that_asks_for_another_kind_is_reset),
         BOTH(a_syn_cookie_learns_the_mode_from_the_ack),
         BOTH(without_a_record_for_the_counters_the_feedback_is_classic),
         BOTH(the_first_ack_tells_what_had_become_of_the_syn_ack),
         BOTH(the_first_ack_goes_by_itself_before_text),
+        BOTH(behind_a_first_ack_with_sack_blocks_acks_have_the_count),
         V4(a_syn_ack_again_that_is_not_answered_changes_no_ack_of_text),
         BOTH(a_server_learns_from_the_first_ack),
         V4(without_a_record_the_same_syn_again_is_answered_as_before),
