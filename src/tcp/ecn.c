@@ -157,6 +157,15 @@ void tcp_ecn_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *se
     }
 }
 
+/* RFC9768-9 binds SYNs of one initial sequence number: what the one before asked for is gone. */
+void tcp_ecn_take_other_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+    tcb->modes &= ~(uint32_t)(M_CLASSIC | M_ACCURATE | M_NO_ECT);
+    tcb->flags &= ~(uint32_t)F_ASKED_MORE;
+    tcp_ecn_detach(tcp, tcb->extra);
+    tcp_ecn_take_syn(tcp, tcb, seg);
+}
+
 /* The mode stays what it was (RFC9768-9).  Without the bits, the peer has given it up, or may have:
  * no ECT (RFC3168-7, RFC 9768 3.1.5).  False: it has asked for two kinds, and cannot know which of
  * them it got.  What counts is what it asked for: that was answered as the classic kind where there

@@ -20,6 +20,8 @@ int tcp_set_accecn(uint32_t *modes, int64_t value);
 uint16_t tcp_ecn_syn(struct tcp *tcp, struct tcb *tcb, bool ack);
 /* The peer's first SYN or SYN,ACK: what is agreed upon. */
 void tcp_ecn_take_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* Another SYN has come in place of one that is held. */
+void tcp_ecn_take_other_syn(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 /* Its SYN once more; false: it asks for another kind, and the connection must be reset. */
 bool tcp_ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 /* An acceptable segment, its text as it came; and once that has been taken. */

@@ -425,8 +425,11 @@ enum hf_verdict tcp_arrives_held(struct tcp *tcp, struct tcb *tcb, const struct 
         return HF_V_DROP_TIME_WAIT_SYN; /* older than the one behind this */
     }
     tcb->flags &= ~(uint32_t)(F_TS | F_SACK | F_WSCALE);
+    bool another = !seq_eq(seg->seq, tcb->irs);
     tcp_take_syn(tcp, tcb, seg);
-    if (!tcp_ecn_syn_again(tcp, tcb, seg)) {
+    if (another) {
+        tcp_ecn_take_other_syn(tcp, tcb, seg);
+    } else if (!tcp_ecn_syn_again(tcp, tcb, seg)) {
         return tcp_reset_mixed_ecn(tcp, tcb, seg);
     }
     tcb->long_at_ms = ms_after(tcp->now_ms, tcp->b->policy.hold_ms);

@@ -223,6 +223,30 @@ TEST(a_held_syn_that_asks_for_another_kind_is_reset)
     expects_closed(HF_ERR_RESET);
 }
 
+/* RFC9768-9: of one initial sequence number are those that ask for two kinds. */
+TEST(another_syn_that_takes_the_place_of_a_held_one_asks_for_itself)
+{
+    static const uint8_t modes[] = {HF_ECN_NONE, HF_ECN_CLASSIC, HF_ECN_ACCURATE};
+    static const unsigned asks[] = {0, CWR | ECE, ASKS}, answers[] = {0, ECE, ACE(2)};
+    willing(p);
+    listens_with(8, true);
+    for (int i = 0; i < 8; i++) {
+        int second = i % 3;
+        on(i);
+        sends(SYN | asks[i / 3], .seq = IRS - 100000, .mss = 1460);
+        is_asked();
+        sends(SYN | asks[second], .seq = IRS, .mss = 1460);
+        expects_silence();
+        decides(HF_ANSWER_ACCEPT);
+        expects(SYN | ACK | answers[second], .ack = IRS + 1);
+        sends(ACK | (second == 2 ? ACE(2) : 0), .seq = IRS + 1);
+        holds_equal(status_of(ecn), modes[second]);
+        writes(10);
+        expects(ACK | PSH | (second == 2 ? ACE(5) : 0), .len = 10,
+                .ip_ecn = CODEPOINT(second ? ECT0 : NOT_ECT));
+    }
+}
+
 /* [5.1] */
 TEST(a_syn_cookie_learns_the_mode_from_the_ack)
 {
@@ -422,6 +446,7 @@ int main(void)
         BOTH(a_mark_on_our_syn_is_not_counted_where_two_cross),
         BOTH(a_held_syn_is_agreed_with_when_it_is_answered),
         BOTH(a_held_syn_that_asks_for_another_kind_is_reset),
+        BOTH(another_syn_that_takes_the_place_of_a_held_one_asks_for_itself),
         BOTH(a_syn_cookie_learns_the_mode_from_the_ack),
         BOTH(without_a_record_for_the_counters_the_feedback_is_classic),
         BOTH(the_first_ack_tells_what_had_become_of_the_syn_ack),
