@@ -101,6 +101,9 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
         if (tcb->active) { /* RFC 2883: the SYN came twice */
             tcp_note_dsack(tcp, tcb, seg->seq, tcb->rcv.nxt);
         }
+        if (!(tcb->modes & M_ACCURATE)) { /* of a SYN,ACK: no echo (RFC 3168 6.1.1) */
+            seg->ctl &= (uint16_t)~ECN_BITS;
+        }
         return take_ack_only(tcp, tcb, seg);
     }
     if (simultaneous && seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt)) {

@@ -51,6 +51,23 @@ TEST(text_that_the_answer_to_a_crossed_syn_leaves_goes_again_at_once)
     expects_silence();
 }
 
+/* RFC 3168 6.1.1: ECE there agrees to ECN, and is no echo of a mark on the text. */
+TEST(the_syn_ack_of_a_peer_whose_syn_has_crossed_tells_of_no_mark)
+{
+    p->config.policy.ecn = HF_ECN_ASK;
+    opens_without_cookie(p);
+    queues(p, 100);
+    expects(SYN | CWR | ECE, .seq = ISS, .len = 100);
+    sends(SYN | CWR | ECE, .seq = IRS, .mss = 1460, .sackok = true);
+    expects(SYN | ACK | ECE, .seq = ISS, .ack = IRS + 1);
+    after(50);
+    sends(SYN | ACK | ECE, .seq = IRS, .ack = ISS + 101, .mss = 1460, .sackok = true);
+    expects_state(HF_ESTABLISHED);
+    holds_equal(status_of(ecn), HF_ECN_CLASSIC);
+    holds_equal(status_of(ce_delivered), 0);
+    holds_equal(status_of(ssthresh), UINT32_MAX);
+}
+
 /* The peer's SYN,ACK was lost, and what comes is behind it; or it comes with text. */
 TEST(whatever_opens_where_syns_have_crossed_brings_the_text)
 {
@@ -122,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(text_that_the_answer_to_a_crossed_syn_leaves_goes_again_at_once),
+        BOTH(the_syn_ack_of_a_peer_whose_syn_has_crossed_tells_of_no_mark),
         BOTH(whatever_opens_where_syns_have_crossed_brings_the_text),
         BOTH(text_that_is_acknowledged_where_syns_have_crossed_ends_the_count_of_losses),
         BOTH(text_that_is_left_where_syns_have_crossed_says_nothing_of_losses),
