@@ -140,4 +140,10 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Rounded down, also below zero: a clock that passes its zero does not jump. */
+static inline int64_t div_down(int64_t a, int64_t by)
+{
+    return a < 0 ? (a + 1) / by - 1 : a / by;
+}
+
 #endif

@@ -204,7 +204,7 @@ uint64_t hf_size(const struct hf_config *config)
 /* Also of a clock that has its zero still before it. */
 static int64_t all_ms_of(int64_t ns)
 {
-    return (ns - (ns < 0 ? 999999 : 0)) / 1000000;
+    return div_down(ns, 1000000);
 }
 
 static uint32_t ms_of(int64_t ns)
@@ -214,7 +214,7 @@ static uint32_t ms_of(int64_t ns)
 
 static uint32_t us_of(int64_t ns)
 {
-    return (uint32_t)((ns - (ns < 0 ? 999 : 0)) / 1000);
+    return (uint32_t)div_down(ns, 1000);
 }
 
 static void make_keys(struct tcp_secret *secret, const uint8_t seed[16])

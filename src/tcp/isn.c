@@ -28,7 +28,7 @@ static uint64_t hash_id(const struct tcp *tcp, const struct sip_key *key, const 
  * RFC6528-1, RFC6528-2 */
 seq_t tcp_choose_iss(const struct tcp *tcp, const struct conn_id *id)
 {
-    uint32_t m = (uint32_t)((uint64_t)tcp->env->now_ns / 4000);
+    uint32_t m = (uint32_t)div_down(tcp->env->now_ns, 4000);
     return seq(m + (uint32_t)hash_id(tcp, &secret_of(tcp)->isn, id, id->lport));
 }
 

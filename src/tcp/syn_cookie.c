@@ -48,8 +48,8 @@ static uint32_t data_mask(bool stamped)
 
 static uint32_t slot_now(const struct tcp *tcp)
 {
-    uint64_t slot_ns = (uint64_t)tcp->b->policy.cookie_slot_ms * 1000000;
-    return (uint32_t)((uint64_t)tcp->env->now_ns / slot_ns);
+    int64_t slot_ns = (int64_t)tcp->b->policy.cookie_slot_ms * 1000000;
+    return (uint32_t)div_down(tcp->env->now_ns, slot_ns);
 }
 
 /* What an attacker cannot compute, with data in its lowest bits.  stamped: of a cookie that goes

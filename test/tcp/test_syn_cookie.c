@@ -251,6 +251,18 @@ TEST(a_cookie_is_good_in_its_slot_and_in_the_next_one)
     holds_equal(peer_count(p, HF_V_DROP_COOKIE), 1);
 }
 
+/* hf_env.now_ns: its zero is of no interest. */
+TEST(a_cookie_is_good_although_the_clock_has_passed_its_zero)
+{
+    p->env.now_ns = p->began_ns = -10000000;
+    listens_with_cookies(p);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS);
+    after(20);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1);
+    accepts();
+}
+
 /* RFC4987-7 */
 TEST(an_ack_is_no_cookie_when_none_was_sent_lately)
 {
@@ -565,6 +577,7 @@ int main(void)
         BOTH(text_goes_both_ways_on_a_connection_that_a_cookie_opened),
         BOTH(a_cookie_with_any_bit_changed_is_reset),
         BOTH(a_cookie_is_good_in_its_slot_and_in_the_next_one),
+        BOTH(a_cookie_is_good_although_the_clock_has_passed_its_zero),
         BOTH(an_ack_is_no_cookie_when_none_was_sent_lately),
         BOTH(a_cookie_whose_timestamp_is_too_old_is_reset),
         BOTH(a_reset_or_a_syn_ack_with_the_right_number_opens_nothing),

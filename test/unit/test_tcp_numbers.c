@@ -184,6 +184,22 @@ static void the_iss_of_a_connection_advances_every_four_microseconds(void **stat
     bench_end(&t);
 }
 
+/* hf_env.now_ns: its zero is of no interest. */
+static void the_iss_goes_on_evenly_when_the_clock_passes_its_zero(void **state)
+{
+    (void)state;
+    struct bench t;
+    begin(&t);
+    struct conn_id id = peer(true, 80, 40000);
+    t.env.now_ns = -10001;
+    uint32_t first = tcp_choose_iss(&t.tcp, &id).v;
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_int_equal(tcp_choose_iss(&t.tcp, &id).v, first + i);
+        t.env.now_ns += 4000;
+    }
+    bench_end(&t);
+}
+
 static void a_port_is_free_in_range_and_not_used_twice_in_a_row(void **state)
 {
     (void)state;
@@ -445,6 +461,7 @@ int main(void)
         cmocka_unit_test(the_timer_runs_while_something_is_in_flight),
         cmocka_unit_test(the_iss_is_a_keyed_hash_of_the_connection_and_a_clock),
         cmocka_unit_test(the_iss_of_a_connection_advances_every_four_microseconds),
+        cmocka_unit_test(the_iss_goes_on_evenly_when_the_clock_passes_its_zero),
         cmocka_unit_test(a_port_is_free_in_range_and_not_used_twice_in_a_row),
         cmocka_unit_test(ports_spread_over_the_range_and_differ_between_peers),
         cmocka_unit_test(a_port_in_use_is_passed_over_and_a_full_range_gives_none),
