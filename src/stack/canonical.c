@@ -144,6 +144,7 @@ void canon_extra(struct canon *c, uint32_t idx)
     canon_32(c, extra->peer_timeout_ms);
     canon_32(c, extra->timeout_set);
     canon_32(c, extra->max_pacing_rate);
+    canon_32(c, extra->syn_retries);
     canon_ecn(c, extra->ecn);
 }
 

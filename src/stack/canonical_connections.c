@@ -467,6 +467,8 @@ static void put_replies(struct canon *c)
         canon_number(c, reply->mss, 2);
         canon_number(c, reply->options, 1);
         canon_number(c, reply->wscale | (unsigned)reply->accecn << 4, 1);
+        put_timestamp(c, reply->options & OPT_TS, reply->ts_ecr);
+        canon_number(c, reply->options & OPT_UTO ? reply->uto : 0, 2);
     }
 }
 

@@ -284,6 +284,31 @@ static void numbers_of_the_path(void **state)
     pair_end(&pair);
 }
 
+static void numbers_of_options_that_few_set(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    assert_int_equal(
+        hf_set_option(pair.a.stack, &pair.a.env, pair.server, HF_MAX_PACING_RATE, 1000000), HF_OK);
+    assert_int_not_equal(tcb->extra, 0);
+    struct extra *extra = pool_at(&st.tcp.b->extras, st.tcp.block, tcb->extra);
+    take(&first);
+    DIFFERS(extra, user_timeout_ms);
+    DIFFERS(extra, snd_low);
+    DIFFERS(extra, keep_idle_ms);
+    DIFFERS(extra, keep_interval_ms);
+    DIFFERS(extra, keep_count);
+    DIFFERS(extra, linger);
+    DIFFERS(extra, adv_timeout_ms);
+    DIFFERS(extra, peer_timeout_ms);
+    DIFFERS(extra, timeout_set);
+    DIFFERS(extra, max_pacing_rate);
+    DIFFERS(extra, syn_retries);
+    pair_end(&pair);
+}
+
 /* All bits are set, so that two that fell together would show. */
 static void numbers_of_ecn(void **state)
 {
@@ -480,6 +505,40 @@ static void numbers_of_a_datagram_in_parts(void **state)
     pair_end(&pair);
 }
 
+static void numbers_of_a_reply_that_waits(void **state)
+{
+    (void)state;
+    struct stack st;
+    struct tcb *tcb;
+    begin(&st, &tcb);
+    struct tcp_block *b = st.tcp.b;
+    struct tcp_reply *reply = stack_at(&st, b->reply_offset);
+    reply += b->reply_head;
+    assert_int_equal(b->reply_n, 0);
+    b->reply_n = 1;
+    *reply = (struct tcp_reply){.ctl = ACK, .options = OPT_TS | OPT_UTO};
+    take(&first);
+    DIFFERS(reply, local[15]);
+    DIFFERS(reply, remote[15]);
+    DIFFERS(reply, lport);
+    DIFFERS(reply, rport);
+    DIFFERS(reply, zone);
+    DIFFERS(reply, ttl);
+    DIFFERS(reply, tos);
+    DIFFERS(reply, seq.v);
+    DIFFERS(reply, ack.v);
+    DIFFERS(reply, ts_ecr);
+    DIFFERS(reply, wnd);
+    DIFFERS(reply, ctl);
+    DIFFERS(reply, mss);
+    DIFFERS(reply, options);
+    DIFFERS(reply, wscale);
+    DIFFERS(reply, uto);
+    TURNED(reply, accecn);
+    b->reply_n = 0;
+    pair_end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -487,6 +546,7 @@ int main(void)
         cmocka_unit_test(numbers_of_what_is_under_way),
         cmocka_unit_test(numbers_of_congestion_control),
         cmocka_unit_test(numbers_of_the_path),
+        cmocka_unit_test(numbers_of_options_that_few_set),
         cmocka_unit_test(numbers_of_ecn),
         cmocka_unit_test(resets_that_were_sent),
         cmocka_unit_test(numbers_of_a_half_open_record),
@@ -494,6 +554,7 @@ int main(void)
         cmocka_unit_test(numbers_of_the_listener),
         cmocka_unit_test(a_cookie_that_is_nearly_over),
         cmocka_unit_test(numbers_of_a_datagram_in_parts),
+        cmocka_unit_test(numbers_of_a_reply_that_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
