@@ -127,7 +127,8 @@ uint64_t hf_size(const struct hf_config *config);
 int hf_init(struct hf_stack *block, uint64_t bytes, const struct hf_config *config,
             const struct hf_env *env);
 /* Is there a whole stack of this very build?  HF_ERR_MISMATCH when not.  Checks magic, layout
- * version, build hash, sizes, and that no call was under way when it was copied. */
+ * version, build hash, sizes, and that no call was under way when it was copied.  Frames that were
+ * out still are: hf_output_forget (memory.h). */
 int hf_attach(const struct hf_stack *block, uint64_t bytes);
 const struct hf_policy *hf_policy(const struct hf_stack *stack);
 /* Replaces the policy; connections that exist keep what they negotiated. HF_ERR_INVALID. */

@@ -25,7 +25,14 @@ uint32_t hf_reclaim(struct hf_stack *stack, uint64_t page, struct hf_extent *ext
 uint64_t hf_snapshot_bytes(const struct hf_stack *stack);
 /* The used extents, in a form hf_restore reads.  Returns octets written or HF_ERR_TOO_LARGE. */
 int64_t hf_snapshot(const struct hf_stack *stack, void *out, uint64_t bytes);
+/* Frames that were out still are: where those who had them are gone, hf_output_forget.  A clock
+ * that stands before the one the snapshot was made by freezes all timers until it has caught up. */
 int hf_restore(struct hf_stack *block, uint64_t bytes, const void *snapshot, uint64_t len);
+/* No frame of hf_output is out any more: whoever had them is gone, as after hf_restore or hf_attach
+ * in another process.  Else their memory and their tokens are missing for ever, and after
+ * max_tokens of them hf_output gives nothing more.  What they said goes again as if they were lost.
+ */
+int hf_output_forget(struct hf_stack *stack, const struct hf_env *env);
 /* New secrets for what is yet to begin: initial numbers, ports, cookies.  A snapshot holds all of
  * the old ones, so that it goes on as if nothing had been; what is restored twice, or was kept
  * where others read, and the copy of a fork that goes on, must not share them (RFC 6528 4).

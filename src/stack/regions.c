@@ -92,3 +92,14 @@ int hf_output_done(struct hf_stack *stack, const struct hf_env *env, uint64_t to
     }
     return error;
 }
+
+int hf_output_forget(struct hf_stack *stack, const struct hf_env *env)
+{
+    struct stack st;
+    int error = stack_enter_block(&st, stack, env);
+    if (error == HF_OK) {
+        tcp_forget_tokens(&st.tcp);
+        stack_leave(&st);
+    }
+    return error;
+}

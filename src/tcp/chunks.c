@@ -432,3 +432,9 @@ bool tcp_token_done(struct tcp *tcp, uint64_t token)
     leave_limbo(tcp);
     return true;
 }
+
+void tcp_forget_tokens(struct tcp *tcp)
+{
+    tcp->b->done_token = tcp->b->next_token;
+    leave_limbo(tcp);
+}

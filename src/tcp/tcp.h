@@ -341,6 +341,7 @@ void tcp_lent_unref(struct tcp *tcp, uint32_t lent); /* at 0: into the returned 
 uint32_t tcp_returned(struct tcp *tcp, uint64_t *tokens, uint32_t n);
 uint64_t tcp_take_token(struct tcp *tcp); /* 0: max_tokens are out */
 bool tcp_token_done(struct tcp *tcp, uint64_t token);
+void tcp_forget_tokens(struct tcp *tcp); /* none is out any more */
 
 /* sent.c sack.c rack.c tlp.c prr.c undo.c recovery.c: in recovery.h */
 

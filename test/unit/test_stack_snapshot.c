@@ -338,10 +338,52 @@ static void all_that_is_not_in_use_is_given_back(void **state)
     pair_end(&p);
 }
 
+static uint32_t chunks_of(const struct side *s)
+{
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(s->stack, &counters);
+    return counters.small_chunks + counters.large_chunks;
+}
+
+/* The frame is gone with the process it was given to; its text arrives with a repetition, and waits
+ * for it. */
+static void a_stack_resumed_with_a_frame_out_goes_on(void **state)
+{
+    (void)state;
+    static const uint8_t text[1000];
+    struct pair p;
+    struct hf_config config;
+    struct hf_frame_out lost;
+    hf_config_default(&config, 2);
+    config.max_tokens = 8;
+    pair_begin_with(&p, &config, 7, 1000000000);
+    connect_pair(&p);
+    send_all(&p.a, p.server, text, sizeof text);
+    assert_int_equal(hf_output(p.a.stack, &p.a.env, &lost, 1), 1);
+    after(&p, 1000);
+    receives(&p.b, p.client, text, sizeof text);
+    struct twins t = {.x = p.a};
+    be_written_down(&t);
+    free(p.a.stack);
+    p.a = t.y;
+    assert_true(chunks_of(&p.a) > 0);
+    assert_int_equal(hf_output_forget(p.a.stack, &p.a.env), HF_OK);
+    assert_int_equal(chunks_of(&p.a), 0);
+    assert_int_equal(hf_output_done(p.a.stack, &p.a.env, lost.token), HF_ERR_INVALID);
+    for (uint32_t i = 0; i < 50; i++) {
+        send_all(&p.a, p.server, text, sizeof text);
+        after(&p, 1000);
+        receives(&p.b, p.client, text, sizeof text);
+    }
+    assert_int_equal(hf_output_forget(NULL, &p.a.env), HF_ERR_INVALID);
+    pair_end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_resumed_stack_goes_on_byte_for_byte),
+        cmocka_unit_test(a_stack_resumed_with_a_frame_out_goes_on),
         cmocka_unit_test(a_damaged_snapshot_is_refused_wherever_it_is_damaged),
         cmocka_unit_test(a_snapshot_of_a_large_reservation_is_small),
         cmocka_unit_test(pages_given_back_are_not_missed),
