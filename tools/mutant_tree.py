@@ -18,7 +18,7 @@ SETTINGS = ROOT / "build/settings_data.c"  # made from the public header, part o
 CLIENTS = ["sim", "explore"]  # rooms of their own, part of the tests of the same name
 CC = "gcc"
 FLAGS = ["-std=c17", "-O1", "-w", "-fPIC", "-D_GNU_SOURCE", "-DHF_WITH_LIBMNL",
-         "-DHF_VERSION=\"m\""]
+         "-DHF_VERSION=\"m\"", "-DHF_BLOCK_HASH=0"]
 # What tools/coverage has others for, at compiling and at linking.  Beyond an array: a trap, as the
 # sanitizer build of `make test` would tell.
 CHECKED = ["-DHF_ASSERTIONS", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]
