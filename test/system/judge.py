@@ -17,8 +17,8 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from helper_packets import (  # noqa: E402
-    A, ACK, B, CWR, DSS, ECE, FIN, ISS, JOIN, PERMITTED, RST, SYN, URG, block, cut, mss, packet, pcap,
-    pcapng, sack, scale, stamp, unreachable)
+    A, ACK, B, CWR, DSS, ECE, FIN, ISS, JOIN, PERMITTED, RST, SYN, URG, block, cut, mss, packet,
+    pcap, pcapng, sack, scale, stamp, unreachable)
 
 HANDFAST = os.environ["HF_HANDFAST"]
 HERE = pathlib.Path(os.environ["HF_SOURCE_DIR"]) / "test/system"
