@@ -245,10 +245,12 @@ static bool came_to_nothing(const struct hf_trace *record)
     }
 }
 
-/* Who sends the first FIN?  Both at once: each went off before the other had come. */
+/* Who sends the first FIN?  Both at once: each went off before the other had come.  That of a SYN
+ * is taken of a SYN,ACK only, and else left to come again. */
 static void note_fin(struct hf_ladder *ladder, const struct hf_trace *record, bool dropped)
 {
-    if (!(record->ctl & HF_FIN) || dropped) {
+    bool left = (record->ctl & HF_SYN) && record->state_after != HF_CLOSE_WAIT;
+    if (!(record->ctl & HF_FIN) || dropped || left) {
         return;
     }
     if (record->kind == HF_TRACE_OUT) {

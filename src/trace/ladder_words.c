@@ -164,6 +164,10 @@ void trace_segment_note(struct hf_ladder *ladder, const struct hf_trace *record,
 void trace_event_label(const struct hf_ladder *ladder, const struct hf_trace *record, char *label)
 {
     struct text text = trace_text(label, LABEL_BYTES);
+    if (record->verdict == HF_V_TIME_WAIT_RECYCLED) { /* no timer has run out */
+        trace_add(&text, "(%s)", hf_verdict_sentence(HF_V_TIME_WAIT_RECYCLED));
+        return;
+    }
     trace_add(&text, "(%s%s", record->kind == HF_TRACE_WAIT ? "waits: " : "",
               hf_cause_name((enum hf_cause)record->cause));
     switch (record->cause) {
@@ -268,6 +272,18 @@ static const char *who_closed_first(const struct hf_ladder *ladder)
 static void why_after_timer(struct text *text, const struct hf_ladder *ladder)
 {
     const struct hf_trace *last = &ladder->last;
+    enum hf_verdict verdict = (enum hf_verdict)last->verdict;
+    if (verdict == HF_V_TIME_WAIT_RECYCLED) {
+        trace_add(text, " in order: %s; %s (%s)", who_closed_first(ladder),
+                  hf_verdict_sentence(verdict), hf_verdict_place(verdict));
+        return;
+    }
+    if (verdict == HF_V_ORPHAN_RESET) {
+        trace_add(text, ": given up in %s: %s (%s)",
+                  hf_state_name((enum hf_state)last->state_before), hf_verdict_sentence(verdict),
+                  hf_verdict_place(verdict));
+        return;
+    }
     switch (last->cause) {
     case HF_TIMER_TIME_WAIT:
         trace_add(text, " in order: %s, and 2MSL are over", who_closed_first(ladder));

@@ -101,12 +101,24 @@ void calls(struct played *played, enum hf_cause cause, enum hf_state after)
     played->sink(played->sink_arg, &record);
 }
 
-void timer(struct played *played, enum hf_cause cause, enum hf_state after)
+static void timer_record(struct played *played, enum hf_cause cause, enum hf_state after,
+                         enum hf_verdict verdict)
 {
     played->rto_ms *= cause == HF_TIMER_RTO ? 2 : 1;
     struct hf_trace record = record_of(played, HF_TRACE_TIMER, after);
     record.cause = (uint8_t)cause;
+    record.verdict = (uint16_t)verdict;
     played->sink(played->sink_arg, &record);
+}
+
+void timer(struct played *played, enum hf_cause cause, enum hf_state after)
+{
+    timer_record(played, cause, after, HF_V_ACCEPTED);
+}
+
+void timer_closes(struct played *played, enum hf_cause cause, enum hf_verdict verdict)
+{
+    timer_record(played, cause, HF_CLOSED, verdict);
 }
 
 void ends(struct played *played, enum hf_cause cause, int error)

@@ -57,6 +57,8 @@ void gets_record(struct played *played, uint16_t ctl, uint32_t seq, enum hf_stat
     gets_record(played, ctl, seq, after, (struct more){.none = 0, __VA_ARGS__})
 void calls(struct played *played, enum hf_cause cause, enum hf_state after);
 void timer(struct played *played, enum hf_cause cause, enum hf_state after);
+/* The same, and it closes for a reason of its own. */
+void timer_closes(struct played *played, enum hf_cause cause, enum hf_verdict verdict);
 void ends(struct played *played, enum hf_cause cause, int error);
 void waits(struct played *played, enum hf_cause cause);
 /* The packet of a segment, as a capture or a lossy device sees it. */
