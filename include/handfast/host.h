@@ -110,7 +110,9 @@ void hf_host_flush(struct hf_host *host);
 void hf_host_join(struct hf_host *host, struct hf_host *other);
 
 typedef void hf_post_fn(struct hf_host *host, void *arg);
-/* From any thread: fn runs in the host's, within its next hf_host_run_once, in order. -ENOMEM. */
+/* From any thread: fn runs in the host's, within its next hf_host_run_once, in order, and may wait:
+ * those behind it run meanwhile.  It may not free the host; whoever called hf_host_run_once may, also
+ * while another thread is within the hf_host_post that told it to.  -ENOMEM. */
 int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg);
 
 typedef void hf_watch_fn(struct hf_host *host, void *arg, int fd, int revents);

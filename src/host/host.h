@@ -70,6 +70,7 @@ struct hf_host {
 
     pthread_mutex_t lock; /* of the posts, the only thing another thread may touch */
     struct host_post *posts, **last_post;
+    uint64_t n_posts;
     int post_fd;
     atomic_bool rung; /* there are posts: no need to ask post_fd */
 

@@ -21,10 +21,11 @@ void host_put_post(struct hf_host *host, struct host_post *post)
     pthread_mutex_lock(&host->lock);
     *host->last_post = post;
     host->last_post = &post->next;
-    pthread_mutex_unlock(&host->lock);
+    host->n_posts++;
     atomic_store(&host->rung, true);
     ssize_t done = write(host->post_fd, &one, sizeof one); /* fails only when it is awake already */
     (void)done;
+    pthread_mutex_unlock(&host->lock); /* last: what is posted may end the host */
 }
 
 int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg)
@@ -37,39 +38,57 @@ int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg)
     return 0;
 }
 
-static struct host_post *take_posts(struct hf_host *host)
+/* What is posted from now on rings anew. */
+static void silence(struct hf_host *host)
 {
     uint64_t times;
     ssize_t done = read(host->post_fd, &times, sizeof times);
     (void)done; /* none: it is about to be written, and wakes us once more */
-    pthread_mutex_lock(&host->lock);
-    struct host_post *posts = host->posts;
-    host->posts = NULL;
-    host->last_post = &host->posts;
-    pthread_mutex_unlock(&host->lock);
-    return posts;
 }
 
+static uint64_t count_posts(struct hf_host *host)
+{
+    pthread_mutex_lock(&host->lock);
+    uint64_t n = host->n_posts;
+    pthread_mutex_unlock(&host->lock);
+    return n;
+}
+
+static struct host_post *take_post(struct hf_host *host)
+{
+    pthread_mutex_lock(&host->lock);
+    struct host_post *post = host->posts;
+    if (post != NULL) {
+        host->posts = post->next;
+        host->last_post = host->posts == NULL ? &host->posts : host->last_post;
+        host->n_posts--;
+    }
+    pthread_mutex_unlock(&host->lock);
+    return post;
+}
+
+/* One at a time: a function that waits has those behind it run meanwhile.  As many as there are
+ * now: one that posts itself again has its next turn in the next one. */
 void host_run_posts(struct hf_host *host, bool woken)
 {
     bool rung = atomic_exchange(&host->rung, false);
-    struct host_post *post = rung || woken ? take_posts(host) : NULL;
-    while (post != NULL) {
-        struct host_post *next = post->next;
+    if (!rung && !woken) {
+        return;
+    }
+    silence(host);
+    struct host_post *post;
+    for (uint64_t n = count_posts(host); n > 0 && (post = take_post(host)) != NULL; n--) {
         post->fn(host, post->arg);
         host->did++;
         free(post);
-        post = next;
     }
 }
 
 void host_drop_posts(struct hf_host *host)
 {
-    struct host_post *post = take_posts(host);
-    while (post != NULL) {
-        struct host_post *next = post->next;
+    struct host_post *post;
+    while ((post = take_post(host)) != NULL) {
         free(post);
-        post = next;
     }
 }
 
