@@ -66,7 +66,9 @@ struct hf_host {
 
     struct host_watch *watches;
     uint32_t n_watches, watch_room;
-    uint32_t polled_ifaces, polled_watches; /* of what poll was asked for last */
+    uint32_t polled_ifaces, polled_watches; /* of what poll was asked for last ... */
+    uint32_t polled_at;                     /* ... from here on in its array ...   */
+    uint64_t polled_turn;                   /* ... in this turn                    */
 
     pthread_mutex_t lock; /* of the posts, the only thing another thread may touch */
     struct host_post *posts, **last_post;

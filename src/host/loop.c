@@ -277,6 +277,8 @@ static uint32_t count_fds(const struct hf_host *first)
     return n;
 }
 
+static _Thread_local uint64_t turns; /* that have asked poll: also those within another one */
+
 static struct pollfd *list_fds(struct hf_host *host, struct pollfd *at)
 {
     host->polled_ifaces = host->n_ifaces;
@@ -295,10 +297,11 @@ static struct pollfd *list_fds(struct hf_host *host, struct pollfd *at)
     return at;
 }
 
-/* A watch function may watch and unwatch: each is looked up anew. */
-static void call_watches(struct hf_host *host, const struct pollfd *fds, uint32_t n)
+/* A watch function may watch and unwatch: each is looked up anew.  It may also wait: then poll has
+ * been asked once more meanwhile, and those behind it have been called. */
+static void call_watches(struct hf_host *host, uint64_t turn, const struct pollfd *fds, uint32_t n)
 {
-    for (uint32_t k = 0; k < n; k++) {
+    for (uint32_t k = 0; k < n && host->polled_turn == turn; k++) {
         for (uint32_t i = 0; fds[k].revents != 0 && i < host->n_watches; i++) {
             if (host->watches[i].fd == fds[k].fd) {
                 struct host_watch watch = host->watches[i];
@@ -324,28 +327,30 @@ static int64_t time_to_wait(struct hf_host *first, int64_t timeout_ns)
     return timeout_ns;
 }
 
-/* fds: what poll found, or NULL.  *did: frames, timers and posts.  What one host does may watch and
- * attach for another one, whose part of fds stays as it was. */
-static int work_all(struct hf_host *first, struct pollfd *fds, uint32_t *did)
+/* fds: what poll found in this turn, or NULL.  *did: frames, timers and posts.  What one host does
+ * may watch and attach for another one, whose part of fds stays as it was; may join a host, which
+ * has none; and may wait: then poll's findings of this turn are old. */
+static int work_all(struct hf_host *first, const struct pollfd *fds, uint64_t turn, uint32_t *did)
 {
     int err = 0;
     struct hf_host *host = first;
     *did = 0;
     do {
+        bool polled = fds != NULL && host->polled_turn == turn;
+        const struct pollfd *part = polled ? fds + host->polled_at : NULL;
         uint32_t devices = 1 + host->polled_ifaces;
-        uint32_t watches = host->polled_watches;
-        work(host, fds != NULL && fds->revents != 0);
+        uint32_t watches = polled ? host->polled_watches : 0;
+        work(host, polled && part->revents != 0);
         *did += host->did;
         int failed = err == 0 ? tell_gone(host) : 0;
         if (failed < 0) {
             err = host == first ? failed : host_fail(first, failed, "%s", host->error);
         }
-        if (fds != NULL && watches > 0) {
-            call_watches(host, fds + devices, watches);
+        if (watches > 0) {
+            call_watches(host, turn, part + devices, watches);
             host_now(host);
             send_owed(host);
         }
-        fds = fds == NULL ? NULL : fds + devices + watches;
         host = host->next;
     } while (host != first);
     return err;
@@ -363,7 +368,10 @@ static int wait_and_work(struct hf_host *host, int64_t timeout_ns, uint32_t *did
     }
     struct pollfd *at = fds;
     struct hf_host *each = host;
+    uint64_t turn = ++turns;
     do {
+        each->polled_turn = turn;
+        each->polled_at = (uint32_t)(at - fds);
         at = list_fds(each, at);
         each = each->next;
     } while (each != host);
@@ -371,7 +379,7 @@ static int wait_and_work(struct hf_host *host, int64_t timeout_ns, uint32_t *did
     struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
     int ready = ppoll(fds, n, wait_ns < 0 ? NULL : &wait, NULL);
     int err = ready < 0 ? -errno : 0;
-    int failed = work_all(host, ready > 0 ? fds : NULL, did);
+    int failed = work_all(host, ready > 0 ? fds : NULL, turn, did);
     if (fds != few) {
         free(fds);
     }
@@ -391,7 +399,7 @@ int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
     } while (each != host);
     /* After frames more are likely: the device is asked without asking poll first. */
     if (host->unpolled > 0 && host->unpolled <= UNPOLLED_MAX) {
-        int err = work_all(host, NULL, &did);
+        int err = work_all(host, NULL, 0, &did);
         host->unpolled++;
         if (err < 0 || did > 0) {
             return err;

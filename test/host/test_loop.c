@@ -342,6 +342,67 @@ static void who_watches_for_another_host_takes_no_events_from_a_third(void **sta
     close(third);
 }
 
+/* Posted: the next host watches nothing any more, and all have a turn within this one. */
+static void unwatch_and_wait(struct hf_host *host, void *arg)
+{
+    const int *fds = arg;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(hf_host_unwatch(host->next, fds[i]), 0);
+    }
+    assert_int_equal(hf_host_run_once(host, 0), 0);
+}
+
+static void what_poll_found_before_a_turn_within_a_turn_is_old(void **state)
+{
+    struct hf_host *hosts[3];
+    int seen = 0, other = 0, fds[2] = {eventfd(1, EFD_CLOEXEC), eventfd(1, EFD_CLOEXEC)};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(hf_host_new(&hosts[i], NULL), 0);
+    }
+    hf_host_join(hosts[1], hosts[2]);
+    hf_host_join(hosts[0], hosts[1]);
+    struct hf_host *second = hosts[0]->next, *third = second->next;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(hf_host_watch(second, fds[i], POLLIN, note, &other), 0);
+    }
+    assert_int_equal(hf_host_watch(third, fds[1], POLLIN, note, &seen), 0);
+    assert_int_equal(hf_host_post(hosts[0], unwatch_and_wait, fds), 0);
+    assert_int_equal(hf_host_run_once(hosts[0], 0), 0);
+    assert_int_equal(other, 0);
+    assert_int_equal(seen, 1); /* within the turn within */
+    for (int i = 0; i < 3; i++) {
+        hf_host_free(hosts[i]);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* Posted: a host with watches of its own joins, and has not been asked for in this turn. */
+static void join_in(struct hf_host *host, void *arg)
+{
+    hf_host_join(host, arg);
+}
+
+static void who_joins_within_a_turn_has_its_first_one_after_it(void **state)
+{
+    struct hf_host *host, *joins;
+    int seen = 0, fd = eventfd(1, EFD_CLOEXEC);
+    (void)state;
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_host_new(&joins, NULL), 0);
+    assert_int_equal(hf_host_watch(joins, fd, POLLIN, note, &seen), 0);
+    assert_int_equal(hf_host_run_once(joins, 0), 0);
+    assert_int_equal(seen, 1);
+    assert_int_equal(hf_host_watch(host, fd, POLLIN, note, &seen), 0);
+    assert_int_equal(hf_host_post(host, join_in, joins), 0);
+    assert_int_equal(hf_host_run_once(host, 0), 0);
+    assert_int_equal(seen, 2);
+    hf_host_free(host);
+    hf_host_free(joins);
+    close(fd);
+}
+
 /* Many connections from the kernel whose text nobody reads yet. */
 struct crowd {
     struct hf_private *net;
@@ -479,6 +540,8 @@ int main(void)
         cmocka_unit_test(a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once),
         cmocka_unit_test(devices_that_go_together_are_told_one_after_the_other),
         cmocka_unit_test(who_watches_for_another_host_takes_no_events_from_a_third),
+        cmocka_unit_test(what_poll_found_before_a_turn_within_a_turn_is_old),
+        cmocka_unit_test(who_joins_within_a_turn_has_its_first_one_after_it),
         cmocka_unit_test(a_device_that_takes_nothing_holds_up_no_other_one),
         cmocka_unit_test(what_a_single_device_does_not_take_is_kept_for_it),
         cmocka_unit_test(long_frames_are_lent_until_they_are_read),
