@@ -40,6 +40,7 @@ struct impaired {
     struct lane lane[2]; /* by HF_DIRECTION_* - 1               */
     struct entry *given; /* to the stack, by the last receive   */
     bool full;           /* inner took less than it was offered */
+    bool gone;           /* inner is                            */
     uint8_t joined[DEV_FRAME_BYTES];
     uint8_t cut[DEV_FRAME_BYTES];
 };
@@ -210,33 +211,29 @@ static void to_frame_out(const struct entry *entry, struct hf_frame_out *frame)
     memcpy(frame->header, entry->data, header_len);
 }
 
-/* Hands over to the inner device what has crossed by now. */
-static int send_due(struct impaired *impaired, int64_t now_ns)
+/* Hands over to the inner device what has crossed by now; what that has an error for is lost. */
+static void send_due(struct impaired *impaired, int64_t now_ns)
 {
     enum { BATCH = 16 };
     struct lane *lane = &impaired->lane[HF_DIRECTION_OUT - 1];
     struct hf_frame_out frames[BATCH];
+    uint32_t n = BATCH, done = BATCH;
     let_go(lane, now_ns, false, now_ns);
-    impaired->full = false;
-    for (;;) {
-        uint32_t n = 0;
+    while (n == BATCH && done == n) {
+        n = 0;
         for (struct entry *e = lane->first; e != NULL && e->at_ns <= now_ns && n < BATCH;
              e = e->next) {
             to_frame_out(e, &frames[n++]);
         }
-        int done = n == 0 ? 0 : hf_device_send(impaired->inner, now_ns, frames, n);
-        for (int i = 0; i < done; i++) {
+        int sent = n == 0 ? 0 : hf_device_send(impaired->inner, now_ns, frames, n);
+        impaired->gone = impaired->gone || sent == -ENODEV;
+        done = sent < 0 ? n : (uint32_t)sent;
+        *(sent < 0 ? &impaired->counts.lost : &impaired->counts.passed) += done;
+        for (uint32_t i = 0; i < done; i++) {
             free(take_first(lane));
-            impaired->counts.passed++;
-        }
-        if (done < 0 || (uint32_t)done < n) {
-            impaired->full = done >= 0;
-            return done < 0 ? done : 0;
-        }
-        if (n < BATCH) {
-            return 0;
         }
     }
+    impaired->full = done < n;
 }
 
 static int send_frames(void *self, int64_t now_ns, const struct hf_frame_out *frames, uint32_t n)
@@ -249,8 +246,8 @@ static int send_frames(void *self, int64_t now_ns, const struct hf_frame_out *fr
             cross_all(impaired, HF_DIRECTION_OUT, now_ns, &joined);
         }
     }
-    int err = send_due(impaired, now_ns);
-    return err < 0 ? err : (int)n;
+    send_due(impaired, now_ns);
+    return impaired->gone ? -ENODEV : (int)n;
 }
 
 /* What the inner device has goes onto its lane. */
@@ -282,6 +279,7 @@ static int receive(void *self, int64_t now_ns, struct hf_frame_in *frames, uint3
     free_entries(impaired->given);
     impaired->given = NULL;
     int err = fetch(impaired, now_ns);
+    err = impaired->gone ? -ENODEV : err;
     let_go(lane, now_ns, false, now_ns);
     uint32_t got = 0;
     while (got < n && lane->first != NULL && lane->first->at_ns <= now_ns) {
@@ -319,7 +317,7 @@ static void timeouts(void *self, int64_t now_ns)
 {
     struct impaired *impaired = self;
     hf_device_timeouts(impaired->inner, now_ns);
-    (void)send_due(impaired, now_ns); /* a device that is gone says so when it receives */
+    send_due(impaired, now_ns);
 }
 
 static int poll_events(const void *self)

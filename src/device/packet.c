@@ -29,6 +29,7 @@ enum {
     BLOCKS = 17,
     SLOTS = SLOTS_PER_BLOCK * BLOCKS,
     BLOCK_BYTES = SLOT_BYTES * SLOTS_PER_BLOCK,
+    LOOK_NS = 500000000,
 };
 
 struct packet {
@@ -37,6 +38,7 @@ struct packet {
     uint32_t next; /* slot the kernel fills next            */
     uint32_t held; /* slots before it that the stack may still read */
     uint64_t dropped;
+    int64_t look_at_ns; /* when to see whether it is up again, or gone; INT64_MAX: it is up */
     uint8_t *ring;
 };
 
@@ -78,18 +80,35 @@ static bool take_slot(struct tpacket2_hdr *slot, struct hf_frame_in *frame)
     return dev_vnet_in(&vnet, frame);
 }
 
-/* Nothing came and poll says something is wrong: an interface that is down may come up again. */
-static int trouble(const struct packet *packet)
+static bool is_up(int fd, int index)
+{
+    struct ifreq ifr = {.ifr_ifindex = index};
+    return ioctl(fd, SIOCGIFNAME, &ifr) == 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 &&
+           (ifr.ifr_flags & IFF_UP) != 0;
+}
+
+/* Nothing came.  An error tells, once, that the interface is down.  It may come up again, or be
+ * taken away, which no error tells: so it is looked at until it is either. */
+static int trouble(struct packet *packet, int64_t now_ns)
 {
     int err = 0;
     socklen_t len = sizeof err;
     struct sockaddr_ll at = {0};
     socklen_t at_len = sizeof at;
-    if (getsockopt(packet->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0 || err == 0) {
+    (void)getsockopt(packet->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+    if (err == 0 && now_ns < packet->look_at_ns) {
         return 0;
     }
-    bool known = getsockname(packet->fd, (struct sockaddr *)&at, &at_len) == 0;
-    return known && at.sll_ifindex > 0 ? 0 : -ENODEV;
+    if (getsockname(packet->fd, (struct sockaddr *)&at, &at_len) != 0 || at.sll_ifindex <= 0) {
+        return -ENODEV;
+    }
+    packet->look_at_ns = is_up(packet->fd, at.sll_ifindex) ? INT64_MAX : now_ns + LOOK_NS;
+    return 0;
+}
+
+static int64_t deadline(const void *self)
+{
+    return ((const struct packet *)self)->look_at_ns;
 }
 
 /* As long as the newest slot is not given back, poll would say that there is more. */
@@ -117,26 +136,25 @@ static int receive(void *self, int64_t now_ns, struct hf_frame_in *frames, uint3
         packet->next = (packet->next + 1) % SLOTS;
         packet->held++;
     }
-    return packet->held == 0 ? trouble(packet) : (int)got;
+    return packet->held == 0 ? trouble(packet, now_ns) : (int)got;
 }
 
+/* What is lost may have been told the error that the interface is down. */
 static int send_frames(void *self, int64_t now_ns, const struct hf_frame_out *frames, uint32_t n)
 {
-    (void)now_ns;
     struct packet *packet = self;
-    packet->full = false;
-    for (uint32_t i = 0; i < n; i++) {
-        int done =
+    uint64_t dropped = packet->dropped;
+    int done = 1;
+    uint32_t i;
+    for (i = 0; i < n && done > 0; i += done > 0 ? 1 : 0) {
+        done =
             dev_vnet_send(packet->fd, sizeof(struct virtio_net_hdr), &frames[i], &packet->dropped);
-        if (done < 0) {
-            return i == 0 ? done : (int)i;
-        }
-        if (done == 0) {
-            packet->full = true;
-            return (int)i;
-        }
     }
-    return (int)n;
+    packet->full = done == 0;
+    if (packet->dropped != dropped && packet->look_at_ns == INT64_MAX) {
+        packet->look_at_ns = now_ns;
+    }
+    return done < 0 && i == 0 ? done : (int)i;
 }
 
 static int poll_events(const void *self)
@@ -158,6 +176,7 @@ static const struct hf_device_calls packet_calls = {
     .receive = receive,
     .send = send_frames,
     .flush = flush,
+    .deadline = deadline,
     .poll_events = poll_events,
     .close = close_packet,
 };
@@ -321,6 +340,7 @@ int dev_packet_wrap(struct hf_device **device, int fd, const char *called, const
         return dev_fail(error, -ENOMEM, "%s: no memory for the device", name);
     }
     packet->fd = fd;
+    packet->look_at_ns = INT64_MAX;
     if (!set_up_ring(packet)) {
         err = -errno;
         close(fd);

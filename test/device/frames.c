@@ -87,7 +87,7 @@ static int probe_send(void *self, int64_t now_ns, const struct hf_frame_out *fra
     struct probe *probe = self;
     (void)now_ns;
     uint32_t i;
-    for (i = 0; i < n && probe->takes > 0; i++, probe->takes--) {
+    for (i = 0; i < n && probe->takes > 0 && probe->error == 0; i++, probe->takes--) {
         struct dev_frame joined;
         assert_true(probe->n_sent < PROBE_FRAMES);
         struct probe_frame *sent = &probe->sent[probe->n_sent++];
@@ -96,7 +96,7 @@ static int probe_send(void *self, int64_t now_ns, const struct hf_frame_out *fra
         sent->flags = frames[i].flags;
         sent->gso_size = frames[i].gso_size;
     }
-    return (int)i;
+    return probe->error < 0 ? probe->error : (int)i;
 }
 
 static void probe_flush(void *self, int64_t now_ns)

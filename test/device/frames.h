@@ -35,6 +35,7 @@ struct probe {
     struct hf_device *device;
     uint32_t n_sent, n_waiting, takes; /* takes: frames it takes before it is full */
     uint64_t flushes;
+    int error; /* of its send; 0: none */
     bool closed;
     struct probe_frame {
         uint32_t len;

@@ -1,4 +1,6 @@
 /* handfast/device.h: the impaired wrapper. */
+#include <errno.h>
+
 #include "frames.h"
 
 static struct probe *probe;
@@ -297,6 +299,34 @@ static void a_full_inner_device_gets_the_rest_later_in_order(void **state)
     unwrap();
 }
 
+/* What is due and cannot be sent would be due for ever. */
+static void what_the_inner_device_has_an_error_for_is_lost_and_told_when_it_is_gone(void **state)
+{
+    (void)state;
+    struct hf_impairment how = {.struct_size = sizeof how, .delay_ns = 1000};
+    struct hf_impaired_counts counts;
+    struct hf_frame_in in[8];
+    wrap(&how, HF_LINK_IP);
+    send_numbered(40, 0);
+    probe->error = -ENETDOWN;
+    hf_device_timeouts(device, 1000);
+    assert_int_equal(hf_device_deadline(device), INT64_MAX);
+    assert_int_equal(hf_device_receive(device, 1000, in, 8), 0);
+    probe->error = 0;
+    send_numbered(1, 1000);
+    hf_device_timeouts(device, 2000);
+    assert_int_equal(probe->n_sent, 1);
+    send_numbered(1, 2000);
+    probe->error = -ENODEV;
+    hf_device_timeouts(device, 3000);
+    assert_int_equal(hf_device_receive(device, 3000, in, 8), -ENODEV);
+    assert_int_equal(hf_device_deadline(device), INT64_MAX);
+    assert_int_equal(hf_device_impaired_counts(device, &counts), 0);
+    assert_int_equal(counts.lost, 41);
+    assert_int_equal(counts.passed, 1);
+    unwrap();
+}
+
 static void a_chance_over_a_million_is_refused(void **state)
 {
     (void)state;
@@ -322,6 +352,7 @@ int main(void)
         cmocka_unit_test(corruption_flips_one_bit_behind_the_link_header),
         cmocka_unit_test(impairments_may_be_of_one_direction_only),
         cmocka_unit_test(a_full_inner_device_gets_the_rest_later_in_order),
+        cmocka_unit_test(what_the_inner_device_has_an_error_for_is_lost_and_told_when_it_is_gone),
         cmocka_unit_test(a_chance_over_a_million_is_refused),
     };
     return cmocka_run_group_tests_name("impaired", tests, NULL, NULL);

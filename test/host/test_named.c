@@ -293,6 +293,44 @@ static void an_interface_that_goes_away_is_told_once(void **state)
     expect_gone(device, "hfg1", "ip link del hfg0");
 }
 
+static void run_or_skip(struct hf_device *device, const char *command)
+{
+    if (system(command) != 0) {
+        hf_device_close(device);
+        skip(); /* no iproute2 here, or it does not let us */
+    }
+}
+
+/* An error tells that it is down, none that it is gone: it is looked at from time to time. */
+static void an_interface_that_is_down_is_looked_at_until_it_is_up_or_gone(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    struct hf_frame_in in;
+    struct hf_frame_out out = {.header_len = 60, .len = 60};
+    must(dev_link_veth("hfd0", "hfd1", error));
+    must(hf_kernel_address("hfd1", NULL, error));
+    must(hf_device_packet(&device, "hfd1", NULL, 0, error));
+    run_or_skip(device, "ip link set hfd1 down");
+    assert_int_equal(hf_device_receive(device, 7, &in, 1), 0);
+    int64_t look_ns = hf_device_deadline(device);
+    assert_in_range(look_ns, 8, INT64_MAX - 1);
+    run_or_skip(device, "ip link set hfd1 up");
+    assert_int_equal(hf_device_receive(device, look_ns - 1, &in, 1), 0);
+    assert_int_equal(hf_device_deadline(device), look_ns);
+    assert_int_equal(hf_device_receive(device, look_ns, &in, 1), 0);
+    assert_int_equal(hf_device_deadline(device), INT64_MAX);
+    run_or_skip(device, "ip link set hfd1 down");
+    assert_int_equal(hf_device_send(device, 5, &out, 1), 1); /* takes the error, and is lost */
+    assert_int_equal(hf_device_deadline(device), 5);
+    assert_int_equal(hf_device_receive(device, 5, &in, 1), 0);
+    look_ns = hf_device_deadline(device);
+    assert_in_range(look_ns, 6, INT64_MAX - 1);
+    run_or_skip(device, "ip link del hfd0");
+    assert_int_equal(hf_device_receive(device, look_ns, &in, 1), -ENODEV);
+    hf_device_close(device);
+}
+
 /* A broadcast frame with this number as its text, tagged with tci; -1: without a tag. */
 static void send_frame(int fd, int tci, uint8_t number)
 {
@@ -366,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_tun_device_with_another_header_is_refused),
         cmocka_unit_test(what_is_sent_to_a_vlan_does_not_come_to_the_network_without_tags),
         cmocka_unit_test(an_interface_that_goes_away_is_told_once),
+        cmocka_unit_test(an_interface_that_is_down_is_looked_at_until_it_is_up_or_gone),
         cmocka_unit_test(a_tun_device_that_goes_away_is_told_once),
     };
     bool inside = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
