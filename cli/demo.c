@@ -96,6 +96,7 @@ static int start_host(struct demo *demo)
     int result = hf_host_new(&demo->host, &options);
     if (result < 0)
         return cli_failure("no memory for a stack: %s", strerror(-result));
+    link_interrupts(demo->host);
     return CLI_OK;
 }
 
@@ -188,6 +189,7 @@ int cli_demo(int argc, char **argv)
         cli_note("interrupted: the namespace, its device and its processes are gone");
         status = CLI_INTERRUPTED;
     }
+    link_interrupts(NULL);
     hf_host_free(demo.host);
     hf_private_close(demo.net);
     demo_watch_close(&demo);

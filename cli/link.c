@@ -34,11 +34,23 @@ const char link_help[] =
     "  --set help            all there are\n";
 
 static volatile sig_atomic_t interrupted;
+static struct hf_host *_Atomic waiting; /* NULL: none does */
 
+/* A wait that begins only now is to end, too. */
 static void note_signal(int number)
 {
     (void)number;
+    struct hf_host *host = waiting;
     interrupted = 1;
+    if (host)
+        hf_host_interrupt(host);
+}
+
+void link_interrupts(struct hf_host *host)
+{
+    waiting = host;
+    if (host && interrupted)
+        hf_host_interrupt(host);
 }
 
 void link_catch_signals(void)
@@ -304,6 +316,7 @@ int link_open(struct link *link, const struct link_options *options, const struc
     int result = hf_host_new(&link->host, &host_options);
     if (result < 0)
         return cli_failure("no memory for a stack: %s", strerror(-result));
+    link_interrupts(link->host);
     if (link_watch(link) != CLI_OK)
         return CLI_FAILED;
     struct hf_device *device = NULL;
@@ -433,6 +446,7 @@ int link_close(struct link *link, int status)
     int written = link->capture ? hf_device_capture_status(link->capture) : 0;
     if (written < 0)
         status = cli_failure("--pcap %s: %s", link->options->pcap, strerror(-written));
+    link_interrupts(NULL);
     hf_host_free(link->host);
     if (link->oracle && judge_end(link->oracle) != CLI_OK && status == CLI_OK)
         status = CLI_FAILED;

@@ -115,8 +115,10 @@ int link_draw(struct link *link, int status);
 int kernel_state(struct hf_private *net, const struct hf_endpoint *kernel,
                  const struct hf_endpoint *handfast);
 
-/* SIGINT, SIGTERM and SIGHUP, once caught, end every wait. */
+/* SIGINT, SIGTERM and SIGHUP, once caught, end every wait: also that of this host, from now until
+ * it is another one or NULL. */
 void link_catch_signals(void);
+void link_interrupts(struct hf_host *host);
 bool link_interrupted(void);
 
 #endif

@@ -57,7 +57,7 @@ static int broken_file(struct relay *relay, const char *which, int error)
 static bool output_waits(int error)
 {
     struct pollfd out = {.fd = 1, .events = POLLOUT};
-    return error == EINTR || (error == EAGAIN && (poll(&out, 1, -1) > 0 || errno == EINTR));
+    return error == EINTR || (error == EAGAIN && (poll(&out, 1, TICK_MS) >= 0 || errno == EINTR));
 }
 
 /* Output that nobody reads any more ends the connection: the peer shall not send for nothing.  A

@@ -224,16 +224,16 @@ int hf_device_fd(const struct hf_device *device);
 /* POLLIN, and POLLOUT while send took less than it was given. */
 int hf_device_poll_events(const struct hf_device *device);
 /* Up to n frames; 0: nothing now.  frames[].iface is left 0 for the caller to fill in.  The octets
- * are the device's and valid until the next receive, flush or close.  Negative errno: the device is
- * gone
- * (-ENODEV), down (-ENETDOWN) or out of memory. */
+ * are the device's and valid until the next receive, flush or close.  -ENETDOWN, -ENOMEM: nothing
+ * for now, as it is down or out of memory; another negative errno: the device is gone (-ENODEV),
+ * and a host asks it no more. */
 int hf_device_receive(struct hf_device *device, int64_t now_ns, struct hf_frame_in *frames,
                       uint32_t n);
 /* How many of the n frames were taken, from the first on.  What was taken is done with: it was
  * sent, copied or, where the kernel refuses it, dropped and counted, and hf_output_done is due. The
  * rest is to be offered again, in order, when hf_device_poll_events come; where it will not be, an
- * offer of no frame (n 0) says so, and the device need not wait for room.  Negative errno as above.
- */
+ * offer of no frame (n 0) says so, and the device need not wait for room.  Negative errno as
+ * above; what a host has offered is lost then. */
 int hf_device_send(struct hf_device *device, int64_t now_ns, const struct hf_frame_out *frames,
                    uint32_t n);
 /* The stack has processed all frames received so far: a capture writes them, a ring has its slots

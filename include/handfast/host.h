@@ -19,7 +19,9 @@
  *
  * Errors: 0 or a count is success, else a negative errno; hf_host_error tells the same in a
  * sentence. The blocking calls take timeout_ms: 0 does not wait, negative waits without end; what
- * does not happen in time is -EAGAIN, and a signal ends the wait with -EINTR, nothing lost.
+ * does not happen in time is -EAGAIN, and a signal that arrives while the call waits ends it with
+ * -EINTR: nothing is lost, and of hf_host_send what is taken is taken.  A signal that arrives while
+ * it works ends nothing; hf_host_interrupt is for handlers that are to be heard at any time.
  */
 #ifndef HANDFAST_HOST_H
 #define HANDFAST_HOST_H
@@ -100,8 +102,8 @@ int hf_host_route(struct hf_host *host, int iface, const char *prefix, const cha
 
 /* Waits for frames, deadlines, posts and watched descriptors, at most timeout_ns (negative: without
  * end; 0: not at all), and works off what came.  0; -EINTR: a signal; another errno: a device is
- * gone, hf_host_error says which.  After frames it asks devices for more before it asks poll(2):
- * watched descriptors may wait for eight such turns. */
+ * gone (hf_device_receive, hf_device_send), hf_host_error says which.  After frames it asks devices
+ * for more before it asks poll(2): watched descriptors may wait for eight such turns. */
 int hf_host_run_once(struct hf_host *host, int64_t timeout_ns);
 /* Sends what is owed now; to be called after core calls made outside a hf_host_run_once. */
 void hf_host_flush(struct hf_host *host);
@@ -111,9 +113,13 @@ void hf_host_join(struct hf_host *host, struct hf_host *other);
 
 typedef void hf_post_fn(struct hf_host *host, void *arg);
 /* From any thread: fn runs in the host's, within its next hf_host_run_once, in order, and may wait:
- * those behind it run meanwhile.  It may not free the host; whoever called hf_host_run_once may, also
- * while another thread is within the hf_host_post that told it to.  -ENOMEM. */
+ * those behind it run meanwhile.  It may not free the host; whoever called hf_host_run_once may,
+ * also while another thread is within the hf_host_post that told it to.  -ENOMEM. */
 int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg);
+
+/* From any thread and from a signal's handler: the hf_host_run_once, or the call that waits in one,
+ * that is under way ends with -EINTR after its turn; where there is none, the next one does. */
+void hf_host_interrupt(struct hf_host *host);
 
 typedef void hf_watch_fn(struct hf_host *host, void *arg, int fd, int revents);
 /* Calls fn when poll(2) finds `events` (or an error) on fd; replaces an earlier watch of it. */
@@ -143,7 +149,8 @@ char *hf_endpoint_text(const struct hf_endpoint *endpoint, char text[HF_ENDPOINT
 
 /* Blocking calls ------------------------------------------------------------------------------- */
 
-/* Active open, each address of the name in turn; timeout_ms is for all of it.  -ECONNREFUSED,
+/* Active open, each address of the name in turn; timeout_ms is for all of it but for looking up the
+ * name, which takes as long as getaddrinfo does, whatever signals come.  -ECONNREFUSED,
  * -EHOSTUNREACH, -ENETUNREACH, -ETIMEDOUT ...; on failure there is no handle left. */
 int hf_host_connect(struct hf_host *host, const char *name, const char *port, int timeout_ms,
                     hf_handle *handle);
@@ -159,8 +166,9 @@ int hf_host_listen(struct hf_host *host, const char *address, const char *port, 
                    hf_handle *listener);
 int hf_host_accept(struct hf_host *host, hf_handle listener, int timeout_ms, hf_handle *handle,
                    struct hf_endpoint *peer);
-/* All of it: 0 once the last octet is in the stack's buffer.  -EAGAIN: some may have been taken
- * (hf_host_send_some tells how many). */
+/* All of it: 0 once the last octet is in the stack's buffer.  On failure (-EAGAIN, -EINTR, -ENODEV
+ * ...) some of it may have been taken, which will arrive: who has to know how much sends with
+ * hf_host_send_some. */
 int hf_host_send(struct hf_host *host, hf_handle handle, const void *data, size_t len,
                  int timeout_ms);
 /* What fits, at least one octet; returns how many. */

@@ -54,6 +54,8 @@ enum { DEV_ALL_OFFLOADS = HF_OFFLOAD_CSUM | HF_OFFLOAD_TSO4 | HF_OFFLOAD_TSO6 };
 /* error.c: writes the sentence, if there is room for one; returns err. */
 int dev_fail(char error[HF_ERROR_TEXT], int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Of a device's receive or send: it will not come back. */
+bool dev_is_gone(int err);
 
 /* device.c: a name from a caller, cut to what fits. */
 void dev_copy_name(char *to, size_t room, const char *from);

@@ -1,4 +1,5 @@
 /* error.c - sentences for people: what is missing, and what to do. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -13,4 +14,9 @@ int dev_fail(char error[HF_ERROR_TEXT], int err, const char *format, ...)
         va_end(args);
     }
     return err;
+}
+
+bool dev_is_gone(int err)
+{
+    return err < 0 && err != -ENETDOWN && err != -ENOMEM;
 }

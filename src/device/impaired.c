@@ -226,7 +226,7 @@ static void send_due(struct impaired *impaired, int64_t now_ns)
             to_frame_out(e, &frames[n++]);
         }
         int sent = n == 0 ? 0 : hf_device_send(impaired->inner, now_ns, frames, n);
-        impaired->gone = impaired->gone || sent == -ENODEV;
+        impaired->gone = impaired->gone || dev_is_gone(sent);
         done = sent < 0 ? n : (uint32_t)sent;
         *(sent < 0 ? &impaired->counts.lost : &impaired->counts.passed) += done;
         for (uint32_t i = 0; i < done; i++) {

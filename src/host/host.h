@@ -74,7 +74,8 @@ struct hf_host {
     struct host_post *posts, **last_post;
     uint64_t n_posts;
     int post_fd;
-    atomic_bool rung; /* there are posts: no need to ask post_fd */
+    atomic_bool rung;        /* there are posts: no need to ask post_fd */
+    atomic_bool interrupted; /* the wait under way is to end, or else the next one */
 
     uint32_t did;      /* frames, timers and posts of this turn */
     uint32_t unpolled; /* turns in a row that did without poll */

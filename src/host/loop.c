@@ -27,19 +27,21 @@ static void done_with(struct hf_host *host, const struct hf_frame_out *frames, u
 }
 
 /* Who sends or receives has no ear for it: at its end the turn, or the next one, says so. */
-static void note_gone(struct host_iface *iface, int err)
+static void note_error(struct host_iface *iface, int err)
 {
-    iface->gone = true;
-    iface->untold = err;
+    if (dev_is_gone(err)) {
+        iface->gone = true;
+        iface->untold = err;
+    }
 }
 
-/* Offers frames to a device; returns how many it is done with. */
+/* Offers frames to a device; returns how many it is done with: what it has an error for is lost. */
 static uint32_t offer(struct hf_host *host, struct host_iface *iface,
                       const struct hf_frame_out *frames, uint32_t n)
 {
     int sent = iface->gone ? (int)n : hf_device_send(iface->device, host->env.now_ns, frames, n);
     if (sent < 0) {
-        note_gone(iface, sent);
+        note_error(iface, sent);
         sent = (int)n;
     }
     if (sent > 0 || iface->n_pending == 0) {
@@ -192,7 +194,7 @@ static void receive(struct hf_host *host, uint32_t index)
     for (int i = 0; i < BATCHES_PER_TURN && !iface->gone; i++) {
         int n = hf_device_receive(iface->device, host_now(host), host->in, HOST_BATCH);
         if (n < 0) {
-            note_gone(iface, n);
+            note_error(iface, n);
             break;
         }
         for (int k = 0; k < n; k++) {
@@ -317,7 +319,7 @@ static int64_t time_to_wait(struct hf_host *first, int64_t timeout_ns)
     struct hf_host *host = first;
     do {
         int64_t now_ns = host_now(host);
-        int64_t at_ns = earliest(host);
+        int64_t at_ns = atomic_load(&host->interrupted) ? now_ns : earliest(host);
         int64_t wait_ns = at_ns <= now_ns ? 0 : at_ns - now_ns;
         if (at_ns != INT64_MAX && (timeout_ns < 0 || wait_ns < timeout_ns)) {
             timeout_ns = wait_ns;
@@ -389,7 +391,19 @@ static int wait_and_work(struct hf_host *host, int64_t timeout_ns, uint32_t *did
     return err < 0 ? host_fail(host, err, "%s", strerror(-err)) : 0;
 }
 
-int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
+static bool take_interrupts(struct hf_host *first)
+{
+    bool taken = false;
+    struct hf_host *host = first;
+    do {
+        taken = (atomic_load(&host->interrupted) && atomic_exchange(&host->interrupted, false)) ||
+                taken;
+        host = host->next;
+    } while (host != first);
+    return taken;
+}
+
+static int run_turn(struct hf_host *host, int64_t timeout_ns)
 {
     uint32_t did = 0;
     struct hf_host *each = host;
@@ -408,4 +422,11 @@ int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
     int err = wait_and_work(host, timeout_ns, &did);
     host->unpolled = did > 0 ? 1 : 0;
     return err;
+}
+
+int hf_host_run_once(struct hf_host *host, int64_t timeout_ns)
+{
+    int err = run_turn(host, timeout_ns);
+    bool may_tell = err == 0 || err == -EINTR;
+    return may_tell && take_interrupts(host) ? host_fail(host, -EINTR, "interrupted") : err;
 }

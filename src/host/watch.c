@@ -92,6 +92,17 @@ void host_drop_posts(struct hf_host *host)
     }
 }
 
+/* In a signal's handler, too: nothing but an atomic and write(2). */
+void hf_host_interrupt(struct hf_host *host)
+{
+    const uint64_t one = 1;
+    int before = errno;
+    atomic_store(&host->interrupted, true);
+    ssize_t done = write(host->post_fd, &one, sizeof one); /* fails only when it is awake already */
+    (void)done;
+    errno = before;
+}
+
 static struct host_watch *find_watch(struct hf_host *host, int fd)
 {
     for (uint32_t i = 0; i < host->n_watches; i++) {

@@ -97,6 +97,31 @@ static int give_none(void *self, int64_t now_ns, struct hf_frame_in *frames, uin
     return 0;
 }
 
+static void open_many(struct hf_host *host, const char *address, int n)
+{
+    struct hf_endpoint remote;
+    hf_handle handle;
+    assert_int_equal(hf_host_resolve(host, address, "80", 4, &remote, 1), 1);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle),
+                         0);
+    }
+}
+
+/* A device of somebody's own that has this to say whenever it is asked. */
+static int fail_to_give(void *self, int64_t now_ns, struct hf_frame_in *frames, uint32_t n)
+{
+    (void)now_ns;
+    (void)frames;
+    (void)n;
+    return *(const int *)self;
+}
+
+static int fail_to_take(void *self, int64_t now_ns, const struct hf_frame_out *frames, uint32_t n)
+{
+    return *(const int *)self < 0 ? *(const int *)self : take_all(NULL, now_ns, frames, n);
+}
+
 static struct hf_device *new_leaver(bool *gone, const char *name)
 {
     static const struct hf_device_calls calls = {.struct_size = sizeof calls,
@@ -132,6 +157,33 @@ static void devices_that_go_together_are_told_one_after_the_other(void **state)
     assert_int_equal(hf_host_run_once(host, 0), 0);
     hf_host_free(host);
     hf_host_free(other);
+}
+
+static void a_device_that_is_down_or_out_of_memory_is_not_gone(void **state)
+{
+    static const struct hf_device_calls calls = {.struct_size = sizeof calls,
+                                                 .receive = fail_to_give,
+                                                 .send = fail_to_take,
+                                                 .close = close_nothing};
+    static const struct hf_interface iface = {.link = HF_LINK_IP, .mtu = 1500};
+    static const int passing[] = {-ENETDOWN, -ENOMEM};
+    struct hf_host *host;
+    struct hf_device *device;
+    int says = 0;
+    (void)state;
+    assert_int_equal(hf_host_new(&host, NULL), 0);
+    assert_int_equal(hf_device_new(&device, &calls, &says, &iface, -1, "own"), 0);
+    assert_int_equal(hf_host_attach(host, device), 1);
+    assert_int_equal(hf_host_address(host, 1, "10.1.0.2/24"), 0);
+    for (int i = 0; i < 2; i++) {
+        says = passing[i];
+        open_many(host, "10.1.0.1", 1);
+        assert_int_equal(hf_host_run_once(host, 0), 0);
+        assert_int_equal(host->n_pending, 0); /* it is lost, and goes again */
+    }
+    says = -ENODEV;
+    expect_gone(host, "own: the device is gone");
+    hf_host_free(host);
 }
 
 static void count_close(void *self)
@@ -251,17 +303,6 @@ static void attach_taker(struct hf_host *host, struct taker *taker, int number, 
     assert_int_equal(hf_device_new(&device, &calls, taker, &iface, -1, "taker"), 0);
     assert_int_equal(hf_host_attach(host, device), number);
     assert_int_equal(hf_host_address(host, number, address), 0);
-}
-
-static void open_many(struct hf_host *host, const char *address, int n)
-{
-    struct hf_endpoint remote;
-    hf_handle handle;
-    assert_int_equal(hf_host_resolve(host, address, "80", 4, &remote, 1), 1);
-    for (int i = 0; i < n; i++) {
-        assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle),
-                         0);
-    }
 }
 
 static void run_for(struct hf_host *host, int64_t ns)
@@ -540,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_gone_when_it_is_to_send_is_told_at_once_and_once),
         cmocka_unit_test(devices_that_go_together_are_told_one_after_the_other),
         cmocka_unit_test(who_watches_for_another_host_takes_no_events_from_a_third),
+        cmocka_unit_test(a_device_that_is_down_or_out_of_memory_is_not_gone),
         cmocka_unit_test(what_poll_found_before_a_turn_within_a_turn_is_old),
         cmocka_unit_test(who_joins_within_a_turn_has_its_first_one_after_it),
         cmocka_unit_test(a_device_that_takes_nothing_holds_up_no_other_one),

@@ -1,8 +1,10 @@
 /* What other threads post to a host: in order, whatever its functions do, and up to the end of the
  * host. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +13,8 @@
 #include <cmocka.h>
 
 #include "host/host.h"
+
+enum { LONG_MS = 20000 };
 
 static struct hf_host *host;
 
@@ -130,6 +134,46 @@ static void a_post_is_taken_when_whoever_posts_has_done_with_the_host(void **sta
     assert_true(locked);
 }
 
+static void interrupt(int number)
+{
+    (void)number;
+    hf_host_interrupt(host);
+}
+
+static void be_signalled(struct hf_host *at, void *arg)
+{
+    (void)at;
+    (void)arg;
+    assert_int_equal(raise(SIGUSR1), 0);
+}
+
+static void a_signal_that_comes_while_the_host_works_ends_the_wait(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = interrupt};
+    hf_handle listener, connection;
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    assert_int_equal(hf_host_listen(host, NULL, "80", 1, &listener), 0);
+    post(be_signalled, NULL);
+    assert_int_equal(hf_host_accept(host, listener, LONG_MS, &connection, NULL), -EINTR);
+    assert_int_equal(hf_host_accept(host, listener, 0, &connection, NULL), -EAGAIN);
+}
+
+static void an_interrupt_ends_the_next_wait_where_none_is_under_way(void **state)
+{
+    (void)state;
+    struct hf_host *other;
+    assert_int_equal(hf_host_new(&other, NULL), 0);
+    hf_host_join(host, other);
+    for (int i = 0; i < 2; i++) {
+        hf_host_interrupt(i == 0 ? host : other);
+        hf_host_interrupt(host);
+        assert_int_equal(hf_host_run_once(host, INT64_C(1000000) * LONG_MS), -EINTR);
+        assert_int_equal(hf_host_run_once(host, 0), 0);
+    }
+    hf_host_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +182,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_posts_itself_again_runs_once_a_turn, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_post_is_taken_when_whoever_posts_has_done_with_the_host,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_signal_that_comes_while_the_host_works_ends_the_wait,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_interrupt_ends_the_next_wait_where_none_is_under_way,
                                         set_up, tear_down),
     };
     return cmocka_run_group_tests_name("posts", tests, NULL, NULL);
