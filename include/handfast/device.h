@@ -51,7 +51,8 @@ enum {
 
 /* Attaches to the TUN device `name`, or creates it (root, or CAP_NET_ADMIN in the network's user
  * namespace) for as long as it is open; "" or NULL: the kernel picks a name.  IP packets, no link
- * header.  -EACCES, -EPERM, -ENOENT (no /dev/net/tun), -EBUSY (in use), -EINVAL (it is a TAP).
+ * header.  -EACCES, -EPERM, -ENOENT (no /dev/net/tun), -EBUSY (in use), -EINVAL (it is a TAP,
+ * or has an MTU under 576).
  * The kernel's side (addresses, up) is the caller's: `ip`, or hf_kernel_address in host.h. */
 int hf_device_tun(struct hf_device **device, const char *name, uint32_t flags,
                   char error[HF_ERROR_TEXT]);

@@ -56,7 +56,8 @@ uint32_t hf_shards_count(const struct hf_shards *shards);
 /* Of this shard, for hf_host_post alone; NULL: there is none of this number. */
 struct hf_host *hf_shards_host(const struct hf_shards *shards, uint32_t shard);
 /* Ends all threads and frees their hosts.  Returns 0, or the negative errno that had ended a
- * shard's loop before (a device that is gone).  NULL is allowed. */
+ * shard's loop before (a device that is gone).  -EDEADLK: nothing is done, as this is the thread of
+ * one of them.  NULL is allowed. */
 int hf_shards_stop(struct hf_shards *shards);
 
 /* Steering ------------------------------------------------------------------------------------- */

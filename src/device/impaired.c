@@ -16,6 +16,8 @@
 
 enum { DEFAULT_DEPTH = 3, DEFAULT_REORDER_MS = 10, DEFAULT_QUEUE = 4096, MILLION = 1000000 };
 
+#define LATEST_NS ((uint64_t)INT64_MAX / 4) /* never, and its sums are no overflow */
+
 struct entry {
     struct entry *next;
     int64_t at_ns;    /* in the lane: crosses then; held back: at the latest */
@@ -356,6 +358,8 @@ static void set_impairment(struct impaired *impaired, const struct hf_impairment
     *how = *impairment;
     how->reorder_depth = how->reorder_depth == 0 ? DEFAULT_DEPTH : how->reorder_depth;
     how->reorder_ms = how->reorder_ms == 0 ? DEFAULT_REORDER_MS : how->reorder_ms;
+    how->delay_ns = min_u64(how->delay_ns, LATEST_NS);
+    how->jitter_ns = min_u64(how->jitter_ns, LATEST_NS);
     how->queue = how->queue == 0 ? DEFAULT_QUEUE : how->queue;
     for (unsigned i = 0; i < 2; i++) {
         uint8_t seed[16];

@@ -17,7 +17,7 @@
 
 #define TUN_PATH "/dev/net/tun"
 
-enum { SLOT_BYTES = 1u << 17, SLOTS = 2 * DEV_BATCH, DEFAULT_MTU = 1500 };
+enum { SLOT_BYTES = 1u << 17, SLOTS = 2 * DEV_BATCH, DEFAULT_MTU = 1500, LEAST_MTU = 576 };
 _Static_assert(SLOT_BYTES >= DEV_FRAME_BYTES + sizeof(struct virtio_net_hdr_mrg_rxbuf),
                "a slot holds the longest frame");
 
@@ -231,7 +231,7 @@ static uint32_t mtu_of(const char *name)
     struct ifreq ifr = {0};
     dev_copy_name(ifr.ifr_name, sizeof ifr.ifr_name, name);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool known = fd >= 0 && ioctl(fd, SIOCGIFMTU, &ifr) == 0 && ifr.ifr_mtu >= 576;
+    bool known = fd >= 0 && ioctl(fd, SIOCGIFMTU, &ifr) == 0;
     if (fd >= 0) {
         close(fd);
     }
@@ -339,7 +339,14 @@ static int open_kind(struct hf_device **device, const char *name, const uint8_t 
     if (fd < 0) {
         return fd;
     }
-    return dev_tun_wrap(device, fd, full_name, mac, mtu_of(full_name), flags, error);
+    uint32_t mtu = mtu_of(full_name);
+    if (mtu < LEAST_MTU) {
+        close(fd);
+        return dev_fail(error, -EINVAL,
+                        "%s: its MTU of %u is too small, at least %d: `ip link set %s mtu 1500`",
+                        full_name, mtu, LEAST_MTU, full_name);
+    }
+    return dev_tun_wrap(device, fd, full_name, mac, mtu, flags, error);
 }
 
 int hf_device_tun(struct hf_device **device, const char *name, uint32_t flags,

@@ -30,6 +30,7 @@ enum {
     FRAME_ROOM = CHUNK_BYTES - 256,          /* the kernel keeps XDP_PACKET_HEADROOM free   */
     LINK_BYTES = 18,                         /* Ethernet with a VLAN tag                    */
     RETRY_NS = 1000000,
+    DOWN_NS = 100000000,
     BIND_TRIES = 1000, /* a millisecond each */
 };
 #define MEMORY_BYTES ((size_t)2 * HALF * CHUNK_BYTES)
@@ -117,16 +118,21 @@ static void take_sent(struct xdp *xdp)
 static void kick(struct xdp *xdp, int64_t now_ns)
 {
     enum { A_CALL = 16 };
+    int64_t again_ns = RETRY_NS;
     uint32_t waiting = HALF - xsk_prod_nb_free(&xdp->tx, HALF);
     for (uint32_t calls = 0; calls <= waiting / A_CALL; calls++) {
         if (!xsk_ring_prod__needs_wakeup(&xdp->tx) ||
-            sendto(xdp->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0 || errno != EAGAIN) {
+            sendto(xdp->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0) {
+            break;
+        }
+        if (errno != EAGAIN) {
+            again_ns = errno == ENETDOWN ? DOWN_NS : RETRY_NS;
             break;
         }
     }
     take_sent(xdp);
     bool left = xsk_prod_nb_free(&xdp->tx, HALF) < HALF || xdp->n_free == 0;
-    xdp->retry_at_ns = left ? now_ns + RETRY_NS : INT64_MAX;
+    xdp->retry_at_ns = left ? now_ns + again_ns : INT64_MAX;
 }
 
 static void put(struct xdp *xdp, const struct hf_frame_out *frame)

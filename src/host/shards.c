@@ -216,5 +216,10 @@ struct hf_host *hf_shards_host(const struct hf_shards *shards, uint32_t shard)
 
 int hf_shards_stop(struct hf_shards *shards)
 {
+    for (uint32_t i = 0; shards != NULL && i < shards->n; i++) {
+        if (pthread_equal(shards->shard[i].thread, pthread_self())) {
+            return -EDEADLK; /* it would wait for itself */
+        }
+    }
     return shards == NULL ? 0 : end_all(shards);
 }

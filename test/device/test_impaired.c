@@ -327,6 +327,19 @@ static void what_the_inner_device_has_an_error_for_is_lost_and_told_when_it_is_g
     unwrap();
 }
 
+static void the_longest_delay_and_jitter_are_for_ever(void **state)
+{
+    (void)state;
+    struct hf_impairment how = {
+        .struct_size = sizeof how, .delay_ns = UINT64_MAX, .jitter_ns = UINT64_MAX};
+    wrap(&how, HF_LINK_IP);
+    send_numbered(20, 1000);
+    hf_device_timeouts(device, INT64_MAX / 8);
+    assert_int_equal(probe->n_sent, 0);
+    assert_in_range(hf_device_deadline(device), INT64_MAX / 8, INT64_MAX - 1);
+    unwrap();
+}
+
 static void a_chance_over_a_million_is_refused(void **state)
 {
     (void)state;
@@ -353,6 +366,7 @@ int main(void)
         cmocka_unit_test(impairments_may_be_of_one_direction_only),
         cmocka_unit_test(a_full_inner_device_gets_the_rest_later_in_order),
         cmocka_unit_test(what_the_inner_device_has_an_error_for_is_lost_and_told_when_it_is_gone),
+        cmocka_unit_test(the_longest_delay_and_jitter_are_for_ever),
         cmocka_unit_test(a_chance_over_a_million_is_refused),
     };
     return cmocka_run_group_tests_name("impaired", tests, NULL, NULL);

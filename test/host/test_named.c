@@ -391,6 +391,18 @@ static void a_tun_device_that_goes_away_is_told_once(void **state)
     expect_gone(device, "hft3", "ip link del hft3");
 }
 
+static void a_tun_device_whose_mtu_is_too_small_is_refused_and_told(void **state)
+{
+    (void)state;
+    struct hf_device *device, *second;
+    need_tun();
+    must(hf_device_tun(&device, "hft4", HF_DEVICE_QUEUE, error));
+    run_or_skip(device, "ip link set hft4 mtu 500");
+    expect_failure(hf_device_tun(&second, "hft4", HF_DEVICE_QUEUE, error), -EINVAL, "MTU of 500");
+    assert_null(second);
+    hf_device_close(device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +418,7 @@ int main(void)
         cmocka_unit_test(an_interface_that_goes_away_is_told_once),
         cmocka_unit_test(an_interface_that_is_down_is_looked_at_until_it_is_up_or_gone),
         cmocka_unit_test(a_tun_device_that_goes_away_is_told_once),
+        cmocka_unit_test(a_tun_device_whose_mtu_is_too_small_is_refused_and_told),
     };
     bool inside = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
     if (!inside || dev_link_set("lo", IFF_UP, 0, error) < 0) {

@@ -211,6 +211,41 @@ static void a_shard_that_cannot_begin_ends_all_and_says_which(void **state)
     hf_device_close(ends[1]);
 }
 
+struct stopper {
+    struct hf_shards *shards;
+    int result;
+};
+
+static void stop_own(struct hf_host *host, void *arg)
+{
+    struct stopper *stopper = arg;
+    (void)host;
+    stopper->result = hf_shards_stop(stopper->shards);
+}
+
+static void a_shard_does_not_wait_for_its_own_end(void **state)
+{
+    (void)state;
+    struct echo echoes[SHARDS] = {{0}};
+    struct stopper stopper = {0};
+    struct hf_device *ends[SHARDS][2];
+    char error[HF_ERROR_TEXT] = "";
+    for (int i = 0; i < SHARDS; i++) {
+        assert_int_equal(hf_device_pair(ends[i], NULL, error), 0);
+        echoes[i].device = ends[i][0];
+    }
+    struct hf_shards_options options = options_of(echoes);
+    assert_int_equal(hf_shards_start(&stopper.shards, &options, error), 0);
+    struct hf_host *last = hf_shards_host(stopper.shards, SHARDS - 1);
+    assert_int_equal(hf_host_post(last, stop_own, &stopper), 0);
+    assert_int_equal(hf_shards_stop(stopper.shards), 0);
+    assert_int_equal(stopper.result, -EDEADLK);
+    for (int i = 0; i < SHARDS; i++) {
+        assert_int_equal(echoes[i].ended, 1);
+        hf_device_close(ends[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +253,7 @@ int main(void)
         cmocka_unit_test(both_directions_of_a_connection_belong_to_one_shard),
         cmocka_unit_test(each_shard_serves_the_connections_that_come_to_it),
         cmocka_unit_test(a_shard_that_cannot_begin_ends_all_and_says_which),
+        cmocka_unit_test(a_shard_does_not_wait_for_its_own_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
