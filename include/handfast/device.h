@@ -62,7 +62,9 @@ int hf_device_tap(struct hf_device **device, const char *name, const uint8_t mac
                   char error[HF_ERROR_TEXT]);
 /* Shares the Ethernet interface `name` (CAP_NET_RAW) through an AF_PACKET socket.  mac: ours; NULL:
  * the interface's own, for when the kernel has no address there.  Another one than the interface's
- * makes it promiscuous. -ENODEV: no such interface. */
+ * makes it promiscuous. Super-segments of the kernel's come in whole where they are TCP, as
+ * datagrams where they are UDP (a kernel before 6.2 gives those to nobody: `ethtool -K PEER
+ * tx-udp-segmentation off`).  -ENODEV: no such interface. */
 int hf_device_packet(struct hf_device **device, const char *name, const uint8_t mac[6],
                      uint32_t flags, char error[HF_ERROR_TEXT]);
 /* Takes over one receive queue of the Ethernet interface `name` through an AF_XDP socket (root, or

@@ -101,3 +101,41 @@ uint32_t dev_cut(const struct dev_frame *frame, uint32_t index, uint8_t *out)
     }
     return frame->len;
 }
+
+enum { IPV6_BYTES = 40 };
+
+static void set_lengths(uint8_t *packet, const struct wire_ip *ip, uint32_t index, uint32_t len)
+{
+    uint8_t *udp = packet + ip->header_len;
+    put_be16(udp + 4, (uint16_t)(len - ip->header_len));
+    put_be16(udp + 6, UINT16_MAX); /* there is one, and fill_udp says which */
+    if (ip->version == 6) {
+        put_be16(packet + 4, (uint16_t)(len - IPV6_BYTES));
+        return;
+    }
+    put_be16(packet + 2, (uint16_t)len);
+    put_be16(packet + 4, (uint16_t)(get_be16(packet + 4) + index));
+    put_be16(packet + 10, 0);
+    put_be16(packet + 10, csum_finish(csum_add(0, packet, ip->header_len)));
+}
+
+uint32_t dev_cut_udp(const struct dev_frame *frame, uint32_t index, uint8_t *out)
+{
+    struct wire_ip ip;
+    uint32_t at = dev_ip_at(frame);
+    bool known = wire_parse_ip(frame->data + at, frame->len - at, &ip) == WIRE_OK;
+    uint32_t head = known ? ip.header_len + WIRE_UDP_BYTES : 0;
+    if (!known || ip.proto != WIRE_PROTO_UDP || ip.fragment || ip.total_len < head) {
+        return 0;
+    }
+    uint64_t from = (uint64_t)index * frame->gso_size;
+    if (frame->gso_size == 0 || from >= ip.total_len - head) {
+        return 0;
+    }
+    uint32_t len = min_u32(frame->gso_size, ip.total_len - head - (uint32_t)from);
+    memcpy(out, frame->data, at + head);
+    memcpy(out + at + head, frame->data + at + head + from, len);
+    set_lengths(out + at, &ip, index, head + len);
+    fill_udp(out + at, head + len);
+    return at + head + len;
+}

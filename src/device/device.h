@@ -124,5 +124,8 @@ uint32_t dev_ip_at(const struct dev_frame *frame);
 uint32_t dev_cut_count(const struct dev_frame *frame);
 /* Writes the index-th wire frame, checksums filled in, to out (DEV_FRAME_BYTES); its length. */
 uint32_t dev_cut(const struct dev_frame *frame, uint32_t index, uint8_t *out);
+/* The same of a UDP super-segment, which comes in from this machine only: gso_size octets of text
+ * each.  0: there are no more. */
+uint32_t dev_cut_udp(const struct dev_frame *frame, uint32_t index, uint8_t *out);
 
 #endif

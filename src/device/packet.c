@@ -30,7 +30,11 @@ enum {
     SLOTS = SLOTS_PER_BLOCK * BLOCKS,
     BLOCK_BYTES = SLOT_BYTES * SLOTS_PER_BLOCK,
     LOOK_NS = 500000000,
+    PIECES_BYTES = 2 * DEV_FRAME_BYTES, /* what one UDP super-segment is cut into */
 };
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5 /* virtio 1.3 section 5.1.6 */
+#endif
 
 struct packet {
     int fd;
@@ -40,6 +44,8 @@ struct packet {
     uint64_t dropped;
     int64_t look_at_ns; /* when to see whether it is up again, or gone; INT64_MAX: it is up */
     uint8_t *ring;
+    uint8_t *pieces; /* NULL: none yet */
+    uint32_t piece;  /* of the next slot: which of its datagrams is next */
 };
 
 static struct tpacket2_hdr *slot_at(const struct packet *packet, uint32_t index)
@@ -65,19 +71,55 @@ static bool is_of_a_vlan(const struct tpacket2_hdr *slot)
     return (slot->tp_status & TP_STATUS_VLAN_VALID) != 0 && (slot->tp_vlan_tci & 0xfff) != 0;
 }
 
-static bool take_slot(struct tpacket2_hdr *slot, struct hf_frame_in *frame)
+static bool is_of_use(const struct tpacket2_hdr *slot)
+{
+    struct sockaddr_ll from;
+    memcpy(&from, (const uint8_t *)slot + TPACKET_ALIGN(sizeof *slot), sizeof from);
+    return from.sll_pkttype != PACKET_OUTGOING && slot->tp_snaplen >= slot->tp_len &&
+           !is_of_a_vlan(slot);
+}
+
+/* The datagrams of a UDP super-segment, up to n; the rest of them has its turn when it is asked
+ * for the next time, as this slot stays the next one. */
+static uint32_t take_pieces(struct packet *packet, struct tpacket2_hdr *slot, uint32_t gso_size,
+                            struct hf_frame_in *frames, uint32_t n)
+{
+    struct dev_frame super = {.data = (uint8_t *)slot + slot->tp_mac,
+                              .len = slot->tp_snaplen,
+                              .link = HF_LINK_ETHERNET,
+                              .gso_size = gso_size};
+    uint32_t got = 0, used = 0, len = 1;
+    if (packet->pieces == NULL && (packet->pieces = malloc(PIECES_BYTES)) == NULL) {
+        return 0;
+    }
+    while (got < n && used <= PIECES_BYTES - DEV_FRAME_BYTES && len > 0) {
+        uint8_t *out = packet->pieces + used;
+        len = dev_cut_udp(&super, packet->piece, out);
+        if (len > 0) {
+            frames[got++] = (struct hf_frame_in){.data = out, .len = len};
+        }
+        used += len;
+        packet->piece = len > 0 ? packet->piece + 1 : 0;
+    }
+    return got;
+}
+
+/* How many frames; *last: there is no room for the pieces of another one. */
+static uint32_t take_slot(struct packet *packet, struct tpacket2_hdr *slot,
+                          struct hf_frame_in *frames, uint32_t n, bool *last)
 {
     const uint8_t *data = (const uint8_t *)slot + slot->tp_mac;
-    struct sockaddr_ll from;
     struct virtio_net_hdr vnet;
-    memcpy(&from, (const uint8_t *)slot + TPACKET_ALIGN(sizeof *slot), sizeof from);
     memcpy(&vnet, data - sizeof vnet, sizeof vnet);
-    if (from.sll_pkttype == PACKET_OUTGOING || slot->tp_snaplen < slot->tp_len ||
-        is_of_a_vlan(slot)) {
-        return false;
+    if (!is_of_use(slot)) {
+        return 0;
     }
-    *frame = (struct hf_frame_in){.data = data, .len = slot->tp_snaplen};
-    return dev_vnet_in(&vnet, frame);
+    if (vnet.gso_type == VIRTIO_NET_HDR_GSO_UDP_L4) {
+        *last = true;
+        return take_pieces(packet, slot, vnet.gso_size, frames, n);
+    }
+    frames[0] = (struct hf_frame_in){.data = data, .len = slot->tp_snaplen};
+    return dev_vnet_in(&vnet, &frames[0]) ? 1 : 0;
 }
 
 static bool is_up(int fd, int index)
@@ -127,16 +169,20 @@ static int receive(void *self, int64_t now_ns, struct hf_frame_in *frames, uint3
     struct packet *packet = self;
     flush(packet, now_ns);
     uint32_t got = 0;
-    while (got < n && packet->held < SLOTS - 1) {
+    bool last = false;
+    while (got < n && packet->held < SLOTS - 1 && !last) {
         struct tpacket2_hdr *slot = slot_at(packet, packet->next);
         if ((status_of(slot) & TP_STATUS_USER) == 0) {
             break;
         }
-        got += take_slot(slot, &frames[got]) ? 1 : 0;
+        got += take_slot(packet, slot, &frames[got], n - got, &last);
+        if (packet->piece > 0) {
+            break;
+        }
         packet->next = (packet->next + 1) % SLOTS;
         packet->held++;
     }
-    return packet->held == 0 ? trouble(packet, now_ns) : (int)got;
+    return packet->held == 0 && got == 0 ? trouble(packet, now_ns) : (int)got;
 }
 
 /* What is lost may have been told the error that the interface is down. */
@@ -168,6 +214,7 @@ static void close_packet(void *self)
     struct packet *packet = self;
     munmap(packet->ring, (size_t)BLOCK_BYTES * BLOCKS);
     close(packet->fd);
+    free(packet->pieces);
     free(packet);
 }
 

@@ -22,6 +22,7 @@
 
 #include "device/namespace.h"
 #include "handfast/host.h"
+#include "wire/wire.h"
 
 enum { LONG_MS = 20000, PORT = 80 };
 
@@ -381,6 +382,70 @@ static void what_is_sent_to_a_vlan_does_not_come_to_the_network_without_tags(voi
     hf_device_close(device);
 }
 
+/* Looks for n datagrams of the kernel's, gso octets each but for the last one. */
+static void expect_datagrams(struct hf_device *device, uint32_t n, uint32_t gso, uint32_t last)
+{
+    struct hf_frame_in in[2];
+    uint32_t seen = 0;
+    for (int turn = 0; turn < 5000 && seen < n; turn++) {
+        int got = hf_device_receive(device, 0, in, 2);
+        for (int i = 0; i < got; i++) {
+            struct wire_ip ip;
+            struct wire_udp udp;
+            if (wire_parse_ip(in[i].data + 14, in[i].len - 14, &ip) != WIRE_OK ||
+                ip.proto != WIRE_PROTO_UDP) {
+                continue;
+            }
+            const uint8_t *p = in[i].data + 14 + ip.header_len;
+            assert_int_equal(wire_parse_udp(p, ip.total_len - ip.header_len, &udp), WIRE_OK);
+            assert_int_equal(udp.len, 8 + (seen + 1 < n ? gso : last));
+            assert_int_equal(ip.total_len, ip.header_len + udp.len);
+            assert_true(wire_udp_checksum_ok(&ip, p, udp.len));
+            for (uint32_t k = 0; k < udp.len - 8u; k++) {
+                assert_int_equal(p[8 + k], (uint8_t)((seen * gso + k) % 251));
+            }
+            seen++;
+        }
+        hf_device_flush(device, 0);
+        (void)usleep(got > 0 ? 0 : 1000);
+    }
+    assert_int_equal(seen, n);
+}
+
+static void udp_that_the_kernel_has_left_in_one_piece_comes_as_datagrams(void **state)
+{
+    (void)state;
+    enum { UDP_SEGMENT_OPTION = 103, GSO = 1000, ALL = 3500 };
+    struct hf_device *device;
+    struct sockaddr_in all4 = {.sin_family = AF_INET, .sin_port = htons(9)};
+    struct sockaddr_in6 all6 = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
+    uint8_t text[ALL];
+    int one = 1, gso = GSO;
+    for (uint32_t i = 0; i < ALL; i++) {
+        text[i] = (uint8_t)(i % 251);
+    }
+    must(dev_link_veth("hfu0", "hfu1", error));
+    must(hf_kernel_address("hfu0", "10.9.8.1/24", error));
+    must(hf_kernel_address("hfu0", "fd98::1/64", error));
+    must(hf_kernel_address("hfu1", NULL, error));
+    must(hf_device_packet(&device, "hfu1", NULL, 0, error));
+    assert_int_equal(inet_pton(AF_INET, "10.9.8.255", &all4.sin_addr), 1);
+    assert_int_equal(inet_pton(AF_INET6, "ff02::1", &all6.sin6_addr), 1);
+    all6.sin6_scope_id = if_nametoindex("hfu0");
+    for (int version = 4; version <= 6; version += 2) {
+        int fd = socket(version == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        must(fd);
+        must(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one));
+        must(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT_OPTION, &gso, sizeof gso));
+        const void *to = version == 4 ? (const void *)&all4 : &all6;
+        socklen_t to_len = version == 4 ? sizeof all4 : sizeof all6;
+        assert_int_equal(sendto(fd, text, ALL, 0, to, to_len), ALL);
+        expect_datagrams(device, 4, GSO, ALL - 3 * GSO);
+        close(fd);
+    }
+    hf_device_close(device);
+}
+
 static void a_tun_device_that_goes_away_is_told_once(void **state)
 {
     (void)state;
@@ -417,6 +482,7 @@ int main(void)
         cmocka_unit_test(what_is_sent_to_a_vlan_does_not_come_to_the_network_without_tags),
         cmocka_unit_test(an_interface_that_goes_away_is_told_once),
         cmocka_unit_test(an_interface_that_is_down_is_looked_at_until_it_is_up_or_gone),
+        cmocka_unit_test(udp_that_the_kernel_has_left_in_one_piece_comes_as_datagrams),
         cmocka_unit_test(a_tun_device_that_goes_away_is_told_once),
         cmocka_unit_test(a_tun_device_whose_mtu_is_too_small_is_refused_and_told),
     };
