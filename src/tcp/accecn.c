@@ -422,13 +422,14 @@ uint32_t tcp_accecn_feedback(struct tcp *tcp, struct tcb *tcb, const struct segm
                              bool in_order)
 {
     struct ecn *ecn = tcp_ecn_of(tcp, tcb);
-    bool taken = ecn == NULL || ecn->taken || seg->packets == 0; /* SYN,ACK; 3.2.2.1 */
-    if (ecn) {
-        ecn->taken = 0;
+    if (ecn == NULL) {
+        return 0;
     }
+    bool taken = ecn->taken || seg->packets == 0; /* SYN,ACK; 3.2.2.1 */
+    ecn->taken = 0;
     uint32_t packets = tcp->news.segs;
     bool progress = packets || (in_order && seg->text_len);
-    if (ecn == NULL || superseded(tcb, ecn, seg, progress)) {
+    if (superseded(tcb, ecn, seg, progress)) {
         return 0;
     }
     uint32_t octets = option_counts(ecn, &seg->opt) ? take_option(ecn, &seg->opt) : UINT32_MAX;
