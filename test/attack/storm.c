@@ -72,7 +72,7 @@ static struct known look(struct storm *s)
     return k;
 }
 
-static uint32_t choose_seq(struct storm *s, const struct known *k, unsigned ctl)
+static uint32_t choose_seq(struct storm *s, const struct known *k, unsigned ctl, uint32_t len)
 {
     if ((ctl & SYN) && storm_one_in(s, 2)) {
         return k->tcb ? k->tcb->irs.v : k->half ? k->half->irs.v : 100 + storm_below(s, 1000);
@@ -96,6 +96,8 @@ static uint32_t choose_seq(struct storm *s, const struct known *k, unsigned ctl)
     case 7:
         return k->active && k->active->fin_held ? k->active->fin_seq.v + storm_below(s, 3) - 1
                                                 : k->nxt;
+    case 8:
+        return k->nxt - len; /* the last once more, and a row may follow */
     default:
         return k->nxt;
     }
@@ -191,7 +193,7 @@ static struct seg_spec draw(struct storm *s, uint32_t *seq)
     struct seg_spec spec = {
         .ctl = controls[storm_below(s, storm_one_in(s, 3) ? ARRAY_LEN(controls) : 7)]};
     spec.len = choose_len(s, &k);
-    *seq = choose_seq(s, &k, spec.ctl);
+    *seq = choose_seq(s, &k, spec.ctl, (uint32_t)spec.len);
     if (storm_one_in(s, 60)) { /* it ends where a signed number turns */
         *seq = k.nxt + (UINT32_C(1) << HALF) - (uint32_t)spec.len - ((spec.ctl & FIN) != 0);
     }
@@ -225,11 +227,27 @@ static void goes_on(struct storm *s, struct seg_spec *spec, uint32_t *seq, bool 
     spec->fo = NULL;
 }
 
+/* As header prediction foresees it; or it begins with what came last, or is older than that. */
+static struct seg_spec draw_bulk(struct storm *s, uint32_t *seq)
+{
+    struct known k = look(s);
+    struct seg_spec spec = {.ctl = ACK, .ack = named(k.una), .len = k.mss};
+    *seq = k.nxt - (storm_one_in(s, 2) ? k.mss : 0);
+    if (k.tcb) {
+        spec.wnd = named(k.tcb->snd.wnd >> k.tcb->snd_wscale);
+    }
+    if (k.tcb && (k.tcb->flags & F_TS) && storm_one_in(s, 3)) {
+        spec.tsval = named(k.tcb->ts_recent - storm_below(s, 3));
+        spec.tsecr = named((uint32_t)(s->p->env.now_ns / 1000000));
+    }
+    return spec;
+}
+
 void storm_segments(struct storm *s)
 {
     struct peer *p = s->p;
     uint32_t seq;
-    struct seg_spec spec = draw(s, &seq);
+    struct seg_spec spec = storm_one_in(s, 8) ? draw_bulk(s, &seq) : draw(s, &seq);
     uint32_t row = storm_one_in(s, 4) ? 1 + storm_below(s, ROW_MOST) : 1;
     for (uint32_t i = 0; i < row && p->n_batch < BATCH_MOST; i++) {
         spec.seq = named(seq);

@@ -297,6 +297,9 @@ static void one_life(uint32_t seed)
     draw_policy(&life, &p->config.policy);
     listens_with((uint16_t)(1 + below(&life, 4)), one_in(&life, 3));
     (void)hf_set_option(p->stack, &p->env, p->listener, HF_FAST_OPEN, 1 + below(&life, 4));
+    if (!life.orderly && one_in(&life, 2)) {
+        p->env.trace = NULL; /* header prediction */
+    }
     for (int i = 0; i < STEPS; i++) {
         step(&life);
         is_sound(&life);
