@@ -135,11 +135,11 @@ static void put_endpoints(const struct stack *st, const struct tcb *tcb, struct 
     struct conn_id id;
     tcp_id(&st->tcp, tcb, &id);
     if (local != NULL) {
-        *local = (struct hf_endpoint){.port = id.lport, .iface = id.zone};
+        *local = (struct hf_endpoint){.port = id.lport, .iface = stack_scope(id.local, id.zone)};
         memcpy(local->ip, id.local, 16);
     }
     if (peer != NULL) {
-        *peer = (struct hf_endpoint){.port = id.rport, .iface = id.zone};
+        *peer = (struct hf_endpoint){.port = id.rport, .iface = stack_scope(id.remote, id.zone)};
         memcpy(peer->ip, id.remote, 16);
     }
 }

@@ -22,6 +22,8 @@ int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle 
     struct stack_named named = stack_named(&st, handle);
     if (named.tcb != NULL) {
         tcp_status(&st.tcp, named.tcb, &all);
+        all.local.iface = stack_scope(all.local.ip, all.local.iface);
+        all.remote.iface = stack_scope(all.remote.ip, all.remote.iface);
     } else if (named.listener != 0) {
         listener_status(&st, named.listener, &all);
     } else {

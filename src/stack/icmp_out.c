@@ -158,7 +158,8 @@ void stack_icmp_error(struct stack *st, const struct arrival *a, uint8_t type, u
     if (a->to_group && stack_route(st, a->ip.src, zone, &path) != HF_OK) {
         return;
     }
-    uint32_t idx = new_answer(st, a->to_group ? path.src : a->ip.dst, a->ip.src, a->iface);
+    uint32_t idx = a->to_group ? new_answer(st, path.src, a->ip.src, (uint8_t)path.iface)
+                               : new_answer(st, a->ip.dst, a->ip.src, a->iface);
     if (idx == 0) {
         return;
     }

@@ -31,6 +31,7 @@ static void send_nd(struct stack *st, uint8_t iface, const struct wire_nd *nd,
     packet->ttl = HOP_LIMIT;
     packet->header_len = (uint8_t)wire_put_nd(packet->header, nd);
     wire_set_icmp_checksum(packet->header, packet->header_len, &ip);
+    packet->on_link = mac == NULL;
     if (mac != NULL) {
         packet->mac_known = 1;
         memcpy(packet->dst_mac, mac, 6);

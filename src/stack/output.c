@@ -95,6 +95,24 @@ static void drop_packet(struct stack *st, uint32_t idx)
     stack_packet_free(st, idx);
 }
 
+/* Where the oldest packet goes: as find_way. */
+static int packet_way(struct output *o, const struct stack_packet *packet, struct stack_path *path,
+                      uint8_t mac[6])
+{
+    bool answer = packet->proto != WIRE_PROTO_UDP;
+    if (!packet->mac_known && !packet->on_link) {
+        return find_way(o, packet->local, packet->remote, packet->iface, path, mac, answer);
+    }
+    *path = (struct stack_path){.iface = packet->iface};
+    path->mtu = stack_interface_at(o->st, packet->iface)->mtu;
+    if (packet->on_link) {
+        memcpy(path->next, packet->remote, 16);
+        return stack_resolve(o->st, path, mac, answer);
+    }
+    memcpy(mac, packet->dst_mac, 6);
+    return NEIGHBOUR_KNOWN;
+}
+
 /* The oldest packet goes, as far as there is room; false: there is none. */
 HF_APART static bool send_packet(struct output *o)
 {
@@ -106,16 +124,7 @@ HF_APART static bool send_packet(struct output *o)
     struct stack_packet *packet = stack_packet_at(st, idx);
     struct stack_path path;
     uint8_t mac[6];
-    int way;
-    if (packet->mac_known) {
-        path = (struct stack_path){.iface = packet->iface};
-        path.mtu = stack_interface_at(st, packet->iface)->mtu;
-        memcpy(mac, packet->dst_mac, 6);
-        way = NEIGHBOUR_KNOWN;
-    } else {
-        bool answer = packet->proto != WIRE_PROTO_UDP;
-        way = find_way(o, packet->local, packet->remote, packet->iface, &path, mac, answer);
-    }
+    int way = packet_way(o, packet, &path, mac);
     if (way == NEIGHBOUR_KNOWN && !path.own) {
         while (o->n < o->room && o->token != 0) {
             bool whole = frame_packet(o, &path, mac, packet);

@@ -16,9 +16,32 @@ static bool is_reserved(const struct pool *packets)
     return packets->max - packets->used <= packets->max / 4;
 }
 
+void stack_packet_free(struct stack *st, uint32_t idx)
+{
+    tcp_chunk_free_chain(&st->tcp, stack_packet_at(st, idx)->head);
+    pool_free(&st->s->packets, st->s, idx);
+    if (!is_reserved(&st->s->packets)) {
+        stack_udp_writable(st);
+    }
+}
+
+/* What waits for a neighbour gives way to whatever else needs a packet. */
+static void drop_oldest_waiting(struct stack *st)
+{
+    struct links links = packet_links(st);
+    uint32_t idx = ififo_pop(&st->s->packet_waiting, &links);
+    if (idx != 0) {
+        st->s->packets_dropped++;
+        stack_packet_free(st, idx);
+    }
+}
+
 uint32_t stack_packet_new(struct stack *st, bool reserve)
 {
     struct pool *packets = &st->s->packets;
+    if (reserve && is_reserved(packets)) {
+        drop_oldest_waiting(st);
+    }
     if (reserve && is_reserved(packets)) {
         return 0;
     }
@@ -28,15 +51,6 @@ uint32_t stack_packet_new(struct stack *st, bool reserve)
         stack_packet_at(st, idx)->ttl = block_of(st)->policy.ttl;
     }
     return idx;
-}
-
-void stack_packet_free(struct stack *st, uint32_t idx)
-{
-    tcp_chunk_free_chain(&st->tcp, stack_packet_at(st, idx)->head);
-    pool_free(&st->s->packets, st->s, idx);
-    if (!is_reserved(&st->s->packets)) {
-        stack_udp_writable(st);
-    }
 }
 
 void stack_packet_send(struct stack *st, uint32_t idx)
@@ -108,8 +122,7 @@ void stack_packet_wait(struct stack *st, uint32_t idx, uint32_t neighbour)
         all--;
     }
     for (uint32_t most = waiting_most(st); all >= most; all--) {
-        st->s->packets_dropped++;
-        stack_packet_free(st, ififo_pop(&st->s->packet_waiting, &links));
+        drop_oldest_waiting(st);
     }
     stack_packet_at(st, idx)->neighbour = neighbour;
     ififo_push(&st->s->packet_waiting, &links, idx);

@@ -94,7 +94,8 @@ struct stack_packet {
     uint8_t tries;      /* of finding its way                              */
     uint8_t dst_mac[6]; /* with mac_known                                  */
     uint8_t mac_known;
-    uint8_t pad[3];
+    uint8_t on_link; /* to a neighbour, whatever the routes say (RFC 4861)     */
+    uint8_t pad[2];
     uint32_t at_ms;     /* queued then                                     */
     uint32_t neighbour; /* waits for this one                              */
     uint32_t ident;     /* of its IP fragments                             */
@@ -344,6 +345,11 @@ bool stack_is_any(const uint8_t ip[16]); /* all zero, or 0.0.0.0 */
 /* RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3: never on a link, in either direction. */
 bool stack_is_loopback(const uint8_t ip[16]);
 bool stack_is_link_local(const uint8_t ip[16]); /* IPv6 fe80::/10: needs a zone */
+/* iface of an endpoint: the zone, where its address needs one. */
+static inline uint16_t stack_scope(const uint8_t ip[16], uint16_t zone)
+{
+    return stack_is_link_local(ip) ? zone : 0;
+}
 /* Whose packets stay on the link of one of the two addresses, this interface's; 0: on no certain
  * one.  RFC 4007 6, 9 */
 uint8_t stack_zone(const uint8_t local[16], const uint8_t remote[16], uint32_t iface);

@@ -390,7 +390,7 @@ static void fill_endpoint(struct hf_endpoint *end, const uint8_t ip[16], uint16_
                           uint8_t iface)
 {
     if (end != NULL) {
-        *end = (struct hf_endpoint){.port = port, .iface = stack_is_link_local(ip) ? iface : 0};
+        *end = (struct hf_endpoint){.port = port, .iface = stack_scope(ip, iface)};
         memcpy(end->ip, ip, 16);
     }
 }

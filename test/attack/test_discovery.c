@@ -128,6 +128,29 @@ TEST(a_solicitation_that_fails_one_check_is_not_answered)
     holds_equal(counters_of(p).neighbours, 1);
 }
 
+/* RFC 4861 7.2.4: who asks without telling its link address is on the link, whatever the routes
+ * say. */
+TEST(who_asks_from_a_prefix_without_a_route_is_answered)
+{
+    static const uint8_t far[16] = {0x20, 1, 0x0d, 0xb8, 9, [15] = 9};
+    p->ethernet = p->ask = p->wild = true;
+    starts();
+    sends_nd(p,
+             &(struct nd_spec){.src = far, .dst = p->stack_ip, .target = p->stack_ip, .type = NS});
+    struct seen *seen = peer_any(p); /* the question who that is */
+    holds(seen != NULL && seen->ip.dst[0] == 0xff);
+    peer_taken(p, seen);
+    sends_nd(p, &(struct nd_spec){.src = far,
+                                  .dst = p->stack_ip,
+                                  .target = far,
+                                  .mac = p->peer_mac,
+                                  .type = NA,
+                                  .solicited = true});
+    seen = peer_any(p);
+    holds(seen != NULL && memcmp(seen->ip.dst, far, 16) == 0);
+    peer_taken(p, seen);
+}
+
 /* Half of the packets are datagrams that nobody reads. */
 static void leaves_datagrams_unread(struct peer *p)
 {
@@ -441,6 +464,7 @@ int main(void)
         V6(an_advertisement_does_what_the_table_says),
         V6(an_advertisement_while_nothing_is_known_needs_a_link_address),
         V6(a_solicitation_that_fails_one_check_is_not_answered),
+        V6(who_asks_from_a_prefix_without_a_route_is_answered),
         V6(solicitations_without_a_link_address_leave_room_for_neighbour_discovery),
         V6(options_of_a_message_are_passed_over_by_their_length),
         V6(a_message_cut_anywhere_is_no_answer),

@@ -285,6 +285,32 @@ TEST(what_waits_for_nobody_leaves_room_for_datagrams)
     expects_silence();
 }
 
+/* The other way about: what waits was there before the datagrams. */
+TEST(what_waits_for_nobody_gives_way_to_datagrams)
+{
+    static uint8_t datagram[100];
+    p->ethernet = p->wild = true;
+    p->config.max_packets = 32;
+    p->config.max_neighbours = 64;
+    hf_handle socket = socket_on(p, PORT);
+    struct hf_endpoint to = peer_there(p, THERE);
+    uint8_t ip[16];
+    link_is_large(p);
+    for (uint32_t n = 0; n < 120; n++) {
+        from_number(p, 0x10000 + n / 3, ip);
+        pings_as(p, ip);
+    }
+    for (uint32_t i = 0; i < 16; i++) {
+        peer_ip(p, WIRE_PROTO_UDP, datagram, make_datagram(p, datagram, 20));
+    }
+    holds(verdicts(p, HF_V_DATAGRAM) != 0);
+    peer_forget(p);
+    calls(hf_udp_send(p->stack, &p->env, socket, NULL, &to, data, 10));
+    struct seen *seen = peer_take(p, WIRE_PROTO_UDP);
+    holds(seen != NULL);
+    peer_taken(p, seen);
+}
+
 /* Asks the stack who this host is? */
 static bool asks_for(const struct peer *p, const struct seen *seen, const uint8_t ip[16])
 {
@@ -429,6 +455,7 @@ int main(void)
         BOTH(a_stranger_costs_as_much_behind_many_as_behind_few),
         BOTH(what_waits_for_neighbours_is_bounded),
         BOTH(what_waits_for_nobody_leaves_room_for_datagrams),
+        BOTH(what_waits_for_nobody_gives_way_to_datagrams),
         BOTH(who_pings_for_nobody_stops_no_open),
         BOTH(who_pings_for_nobody_stops_no_open_of_a_small_table),
         V4(an_arp_packet_of_another_form_is_dropped),

@@ -295,6 +295,41 @@ TEST(a_datagram_from_a_link_local_address_leaves_by_no_other_link)
     expects_silence();
 }
 
+/* RFC 4007 9: an error about what came to a group is from an address of the link it leaves by. */
+TEST(an_error_about_a_packet_to_a_group_leaves_by_the_link_of_its_source)
+{
+    static const uint8_t anywhere[16], one[16] = {0xfe, 0x80, [15] = 0x11};
+    static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+    static const uint8_t option[8] = {59, 0, 0x9e, 4}; /* unknown: tell, also of a group */
+    static uint8_t packet[200];
+    two_links(p);
+    calls(hf_route_add(p->stack, &p->env, 1, anywhere, 0, p->peer_ip));
+    calls(hf_address_remove(p->stack, &p->env, 1, p->stack_ip));
+    calls(hf_address_remove(p->stack, &p->env, 1, both));
+    calls(hf_address_add(p->stack, &p->env, 1, one, 64));
+    struct wire_ip ip = ip_in(p, 60);
+    memcpy(ip.src, far, 16);
+    memcpy(ip.dst, all_nodes, 16);
+    struct hf_frame_in frame = {.data = packet, .iface = 2};
+    frame.len = make_packet_of(packet, ip, option, sizeof option);
+    calls(hf_input(p->stack, &p->env, &frame, 1));
+    peer_pump(p);
+    expects_by(p, 1, one);
+}
+
+/* hf_endpoint.iface: of a link-local address alone. */
+TEST(the_endpoint_of_a_global_peer_has_no_interface)
+{
+    static const uint8_t anywhere[16];
+    two_links(p);
+    calls(hf_route_add(p->stack, &p->env, 2, anywhere, 0, theirs));
+    struct hf_endpoint from = end_of(second, 0, 0), to = end_of(far, PORT, 0);
+    calls(hf_open(p->stack, &p->env, &from, &to, 0, &p->c->handle));
+    holds_equal(status_of(local.iface), 2);
+    holds_equal(status_of(remote.iface), 0);
+    peer_forget(p);
+}
+
 /* RFC 919 7, RFC 1122 3.3.6: to everybody on the link, by whatever route it is chosen. */
 TEST(the_limited_broadcast_goes_to_no_gateway)
 {
@@ -448,6 +483,8 @@ int main(void)
         ON_6(what_came_to_a_link_local_address_is_answered_by_its_link),
         ON_6(a_connection_from_a_link_local_address_leaves_by_no_other_link),
         ON_6(a_datagram_from_a_link_local_address_leaves_by_no_other_link),
+        ON_6(an_error_about_a_packet_to_a_group_leaves_by_the_link_of_its_source),
+        ON_6(the_endpoint_of_a_global_peer_has_no_interface),
         ON_4(the_limited_broadcast_goes_to_no_gateway),
         ON_BOTH(a_listener_of_one_interface_takes_what_comes_in_there),
         ON_6(a_solicitation_is_from_an_address_of_its_link),
