@@ -322,7 +322,8 @@ int hf_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_en
             const struct hf_endpoint *remote, uint32_t timeout_ms, hf_handle *handle);
 
 enum {
-    HF_SEND_URGENT = 1u << 0, /* the last octet is urgent (RFC 9293 3.8.5).  New applications
+    HF_SEND_URGENT = 1u << 0, /* the last octet is urgent (RFC 9293 3.8.5), and if it is not
+                                 taken, none.  New applications
                                  should not use it (SHLD-13): middleboxes lose the mark           */
     HF_SEND_MORE = 1u << 1,   /* more follows: no PSH, and a small segment is held until the next
                                  hf_send without it, an ACK of what is in flight, or for an RTO   */

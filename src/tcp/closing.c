@@ -25,6 +25,9 @@ void tcp_process_fin(struct tcp *tcp, struct tcb *tcb)
     }
     tcb->flags |= F_FIN_RECEIVED;
     if (tcb->active) {
+        if (active_of(tcp, tcb)->rq_bytes == 0) {
+            tcb->flags &= ~(uint32_t)F_URGENT;
+        }
         active_of(tcp, tcb)->fin_held = 0;       /* also when it came once more, in order */
         tcp_free_held(tcp, active_of(tcp, tcb)); /* nothing lies behind it */
     }

@@ -44,3 +44,17 @@ void tcp_compare_unread(struct tcp *tcp, const struct tcb *tcb, const struct seg
                          seg->text + seq_len(seg->seq, left), seq_len(left, right));
     }
 }
+
+/* RFC2883-1, RFC2883-5, RFC2883-8, RFC9768-5 */
+void tcp_note_dsack(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right)
+{
+    if ((tcb->flags & (F_SACK | F_COMPACT)) != F_SACK || !tcp_attach(tcp, tcb)) {
+        return;
+    }
+    struct active *active = active_of(tcp, tcb);
+    if (!active->dsack) {
+        active->dsack = 1;
+        active->dsack_left = left;
+        active->dsack_right = right;
+    }
+}

@@ -95,20 +95,6 @@ static uint32_t join_chains(struct tcp *tcp, uint32_t *head, uint32_t *tail,
     return freed;
 }
 
-/* RFC2883-1, RFC2883-5, RFC2883-8, RFC9768-5 */
-void tcp_note_dsack(struct tcp *tcp, struct tcb *tcb, seq_t left, seq_t right)
-{
-    if ((tcb->flags & (F_SACK | F_COMPACT)) != F_SACK || !tcp_attach(tcp, tcb)) {
-        return;
-    }
-    struct active *active = active_of(tcp, tcb);
-    if (!active->dsack) {
-        active->dsack = 1;
-        active->dsack_left = left;
-        active->dsack_right = right;
-    }
-}
-
 /* In order ------------------------------------------------------------------------------------- */
 
 static void advance_nxt(struct tcp *tcp, struct tcb *tcb, uint32_t n)
@@ -236,7 +222,7 @@ static void drop_last_range(struct tcp *tcp, struct active *active)
 }
 
 static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *active,
-                          const struct piece *piece)
+                          const struct piece *piece, uint32_t largest)
 {
     bool gap = active->ooo != 0;
     bool one = tcp->placed == 0; /* several are no larger than what was seen before */
@@ -249,7 +235,7 @@ static bool take_in_order(struct tcp *tcp, struct tcb *tcb, struct active *activ
         return false;
     }
     active->unacked_bytes += advanced;
-    learn_mss(tcp, tcb, one ? piece->len : 0);
+    learn_mss(tcp, tcb, one ? min_u32(piece->len, largest) : 0);
     tcp_event(tcp, tcb, HF_READABLE);
     if (gap) { /* all or part of it is filled, RFC5681-18, RFC6582-11: what is ahead still counts */
         uint32_t ahead = active->ooo ? (active->ooo_bytes - 1) / max_u32(tcb->rcv_mss, 1) + 2 : 0;
@@ -407,7 +393,10 @@ bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *se
         return true;
     }
     bool in_order = seq_eq(piece.at, tcb->rcv.nxt);
-    bool kept = in_order ? take_in_order(tcp, tcb, active, &piece) : hold(tcp, tcb, active, piece);
+    uint32_t packets = max_u32(seg->packets, 1); /* a super-segment's: no larger than this */
+    uint32_t largest = (seg->text_len + packets - 1) / packets;
+    bool kept =
+        in_order ? take_in_order(tcp, tcb, active, &piece, largest) : hold(tcp, tcb, active, piece);
     if (kept) {
         tcp_count_received(tcp, tcb, seg, !in_order);
     }
@@ -567,7 +556,7 @@ int64_t tcp_read(struct tcp *tcp, struct tcb *tcb, uint8_t *data, uint64_t len)
     if (active && (tcb->flags & F_URGENT)) {
         uint32_t fin = tcb->flags & F_FIN_RECEIVED ? 1 : 0;
         seq_t at = seq_sub(tcb->rcv.nxt, active->rq_bytes + fin);
-        if (seq_leq(active->rcv_up, at)) {
+        if (seq_leq(active->rcv_up, at) || (fin && active->rq_bytes == 0)) {
             tcb->flags &= ~(uint32_t)F_URGENT;
         }
     }

@@ -211,7 +211,7 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *tcb, const void *data, uint64_t le
     }
     if (taken < len) {
         tcb->flags |= F_WANT_WRITE;
-        flags &= ~(uint32_t)HF_SEND_END;
+        flags &= ~(uint32_t)(HF_SEND_END | HF_SEND_URGENT); /* of what is still to come */
     }
     place_cursor(tcb, active, tail, tail_len);
     text_was_queued(tcp, tcb, (uint32_t)taken, flags);

@@ -454,9 +454,26 @@ TEST(text_that_was_held_behind_a_fin_is_forgotten_with_it)
     holds_equal(counters.ranges, 0);
 }
 
+/* SHLD-19: what a device has joined is no larger segment of the peer. */
+TEST(a_joined_frame_teaches_the_size_of_its_segments)
+{
+    p->mtu = 9000;
+    p->config.policy.quick_acks = 0;
+    establish_active();
+    sends(ACK, .len = 14600, .gso = 1460);
+    peer_forget(p);
+    reads(14600);
+    peer_forget(p);
+    holds_equal(info_of(rcv_mss), 1460);
+    sends(ACK, .len = 1460);
+    sends(ACK, .len = 1460);
+    expects(ACK, .ack = IRS + 14601 + 2920); /* at once */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        V4(a_joined_frame_teaches_the_size_of_its_segments),
         BOTH(the_first_16_segments_are_acknowledged_at_once_and_later_ones_after_40_ms),
         V4(every_second_full_segment_is_acknowledged_at_once),
         V4(text_that_we_send_carries_the_delayed_ack),

@@ -185,9 +185,45 @@ TEST(a_closed_window_still_takes_the_mark)
     expects_event(HF_URGENT);
 }
 
+/* MUST-62: the mark is behind the last octet, which is still to come. */
+TEST(text_taken_in_part_is_not_marked_urgent)
+{
+    uint8_t some[120];
+    establish_active();
+    sets(HF_SEND_BUFFER, 100);
+    for (uint32_t i = 0; i < sizeof some; i++) {
+        some[i] = peer_octet(true, i);
+    }
+    int64_t n = hf_send(p->stack, &p->env, p->c->handle, some, sizeof some, HF_SEND_URGENT);
+    holds_equal(n, 100);
+    p->c->sent = 100;
+    expects(PSH | ACK, .seq = ISS + 1, .len = 100);
+}
+
+TEST(nothing_urgent_lies_behind_a_fin)
+{
+    for (int fin_first = 0; fin_first < 2; fin_first++) {
+        on(fin_first);
+        establish_active();
+        sends(ACK | URG, .seq = IRS + 1, .len = 10, .up = 100);
+        if (!fin_first) {
+            reads(10);
+        }
+        sends(FIN | ACK, .seq = IRS + 11);
+        peer_forget(p);
+        if (fin_first) {
+            reads(10);
+        }
+        reads_result(0);
+        holds_equal(status_of(urgent), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        V4(text_taken_in_part_is_not_marked_urgent),
+        V4(nothing_urgent_lies_behind_a_fin),
         BOTH(urgent_data_is_announced_with_the_octet_behind_it),
         V4(the_mark_is_on_every_segment_until_it_was_passed),
         V4(a_mark_far_ahead_is_as_far_as_the_pointer_reaches),
