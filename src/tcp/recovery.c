@@ -73,6 +73,7 @@ static void enter_fast(struct tcp *tcp, struct tcb *tcb)
     struct active *active = active_of(tcp, tcb);
     if (active->recovery == RECOVERY_CWR) {
         active->recover = tcb->snd.nxt;
+        active->recovered = 1;
     } else if (!spare_window(tcp, tcb)) {
         reduce(tcp, tcb, flight_of(tcb), CC_LOSS);
     }
@@ -107,6 +108,7 @@ void tcp_recovery_enter_cwr(struct tcp *tcp, struct tcb *tcb, enum congestion_si
     if (active && active->recovery == RECOVERY_NONE) {
         reduce(tcp, tcb, active->growth.max_flight, sign);
         tcp_undo_forget(active);
+        active->recovered = 0; /* nothing goes again: duplicates are no echoes of that */
         active->recovery = RECOVERY_CWR;
         if (flight_of(tcb)) {
             tcp_prr_on_ack(tcp, tcb);

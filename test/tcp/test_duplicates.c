@@ -136,6 +136,42 @@ TEST(after_a_timeout_in_recovery_duplicates_below_its_end_start_none)
     holds(status_of(cwnd) <= 2000);
 }
 
+/* RFC 6582 3.2 (1), RFC 3168 6.1.2: a mark sends nothing again, of which duplicates could be
+ * echoes; the fast retransmission that they ask for then does, and begins no other one. */
+TEST(without_sack_duplicates_behind_a_mark_start_recovery_once)
+{
+    p->config.policy.congestion = HF_NEWRENO;
+    p->config.policy.ecn = HF_ECN_ASK;
+    opens();
+    expects(SYN | ECE | CWR);
+    after(100);
+    sends(SYN | ACK | ECE, .seq = IRS, .mss = 1000);
+    expects(ACK);
+    writes(10000);
+    for (int i = 1; i <= 10; i++)
+        expects(ACK, .seq = SEGMENT(i), .len = 1000);
+    after(100);
+    sends(ACK | ECE, .ack = SEGMENT(2));
+    uint32_t ssthresh = status_of(ssthresh);
+    for (int i = 0; i < 3; i++) {
+        expects_silence();
+        sends(ACK | ECE, .ack = SEGMENT(2));
+    }
+    expects(ACK, .seq = SEGMENT(2), .len = 1000);
+    holds(status_of(in_recovery));
+    holds_equal(status_of(ssthresh), ssthresh); /* once for this window */
+    sends(ACK, .ack = SEGMENT(11), .len = 10);  /* not read: the record stays */
+    expects(ACK);
+    holds(!status_of(in_recovery));
+    writes(2000);
+    expects(ACK | CWR, .seq = SEGMENT(11), .len = 1000);
+    expects(ACK, .seq = SEGMENT(12), .len = 1000);
+    for (int i = 0; i < 4; i++)
+        sends(ACK, .ack = SEGMENT(11));
+    expects_silence();
+    holds(!status_of(in_recovery));
+}
+
 /* RFC6675-25: what the peer says after the timeout is heeded. */
 TEST(after_a_timeout_what_is_sacked_anew_is_not_sent_again)
 {
@@ -272,6 +308,7 @@ int main(void)
         V4(sack_blocks_beside_text_are_taken),
         V4(a_window_update_in_recovery_leaves_it_alone),
         V4(after_a_timeout_in_recovery_duplicates_below_its_end_start_none),
+        V4(without_sack_duplicates_behind_a_mark_start_recovery_once),
         V4(after_a_timeout_what_is_sacked_anew_is_not_sent_again),
         V4(recovery_ends_at_its_point_and_keeps_what_is_sacked_above),
         V4(a_duplicate_that_the_peer_reports_takes_the_reduction_back),
