@@ -97,6 +97,7 @@ void tcp_undo(struct tcp *tcp, struct tcb *tcb, bool timeout)
         tcb->ssthresh = max_u32(tcb->ssthresh, active->undo_ssthresh);
     }
     active->undo_armed = 0;
+    active->recovered = 0; /* duplicates from now on tell of a loss */
     if (!timeout) { /* what was overtaken had been sent again when it arrived: RACK, which looks at
                        what was sent once, would never learn of it                               */
         tcb->modes |= M_REORDERED;

@@ -287,6 +287,35 @@ TEST(policy_may_leave_reductions_as_they_are)
     peer_forget(p);
 }
 
+/* RFC 6582 3.2 (1): behind an echo that takes a fast retransmission back, duplicates tell of a
+ * loss. */
+TEST(without_sack_a_loss_behind_what_was_taken_back_goes_again_at_once)
+{
+    p->with.tsval = 1000;
+    p->with.mss = 1012;
+    establish_slowly(p);
+    writes(30000);
+    for (int i = 1; i <= 10; i++)
+        expects(ACK, .seq = SEGMENT(i), .len = 1000);
+    uint32_t first = clock_now(p);
+    after(100);
+    for (int i = 0; i < 3; i++)
+        sends(ACK, .ack = SEGMENT(1), .tsecr = PEER_NUMBER(0) + first);
+    expects(ACK, .seq = SEGMENT(11), .len = 1000); /* RFC 3042 */
+    expects(ACK, .seq = SEGMENT(12), .len = 1000);
+    expects(ACK, .seq = SEGMENT(1), .len = 1000);
+    after(10);
+    sends(ACK, .ack = SEGMENT(5), .tsecr = PEER_NUMBER(0) + first);
+    holds(!status_of(in_recovery));
+    peer_forget(p); /* new text */
+    for (int i = 0; i < 3; i++)
+        sends(ACK, .ack = SEGMENT(5), .tsecr = PEER_NUMBER(0) + first);
+    expects(ACK, .len = 1000);
+    expects(ACK, .len = 1000);
+    expects(ACK, .seq = SEGMENT(5), .len = 1000);
+    holds(status_of(in_recovery));
+}
+
 /* RFC5682-1, (3b): the end of what was out before the timeout is a part of it. */
 TEST(a_timeout_is_taken_back_when_the_last_segment_before_it_arrives)
 {
@@ -340,6 +369,7 @@ int main(void)
         V4(a_dsack_of_what_that_recovery_did_not_repeat_restores_nothing),
         V4(an_old_ack_with_sack_blocks_is_no_dsack),
         V4(policy_may_leave_reductions_as_they_are),
+        V4(without_sack_a_loss_behind_what_was_taken_back_goes_again_at_once),
         V4(a_timeout_is_taken_back_when_the_last_segment_before_it_arrives),
         V4(a_timeout_that_is_taken_back_lets_no_burst_go),
     };
