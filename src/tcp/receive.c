@@ -333,6 +333,10 @@ static bool hold(struct tcp *tcp, struct tcb *tcb, struct active *active, struct
 {
     seq_t first = piece.at;
     uint32_t held = 0;
+    tcp_owe_ack(tcp, tcb);
+    if (!(tcb->flags & F_SACK) && active->dup_owed < UINT16_MAX) {
+        active->dup_owed++; /* RFC 5681 4.2: the sender counts them, kept or not */
+    }
     while (piece.len) {
         uint32_t prev = range_before(tcp, active, piece.at);
         if (prev && seq_lt(piece.at, range_at(tcp, prev)->right)) {
@@ -360,10 +364,6 @@ static bool hold(struct tcp *tcp, struct tcb *tcb, struct active *active, struct
         skip_octets(&piece, n);
     }
     note_recent(tcp, active, first);
-    tcp_owe_ack(tcp, tcb);
-    if (!(tcb->flags & F_SACK) && active->dup_owed < UINT16_MAX) {
-        active->dup_owed++; /* RFC 5681 4.2: the sender counts them */
-    }
     return true;
 }
 

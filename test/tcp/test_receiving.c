@@ -78,6 +78,25 @@ TEST(one_ack_for_each_segment_held_also_when_they_come_together)
     expects_silence();
 }
 
+/* RFC 5681 4.2: the sender counts what arrives, whether there is room for it or not. */
+TEST(text_ahead_of_a_gap_that_finds_no_room_is_acknowledged_too)
+{
+    p->config.max_ranges = 1;
+    for (int sack = 0; sack < 2; sack++) {
+        on(sack);
+        p->with.sackok = sack;
+        establish_active();
+        for (int i = 1; i <= 4; i++) {
+            sends(ACK, .seq = IRS + 1 + 2000 * i, .len = 1000);
+            expects(ACK, .seq = ISS + 1, .ack = IRS + 1);
+        }
+        expects_silence();
+    }
+    holds_equal(status_of(out_of_order_bytes), 0); /* the other one has the record */
+    after(1000);
+    expects_silence();
+}
+
 /* RFC 5681 4.2: duplicates are for what is ahead of a gap, not for what it was before.  Segments of
  * 1000 octets, none of them the first, then that one, together; returns the ACKs of `ack`. */
 static int acks_when_the_first_is_last(struct peer *p, int n, const int *segments, int64_t ack)
@@ -480,6 +499,7 @@ int main(void)
         V4(with_the_option_every_ack_is_quick),
         BOTH(text_ahead_of_a_gap_is_acknowledged_at_once_each_time),
         V4(one_ack_for_each_segment_held_also_when_they_come_together),
+        V4(text_ahead_of_a_gap_that_finds_no_room_is_acknowledged_too),
         BOTH(a_gap_that_is_filled_with_what_was_ahead_of_it_owes_no_duplicates),
         V4(what_is_ahead_of_the_next_gap_is_told_by_as_many_duplicates),
         BOTH(sack_blocks_tell_what_is_held_the_newest_first),
