@@ -250,6 +250,7 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     } else {
         tcb->retries = probing ? 0 : tcb->retries; /* MUST-37: the peer is there */
     }
+    bool closed = tcb->snd.wnd == 0;
     bool newer = in_order && seq_geq(seg->ack, tcb->snd.una) && window_is_newer(tcb, seg);
     bool window_changed = newer && take_window(tcb, seg);
     if (acked && !newer) {
@@ -285,6 +286,9 @@ void tcp_take_ack(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, b
     tcp_count_ack(tcp, tcb, arrived);
     uint32_t override_ms = tcb->snd.wnd && active->persist && !acked ? active->rto_at_ms : 0;
     follow_timers(tcp, tcb, active, acked);
+    if (closed && tcb->snd.wnd != 0 && !acked) {
+        tcp_recovery_reopened(tcp, tcb);
+    }
     if (active->ecn_echo) {
         tcp_ecn_respond(tcp, tcb);
     }

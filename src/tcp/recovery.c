@@ -375,6 +375,20 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb)
     active->rescue = tcb->snd.una;
 }
 
+/* RFC 9293 3.8.6.1: what a window refused that had shrunk is asked again by the timer; once it is
+ * open, that need not wait.  Once for each timeout, however often it opens. */
+void tcp_recovery_reopened(struct tcp *tcp, struct tcb *tcb)
+{
+    struct active *active = active_of(tcp, tcb);
+    if (active->recovery == RECOVERY_RTO && active->backoff && flight_of(tcb)) {
+        tcp_sent_lose_first(tcp, tcb);
+        active->resend = 1;
+        active->backoff = 0;
+        active->frto = FRTO_OFF;
+        tcp_rto_restart(tcp, tcb);
+    }
+}
+
 /* What is sent again ----------------------------------------------------------------------------
  */
 

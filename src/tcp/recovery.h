@@ -118,6 +118,8 @@ void tcp_recovery_on_rto(struct tcp *tcp, struct tcb *tcb);
 void tcp_recovery_on_rack_timer(struct tcp *tcp, struct tcb *tcb);
 /* Back to SND.UNA without a word to congestion control (a smaller path MTU). */
 void tcp_recovery_go_back(struct tcp *tcp, struct tcb *tcb);
+/* The window was closed and has opened. */
+void tcp_recovery_reopened(struct tcp *tcp, struct tcb *tcb);
 /* What recovery lets output send again now: its length, from active->rxt.at on; 0: nothing. */
 uint32_t tcp_recovery_next(struct tcp *tcp, struct tcb *tcb);
 /* Octets of new text that the congestion window allows now. */

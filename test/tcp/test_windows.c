@@ -28,6 +28,42 @@ TEST(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated
     expects_silence();
 }
 
+/* 3.8.6.1, and for each timeout once, however often the window opens. */
+TEST(what_a_window_refused_goes_again_as_soon_as_it_opens)
+{
+    p->config.policy.tlp = false;
+    p->with.mss = 1000;
+    for (int sack = 0; sack < 2; sack++) {
+        on(sack);
+        p->with.sackok = sack;
+        establish_active();
+        writes(10000);
+        peer_forget(p);
+        sends(ACK, .ack = ISS + 2001, .wnd = ZERO);
+        for (int s = 0; s < 20; s++) {
+            after(1000);
+            if (p->n_seen != 0) {
+                expects(ACK, .seq = ISS + 2001, .len = 1000);
+                sends(ACK, .ack = ISS + 2001, .wnd = ZERO);
+            }
+        }
+        expects_silence();
+        for (int i = 0; i < 3; i++) {
+            sends(ACK, .ack = ISS + 2001, .wnd = 30000);
+            if (i == 0)
+                expects(ACK, .seq = ISS + 2001, .len = 1000);
+            expects_silence();
+            sends(ACK, .ack = ISS + 2001, .wnd = ZERO);
+        }
+        sends(ACK, .ack = ISS + 2001, .wnd = 30000);
+        expects_after(150, 1000, ACK, .seq = ISS + 2001, .len = 1000); /* by the first RTO */
+        sends(ACK, .ack = ISS + 3001, .wnd = 30000);
+        expects(ACK, .seq = ISS + 3001, .len = 1000);
+        peer_forget(p);
+        sends(ACK, .ack = ISS + 10001);
+    }
+}
+
 /* MUST-34, 3.10.7.4 first: the peer would take no ACK that stands behind its window. */
 TEST(an_ack_stands_inside_a_window_that_has_shrunk)
 {
@@ -441,6 +477,7 @@ int main(void)
         V4(a_closed_window_refuses_text_but_takes_its_acknowledgment),
         V4(only_what_is_new_of_a_segment_is_taken),
         V4(text_and_fin_beyond_the_window_are_cut_off),
+        V4(what_a_window_refused_goes_again_as_soon_as_it_opens),
         V4(a_window_may_stay_closed_for_an_hour),
         V4(an_urgent_mark_is_told_once),
         V4(an_urgent_mark_stays_on_what_goes_later),
