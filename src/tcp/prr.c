@@ -44,7 +44,8 @@ void tcp_prr_on_ack(const struct tcp *tcp, struct tcb *tcb)
         sndcnt += news->acked && news->lost == 0 ? mss : 0;
         sndcnt = min_u64(sndcnt, tcb->ssthresh - inflight);
     }
-    if (begins) { /* RFC9937-9: the fast retransmission goes in any case */
+    if (begins || inflight == 0) { /* RFC9937-9: the fast retransmission goes in any case, and what
+                                      alone would bring another ACK                             */
         sndcnt = max_u64(sndcnt, mss);
     }
     tcb->cwnd = (uint32_t)min_u64(inflight + sndcnt, UINT32_MAX); /* RFC9937-10 */

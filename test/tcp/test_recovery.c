@@ -251,6 +251,30 @@ TEST(three_segments_sacked_at_once_are_enough_to_call_the_hole_lost)
     expects_silence();
 }
 
+/* Where nothing is in flight a whole segment may go (RFC 9937 6.2), though less than that arrived.
+ */
+TEST(what_is_lost_again_goes_at_once_though_a_smaller_one_has_arrived)
+{
+    p->with.sackok = true;
+    p->with.mss = 1000;
+    establish_slowly(p);
+    sets(HF_NODELAY, 1);
+    for (int i = 0; i < 3; i++) { /* pairs of a full segment and a small one */
+        writes(1000);
+        writes(300);
+    }
+    peer_forget(p);
+    after(100);
+    for (int end = 2600; end <= 3900; end += 1300)
+        sends(ACK, .ack = ISS + 1, .sack = {{ISS + 1301, ISS + 1 + end}});
+    after(100);
+    expects(ACK, .seq = ISS + 1, .len = 1000);
+    expects(ACK, .seq = ISS + 1001, .len = 300);
+    expects_silence();
+    sends(ACK, .ack = ISS + 1, .sack = {{ISS + 1001, ISS + 3901}}); /* of the repeats the second */
+    expects(ACK, .seq = ISS + 1, .len = 1000);
+}
+
 TEST(two_segments_sacked_are_not_enough)
 {
     p->with.sackok = true;
@@ -390,6 +414,7 @@ int main(void)
         V4(duplicates_after_a_recovery_do_not_begin_another),
         BOTH(with_sack_only_what_is_missing_goes_again_as_the_pipe_empties),
         V4(three_segments_sacked_at_once_are_enough_to_call_the_hole_lost),
+        V4(what_is_lost_again_goes_at_once_though_a_smaller_one_has_arrived),
         V4(two_segments_sacked_are_not_enough),
         V4(once_a_recovery_was_a_mistake_what_is_overtaken_is_waited_for),
         V4(after_a_timeout_sack_marks_are_forgotten),
