@@ -131,7 +131,8 @@ static bool check_deadline(struct check *c, uint32_t idx, const struct tcb *tcb)
 static bool check_timeless(const struct check *c, uint32_t idx, const struct tcb *tcb)
 {
     const struct active *active = tcb->active ? check_at(c, CHECK_ACTIVES, tcb->active) : NULL;
-    bool runs = tcb->owes != 0 || (active && (active->rto_at_ms || active->pace_at_ms));
+    bool goes = tcb->owes != 0 && !(tcb->flags & F_BLOCKED);
+    bool runs = goes || (active && (active->rto_at_ms || active->pace_at_ms));
     bool fin_waits = (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE;
     bool waits_for_time = tcb->state == HF_LISTEN || tcb->state == HF_TIME_WAIT ||
                           (tcb->state == HF_FIN_WAIT_2 && (tcb->flags & F_RELEASED));

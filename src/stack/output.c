@@ -217,6 +217,7 @@ static void block(struct stack *st, struct tcb *tcb, uint32_t idx)
     idlist_remove(&block_of(st)->owes, &links, idx);
     idlist_push_tail(&block_of(st)->blocked, &links, idx);
     tcb->flags |= F_BLOCKED;
+    tcp_has_no_way(&st->tcp, tcb);
 }
 
 void stack_unblock(struct stack *st)

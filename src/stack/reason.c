@@ -107,6 +107,12 @@ static bool stayed_closed(const struct tcb *tcb)
     return tcb->snd.wnd == 0 && seq_eq(tcb->snd.wl2, tcb->snd.nxt) && tcb->retries <= 1;
 }
 
+/* The window was open, and yet nothing was in flight: there was no route, or no link address. */
+static bool never_left(const struct tcb *tcb)
+{
+    return tcb->cause == HF_TIMER_PERSIST && tcb->snd.wnd != 0;
+}
+
 static void say_timed_out(struct sentence *s, const struct tcb *tcb)
 {
     switch (tcb->cause) {
@@ -120,9 +126,12 @@ static void say_timed_out(struct sentence *s, const struct tcb *tcb)
     case HF_TIMER_PERSIST:
         add(s, "gave up after ");
         add_number(s, tcb->retries);
-        add(s, tcb->cause == HF_TIMER_RTO ? " retransmission" : " window probe");
+        add(s, tcb->cause == HF_TIMER_RTO ? " retransmission"
+               : never_left(tcb)          ? " wait"
+                                          : " window probe");
         add(s, tcb->retries == 1 ? "" : "s");
-        add_state(s, " without an answer in ", tcb->end_state);
+        add(s, never_left(tcb) ? " for a way to the peer" : " without an answer");
+        add_state(s, " in ", tcb->end_state);
         break;
     case HF_TIMER_KEEPALIVE:
         add_state(s, "the peer answered no keep-alive: reset by this side in ", tcb->end_state);

@@ -45,7 +45,7 @@ static bool waits(const struct tcp *tcp, const struct tcb *tcb, enum hf_cause ca
 {
     const struct active *active = active_of(tcp, tcb);
     return (cause == HF_TIMER_RTO && !active->ecn_waits) ||
-           (cause == HF_TIMER_PERSIST && tcb->snd.wnd == 0);
+           (cause == HF_TIMER_PERSIST && (tcb->snd.wnd == 0 || tcp_waits_for_a_way(tcb)));
 }
 
 bool tcp_orphan_goes(struct tcp *tcp, struct tcb *tcb, enum hf_cause cause)

@@ -122,7 +122,8 @@ bool tcp_new_text_goes(const struct tcp *tcp, const struct tcb *tcb)
 }
 
 /* 3.8.6.1: the window is closed, or too small to be worth a segment, and nothing is in flight that
- * would bring an ACK: only the timer goes on.  MUST-35, MUST-36, SHLD-29 */
+ * would bring an ACK: only the timer goes on.  So it is with what has no way out.  MUST-35,
+ * MUST-36, SHLD-29 */
 static void persist_if_stuck(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     bool waiting =
@@ -165,6 +166,17 @@ void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb)
         tcp_owe(tcp, tcb, HF_OWES_FIN);
     } else {
         persist_if_stuck(tcp, tcb, active);
+    }
+    if (tcb->flags & F_BLOCKED) {
+        tcp_has_no_way(tcp, tcb);
+    }
+}
+
+/* 3.8.3: R1 and R2 are of what was never sent, too.  MUST-20 */
+void tcp_has_no_way(struct tcp *tcp, struct tcb *tcb)
+{
+    if (tcb->active) {
+        persist_if_stuck(tcp, tcb, active_of(tcp, tcb));
     }
 }
 

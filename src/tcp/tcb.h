@@ -78,7 +78,7 @@ enum {
     F_TS_SENT = 1u << 25,     /* our SYN offered timestamps                           */
     F_SACK_SENT = 1u << 26,   /* ... SACK                                             */
     F_WSCALE_SENT = 1u << 27, /* ... window scaling                                   */
-    F_BLOCKED = 1u << 28,     /* waits for a neighbour's link address                 */
+    F_BLOCKED = 1u << 28,     /* what it owes waits for a route or a link address     */
     F_ORPHAN = 1u << 29,      /* released, not in TIME-WAIT: orphan.c                 */
     F_ASKED_MORE = 1u << 30,  /* M_CLASSIC, though the SYN asked for accurate feedback */
     F_BOTH_FIRST = 1u << 31,  /* simultaneous close: has been in CLOSING              */

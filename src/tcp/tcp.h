@@ -38,6 +38,12 @@ static inline bool tcp_synchronized(const struct tcb *tcb)
     return tcb->state >= HF_ESTABLISHED;
 }
 
+/* Is there new text, or a FIN, that would go if there were a route and a link address? */
+static inline bool tcp_waits_for_a_way(const struct tcb *tcb)
+{
+    return (tcb->flags & F_BLOCKED) && (tcb->owes & (HF_OWES_DATA | HF_OWES_FIN));
+}
+
 /* backlog.c: RFC 4987 3.  May a SYN be kept in listener's backlog?  What is, is counted. */
 bool tcp_accept_full(const struct listener *listener);
 bool tcp_backlog_full(struct tcp *tcp, uint32_t listener_idx, const struct conn_id *id);
@@ -215,6 +221,8 @@ void tcp_owe_nothing(struct tcp *tcp, struct tcb *tcb);
 bool tcp_output(struct tcp *tcp, struct tcb *tcb, uint32_t gso_bytes, struct tcp_out *out);
 /* What tcp_output would find to send: something new or repeated. */
 void tcp_consider_sending(struct tcp *tcp, struct tcb *tcb);
+/* What it owes is blocked: a timer tells when the way has been awaited long enough. */
+void tcp_has_no_way(struct tcp *tcp, struct tcb *tcb);
 /* Is there new text, and does the peer's window take a segment of it? */
 bool tcp_new_text_fits(const struct tcp *tcp, const struct tcb *tcb);
 /* ... and may it go now, or does something hold it: Nagle, HF_CORK? */

@@ -30,8 +30,9 @@ static bool held_here(const struct tcp *tcp, const struct tcb *tcb, const struct
     if (tcb->snd.wnd == 0) {
         return false;
     }
+    bool goes = tcb->owes & (HF_OWES_DATA | HF_OWES_FIN); /* as soon as there is a way */
     return active->pace_at_ms ||
-           ((active->persist || active->ecn_waits) && tcp_new_text_fits(tcp, tcb));
+           (!goes && (active->persist || active->ecn_waits) && tcp_new_text_fits(tcp, tcb));
 }
 
 /* RFC 5482 2: the user timeout is of what was sent, and of what the peer's window keeps back (RFC
@@ -175,13 +176,14 @@ static bool orphan_waits_too_long(struct tcp *tcp, struct tcb *tcb, enum hf_caus
     return false;
 }
 
-/* 3.8.6.1: the window is still closed, or so small that nothing was worth sending. */
+/* 3.8.6.1: the window is still closed, or so small that nothing was worth sending; or what was
+ * worth it has no way out. */
 static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *active)
 {
     if (orphan_waits_too_long(tcp, tcb, HF_TIMER_PERSIST)) {
         return;
     }
-    if (tcb->snd.wnd > 0) { /* the override timer of 3.8.6.2.1 (4) */
+    if (tcb->snd.wnd > 0 && !tcp_waits_for_a_way(tcb)) { /* the override timer of 3.8.6.2.1 (4) */
         active->persist = 0;
         active->rto_at_ms = 0;
         active->push_now = 1;
@@ -202,7 +204,9 @@ static void persist_timeout(struct tcp *tcp, struct tcb *tcb, struct active *act
     uint64_t wait_ms = (uint64_t)tcp_rto_ms(tcp, tcb) << doubled;
     active->rto_at_ms =
         ms_after(tcp->now_ms, (uint32_t)min_u64(wait_ms, tcp->b->policy.rto_max_ms));
-    tcp_owe(tcp, tcb, OWES_PROBE);
+    if (tcb->snd.wnd == 0) {
+        tcp_owe(tcp, tcb, OWES_PROBE);
+    }
 }
 
 /* RFC 3168 6.1.2: what waited for the timer may go.  True: nothing was to be sent again. */

@@ -423,6 +423,63 @@ TEST(a_packet_whose_neighbour_does_not_answer_is_counted_as_dropped)
     holds_equal(counters.packets_dropped, 1);
 }
 
+/* The neighbour has been given up: its entry is gone, and each question is a new one. */
+static void loses_the_peer(struct peer *p)
+{
+    knows_the_peer(p);
+    after(31000);
+    sends(PSH | ACK, .len = 100);
+    reads(100);
+    peer_forget(p);
+    after(4000);
+    holds(takes_questions(p) > 0);
+}
+
+/* RFC 9293 3.8.3, MUST-20: what it owes has never left. */
+TEST(a_released_connection_whose_next_hop_is_gone_is_given_up)
+{
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    loses_the_peer(p);
+    releases();
+    for (int i = 0; i < 600; i++) {
+        after(1000);
+        peer_forget(p);
+    }
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.connections, 0);
+}
+
+/* Each segment of the peer's stops the timer of what waits (3.8.6.1), and it begins again. */
+TEST(text_whose_next_hop_is_gone_has_a_timer_whatever_the_peer_sends)
+{
+    loses_the_peer(p);
+    writes(10);
+    for (int i = 0; i < 3; i++) {
+        sends(ACK);
+        after(300);
+        peer_forget(p);
+    }
+    for (int i = 0; i < 3600; i++) {
+        after(1000);
+        peer_forget(p);
+    }
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
+TEST(text_whose_next_hop_comes_back_leaves_at_once)
+{
+    loses_the_peer(p);
+    writes(10);
+    after(60 * 1000);
+    peer_forget(p);
+    answers(p, p->peer_mac);
+    expects(PSH | ACK, .len = 10);
+    sends(ACK, .ack = ISS + 11);
+    after(60 * 1000);
+    peer_forget(p);
+    expects_state(HF_ESTABLISHED);
+}
+
 TEST(the_only_port_that_may_be_chosen_is_chosen)
 {
     struct hf_endpoint to;
@@ -460,6 +517,9 @@ int main(void)
         V6(a_datagram_to_a_link_local_address_leaves_by_the_link_that_was_named),
         V4(a_second_question_waits_until_the_first_is_answered),
         V4(a_packet_whose_neighbour_does_not_answer_is_counted_as_dropped),
+        BOTH(a_released_connection_whose_next_hop_is_gone_is_given_up),
+        BOTH(text_whose_next_hop_is_gone_has_a_timer_whatever_the_peer_sends),
+        BOTH(text_whose_next_hop_comes_back_leaves_at_once),
         BOTH(the_only_port_that_may_be_chosen_is_chosen),
     };
     return cmocka_run_group_tests_name("small rules", tests, NULL, NULL);

@@ -36,6 +36,57 @@ TEST(a_released_connection_in_fin_wait_2_ends_after_fin_timeout)
     expects(RST, .seq = ISS + 2);
 }
 
+static void loses_its_way(struct peer *p)
+{
+    calls(hf_address_remove(p->stack, &p->env, 1, p->stack_ip)); /* and the route with it */
+}
+
+/* RFC 9293 3.8.3: nothing was ever sent that a timer could send again.  The other one has an ACK
+ * that waits for a way before the FIN does.  MUST-20 */
+TEST(a_released_connection_whose_fin_has_no_way_out_is_given_up)
+{
+    p->config.policy.quick_acks = 0;
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        establish_active();
+    }
+    sends(PSH | ACK, .len = 10);
+    reads(10);
+    loses_its_way(p);
+    after(1000);
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        releases();
+    }
+    after(100 * 1000); /* SHLD-11 */
+    expects_state(HF_FIN_WAIT_1);
+    after(3600 * 1000);
+    expects_silence();
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.connections + counters.active, 0);
+}
+
+/* A few may wait; of more, those go first for whom nothing comes back. */
+TEST(of_too_many_released_connections_those_go_whose_fins_have_no_way_out)
+{
+    p->config.policy.max_orphans = 1;
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        establish_active();
+    }
+    loses_its_way(p);
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        releases();
+    }
+    after(3000);
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.orphans, 1);
+    holds_equal(counters.verdict[HF_V_ORPHAN_RESET], 1);
+}
+
 /* The peer answers each probe and never opens its window. */
 static void probe(struct peer *p, uint32_t n)
 {
@@ -241,6 +292,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(a_released_connection_whose_fin_nobody_acknowledges_is_given_up),
+        BOTH(a_released_connection_whose_fin_has_no_way_out_is_given_up),
+        BOTH(of_too_many_released_connections_those_go_whose_fins_have_no_way_out),
         BOTH(a_released_connection_in_fin_wait_2_ends_after_fin_timeout),
         V4(a_peer_that_keeps_its_window_closed_and_answers_keeps_the_connection),
         V4(an_application_may_end_a_connection_whose_window_stays_closed),

@@ -121,6 +121,17 @@ TEST(what_gave_up_tells_how_often_it_tried)
     tells(p, HF_ERR_TIMED_OUT, THIS_SIDE, HF_ESTABLISHED, "the user timeout passed");
 }
 
+/* Nothing was sent, so nothing was sent again. */
+TEST(text_that_never_had_a_way_out_is_not_told_as_window_probes)
+{
+    establish_active();
+    calls(hf_address_remove(p->stack, &p->env, 1, p->stack_ip)); /* and the route with it */
+    writes(10);
+    after(3600 * 1000);
+    expects_silence();
+    tells(p, HF_ERR_TIMED_OUT, THIS_SIDE, HF_ESTABLISHED, " waits for a way to the peer in");
+}
+
 /* RFC 5482 counts it, though nothing is in flight; RFC 9293 3.8.6.1 keeps the connection without.
  */
 TEST(a_user_timeout_tells_a_window_that_stayed_closed_from_a_silent_peer)
@@ -199,6 +210,7 @@ int main(void)
         V4(a_simultaneous_open_and_a_held_syn_are_told),
         V4(a_close_before_the_open_is_told),
         V4(what_gave_up_tells_how_often_it_tried),
+        V4(text_that_never_had_a_way_out_is_not_told_as_window_probes),
         V4(a_user_timeout_tells_a_window_that_stayed_closed_from_a_silent_peer),
         V4(a_reset_tells_whose_it_was_and_what_it_ended),
         V4(what_ends_the_last_states_is_told),

@@ -477,6 +477,27 @@ TEST(a_user_timeout_that_is_set_when_text_has_waited_for_weeks_is_due_at_once)
     expects_closed(HF_ERR_TIMED_OUT);
 }
 
+/* Neither text nor a FIN: nothing has left that the peer could acknowledge. */
+TEST(text_that_has_no_way_out_waits_no_longer_than_the_user_timeout)
+{
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        establish_active();
+        sets(HF_USER_TIMEOUT, 20 * SECOND_MS);
+    }
+    calls(hf_address_remove(p->stack, &p->env, 1, p->stack_ip)); /* and the route with it */
+    on(0);
+    writes(10);
+    on(1);
+    closes();
+    after(19 * SECOND_MS);
+    expects_state(HF_FIN_WAIT_1);
+    after(1100);
+    expects_closed(HF_ERR_TIMED_OUT);
+    on(0);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
 /* MUST-20, SHLD-9, SHLD-10 */
 TEST(after_three_retransmissions_the_application_is_told_once_of_trouble)
 {
@@ -521,6 +542,7 @@ int main(void)
         V4(text_that_the_application_corks_is_not_the_peers_to_acknowledge),
         BOTH(the_user_timeout_does_not_run_while_the_syn_waits_for_text),
         BOTH(a_syn_does_not_wait_for_text_that_has_come_before),
+        BOTH(text_that_has_no_way_out_waits_no_longer_than_the_user_timeout),
         V4(after_three_retransmissions_the_application_is_told_once_of_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
