@@ -201,6 +201,30 @@ TEST(what_ends_the_last_states_is_told)
     }
 }
 
+/* ... unless it takes text with it that the peer has not acknowledged. */
+TEST(a_reset_in_the_last_states_that_loses_text_is_an_error)
+{
+    p->c->wnd = 1000;
+    establish_active();
+    writes(5000);
+    expects(ACK, .len = 1000);
+    closes();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK, .ack = IRS + 2);
+    sends(RST, .seq = IRS + 2);
+    tells(p, HF_ERR_RESET, BOTH_SIDES, HF_CLOSING, "reset by the peer in CLOSING");
+    on(1);
+    establish_active();
+    sends(FIN | ACK, .seq = IRS + 1, .ack = ISS + 1);
+    expects(ACK, .ack = IRS + 2);
+    writes(500);
+    expects(PSH | ACK, .len = 500);
+    closes();
+    expects(FIN | ACK);
+    sends(RST, .seq = IRS + 2);
+    tells(p, HF_ERR_RESET, THE_PEER, HF_LAST_ACK, "reset by the peer in LAST-ACK");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +238,7 @@ int main(void)
         V4(a_user_timeout_tells_a_window_that_stayed_closed_from_a_silent_peer),
         V4(a_reset_tells_whose_it_was_and_what_it_ended),
         V4(what_ends_the_last_states_is_told),
+        BOTH(a_reset_in_the_last_states_that_loses_text_is_an_error),
     };
     return cmocka_run_group_tests_name("reason", tests, NULL, NULL);
 }
