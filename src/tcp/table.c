@@ -336,11 +336,11 @@ void tcp_detach_if_idle(struct tcp *tcp, struct tcb *tcb)
     const struct active *active = active_of(tcp, tcb);
     bool fin_waits = (tcb->flags & (F_CLOSE | F_FIN_SENT)) == F_CLOSE; /* paced: later */
     bool outstanding = fin_waits || !seq_eq(tcb->snd.una, tcb->snd.nxt);
-    if (active == NULL || (outstanding && tcb->state != HF_CLOSED) || active->sq_bytes ||
-        active->rq_bytes || active->ooo || active->fin_held || active->delack_at_ms ||
-        active->rto_at_ms || active->unacked_bytes || active->dup_owed || active->dsack ||
-        (tcb->flags & (F_URGENT | F_RELEASED)) == F_URGENT || tcb->owes ||
-        tcp_pace_remembers(tcp, tcb)) {
+    bool urgent = (tcb->flags & (F_URGENT | F_RELEASED)) == F_URGENT; /* text is to come */
+    if (active == NULL || ((outstanding || urgent) && tcb->state != HF_CLOSED) ||
+        active->sq_bytes || active->rq_bytes || active->ooo || active->fin_held ||
+        active->delack_at_ms || active->rto_at_ms || active->unacked_bytes || active->dup_owed ||
+        active->dsack || tcb->owes || tcp_pace_remembers(tcp, tcb)) {
         return;
     }
     tcb->flags &= ~(uint32_t)F_URGENT; /* nobody reads what it would point to */

@@ -219,6 +219,30 @@ TEST(nothing_urgent_lies_behind_a_fin)
     }
 }
 
+/* What it points to never comes; what has come is read first. */
+TEST(a_mark_ahead_of_the_text_keeps_no_record_of_a_closed_connection)
+{
+    struct hf_counters counters = {.struct_size = sizeof counters};
+    establish_active();
+    sends(ACK | URG, .len = 10, .up = 1000);
+    expects(ACK);
+    sends(RST, .seq = IRS + 11);
+    expects_state(HF_CLOSED);
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.active, 1);
+    reads(10);
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.active, 0);
+    on(1);
+    establish_active();
+    sends(ACK | URG, .up = 1000);
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.active, 1);
+    aborts();
+    hf_counters(p->stack, &counters);
+    holds_equal(counters.active, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +263,7 @@ int main(void)
         V4(a_mark_behind_the_fin_of_the_peer_is_ignored),
         V4(a_pointer_without_urg_means_nothing),
         V4(a_closed_window_still_takes_the_mark),
+        BOTH(a_mark_ahead_of_the_text_keeps_no_record_of_a_closed_connection),
     };
     return cmocka_run_group_tests_name("urgent", tests, NULL, NULL);
 }

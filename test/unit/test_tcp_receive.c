@@ -144,8 +144,8 @@ static void without_memory_nothing_changes(void **state)
     assert_int_equal(t.tcb->rcv.nxt.v, 100);
     assert_int_equal(t.b->ranges.used, 0);
     assert_true(t.tcb->owes & HF_OWES_ACK); /* RFC 5681 4.2 */
-    assert_int_equal(t.b->actives.used, 1);     /* for as long as that is owed */
-    tcp_chunk_free_now(&t.tcp, chunk[0]); /* small chunks have the lowest numbers: 128 octets */
+    assert_int_equal(t.b->actives.used, 1); /* for as long as that is owed */
+    tcp_chunk_free_now(&t.tcp, chunk[0]);   /* small chunks have the lowest numbers: 128 octets */
     assert_true(arrives(&t, 100, octets, 1000));
     assert_int_equal(t.tcb->rcv.nxt.v, 228); /* as much as fits, from the left */
     bench_end(&t);
