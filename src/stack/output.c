@@ -83,7 +83,7 @@ static int find_way(struct output *o, const uint8_t local[16], const uint8_t rem
     if (error != HF_OK || path->own) {
         return error;
     }
-    if (stack_is_loopback(local)) {
+    if (stack_is_loopback(local) || memcmp(local, remote, 16) == 0) {
         return HF_ERR_NET_UNREACHABLE; /* RFC1122-4: remote was our own address before */
     }
     return stack_resolve(o->st, path, mac, answer);

@@ -90,6 +90,24 @@ TEST(nothing_leaves_from_a_loopback_address_when_the_other_end_is_ours_no_more)
     expects_silence();
 }
 
+/* Nor from an address to itself: on a link that would be somebody else's (RFC 1122 3.2.1.3). */
+TEST(nothing_leaves_for_its_own_source_once_that_is_ours_no_more)
+{
+    starts();
+    hf_handle handle, socket = socket_on(p, HERE);
+    struct hf_endpoint to = peer_here(p, HERE), from = peer_here(p, 778);
+    uint8_t second[16];
+    memcpy(second, p->stack_ip, 16);
+    second[15] = 77; /* the link's route stays */
+    calls(hf_address_add(p->stack, &p->env, 1, second, link_bits(p)));
+    p->batching = true; /* nothing leaves yet */
+    holds_equal(hf_open(p->stack, &p->env, &from, &to, 0, &handle), HF_OK);
+    holds_equal(hf_udp_send(p->stack, &p->env, socket, &from, &to, data, 1), 1);
+    holds_equal(hf_address_remove(p->stack, &p->env, 1, p->stack_ip), HF_OK);
+    p->batching = false;
+    expects_silence();
+}
+
 /* RFC6724-1: rule 1 of RFC 6724 5 has no exception, and there may be no other address. */
 TEST(from_this_host_to_a_loopback_address_of_ours_the_source_is_that_address)
 {
@@ -476,6 +494,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(nothing_leaves_from_a_loopback_address),
         ON_BOTH(nothing_leaves_from_a_loopback_address_when_the_other_end_is_ours_no_more),
+        ON_BOTH(nothing_leaves_for_its_own_source_once_that_is_ours_no_more),
         ON_BOTH(from_this_host_to_a_loopback_address_of_ours_the_source_is_that_address),
         ON_6(a_connection_is_between_two_addresses_of_one_link),
         ON_6(a_datagram_is_between_two_addresses_of_one_link),
