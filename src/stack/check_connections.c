@@ -106,7 +106,9 @@ static uint32_t deadline(const struct check *c, const struct tcb *tcb)
         at_ms = sooner(c, at_ms, active->delack_at_ms);
         at_ms = sooner(c, at_ms, active->pace_at_ms);
         if (patience_ms != 0 && active->unacked_since_ms != 0 && tcb->state != HF_TIME_WAIT) {
-            at_ms = sooner(c, at_ms, ms_after(active->unacked_since_ms, patience_ms));
+            uint32_t over_ms = ms_after(active->unacked_since_ms, patience_ms);
+            uint32_t call_ms = c->st.tcp.now_ms; /* of the newest: set too late, it ends at once */
+            at_ms = sooner(c, at_ms, ms_due(over_ms, call_ms) ? ms_after(call_ms, 0) : over_ms);
         }
     }
     return at_ms;

@@ -1,5 +1,6 @@
 /* RFC 5482: the TCP user timeout option; RFC 9293 section 3.8.3: R1, R2 and the user timeout. */
 #include "common/peer.h"
+#include "handfast/check.h"
 
 enum { SECOND_MS = 1000, MINUTES = 0x8000, HOUR_MS = 3600 * 1000 };
 
@@ -499,6 +500,19 @@ TEST(text_that_has_no_way_out_waits_no_longer_than_the_user_timeout)
 }
 
 /* MUST-20, SHLD-9, SHLD-10 */
+/* hf_check finds nothing late in that. */
+TEST(a_user_timeout_that_is_over_when_it_is_set_ends_the_connection_at_the_next_timers)
+{
+    opens();
+    expects(SYN);
+    p->env.now_ns += 150 * INT64_C(1000000); /* and no timer was looked at since */
+    sets(HF_USER_TIMEOUT, 100);
+    static uint64_t marks[1024];
+    holds_equal(hf_check(p->stack, p->bytes, marks, sizeof marks, NULL), HF_OK);
+    hf_timeouts(p->stack, &p->env);
+    expects_closed(HF_ERR_TIMED_OUT);
+}
+
 TEST(after_three_retransmissions_the_application_is_told_once_of_trouble)
 {
     establish_active();
@@ -543,6 +557,7 @@ int main(void)
         BOTH(the_user_timeout_does_not_run_while_the_syn_waits_for_text),
         BOTH(a_syn_does_not_wait_for_text_that_has_come_before),
         BOTH(text_that_has_no_way_out_waits_no_longer_than_the_user_timeout),
+        BOTH(a_user_timeout_that_is_over_when_it_is_set_ends_the_connection_at_the_next_timers),
         V4(after_three_retransmissions_the_application_is_told_once_of_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
