@@ -16,6 +16,7 @@ enum {
     REFUSE_HALF_OPEN = 6,
     REFUSE_SMALL = 10,
     REFUSE_LARGE = 11,
+    REFUSE_LENT = 13,
     REFUSE_POOLS = 17,
     REFUSE_PAYLOAD = REFUSE_POOLS, /* small and large chunks, each */
     REFUSE_EVERY,                  /* all pools, each */
