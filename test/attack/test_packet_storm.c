@@ -10,6 +10,7 @@
  * ctest: timeout=300
  */
 #include "attack/packet_storm.h"
+#include "attack/row.h"
 #include "common/refuse.h"
 #include "common/sound.h"
 #include "stack/stack.h"
@@ -18,7 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIVES = 6000, LONG_LIVES = 100000, STEPS = 250, HANDLES = 16, REST_ROUNDS = 400 };
+enum {
+    LIVES = 6000,
+    SANITIZED_LIVES = 1000,
+    LONG_LIVES = 100000,
+    STEPS = 250,
+    HANDLES = 16,
+    REST_ROUNDS = 400
+};
 
 struct life {
     struct packet_storm *s;
@@ -423,7 +431,8 @@ static void no_packet_breaks_or_leaks_anything(void **state)
         one_life((uint32_t)strtoul(one, NULL, 10));
         return;
     }
-    for (uint32_t seed = 1; seed <= (getenv("HF_LONG") ? LONG_LIVES : LIVES); seed++) {
+    uint32_t lives = row_or(LONG_LIVES, row_unless_sanitized(LIVES, SANITIZED_LIVES));
+    for (uint32_t seed = 1; seed <= lives; seed++) {
         one_life(seed);
     }
 }
