@@ -44,7 +44,7 @@ enum hf_error {
     HF_ERR_RESET = -8,             /* "connection reset" by the peer                              */
     HF_ERR_REFUSED = -9,           /* "connection refused"                                        */
     HF_ERR_TIMED_OUT = -10,        /* given up: R2, user timeout                                  */
-    HF_ERR_ABORTED = -11,          /* by hf_abort, or by hf_release with unread data              */
+    HF_ERR_ABORTED = -11,          /* by hf_abort, or by hf_release where it resets (see there)   */
     HF_ERR_NET_UNREACHABLE = -12,  /* ICMP or no route                                            */
     HF_ERR_HOST_UNREACHABLE = -13, /* ICMP or no answer to ARP, neighbour discovery              */
     HF_ERR_PORT_UNREACHABLE = -14, /* ICMP                                                       */
@@ -364,7 +364,8 @@ int hf_close(struct hf_stack *stack, const struct hf_env *env, hf_handle handle)
 int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 /* The application forgets the handle: closes what is not closed (with unread octets: a reset, RFC
  * 2525 2.17, unless both sides have closed), and the stack finishes alone.  What arrives later is
- * answered with a reset (RFC 9293 SHLD-3).  The handle is stale from now on. */
+ * answered with a reset (RFC 9293 SHLD-3).  The handle is stale from now on, so that nobody could
+ * try again: where hf_close would give HF_ERR_NO_RESOURCES (max_active), this is a reset, too. */
 int hf_release(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 
 /* Registers region number `region` (1 .. max_regions); env->regions must hold it from now on. */

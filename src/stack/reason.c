@@ -150,7 +150,7 @@ static void say_aborted(struct sentence *s, const struct tcb *tcb)
     } else if (tcb->cause == HF_CALL_ANSWER) {
         add(s, "the application refused the peer's SYN");
     } else if (tcb->cause == HF_CALL_RELEASE) {
-        add_state(s, "released with unread octets or a linger time of 0: reset in ",
+        add_state(s, "released with unread octets, a linger time of 0 or no record: reset in ",
                   tcb->end_state);
     } else {
         add_state(s, reset ? "aborted by this side with a reset in " : "aborted by this side in ",

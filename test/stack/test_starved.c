@@ -198,6 +198,31 @@ TEST(nothing_is_borrowed_where_there_is_no_memory_for_it)
             hf_send_borrowed(p->stack, &p->env, p->c->handle, 1, 0, 100, 7, 0));
 }
 
+/* hf_release: "where hf_close would give HF_ERR_NO_RESOURCES, this is a reset". */
+TEST(one_that_is_released_and_has_no_record_for_its_fin_is_reset)
+{
+    p->config.max_connections = 4;
+    p->config.max_active = 2;
+    begins(p, 4);
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        sends(ACK, .len = 1);
+    }
+    settles(p);
+    on(LATE);
+    refuses(HF_ERR_NO_RESOURCES, hf_close(p->stack, &p->env, p->c->handle));
+    releases();
+    expects(RST | ACK, .seq = ISS + 1, .ack = IRS + 1);
+    for (int i = 0; i < 2; i++) {
+        on(i);
+        reads(1);
+    }
+    settles(p);
+    on(LAST);
+    releases();
+    expects(FIN | ACK, .seq = ISS + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +233,7 @@ int main(void)
         BOTH(one_that_finds_all_lent_memory_out_is_told_when_tokens_are_fetched),
         V4(a_borrowing_call_tells_of_the_end_though_all_lent_memory_is_out),
         V4(nothing_is_borrowed_where_there_is_no_memory_for_it),
+        BOTH(one_that_is_released_and_has_no_record_for_its_fin_is_reset),
     };
     return cmocka_run_group_tests_name("starved", tests, NULL, NULL);
 }
