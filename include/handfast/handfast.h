@@ -41,7 +41,7 @@ enum hf_error {
     HF_ERR_EXISTS = -5,            /* "connection already exists", address in use                 */
     HF_ERR_CLOSING = -6,           /* "connection closing": nothing more can be sent              */
     HF_ERR_NOT_CONNECTED = -7,     /* the call makes no sense in this state                       */
-    HF_ERR_RESET = -8,             /* "connection reset" by the peer                              */
+    HF_ERR_RESET = -8,             /* "connection reset" by the peer, or ended by its other SYN   */
     HF_ERR_REFUSED = -9,           /* "connection refused"                                        */
     HF_ERR_TIMED_OUT = -10,        /* given up: R2, user timeout                                  */
     HF_ERR_ABORTED = -11,          /* by hf_abort, or by hf_release where it resets (see there)   */

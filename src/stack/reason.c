@@ -169,7 +169,10 @@ static void say_why(struct sentence *s, const struct tcb *tcb)
         add(s, ", before the connection was open");
         break;
     case HF_ERR_RESET:
-        add_state(s, "reset by the peer in ", tcb->end_state);
+        add_state(s,
+                  tcb->flags & F_RST_RECEIVED ? "reset by the peer in "
+                                              : "ended by another SYN of the peer in ",
+                  tcb->end_state);
         break;
     case HF_ERR_REFUSED:
         add(s, "connection refused: the peer answered our SYN with a reset");

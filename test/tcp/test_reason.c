@@ -182,6 +182,24 @@ TEST(a_reset_tells_whose_it_was_and_what_it_ended)
     tells(p, HF_ERR_REFUSED, THE_PEER, HF_SYN_SENT, "refused");
 }
 
+/* 3.10.7.4 (SYN-RECEIVED), RFC 9768 3.1.5: the peer has sent no reset, it was this side. */
+TEST(a_syn_that_ends_what_another_had_begun_is_no_reset_of_the_peer)
+{
+    p->config.policy.accecn = true;
+    listens_with(4, true);
+    sends(SYN | AE | CWR | ECE, .seq = IRS, .mss = 1460);
+    is_asked();
+    sends(SYN | CWR | ECE, .seq = IRS, .mss = 1460);
+    expects(RST | ACK);
+    tells(p, HF_ERR_RESET, THIS_SIDE, HF_LISTEN, "ended by another SYN of the peer in LISTEN");
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    takes_held();
+    expects(SYN | ACK);
+    sends(SYN, .seq = IRS + 1);
+    tells(p, HF_ERR_RESET, THIS_SIDE, HF_SYN_RECEIVED, "ended by another SYN of the peer in");
+}
+
 /* 3.10.5, 3.10.7.4: in the last states what ends them is no error. */
 TEST(what_ends_the_last_states_is_told)
 {
@@ -237,6 +255,7 @@ int main(void)
         V4(text_that_never_had_a_way_out_is_not_told_as_window_probes),
         V4(a_user_timeout_tells_a_window_that_stayed_closed_from_a_silent_peer),
         V4(a_reset_tells_whose_it_was_and_what_it_ended),
+        V4(a_syn_that_ends_what_another_had_begun_is_no_reset_of_the_peer),
         V4(what_ends_the_last_states_is_told),
         BOTH(a_reset_in_the_last_states_that_loses_text_is_an_error),
     };
