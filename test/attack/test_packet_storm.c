@@ -375,19 +375,9 @@ static void lets_go(struct life *life)
     ps_takes_returned(s);
 }
 
-/* A released connection whose FIN, or text, has never left, since it has no route, or nobody
- * answers for its next hop, has no R2 and is never given up. */
-static bool has_no_way(const struct hf_stack *stack)
-{
-    return stack->tcp.blocked.head != 0;
-}
-
 static void nothing_is_left(struct life *life)
 {
     struct packet_storm *s = life->s;
-    if (has_no_way(s->stack)) {
-        return;
-    }
     for (unsigned pool = 0; pool < REFUSE_POOLS; pool++) {
         uint32_t used = refuse_used(s->stack, pool);
         if (used != 0) {
