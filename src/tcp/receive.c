@@ -327,15 +327,15 @@ static uint32_t hold_stretch(struct tcp *tcp, const struct tcb *tcb, struct acti
     return kept;
 }
 
-/* False: there was something new, and no memory for any of it.  SHLD-31, MAY-13, RFC5681-17,
- * RFC6582-11 */
-static bool hold(struct tcp *tcp, struct tcb *tcb, struct active *active, struct piece piece)
+/* False: no memory for anything new of it.  SHLD-31, MAY-13, RFC5681-17, RFC6582-11 */
+static bool hold(struct tcp *tcp, struct tcb *tcb, struct piece piece, uint32_t packets)
 {
+    struct active *active = active_of(tcp, tcb);
     seq_t first = piece.at;
     uint32_t held = 0;
     tcp_owe_ack(tcp, tcb);
-    if (!(tcb->flags & F_SACK) && active->dup_owed < UINT16_MAX) {
-        active->dup_owed++; /* RFC 5681 4.2: the sender counts them, kept or not */
+    if (!(tcb->flags & F_SACK)) { /* RFC 5681 4.2: the sender counts them, kept or not */
+        active->dup_owed = (uint16_t)min_u32(active->dup_owed + packets, UINT16_MAX);
     }
     while (piece.len) {
         uint32_t prev = range_before(tcp, active, piece.at);
@@ -395,8 +395,8 @@ bool tcp_process_text(struct tcp *tcp, struct tcb *tcb, const struct segment *se
     bool in_order = seq_eq(piece.at, tcb->rcv.nxt);
     uint32_t packets = max_u32(seg->packets, 1); /* a super-segment's: no larger than this */
     uint32_t largest = (seg->text_len + packets - 1) / packets;
-    bool kept =
-        in_order ? take_in_order(tcp, tcb, active, &piece, largest) : hold(tcp, tcb, active, piece);
+    bool kept = in_order ? take_in_order(tcp, tcb, active, &piece, largest)
+                         : hold(tcp, tcb, piece, packets);
     if (kept) {
         tcp_count_received(tcp, tcb, seg, !in_order);
     }
@@ -436,8 +436,7 @@ static uint32_t announced_window(const struct tcb *tcb)
     return tcb->rcv.wnd / unit * unit;
 }
 
-/* 3.8.6.2.2, SHLD-16: the right edge moves by half the buffer or a full segment, or stays.  MUST-39
- */
+/* 3.8.6.2.2, SHLD-16, MUST-39: the right edge moves by half a buffer or a full segment, or not. */
 static bool worth_raising(const struct tcb *tcb, uint32_t wnd)
 {
     uint32_t step = min_u32(tcb->rcv_buf / 2, tcb->rcv_mss ? tcb->rcv_mss : tcb->snd_mss);

@@ -96,6 +96,7 @@ void tcp_trace_segment(struct tcp *tcp, const struct conn_id *id, const struct s
     if (tcp->env->trace == NULL) {
         return;
     }
+    record->marks |= seg->packets > 1 ? HF_MARK_GSO : 0; /* in; of what goes out output knows */
     put_id(record, id);
     record->len = seg->text_len + (seg->ctl & SYN ? 1 : 0) + (seg->ctl & FIN ? 1 : 0);
     record->up = seg->up;

@@ -73,7 +73,8 @@ static void add_sack(struct text *text, const struct numbers *numbers,
 static void add_marks(struct text *text, const struct hf_trace *record)
 {
     if (record->marks & HF_MARK_GSO) {
-        trace_add(text, " cut by the device");
+        trace_add(text,
+                  record->kind == HF_TRACE_OUT ? " cut by the device" : " joined by the device");
     }
     if (record->marks & HF_MARK_PROBE) {
         trace_add(text, " probe");

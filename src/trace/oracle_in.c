@@ -309,6 +309,10 @@ static void answer_taken(struct judging *j)
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
     ask_for_ack(j, false);
+    bool super = (r->marks & HF_MARK_GSO) && r->text_bytes;
+    if (super && (r->verdict == HF_V_OUT_OF_ORDER || r->verdict == HF_V_DROP_NO_MEMORY)) {
+        m->may_ack += r->text_bytes - 1; /* one for each segment that it was */
+    }
     bool open = r->state_after != HF_CLOSED && has_numbers(r);
     if (!open || (r->text_bytes == 0 && !(r->ctl & HF_FIN)) || !takes_text(j->w->state)) {
         return;

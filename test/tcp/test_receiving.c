@@ -78,6 +78,19 @@ TEST(one_ack_for_each_segment_held_also_when_they_come_together)
     expects_silence();
 }
 
+/* ... and when the device has joined them to one frame. */
+TEST(one_ack_for_each_segment_held_of_a_super_segment)
+{
+    establish_active();
+    sends(ACK, .seq = IRS + 1001, .len = 4500, .gso = 1000);
+    for (int i = 0; i < 5; i++)
+        expects(ACK, .ack = IRS + 1);
+    expects_silence();
+    sends(ACK, .seq = IRS + 1, .len = 1000);
+    expects(ACK, .ack = IRS + 5501);
+    expects_silence();
+}
+
 /* RFC 5681 4.2: the sender counts what arrives, whether there is room for it or not. */
 TEST(text_ahead_of_a_gap_that_finds_no_room_is_acknowledged_too)
 {
@@ -499,6 +512,7 @@ int main(void)
         V4(with_the_option_every_ack_is_quick),
         BOTH(text_ahead_of_a_gap_is_acknowledged_at_once_each_time),
         V4(one_ack_for_each_segment_held_also_when_they_come_together),
+        V4(one_ack_for_each_segment_held_of_a_super_segment),
         V4(text_ahead_of_a_gap_that_finds_no_room_is_acknowledged_too),
         BOTH(a_gap_that_is_filled_with_what_was_ahead_of_it_owes_no_duplicates),
         V4(what_is_ahead_of_the_next_gap_is_told_by_as_many_duplicates),

@@ -9,7 +9,8 @@ static uint8_t octets[65536];
 /* An acceptable, trimmed segment, as the eight steps hand it on. */
 static bool arrives(struct bench *t, uint32_t at, const uint8_t *text, uint32_t len)
 {
-    struct segment seg = {.seq = seq(at), .ctl = ACK, .text = text, .text_len = len, .len = len};
+    struct segment seg = {
+        .seq = seq(at), .ctl = ACK, .text = text, .text_len = len, .len = len, .packets = 1};
     tcp_trim(t->tcb, &seg);
     return tcp_process_text(&t->tcp, t->tcb, &seg);
 }
