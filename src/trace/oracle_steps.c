@@ -185,12 +185,14 @@ static enum step judge_ack_field(const struct judging *j)
     uint64_t begin = m->acked ? m->acked - 1 : 0; /* ISS+1: older was never sent */
     uint32_t back = begin < m->max_wnd ? (uint32_t)begin : m->max_wnd;
     bool old = ahead(r->ack, m->una - back) < 0;
-    if (ahead(r->ack, m->nxt) > 0) { /* half of all numbers away: it is both */
-        return old && r->verdict == HF_V_DROP_ACK_TOO_OLD ? STEP_ACK_OLD : STEP_ACK_UNSENT;
-    }
+    /* A small record does not remember how old is too old. */
     bool unknown = !(m->facts & KNOWS_START) || w->state == HF_TIME_WAIT;
+    if (ahead(r->ack, m->nxt) > 0) { /* about half of all numbers away: it is both */
+        bool both = (old || unknown) && r->verdict == HF_V_DROP_ACK_TOO_OLD;
+        return both ? STEP_ACK_OLD : STEP_ACK_UNSENT;
+    }
     if (unknown && ahead(r->ack, m->una) < 0) {
-        return STEP_ANY; /* a small record does not remember how old is too old */
+        return STEP_ANY;
     }
     return old ? STEP_ACK_OLD : STEP_TAKEN;
 }

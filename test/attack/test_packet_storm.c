@@ -20,9 +20,9 @@
 #include <string.h>
 
 enum {
-    LIVES = 6000,
-    SANITIZED_LIVES = 1000,
-    LONG_LIVES = 100000,
+    LIVES = 3000,
+    SANITIZED_LIVES = 500,
+    LONG_LIVES = 20000,
     STEPS = 250,
     HANDLES = 16,
     REST_ROUNDS = 400

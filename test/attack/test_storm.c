@@ -7,6 +7,7 @@
  *
  * ctest: timeout=900
  */
+#include "attack/row.h"
 #include "attack/storm.h"
 #include "common/peer.h"
 #include "common/refuse.h"
@@ -17,7 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIVES = 2000, LONG_LIVES = 40000, STEPS = 300, CONNS = 3, FRAMES = 16 };
+enum {
+    LIVES = 1200,
+    SANITIZED_LIVES = 300,
+    LONG_LIVES = 10000,
+    STEPS = 300,
+    CONNS = 3,
+    FRAMES = 16
+};
 
 struct life {
     struct storm storm;
@@ -318,7 +326,8 @@ static void no_storm_breaks_or_leaks_anything(void **state)
         one_life((uint32_t)strtoul(one, NULL, 10));
         return;
     }
-    for (uint32_t seed = 1; seed <= (getenv("HF_LONG") ? LONG_LIVES : LIVES); seed++) {
+    uint32_t lives = row_or(LONG_LIVES, row_unless_sanitized(LIVES, SANITIZED_LIVES));
+    for (uint32_t seed = 1; seed <= lives; seed++) {
         one_life(seed);
     }
 }
