@@ -225,8 +225,8 @@ static enum hf_verdict check_rst(struct tcp *tcp, struct tcb *tcb, const struct 
         return HF_V_RST_REFUSED;
     case HF_CLOSING:
     case HF_LAST_ACK:
-    case HF_TIME_WAIT: /* in order, unless text of ours is lost with it */
-        tcp_finish(tcp, tcb, tcp_queued(tcp, tcb) ? HF_ERR_RESET : HF_OK, HF_CAUSE_NONE,
+    case HF_TIME_WAIT: /* in order, if all was sent; the peer may have taken it and gone */
+        tcp_finish(tcp, tcb, tcb->flags & F_FIN_SENT ? HF_OK : HF_ERR_RESET, HF_CAUSE_NONE,
                    HF_V_RST_CLOSES);
         return HF_V_RST_CLOSES;
     default:
