@@ -213,13 +213,17 @@ static void finds_another(struct peer *p)
 }
 
 /* PR-05: forged SYNs make the stack ask for neighbours that would all be of one set; one of that
- * set that is there is found all the same. */
+ * set that is there is found all the same, whether it asks or is asked. */
 TEST(neighbours_that_collide_without_the_key_keep_nobody_out)
 {
     struct flood flood = {.p = p};
     listens_to_a_network(p);
     neighbours_until(&flood, 40);
-    finds_another(p);
+    on(1);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects_question(p, false);
+    answers(p, p->peer_mac);
+    expects(SYN | ACK);
 }
 
 /* PR-05: ten thousand of them, and ten times as many: each costs what the first ones did. */

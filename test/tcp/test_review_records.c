@@ -91,6 +91,8 @@ TEST(an_urgent_pointer_behind_the_fin_does_not_keep_the_large_record)
     reads(10);
     releases();
     expects(FIN | ACK, .seq = ISS + 1);
+    sends(ACK, .seq = IRS + 11, .ack = ISS + 2);
+    holds_equal(p->stack->tcp.actives.used, 0); /* FIN-WAIT-2, and nobody reads */
     sends(FIN | ACK, .seq = IRS + 11, .ack = ISS + 2);
     expects(ACK, .ack = IRS + 12);
     holds_equal(p->stack->tcp.tcbs.used, 0);
