@@ -242,10 +242,10 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
     if (tcb == NULL) {
         return NULL;
     }
-    bool once = half->retries == 0 && !(half->flags & HALF_NO_RTT);
-    if (once) { /* RFC 6298 3: then it is a sample */
-        uint32_t sent_ms = half->at_ms - tcp->b->policy.rto_initial_ms;
-        tcp_rtt_sample(tcp, tcb, max_u32((tcp->now_ms - sent_ms) * 1000, 500));
+    uint32_t rto_ms = tcp->b->policy.rto_initial_ms;
+    uint32_t since_ms = tcp->now_ms - (half->at_ms - rto_ms); /* unless the policy has changed */
+    if (half->retries == 0 && !(half->flags & HALF_NO_RTT) && since_ms <= rto_ms) {
+        tcp_rtt_sample(tcp, tcb, max_u32(since_ms * 1000, 500)); /* RFC 6298 3: sent once */
     }
     tcp_drop_half_open(tcp, half_idx);
     tcp_end_time_wait(tcp, id); /* MAY-2: replaced now that this is open */
