@@ -243,7 +243,7 @@ static struct tcb *promote(struct tcp *tcp, uint32_t half_idx, const struct conn
         return NULL;
     }
     uint32_t rto_ms = tcp->b->policy.rto_initial_ms;
-    uint32_t since_ms = tcp->now_ms - (half->at_ms - rto_ms); /* unless the policy has changed */
+    uint32_t since_ms = tcp->now_ms - (half->at_ms - rto_ms); /* ms_after is never 0 */
     if (half->retries == 0 && !(half->flags & HALF_NO_RTT) && since_ms <= rto_ms) {
         tcp_rtt_sample(tcp, tcb, max_u32(since_ms * 1000, 500)); /* RFC 6298 3: sent once */
     }
