@@ -15,16 +15,21 @@ struct host_post *host_new_post(hf_post_fn *fn, void *arg)
     return post;
 }
 
-void host_put_post(struct hf_host *host, struct host_post *post)
+static void wake(struct hf_host *host)
 {
     const uint64_t one = 1;
+    ssize_t done = write(host->post_fd, &one, sizeof one); /* fails only when it is awake already */
+    (void)done;
+}
+
+void host_put_post(struct hf_host *host, struct host_post *post)
+{
     pthread_mutex_lock(&host->lock);
     *host->last_post = post;
     host->last_post = &post->next;
     host->n_posts++;
     atomic_store(&host->rung, true);
-    ssize_t done = write(host->post_fd, &one, sizeof one); /* fails only when it is awake already */
-    (void)done;
+    wake(host);
     pthread_mutex_unlock(&host->lock); /* last: what is posted may end the host */
 }
 
@@ -95,11 +100,9 @@ void host_drop_posts(struct hf_host *host)
 /* In a signal's handler, too: nothing but an atomic and write(2). */
 void hf_host_interrupt(struct hf_host *host)
 {
-    const uint64_t one = 1;
     int before = errno;
     atomic_store(&host->interrupted, true);
-    ssize_t done = write(host->post_fd, &one, sizeof one); /* fails only when it is awake already */
-    (void)done;
+    wake(host);
     errno = before;
 }
 

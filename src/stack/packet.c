@@ -41,9 +41,9 @@ uint32_t stack_packet_new(struct stack *st, bool reserve)
     struct pool *packets = &st->s->packets;
     if (reserve && is_reserved(packets)) {
         drop_oldest_waiting(st);
-    }
-    if (reserve && is_reserved(packets)) {
-        return 0;
+        if (is_reserved(packets)) {
+            return 0;
+        }
     }
     uint32_t idx = pool_alloc(packets, st->s);
     if (idx != 0) {

@@ -89,6 +89,11 @@ static enum hf_verdict take_ack_only(struct tcp *tcp, struct tcb *tcb, struct se
     return verdict == HF_V_CONTINUE || no_reset ? HF_V_ACK_ONLY_TAKEN : verdict;
 }
 
+static bool acks_our_syn(const struct tcb *tcb, const struct segment *seg)
+{
+    return seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt);
+}
+
 /* SYN-RECEIVED, and the peer's SYN once more, whatever stands behind it.  A SYN,ACK ends a
  * simultaneous open (MUST-10, Figure 7), but never a passive one: no split handshake. */
 static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
@@ -106,7 +111,7 @@ static enum hf_verdict take_syn_again(struct tcp *tcp, struct tcb *tcb, struct s
         }
         return take_ack_only(tcp, tcb, seg);
     }
-    if (simultaneous && seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt)) {
+    if (simultaneous && acks_our_syn(tcb, seg)) {
         tcp_accecn_syn_ack(tcp, tcb, seg);
         seg->seq = tcb->rcv.nxt; /* trimmed: the rest is in order */
         seg->ctl &= (uint16_t) ~(SYN | ECN_BITS);
@@ -160,11 +165,6 @@ static enum hf_verdict refuse_sequence(struct tcp *tcp, struct tcb *tcb, struct 
     return old ? HF_V_DROP_OLD_DUPLICATE : HF_V_DROP_OUT_OF_WINDOW;
 }
 
-static bool acks_our_syn(const struct tcb *tcb, const struct segment *seg)
-{
-    return seq_gt(seg->ack, tcb->snd.una) && seq_leq(seg->ack, tcb->snd.nxt);
-}
-
 /* first: check sequence number.  MUST-66 and a closed window: text is refused, but ACK, RST and URG
  * of a segment at RCV.NXT count; a bare FIN needs no buffer and is taken. */
 static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
@@ -180,8 +180,8 @@ static enum hf_verdict check_sequence(struct tcp *tcp, struct tcb *tcb, struct s
     if (tcb->rcv.wnd == 0 && seq_eq(seg->seq, tcb->rcv.nxt) && !(seg->ctl & SYN)) {
         if (seg->text_len && !(seg->ctl & RST)) {
             tcp_ecn_arrives(tcp, tcb, seg); /* RFC3168-27: a window probe's mark counts */
-            bool is_reset = tcb->state == HF_SYN_RECEIVED && !acks_our_syn(tcb, seg);
-            if (!is_reset || !(seg->ctl & ACK)) {
+            bool opening = tcb->state == HF_SYN_RECEIVED && (seg->ctl & ACK);
+            if (!opening || acks_our_syn(tcb, seg)) { /* else its answer is a reset */
                 tcp_owe_ack(tcp, tcb);
             }
             seg->ctl &= (uint16_t)~FIN;
