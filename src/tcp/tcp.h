@@ -211,6 +211,9 @@ bool tcp_timeouts(struct tcp *tcp); /* true: more may be due */
 /* When tcp_timeouts must be called next.  False: never. */
 bool tcp_next_timeout(const struct tcp *tcp, uint32_t *at_ms);
 
+/* Octets: options leave a segment so much text, whatever MSS the peer has. */
+enum { LEAST_TEXT = 8 };
+
 /* output.c: 3.7, 3.8 */
 void tcp_owe(struct tcp *tcp, struct tcb *tcb, uint16_t what);
 /* Out of the lists of those that owe. */
@@ -306,8 +309,6 @@ uint32_t tcp_chunk_room(const struct tcp *tcp, uint32_t idx); /* octets free beh
 uint32_t tcp_chunks_cost(const struct tcp *tcp, uint32_t head);
 /* What for, which says how much must be left for others. */
 enum { CHUNK_LARGE_BYTES = 16384 };
-/* Octets: options leave a segment so much text, whatever MSS the peer has. */
-enum { LEAST_TEXT = 8 };
 enum chunk_use {
     CHUNK_TO_READ, /* text in order, of who has read all before it: even the last one       */
     CHUNK_TO_KEEP, /* what is to be sent, datagrams: leaves an eighth of each size          */

@@ -360,9 +360,9 @@ void capture_rules(struct seen *s)
         capture_syn(s);
         if (!is_other_syn(s)) {
             judge_stamps(s);
-        }
-        if (!is_other_syn(s) && p->len == 1) {
-            judge_back_off(s);
+            if (p->len == 1) {
+                judge_back_off(s);
+            }
         }
         return;
     }
