@@ -164,6 +164,9 @@ static int fits(const struct watched *w, const struct hf_trace *r)
         }
         return 4;
     }
+    if (w->state == HF_CLOSED && r->state_before == HF_TIME_WAIT && is_small_answer(r)) {
+        return r->seq == w->m.nxt ? 3 : 1; /* it waited when a reset ended that */
+    }
     if (w->state == HF_TIME_WAIT && r->state_before == HF_LISTEN && r->kind == HF_TRACE_CALL) {
         return 0; /* hf_answer: one that may replace it */
     }

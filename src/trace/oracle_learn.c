@@ -197,7 +197,6 @@ static void learn_out(struct judging *j)
         m->stamp_ns = r->time_ns;
         bool more = !has_numbers(r) && !(r->ctl & HF_SYN) && m->may_ack + m->may_challenge != 0;
         if ((r->ctl & HF_ACK) && !(m->facts & KNOWS_RECENT) && !more) { /* none waits behind it */
-            m->recent_ns = r->ts_ecr == m->ts_recent ? m->recent_ns : r->time_ns;
             m->ts_recent = r->ts_ecr;
             m->facts |= KNOWS_RECENT;
         }

@@ -39,11 +39,16 @@ void trace_add_count(struct text *text, uint64_t count)
 
 void trace_add_seconds(struct text *text, int64_t ns)
 {
-    int64_t s = ns / 1000000000, us = ns / 1000 % 1000000;
+    long long s = ns / 1000000000;
+    int us = (int)(ns / 1000 % 1000000);
     if (s < 100) {
-        trace_add(text, "%d.%06d", (int)s, (int)us);
+        trace_add(text, "%lld.%06d", s, us);
+    } else if (s < 100000) {
+        trace_add(text, "%lld.%03d", s, us / 1000);
+    } else if (s < 10000000) { /* the columns of a ladder are nine wide */
+        trace_add(text, "%lld.%d", s, us / 100000);
     } else {
-        trace_add(text, "%lld.%03d", (long long)s, (int)(us / 1000));
+        trace_add(text, "%lld", s);
     }
 }
 

@@ -176,6 +176,52 @@ TEST(behind_text_that_was_held_in_part_an_ack_may_be_a_delayed_one)
     expects(ACK, .ack = IRS + 4501);
 }
 
+/* One that was to take its place was reset before it was open: it had agreed on timestamps. */
+TEST(an_ack_that_waited_in_time_wait_is_of_the_connection_that_a_reset_ended)
+{
+    p->config.policy.tw_ignore_rst = false;
+    listens_with(8, true);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    takes_held();
+    expects(SYN | ACK);
+    sends(ACK);
+    closes();
+    expects(FIN | ACK);
+    sends(ACK, .ack = ISS + 2);
+    sends(FIN | ACK);
+    expects(ACK);
+    releases();
+    struct peer_conn first = *p->c;
+    new_incarnation(p->c->nxt + 100000);
+    sends(SYN, .seq = IRS, .mss = 1460, .tsval = 1000);
+    takes_held();
+    expects(SYN | ACK);
+    sends(RST, .seq = IRS + 1);
+    releases();
+    *p->c = first;
+    batch_begins();
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 2, .len = 1);
+    sends(RST, .seq = IRS + 2);
+    batch_ends();
+    expects(ACK, .ack = IRS + 2);
+}
+
+/* What an echo tells of TS.Recent is not its age: behind 24 days of rest old stamps are taken until
+ * it moves. */
+TEST(what_comes_behind_another_rest_of_weeks_may_be_old_twice)
+{
+    const uint32_t days26_ms = 26u * 24 * 3600 * 1000;
+    p->with.tsval = 1000;
+    establish_passive();
+    after(days26_ms);
+    sends(ACK, .tsval = 1000 + days26_ms);
+    after(days26_ms);
+    sends(ACK, .seq = IRS + 101, .len = 100, .tsval = 1000 + 2 * days26_ms); /* ahead of a gap */
+    expects(ACK, .ack = IRS + 1);
+    sends(ACK, .seq = IRS + 1, .len = 100, .tsval = 1000 + 2 * days26_ms);
+    expects(ACK, .ack = IRS + 201);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +232,8 @@ int main(void)
         BOTH(a_cookie_may_come_back_where_a_half_open_record_stands_though_its_text_finds_no_room),
         BOTH(where_memory_was_out_an_ack_of_what_would_have_filled_a_gap_may_be_a_delayed_one),
         BOTH(behind_text_that_was_held_in_part_an_ack_may_be_a_delayed_one),
+        BOTH(an_ack_that_waited_in_time_wait_is_of_the_connection_that_a_reset_ended),
+        BOTH(what_comes_behind_another_rest_of_weeks_may_be_old_twice),
     };
     return cmocka_run_group_tests_name("oracle_peace", tests, NULL, NULL);
 }
