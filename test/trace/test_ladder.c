@@ -338,24 +338,6 @@ static void repeats_timeouts_and_known_losses_are_marked(void **state)
     expect(ladder, whole);
 }
 
-static void days_keep_to_the_column_of_seconds(void **state)
-{
-    (void)state;
-    struct hf_ladder *ladder = begin(HF_ESTABLISHED);
-    calls(&p, HF_CALL_CLOSE, HF_FIN_WAIT_1);
-    at_ms(&p, 99999999);
-    calls(&p, HF_CALL_CLOSE, HF_FIN_WAIT_1);
-    at_ms(&p, 2715737899);
-    calls(&p, HF_CALL_CLOSE, HF_FIN_WAIT_1);
-    at_ms(&p, 12715737899);
-    calls(&p, HF_CALL_CLOSE, HF_FIN_WAIT_1);
-    expect(ladder, HEAD " 0.000000 ESTABLISHED\n"
-                        " 0.000000 FIN-WAIT-1       (CLOSE)\n"
-                        "99999.999 FIN-WAIT-1       (CLOSE)\n"
-                        "2715737.8 FIN-WAIT-1       (CLOSE)\n"
-                        " 12715737 FIN-WAIT-1       (CLOSE)\n");
-}
-
 static void long_runs_of_data_are_folded(void **state)
 {
     (void)state;
@@ -589,7 +571,6 @@ int main(void)
         cmocka_unit_test(figure_13_simultaneous_close),
         cmocka_unit_test(a_lost_third_ack_shows_as_the_peer_repeating_its_syn_ack),
         cmocka_unit_test(repeats_timeouts_and_known_losses_are_marked),
-        cmocka_unit_test(days_keep_to_the_column_of_seconds),
         cmocka_unit_test(long_runs_of_data_are_folded),
         cmocka_unit_test(what_ended_the_connection_stands_in_the_last_line),
         cmocka_unit_test(a_syn_s_fast_open_option_is_told),

@@ -1,4 +1,4 @@
-/* The ladder as text: which rows are folded, and what a fold says. */
+/* The ladder as text: which rows are folded, what a fold says, and the column of times. */
 #include <stdio.h>
 
 #include "trace/play.h"
@@ -192,6 +192,21 @@ static void the_end_is_not_before_what_was_noted(void **state)
                    " 0.008000                  over\n");
 }
 
+static void days_keep_to_the_column_of_seconds(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin();
+    at_ms(&p, 99999999);
+    hf_ladder_note(ladder, p.now_ns, "a day");
+    at_ms(&p, 2715737899);
+    hf_ladder_note(ladder, p.now_ns, "a month");
+    at_ms(&p, 12715737899);
+    hf_ladder_note(ladder, p.now_ns, "five months");
+    expect(ladder, "99999.999                  a day\n"
+                   "2715737.8                  a month\n"
+                   " 12715737                  five months\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +219,7 @@ int main(void)
         cmocka_unit_test(the_longest_fold_is_told_to_its_end),
         cmocka_unit_test(what_is_not_kept_is_told_and_the_end_is_kept),
         cmocka_unit_test(the_end_is_not_before_what_was_noted),
+        cmocka_unit_test(days_keep_to_the_column_of_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
