@@ -24,4 +24,19 @@ static inline uint32_t row_unless_sanitized(uint32_t whole, uint32_t part)
     return sanitize && *sanitize ? row_or(whole, part) : whole;
 }
 
+/* Lives from seed 1 on, as many as there is room for; or the one of HF_SEED. */
+static inline void row_lives(void (*live)(uint32_t seed), uint32_t whole, uint32_t usual,
+                             uint32_t sanitized)
+{
+    const char *one = getenv("HF_SEED");
+    if (one) {
+        live((uint32_t)strtoul(one, NULL, 10));
+        return;
+    }
+    uint32_t lives = row_or(whole, row_unless_sanitized(usual, sanitized));
+    for (uint32_t seed = 1; seed <= lives; seed++) {
+        live(seed);
+    }
+}
+
 #endif

@@ -16,7 +16,6 @@
 #include "stack/stack.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -416,15 +415,7 @@ static void one_life(uint32_t seed)
 static void no_packet_breaks_or_leaks_anything(void **state)
 {
     (void)state;
-    const char *one = getenv("HF_SEED");
-    if (one) {
-        one_life((uint32_t)strtoul(one, NULL, 10));
-        return;
-    }
-    uint32_t lives = row_or(LONG_LIVES, row_unless_sanitized(LIVES, SANITIZED_LIVES));
-    for (uint32_t seed = 1; seed <= lives; seed++) {
-        one_life(seed);
-    }
+    row_lives(one_life, LONG_LIVES, LIVES, SANITIZED_LIVES);
 }
 
 int main(void)

@@ -1,23 +1,8 @@
 /* RFC 9293 sections 3.7 and 3.8.6: what is sent when - segments, Nagle, the peer's window, silly
  * windows, zero-window probes, the congestion window (RFC 5681, 6928). */
-#include "common/peer.h"
+#include "common/loss.h"
 
 #include <string.h>
-
-/* With a round trip of 100 ms, so that RTO is 300 ms. */
-static void establish_slowly(struct peer *p)
-{
-    opens();
-    expects(SYN);
-    after(100);
-    struct seg_spec spec = p->with;
-    spec.ctl = SYN | ACK;
-    spec.seq = IRS;
-    spec.ack = ISS + 1;
-    peer_sends(p, &spec);
-    expects(ACK);
-    expects_event(HF_CONNECTED);
-}
 
 /* MUST-60, MUST-61, SHLD-28 */
 TEST(text_is_cut_into_full_segments_and_the_last_is_pushed)
