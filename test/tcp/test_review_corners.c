@@ -335,6 +335,33 @@ TEST(a_fin_that_ends_half_the_number_space_away_is_out_of_the_window)
     reads(100);
 }
 
+/* In signed numbers what begins 2^31 ahead is before, too. */
+TEST(text_that_begins_half_the_number_space_away_is_out_of_the_window)
+{
+    establish_active();
+    sends(ACK, .seq = IRS + 1 + INT64_C(0x80000000), .len = 50);
+    expects(ACK, .ack = IRS + 1);
+    holds_equal(peer_count(p, HF_V_DROP_OUT_OF_WINDOW), 1);
+    sends(ACK, .seq = IRS + 2 + INT64_C(0x80000000), .len = 50);
+    holds_equal(peer_count(p, HF_V_DROP_OLD_DUPLICATE), 1);
+}
+
+/* RFC 3168 6.1.2: an ECE says no number; hf_status counts all that such an ACK acknowledges. */
+TEST(without_accurate_ecn_the_segments_of_an_ack_with_ece_count_as_marked)
+{
+    p->config.policy.ecn = HF_ECN_ASK;
+    opens();
+    expects(SYN | ECE | CWR);
+    sends(SYN | ACK | ECE, .seq = IRS, .mss = 1460);
+    expects(ACK);
+    writes(4380);
+    peer_forget(p);
+    sends(ACK, .ack = ISS + 1461);
+    holds_equal(status_of(ce_delivered), 0);
+    sends(ACK | ECE, .ack = ISS + 4381);
+    holds_equal(status_of(ce_delivered), 2);
+}
+
 /* RFC 2883 4: a D-SACK tells of text that came; before IRS there was none. */
 TEST(text_from_before_the_first_is_no_duplicate)
 {
@@ -438,6 +465,8 @@ int main(void)
         BOTH(a_lost_window_update_is_repeated_in_answer_to_the_peers_probe),
         BOTH(a_fin_that_ends_half_the_number_space_away_is_out_of_the_window),
         BOTH(a_syn_ack_whose_deadline_would_be_zero_makes_no_round_trip_of_an_hour),
+        BOTH(text_that_begins_half_the_number_space_away_is_out_of_the_window),
+        BOTH(without_accurate_ecn_the_segments_of_an_ack_with_ece_count_as_marked),
         BOTH(text_from_before_the_first_is_no_duplicate),
         BOTH(text_beyond_a_closed_window_in_syn_received_gets_one_answer),
         BOTH(a_probes_octet_that_left_as_the_window_opened_a_little_is_repeated),
