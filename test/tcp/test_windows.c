@@ -28,6 +28,22 @@ TEST(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated
     expects_silence();
 }
 
+/* 3.8.6.1: a peer that has refused all tells nothing of a timeout that was none (RFC 5682). */
+TEST(what_a_window_refused_goes_before_new_text_once_it_opens)
+{
+    p->config.policy.tlp = false;
+    p->with.mss = 1000;
+    establish_active();
+    writes(20000);
+    peer_forget(p);
+    sends(ACK, .ack = ISS + 1, .wnd = ZERO);
+    expects_after(150, 1000, ACK, .seq = ISS + 1, .len = 1000);
+    sends(ACK, .ack = ISS + 1, .wnd = 30000);
+    expects(ACK, .seq = ISS + 1, .len = 1000);
+    sends(ACK, .ack = ISS + 1001, .wnd = 30000);
+    expects(ACK, .seq = ISS + 1001, .len = 1000);
+}
+
 /* 3.8.6.1, and for each timeout once, however often the window opens. */
 TEST(what_a_window_refused_goes_again_as_soon_as_it_opens)
 {
@@ -464,6 +480,7 @@ int main(void)
         BOTH(what_an_old_timestamp_refuses_leads_no_row),
         V4(what_has_no_timestamp_leads_no_row),
         BOTH(segments_in_a_row_cost_less_than_half_of_what_they_cost_one_by_one),
+        V4(what_a_window_refused_goes_before_new_text_once_it_opens),
         V4(behind_a_window_that_has_shrunk_nothing_new_goes_and_the_oldest_is_repeated),
         V4(an_ack_stands_inside_a_window_that_has_shrunk),
         V4(an_older_segment_does_not_bring_its_window_back),
