@@ -84,7 +84,7 @@ struct hf_env {
     uint32_t struct_size; /* sizeof(struct hf_env)                                         */
     uint32_t simd;        /* HF_SIMD_*; 0 is always right                                  */
     int64_t now_ns;       /* a clock that never goes back; its zero is of no interest      */
-    hf_trace_fn *trace;   /* called for every trace record; NULL: none                     */
+    hf_trace_fn *trace;   /* told every trace record, calls nothing of the stack; or NULL  */
     void *trace_arg;
     const struct hf_region *regions; /* region number i is regions[i - 1]                  */
     uint32_t n_regions;
@@ -329,9 +329,9 @@ struct hf_listen {
  * version or interface. */
 int hf_listen(struct hf_stack *stack, const struct hf_env *env, const struct hf_listen *listen,
               hf_handle *handle);
-/* The oldest connection whose handshake is complete, or whose SYN had a Fast Open cookie; it may
- * have ended since, with text that is still to be read.  peer may be NULL.  HF_ERR_WOULD_BLOCK:
- * none, HF_ACCEPTED will tell. */
+/* The oldest connection whose handshake is complete, or, with Fast Open, whose SYN has opened it;
+ * it may have ended since, with text that is still to be read.  peer may be NULL.
+ * HF_ERR_WOULD_BLOCK: none, HF_ACCEPTED will tell. */
 int hf_accept(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
               hf_handle *handle, struct hf_endpoint *peer);
 /* The oldest SYN that a holding listener has not shown yet.  local, peer may be NULL.

@@ -91,11 +91,11 @@ int hf_errno(int error);
 /* Devices, addresses, routes ------------------------------------------------------------------- */
 
 /* Adds the device as an interface and owns it from now on (on failure it is closed; without
- * room for its link-local address its number is used up). Returns the interface number, 1 and up.
- * On Ethernet an IPv6 link-local address is
- * added: of the MAC (RFC 4291 A), but where the kernel has that MAC, too (hf_device_packet), one
- * that is drawn by lot for this process (RFC 7217), as the kernel has the other and would reset our
- * connections. */
+ * room for its link-local address its number is used up). Returns the interface number, 1 and up;
+ * -EINVAL: its MTU or MAC cannot be; -ENOBUFS: max_interfaces, or no room for the address.  On
+ * Ethernet an IPv6 link-local address is added: of the MAC (RFC 4291 A), but where the kernel has
+ * that MAC, too (hf_device_packet), one that is drawn by lot for this process (RFC 7217), as the
+ * kernel has the other and would reset our connections. */
 int hf_host_attach(struct hf_host *host, struct hf_device *device);
 /* "10.0.0.2/24", "fd77::2/64"; without a length the address stands alone (32, 128).  -EINVAL,
  * -EADDRINUSE (ours already, the kernel's, or a prefix that is routed to a gateway), -ENOBUFS. */
@@ -238,7 +238,7 @@ int hf_private_open(struct hf_private **net, const struct hf_private_options *op
 struct hf_device *hf_private_device(struct hf_private *net);
 /* Does all of that for a host: attaches the device and adds 10.77.0.2/24 and fd77::2/64 (in each
  * prefix of the options the address one above the kernel's).  Returns the interface number; on
- * failure the device is closed. */
+ * failure the device is closed.  -EBUSY: it was taken before. */
 int hf_private_attach(struct hf_private *net, struct hf_host *host);
 /* The second half of that, for a device that was wrapped before it was attached. */
 int hf_private_address(const struct hf_private *net, struct hf_host *host, int iface);
