@@ -59,11 +59,11 @@ static uint32_t carry(struct side *from, struct side *to)
             memcpy(bytes + len, frames[i].slice[s].data, frames[i].slice[s].len);
             len += frames[i].slice[s].len;
         }
-        hf_output_done(from->stack, &from->env, frames[i].token);
+        must(hf_output_done(from->stack, &from->env, frames[i].token), "hf_output_done");
         printf("%10.3f ms  %s -> %s  %4u octets\n", (double)from->env.now_ns / 1e6, from->name,
                to->name, len);
         struct hf_frame_in in = {.data = bytes, .len = len, .iface = 1};
-        hf_input(to->stack, &to->env, &in, 1);
+        must(hf_input(to->stack, &to->env, &in, 1), "hf_input");
     }
     return n;
 }

@@ -38,16 +38,24 @@ static void accept_all(struct hf_host *host, uint32_t shard, hf_handle listener)
     }
 }
 
-/* Sends back what has come; closes when the peer does. */
+/* Sends back what has come; closes when the peer does.  What finds no room stays unread until
+ * HF_WRITABLE tells of some. */
 static void echo(struct hf_host *host, hf_handle c)
 {
+    struct hf_stack *stack = hf_host_stack(host);
+    struct hf_slice slice;
     char text[4096];
-    int64_t n;
-    while ((n = hf_recv(hf_host_stack(host), hf_host_env(host), c, text, sizeof text)) > 0) {
-        (void)hf_send(hf_host_stack(host), hf_host_env(host), c, text, (uint64_t)n, 0);
+    int64_t n, taken = 0;
+    while (taken >= 0 && (n = hf_recv_slices(stack, hf_host_env(host), c, &slice, 1)) > 0) {
+        uint32_t len = slice.len < sizeof text ? slice.len : (uint32_t)sizeof text;
+        memcpy(text, slice.data, len); /* the slice may be gone behind the next call */
+        taken = hf_send(stack, hf_host_env(host), c, text, len, 0);
+        if (taken > 0) {
+            (void)hf_recv_consume(stack, hf_host_env(host), c, (uint64_t)taken);
+        }
     }
-    if (n != HF_ERR_WOULD_BLOCK) {
-        (void)hf_release(hf_host_stack(host), hf_host_env(host), c);
+    if (n != HF_ERR_WOULD_BLOCK && taken != HF_ERR_WOULD_BLOCK) {
+        (void)hf_release(stack, hf_host_env(host), c);
     }
 }
 

@@ -53,7 +53,7 @@ typedef void hf_finding_fn(void *arg, const struct hf_finding *finding);
 struct hf_capture_config {
     uint32_t struct_size;     /* sizeof(struct hf_capture_config)                               */
     uint32_t max_connections; /* followed at one time, the one that was silent longest is
-                                 forgotten for a new one; 0: 65,536                             */
+                                 forgotten for a new one; 0: 65,536, at most 2^24               */
     bool on_wire; /* segments are as the wire carries them, none was put together or cut by a
                      network card later: their size is judged, too                              */
     hf_finding_fn *found;
@@ -79,7 +79,8 @@ struct hf_capture_counts {
 /* Is this rule looked at in a capture?  RFC 9293's others need inside knowledge. */
 bool hf_capture_judges(enum hf_rule rule, bool on_wire);
 
-/* NULL: no memory, or a config that cannot be. */
+/* NULL: no memory, or a config that cannot be.  The config is copied; found may be NULL, and what
+ * it is given is valid during the call. */
 struct hf_capture_judge *hf_capture_judge_new(const struct hf_capture_config *config);
 void hf_capture_judge_free(struct hf_capture_judge *judge);
 /* The next packet, as captured; linktype: LINKTYPE_* of the pcap formats: Ethernet (1), raw IP (12,
@@ -88,10 +89,11 @@ void hf_capture_judge_free(struct hf_capture_judge *judge);
  * no memory. */
 int hf_capture_judge_packet(struct hf_capture_judge *judge, int64_t time_ns, uint32_t linktype,
                             const uint8_t *packet, uint32_t len, uint32_t whole);
-/* All packets of a file: pcapng (little-endian), or pcap.  HF_OK, or an error with a line that
- * names the file: HF_ERR_INVALID (none of these, damaged, or cut off), HF_ERR_UNSUPPORTED (packets
- * of other link types, or without a time, were passed over), HF_ERR_NO_RESOURCES, HF_ERR_PROHIBITED
- * (it cannot be read).  What could be read before, or beside it, has been judged all the same. */
+/* All packets of a file ("-": standard input): pcapng (little-endian), or pcap.  HF_OK, or an error
+ * with a line that names the file: HF_ERR_INVALID (none of these, damaged, or cut off),
+ * HF_ERR_UNSUPPORTED (packets of other link types, or without a time, were passed over),
+ * HF_ERR_NO_RESOURCES, HF_ERR_PROHIBITED (it cannot be read).  What could be read before, or beside
+ * it, has been judged all the same. */
 int hf_capture_judge_file(struct hf_capture_judge *judge, const char *path,
                           char error[HF_ERROR_TEXT]);
 /* No packet follows: what waited for more is found now. */

@@ -4,11 +4,12 @@
  *     TUN, TAP, AF_PACKET, AF_XDP, pair   ends: they move frames
  *     impaired, pcapng tap                wrappers around a device; they own what is inside
  *
- * A device belongs to one thread at a time, like the stack it serves.  None of these functions
- * waits.  Times are nanoseconds of the caller's clock, the one in hf_env.now_ns; it never goes
- * back.
+ * A device belongs to one thread at a time, like the stack it serves.  Of these functions only
+ * hf_device_xdp may wait.  Times are nanoseconds of the caller's clock, the one in hf_env.now_ns;
+ * it never goes back.
  *
- * Errors: 0 or a count is success, else a negative errno (-EPERM).  What opens something also takes
+ * Errors: 0 or a count is success, else a negative errno (-EPERM), of what opens something -ENOMEM,
+ * too, and then *device is NULL.  What opens something also takes
  * `error`, room for one sentence that says what is missing and what to do about it; it may be NULL.
  *
  * Most programs need no more of this than the functions that open: struct hf_host (host.h) drives
@@ -98,7 +99,9 @@ int hf_device_queues(const char *name);
 int hf_device_is_up(const char *name);
 /* A device from a descriptor that somebody else opened, which it owns from now on, also on failure:
  * /dev/net/tun after TUNSETIFF with IFF_NO_PI and IFF_VNET_HDR (a header of 10 or 12 octets), or an
- * AF_PACKET socket that is bound to an Ethernet interface.  mtu: the interface's, 576 .. 65535. */
+ * AF_PACKET socket that is bound to an Ethernet interface, which has its own name and MTU.  mtu:
+ * the TUN's or TAP's, 576 .. 65535, else hf_interface_add refuses it.  -EINVAL: another kind of
+ * descriptor, or an errno of what is asked of it. */
 int hf_device_from_fd(struct hf_device **device, int fd, const char *name, const uint8_t mac[6],
                       uint32_t mtu, uint32_t flags, char error[HF_ERROR_TEXT]);
 
@@ -108,10 +111,11 @@ struct hf_pair {
     uint8_t pad[3];   /*                                                                        */
     uint32_t mtu;     /* 0: 1500                                                                */
     uint32_t offload; /* HF_OFFLOAD_*: super-segments cross whole                               */
-    uint32_t frames;  /* each direction holds at most this many: a power of two, 0: 256         */
+    uint32_t frames;  /* each direction holds at most this many: a power of two to 65536, 0: 256 */
 };
 /* Two ends of a cable in memory.  Each may be in a thread of its own; each is closed by itself, and
- * what is sent to a closed end is lost.  config NULL: HF_LINK_IP, all offloads. */
+ * what is sent to a closed end is lost.  config NULL: HF_LINK_IP, all offloads.  -EINVAL: frames.
+ */
 int hf_device_pair(struct hf_device *ends[2], const struct hf_pair *config,
                    char error[HF_ERROR_TEXT]);
 
@@ -144,16 +148,17 @@ struct hf_impairment {
 };
 /* Puts impairments around `inner`, which the new device owns from now on (also on failure).
  * Offloaded frames are cut into wire segments, and checksums computed, first: out of the stack it
- * still takes super-segments, into the stack it gives none. */
+ * still takes super-segments, into the stack it gives none.  -EINVAL: a chance over 1,000,000. */
 int hf_device_impaired(struct hf_device **device, struct hf_device *inner,
                        const struct hf_impairment *impairment, char error[HF_ERROR_TEXT]);
-/* Replaces the impairments; frames under way stay so.  The dice are seeded anew. -EINVAL: not an
- * impaired device. */
+/* Replaces the impairments; frames under way stay so.  The dice are seeded anew.  -EINVAL: not an
+ * impaired device, or a chance over 1,000,000. */
 int hf_device_impair(struct hf_device *impaired, const struct hf_impairment *impairment);
 
 struct hf_impaired_counts {
     uint64_t passed, lost, duplicated, reordered, corrupted, overflowed;
 };
+/* Frames so far.  -EINVAL: not an impaired device. */
 int hf_device_impaired_counts(const struct hf_device *impaired, struct hf_impaired_counts *counts);
 
 /* A packet on its way into a capture file, as the wire carries it. */
@@ -188,7 +193,8 @@ struct hf_capture {
     hf_keep_fn *keep; /* NULL: all are written; its arg is comment_arg                  */
 };
 /* Puts a pcapng tap around `inner`, which the new device owns from now on (also on failure).  What
- * is offloaded is written as the wire carries it: cut, checksums filled in. */
+ * is offloaded is written as the wire carries it: cut, checksums filled in.  path and name are
+ * copied or not needed any more, comment_arg is to last as long.  An errno of open(2). */
 int hf_device_capture(struct hf_device **device, struct hf_device *inner,
                       const struct hf_capture *capture, char error[HF_ERROR_TEXT]);
 /* Writes out what is buffered; 0, or the negative errno that stopped the writing (-ENOSPC): packets
@@ -210,7 +216,8 @@ struct hf_device_calls {
     void (*close)(void *self);
 };
 /* iface is copied; fd: -1 when there is nothing to poll.  calls and self stay the caller's until
- * calls->close(self).  -ENOMEM, -EINVAL. */
+ * calls->close(self); name is copied, cut to 31 characters.  -ENOMEM; -EINVAL: receive, send or
+ * close is NULL.  Then self is still the caller's to close. */
 int hf_device_new(struct hf_device **device, const struct hf_device_calls *calls, void *self,
                   const struct hf_interface *iface, int fd, const char *name);
 

@@ -31,11 +31,12 @@ enum {
 };
 
 /* HF_FAST_OPEN of a listener: SYNs with a cookie open a connection at once, so many at most whose
- * handshake has not ended; 0: none.
+ * handshake has not ended, 0 .. 65,535; 0: none.
  *
  * HF_FAST_OPEN of a connection, between hf_open and the hf_output that sends its SYN; afterwards
- * HF_ERR_NOT_CONNECTED.  Text that hf_send takes before that goes with the SYN as far as
- * hf_fast_open_room says, the rest once the connection is open. */
+ * HF_ERR_NOT_CONNECTED.  HF_ERR_UNSUPPORTED, of both: hf_policy.fast_open does not have it.  Text
+ * that hf_send takes before that goes with the SYN as far as hf_fast_open_room says, the rest once
+ * the connection is open. */
 enum {
     HF_FAST_OPEN_OFF,
     HF_FAST_OPEN_ON,
@@ -43,8 +44,9 @@ enum {
                            user timeout with it; not where hf_send has taken text before */
 };
 
-/* Octets that the SYN of this connection, not sent yet, can carry; 0: none, no cookie of the server
- * is known: the SYN asks for one.  HF_ERR_STALE_HANDLE. */
+/* Octets that the SYN of this connection, not sent yet, can carry; 0: none, as HF_FAST_OPEN is off,
+ * text was lost there twice in a row, or no cookie of the server is known: then the SYN asks for
+ * one.  HF_ERR_STALE_HANDLE. */
 int64_t hf_fast_open_room(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 /* Forgets what servers have told: cookies, sizes, losses. */
 int hf_fast_open_forget(struct hf_stack *stack, const struct hf_env *env);
@@ -52,7 +54,8 @@ int hf_fast_open_forget(struct hf_stack *stack, const struct hf_env *env);
 /* Keys for the cookies of Fast Open (RFC 7413 4.1.2), 16 octets each: of one listener, or with
  * handle 0 of all that have none of their own.  Cookies are made with primary and taken of both:
  * keys are changed by giving the old one as backup for a while.  backup may be NULL.  In the
- * beginning there is one of the seed's. */
+ * beginning there is one of the seed's.  The keys are copied.  HF_ERR_INVALID: primary is NULL;
+ * HF_ERR_STALE_HANDLE: it is no listener's. */
 int hf_fast_open_keys(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
                       const uint8_t primary[16], const uint8_t *backup);
 

@@ -10,11 +10,20 @@
  *     hf_deadline()     -> when hf_timeouts must be called next
  *     hf_events()       -> what happened to which handle
  *
- * A stack belongs to one thread at a time.  Every call takes the same two first arguments: the
- * block, and a struct hf_env that may differ from call to call.  now_ns must never go back.
+ * A stack belongs to one thread at a time.  The first argument is the block; the second, of all but
+ * what needs no time, a struct hf_env that may differ from call to call.  now_ns must never go
+ * back.
  *
- * Errors are negative enum hf_error; 0 or a count is success.  Addresses are 16 octets, IPv4 as
- * ::ffff:a.b.c.d; ports and all numbers are in host order.
+ * Errors are negative enum hf_error; 0 or a count is success.  Beside those that stand with a call
+ * it may return HF_ERR_STALE_HANDLE (the handle names nothing, or nothing of this kind) and, where
+ * it takes an env and changes something, HF_ERR_INVALID (stack or env is NULL, or env's struct_size
+ * too small); what returns an unsigned count gives 0 then.  Other pointers must not be NULL unless
+ * it says so.  A call that fails has taken nothing, and fills nothing in.
+ *
+ * struct_size is always the caller's to fill in.  Of what a call fills in, so many octets are
+ * written; what a call takes must have the whole of it.
+ *
+ * Addresses are 16 octets, IPv4 as ::ffff:a.b.c.d; ports and all numbers are in host order.
  */
 #ifndef HANDFAST_HANDFAST_H
 #define HANDFAST_HANDFAST_H
@@ -43,7 +52,7 @@ enum hf_error {
     HF_ERR_NOT_CONNECTED = -7,     /* the call makes no sense in this state                       */
     HF_ERR_RESET = -8,             /* "connection reset" by the peer, or ended by its other SYN   */
     HF_ERR_REFUSED = -9,           /* "connection refused"                                        */
-    HF_ERR_TIMED_OUT = -10,        /* given up: R2, user timeout                                  */
+    HF_ERR_TIMED_OUT = -10,        /* given up: R2, user timeout, keep-alive                      */
     HF_ERR_ABORTED = -11,          /* by hf_abort, or by hf_release where it resets (see there)   */
     HF_ERR_NET_UNREACHABLE = -12,  /* ICMP or no route                                            */
     HF_ERR_HOST_UNREACHABLE = -13, /* ICMP or no answer to ARP, neighbour discovery              */
@@ -52,7 +61,7 @@ enum hf_error {
     HF_ERR_NO_PORTS = -16,    /* no free local port was found in a bounded number of tries   */
     HF_ERR_NO_ADDRESS = -17,  /* not an address of this stack                                */
     HF_ERR_UNSUPPORTED = -18, /* an option that this version does not have                   */
-    HF_ERR_TOO_LARGE = -19,   /* a datagram over 65507 octets, a buffer too small            */
+    HF_ERR_TOO_LARGE = -19,   /* a datagram over 65507 octets (IPv6: 65527), a buffer too small */
     HF_ERR_MISMATCH = -20,    /* the block was made by another build, or is damaged          */
     HF_ERR_PROHIBITED = -21,  /* ICMP "administratively prohibited"                          */
 };
@@ -75,7 +84,7 @@ struct hf_env {
     uint32_t struct_size; /* sizeof(struct hf_env)                                         */
     uint32_t simd;        /* HF_SIMD_*; 0 is always right                                  */
     int64_t now_ns;       /* a clock that never goes back; its zero is of no interest      */
-    hf_trace_fn *trace;   /* called for every trace record; NULL: none                     */
+    hf_trace_fn *trace;   /* told every trace record, calls nothing of the stack; or NULL  */
     void *trace_arg;
     const struct hf_region *regions; /* region number i is regions[i - 1]                  */
     uint32_t n_regions;
@@ -84,12 +93,16 @@ struct hf_env {
 
 /* A stack: size, init, limits ----------------------------------------------------------------- */
 
+/* How many there may be.  Where no range stands: listeners, UDP sockets, neighbours, datagrams
+ * being reassembled, regions 0 .. 65,535; addresses, routes 1 .. 65,535; the rest 0 .. 2^30 - 1.
+ * Together connections, half-open and TIME-WAIT are at most 2^31, chunks of all kinds at most 2^30
+ * - 1. */
 struct hf_config {
     uint32_t struct_size;     /* sizeof(struct hf_config)                                       */
     uint32_t max_connections; /* full records: 1 .. 2^30 - 1                                    */
     uint32_t max_half_open;   /* SYN-RECEIVED of passive opens                                  */
     uint32_t max_time_wait;   /* TIME-WAIT of released handles                                  */
-    uint32_t max_active;      /* connections with data in flight or unread at one time          */
+    uint32_t max_active;      /* connections with data in flight or unread at one time; 1 ..    */
     uint32_t max_extras;      /* with options that few set (linger, keep-alive ...); 0: none may */
     uint32_t max_stats;       /* connections that have carried text and are measured: their buffers
                                  grow with need, hf_info tells all of itself; others: neither    */
@@ -100,38 +113,43 @@ struct hf_config {
     uint32_t max_routes;      /*                                                                */
     uint32_t max_neighbours;  /* ARP and neighbour discovery entries                            */
     uint32_t max_packets;     /* ICMP, UDP, ARP packets waiting to be sent, or datagrams unread */
-    uint32_t max_replies;     /* segments without a record of their own waiting to be sent      */
+    uint32_t max_replies;     /* segments without a record of their own to be sent; 1 ..        */
     uint32_t max_reassembly;  /* IP datagrams being reassembled                                 */
     uint32_t max_ranges;      /* out-of-order ranges of all connections together                */
     uint32_t max_sent;        /* records of what was sent when; not below max_active.  Default: 64
                                  for each of n, 2^14 to 2^20                                     */
-    uint32_t small_chunks;    /* payload memory: chunks of small_chunk_bytes                    */
+    uint32_t small_chunks; /* payload memory: chunks of small_chunk_bytes; with large ones 1 .. */
     uint32_t small_chunk_bytes; /* 64 .. 4096, a multiple of 64                                 */
     uint32_t large_chunks;      /* payload memory: chunks of 16 KiB.  Default: 40 for each of up to
                                    1024 connections that are busy at one time, 640 at least       */
     uint32_t lent_chunks;       /* pieces of regions held at one time                             */
     uint32_t max_regions;       /* registered regions                                             */
     uint32_t history_events;    /* the history ring; 0: no history                                */
-    uint32_t max_tokens;        /* frames of hf_output, from the oldest not done on, at most      */
-    uint32_t max_fast_open_peers; /* servers whose cookies are kept, a multiple of 4           */
+    uint32_t max_tokens;        /* frames of hf_output, from the oldest not done on; 1 .. 2^24    */
+    uint32_t max_fast_open_peers; /* servers whose cookies are kept, a multiple of 4, to 65,532  */
     uint8_t seed[16]; /* secret and random: keys, ISS, ports come from it               */
     struct hf_policy policy;
 };
 
-/* Defaults for about n connections (2 .. 2^30); the seed is left zero: hf_init refuses that. */
+/* Defaults for about n connections (2 .. 2^30 - 1, else the nearest of these); the seed is left
+ * zero: hf_init refuses that. */
 void hf_config_default(struct hf_config *config, uint32_t n);
 /* Octets a stack of this config takes, a multiple of 64; 0: the config cannot be.  Memory is
  * touched only as it is used: reserve generously. */
 uint64_t hf_size(const struct hf_config *config);
-/* block: 64-octet aligned, bytes of them; need not be zero.  HF_ERR_INVALID, HF_ERR_TOO_LARGE. */
+/* block: 64-octet aligned, bytes of them; need not be zero.  It stays the caller's; config is
+ * copied.  HF_ERR_INVALID: not aligned, a config that cannot be, a seed of zeros; HF_ERR_TOO_LARGE:
+ * bytes are fewer than hf_size says. */
 int hf_init(struct hf_stack *block, uint64_t bytes, const struct hf_config *config,
             const struct hf_env *env);
 /* Is there a whole stack of this very build?  HF_ERR_MISMATCH when not.  Checks magic, layout
  * version, build hash, sizes, and that no call was under way when it was copied.  Frames that were
  * out still are: hf_output_forget (memory.h). */
 int hf_attach(const struct hf_stack *block, uint64_t bytes);
+/* The policy as it is now; it lies in the block. */
 const struct hf_policy *hf_policy(const struct hf_stack *stack);
-/* Replaces the policy; connections that exist keep what they negotiated. HF_ERR_INVALID. */
+/* Replaces the policy by a copy; connections that exist keep what they negotiated.  HF_ERR_INVALID:
+ * a value is out of its range (policy.h). */
 int hf_set_policy(struct hf_stack *stack, const struct hf_env *env, const struct hf_policy *policy);
 
 /* Interfaces, addresses, routes ---------------------------------------------------------------- */
@@ -153,28 +171,37 @@ struct hf_interface {
     uint8_t mac[6]; /* HF_LINK_ETHERNET                        */
     uint8_t pad;
     uint32_t mtu;     /* 576 .. 65535; IPv6: HF_IPV6_MTU_MIN     */
-    uint32_t offload; /* HF_OFFLOAD_*                           */
+    uint32_t offload; /* HF_OFFLOAD_*: without HF_OFFLOAD_CSUM none counts */
 };
 
-/* The number of a new interface, 1 and up. */
+/* The number of a new interface, 1 and up; there is no call that takes it away.  HF_ERR_INVALID: a
+ * field cannot be (also a group's MAC); HF_ERR_NO_RESOURCES (max_interfaces). */
 int hf_interface_add(struct hf_stack *stack, const struct hf_env *env,
                      const struct hf_interface *iface);
 /* prefix_len: 0 .. 32 for IPv4, 0 .. 128 for IPv6; the prefix, unless it is the whole address,
- * becomes a route to the link.  HF_ERR_EXISTS: the address, or a route of the prefix to a gateway.
+ * becomes a route to the link.  HF_ERR_EXISTS: the address, or a route of the prefix to a gateway;
+ * HF_ERR_INVALID: no such interface, no address of one host, or IPv6 where the MTU is too small;
+ * HF_ERR_NO_RESOURCES (max_addresses, max_routes).
  * On Ethernet, an IPv6 link-local address made from the MAC (RFC 4291 A) is added by the caller; no
  * MLD report is sent: a switch that snoops MLD may keep back questions for the address. */
 int hf_address_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                    const uint8_t ip[16], uint32_t prefix_len);
+/* HF_ERR_NO_ADDRESS: it is none of this interface's. */
 int hf_address_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                       const uint8_t ip[16]);
-/* gateway NULL: on the link.  prefix_len counts as in hf_address_add; longest prefix wins. */
+/* gateway NULL: on the link.  prefix_len counts as in hf_address_add; longest prefix wins.
+ * HF_ERR_EXISTS: this interface has one of the prefix; HF_ERR_INVALID: no such interface or prefix,
+ * IPv6 where the MTU is too small, a gateway of the other version or that is no one host;
+ * HF_ERR_NO_RESOURCES (max_routes). */
 int hf_route_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                  const uint8_t prefix[16], uint32_t prefix_len, const uint8_t *gateway);
-/* A route to the link stays as long as there is an address of its prefix. */
+/* A route to the link stays as long as there is an address of its prefix, and goes with the last:
+ * HF_OK.  HF_ERR_INVALID: there is no such route. */
 int hf_route_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                     const uint8_t prefix[16], uint32_t prefix_len);
-/* A neighbour that is not asked for; half of max_neighbours, rounded up, may be such ones.
- * HF_ERR_NO_RESOURCES. */
+/* A neighbour that is not asked for, or another MAC for it; half of max_neighbours, rounded up, may
+ * be such ones: HF_ERR_NO_RESOURCES.  HF_ERR_INVALID: no Ethernet interface, a group's MAC, no
+ * address of one host. */
 int hf_neighbour_add(struct hf_stack *stack, const struct hf_env *env, uint32_t iface,
                      const uint8_t ip[16], const uint8_t mac[6]);
 
@@ -221,10 +248,11 @@ struct hf_frame_out {
     uint8_t header[HF_HEADER_MAX];
 };
 
-/* Takes n frames, all of them; what cannot be used is dropped and counted.  Returns 0.  With lent
- * frames: HF_ERR_NO_RESOURCES when there is no record for each of them (lent_chunks; read, or take
- * with hf_returned what is done), HF_ERR_INVALID when one does not lie in its region: then none was
- * taken. */
+/* Takes n frames, all of them; what cannot be used is dropped and counted.  Returns 0.
+ * HF_ERR_INVALID: frames is NULL, and n is not 0.  With lent frames: HF_ERR_NO_RESOURCES when there
+ * is no record for each of them (lent_chunks; read, or take with hf_returned what is done),
+ * HF_ERR_INVALID when one does not lie in its region or has no interface: then none was taken, and
+ * each is the caller's again. */
 int hf_input(struct hf_stack *stack, const struct hf_env *env, const struct hf_frame_in *frames,
              uint32_t n);
 /* Fills up to n frames with what is owed; returns how many.  Fewer than n: nothing more is owed
@@ -233,12 +261,13 @@ int hf_input(struct hf_stack *stack, const struct hf_env *env, const struct hf_f
  */
 uint32_t hf_output(struct hf_stack *stack, const struct hf_env *env, struct hf_frame_out *frames,
                    uint32_t n);
-/* The device is done with this frame.  Any order; each token once.  HF_ERR_INVALID. */
+/* The device is done with this frame.  Any order; each token once.  HF_ERR_INVALID: no such frame
+ * is out. */
 int hf_output_done(struct hf_stack *stack, const struct hf_env *env, uint64_t token);
 /* Processes what is due by env->now_ns, 4,096 timers at a time: then hf_deadline says "now". */
 void hf_timeouts(struct hf_stack *stack, const struct hf_env *env);
 /* When hf_timeouts must be called next, on env->now_ns's clock: env->now_ns when something is due
- * or owed now; INT64_MAX: never. */
+ * or owed now; INT64_MAX: never.  Neither may be NULL. */
 int64_t hf_deadline(const struct hf_stack *stack, const struct hf_env *env);
 
 /* Handles and events --------------------------------------------------------------------------- */
@@ -247,8 +276,8 @@ typedef uint64_t hf_handle; /* 0 is none; a stale one is refused with HF_ERR_STA
 
 enum {
     HF_READABLE = 1u << 0,  /* octets, or the end of them, can be received                        */
-    HF_WRITABLE = 1u << 1,  /* hf_send will take octets again, or the connection has just opened  */
-    HF_CONNECTED = 1u << 2, /* an active open has reached ESTABLISHED                            */
+    HF_WRITABLE = 1u << 1,  /* hf_send will take octets again, or what HF_CONNECTED tells     */
+    HF_CONNECTED = 1u << 2, /* hf_open's or hf_answer's connection has reached ESTABLISHED       */
     HF_ACCEPTED = 1u << 3,  /* listener: hf_accept will give a connection                         */
     HF_ASKED = 1u << 4,     /* listener: hf_asked will give a held SYN                            */
     HF_URGENT = 1u << 5,    /* urgent data was announced or its end moved (RFC 9293 3.8.5)        */
@@ -256,7 +285,7 @@ enum {
     HF_CLOSED_EVENT =
         1u << 7, /* gone; hf_close_reason tells why. The handle is still to be released */
     HF_ERROR_REPORT = 1u << 8, /* an ICMP error was noted: hf_error_report                       */
-    HF_SENT = 1u << 9,     /* borrowed octets were acknowledged: hf_returned                     */
+    HF_SENT = 1u << 9,     /* borrowed octets are the caller's again: hf_returned                */
     HF_TROUBLE = 1u << 10, /* R1: sent again several times, no answer (RFC 9293 3.8.3)       */
 };
 
@@ -272,6 +301,8 @@ struct hf_event {
  * is missed by who asks until there are 0 before he waits. */
 uint32_t hf_events(struct hf_stack *stack, const struct hf_env *env, struct hf_event *events,
                    uint32_t n);
+/* A number of the caller's for any handle, 0 at first: also for what a listener with one accepts.
+ */
 int hf_set_cookie(struct hf_stack *stack, hf_handle handle, uint64_t cookie);
 int hf_cookie(const struct hf_stack *stack, hf_handle handle, uint64_t *cookie);
 
@@ -293,13 +324,18 @@ struct hf_listen {
     uint64_t cookie;
 };
 
-/* Passive OPEN.  HF_ERR_EXISTS, HF_ERR_NO_ADDRESS, HF_ERR_NO_RESOURCES, HF_ERR_INVALID. */
+/* Passive OPEN.  HF_ERR_EXISTS: somebody listens just there; HF_ERR_NO_ADDRESS: local.ip is not
+ * ours; HF_ERR_NO_RESOURCES (max_listeners); HF_ERR_INVALID: port 0, port_last below it, no such
+ * version or interface. */
 int hf_listen(struct hf_stack *stack, const struct hf_env *env, const struct hf_listen *listen,
               hf_handle *handle);
-/* The oldest connection whose handshake is complete.  peer may be NULL. HF_ERR_WOULD_BLOCK. */
+/* The oldest connection whose handshake is complete, or, with Fast Open, whose SYN has opened it;
+ * it may have ended since, with text that is still to be read.  peer may be NULL.
+ * HF_ERR_WOULD_BLOCK: none, HF_ACCEPTED will tell. */
 int hf_accept(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
               hf_handle *handle, struct hf_endpoint *peer);
-/* The oldest SYN that a holding listener has not shown yet.  HF_ERR_WOULD_BLOCK. */
+/* The oldest SYN that a holding listener has not shown yet.  local, peer may be NULL.
+ * HF_ERR_WOULD_BLOCK: none, HF_ASKED will tell. */
 int hf_asked(struct hf_stack *stack, const struct hf_env *env, hf_handle listener,
              hf_handle *handle, struct hf_endpoint *local, struct hf_endpoint *peer);
 
@@ -312,12 +348,18 @@ enum hf_answer {
 };
 
 /* Answers a held SYN: goes on with the handshake (HF_CONNECTED tells when it is complete), or ends
- * it, and the handle, with a reset or an ICMP error (not on a handle answered before). */
+ * it, and the handle, with a reset or an ICMP error.  HF_ERR_NOT_CONNECTED: it was answered before,
+ * was no held SYN, or is gone, and the handle is still to be released; HF_ERR_NO_RESOURCES: not
+ * now (max_active); HF_ERR_INVALID: no such answer. */
 int hf_answer(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
               enum hf_answer answer);
 
-/* Active OPEN.  local may be NULL.  timeout_ms: user timeout (RFC 9293 3.9.1.1), 0: none.
- * HF_ERR_NET_UNREACHABLE (no route), HF_ERR_NO_PORTS, HF_ERR_EXISTS, HF_ERR_NO_RESOURCES. */
+/* Active OPEN.  local may be NULL.  timeout_ms: user timeout (RFC 9293 3.9.1.1), as HF_USER_TIMEOUT
+ * also once it is open; 0: none.  HF_ERR_INVALID: remote's port is 0 or its address not that of one
+ * host, two versions of IP, no such interface, timeout_ms over 2^31 - 1; HF_ERR_NET_UNREACHABLE: no
+ * route, or no address of ours for it; HF_ERR_NO_ADDRESS: local's is not ours; HF_ERR_NO_PORTS;
+ * HF_ERR_EXISTS: the connection is there, perhaps in TIME-WAIT; HF_ERR_NO_RESOURCES
+ * (max_connections, max_active, max_extras with a timeout). */
 int hf_open(struct hf_stack *stack, const struct hf_env *env, const struct hf_endpoint *local,
             const struct hf_endpoint *remote, uint32_t timeout_ms, hf_handle *handle);
 
@@ -332,35 +374,49 @@ enum {
 
 /* SEND: octets are copied; returns how many were taken (at least 1 when len is), or
  * HF_ERR_WOULD_BLOCK: HF_WRITABLE will tell.  HF_ERR_CLOSING after hf_close; once the connection is
- * gone, its reason.  len 0 without HF_SEND_MORE: lets go what HF_SEND_MORE held. */
+ * gone, its error, or HF_ERR_CLOSING where it ended in order.  HF_ERR_NOT_CONNECTED: a held SYN;
+ * HF_ERR_INVALID: data NULL, or other flags.  len 0 without HF_SEND_MORE: lets go what
+ * HF_SEND_MORE held; returns 0. */
 int64_t hf_send(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                 const void *data, uint64_t len, uint32_t flags);
-/* The same without copying: octets in a registered region stay the stack's until acknowledged; then
- * HF_SENT, and hf_returned gives token, which makes room for others.  All or nothing;
- * HF_ERR_TOO_LARGE: more than 1 GiB at once; HF_ERR_NO_RESOURCES with lent_chunks 0. */
+/* The same without copying: octets in a registered region are the stack's, and must not change,
+ * until hf_returned gives token, which makes room for others: once they are acknowledged, or the
+ * connection has ended, and each frame that points to them is done (hf_output_done).  Then HF_SENT,
+ * unless the handle was released.  All or nothing; into an empty queue they go whatever
+ * HF_SEND_BUFFER is.  HF_ERR_INVALID: len 0, not in a registered region; HF_ERR_TOO_LARGE: more
+ * than 1 GiB at once; HF_ERR_NO_RESOURCES with lent_chunks 0. */
 int64_t hf_send_borrowed(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                          uint32_t region, uint64_t offset, uint32_t len, uint64_t token,
                          uint32_t flags);
-/* RECEIVE: octets in order; 0: the peer has closed and all is read; HF_ERR_WOULD_BLOCK.  After a
- * reset: what was unread first, then the error once, then 0. */
+/* RECEIVE: octets in order; 0: the peer has closed and all is read; HF_ERR_WOULD_BLOCK: HF_READABLE
+ * will tell.  After a reset, or another end with an error: what was unread first (hf_abort leaves
+ * nothing), then the error once, unless hf_send has told it, then 0.  HF_ERR_NOT_CONNECTED: a held
+ * SYN; HF_ERR_INVALID: len 0. */
 int64_t hf_recv(struct hf_stack *stack, const struct hf_env *env, hf_handle handle, void *data,
                 uint64_t len);
 /* The same without copying: where the next unread octets lie, valid until hf_recv_consume or any
- * other call for this handle.  Returns the number of slices, 0 at the end of the stream. */
+ * other call for this handle; read only.  Returns the number of slices, 0 at the end of the stream;
+ * errors are hf_recv's, n is 1 .. 2^31 - 1. */
 int hf_recv_slices(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                    struct hf_slice *slices, uint32_t n);
+/* HF_ERR_INVALID: there is less unread than len. */
 int hf_recv_consume(struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
                     uint64_t len);
-/* Tokens of lent frames and borrowed octets that the stack has done with; returns how many. */
+/* Tokens of lent frames (no text in them waits any more) and borrowed octets that the stack
+ * has done with, the first of them first; returns how many. */
 uint32_t hf_returned(struct hf_stack *stack, const struct hf_env *env, uint64_t *tokens,
                      uint32_t n);
 
 /* CLOSE: no more to send (half-close: receiving goes on).  What is queued is still sent, then a
  * FIN. HF_ERR_CLOSING when done before; HF_ERR_NO_RESOURCES when there is no record for the FIN now
- * (max_active): HF_WRITABLE tells when to try again.  A listener or UDP socket is gone, and its
- * handle with it; a listener's connections not yet accepted are reset. */
+ * (max_active): HF_WRITABLE tells when to try again; HF_ERR_NOT_CONNECTED once it is gone.  In
+ * SYN-SENT, or with a held SYN, it is gone at once, and what is queued with it (3.10.4):
+ * HF_CLOSED_EVENT with HF_ERR_CLOSING.  A listener or UDP socket is gone, and its handle with it,
+ * as with the next two; a listener's connections not yet accepted are reset. */
 int hf_close(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
-/* ABORT: a reset to the peer, everything queued is lost (RFC 9293 3.10.5). */
+/* ABORT: a reset to the peer (none in SYN-SENT, to a held SYN, and where both have sent their FIN),
+ * everything queued or unread is lost (RFC 9293 3.10.5).  The handle is still to be released.
+ * HF_ERR_NOT_CONNECTED once it is gone. */
 int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 /* The application forgets the handle: closes what is not closed (with unread octets: a reset, RFC
  * 2525 2.17, unless both sides have closed), and the stack finishes alone.  What arrives later is
@@ -368,14 +424,22 @@ int hf_abort(struct hf_stack *stack, const struct hf_env *env, hf_handle handle)
  * try again: where hf_close would give HF_ERR_NO_RESOURCES (max_active), this is a reset, too. */
 int hf_release(struct hf_stack *stack, const struct hf_env *env, hf_handle handle);
 
-/* Registers region number `region` (1 .. max_regions); env->regions must hold it from now on. */
+/* Registers region number `region` (1 .. max_regions); env->regions must hold it from now on, and
+ * its memory must stay.  HF_ERR_INVALID: no such number, or none in env; HF_ERR_EXISTS. */
 int hf_region_add(struct hf_stack *stack, const struct hf_env *env, uint32_t region);
-/* HF_ERR_EXISTS while parts of it are held. */
+/* HF_ERR_EXISTS while parts of it are held; HF_ERR_INVALID: it is not registered. */
 int hf_region_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t region);
 
-/* Options, int64.  Setting one that a state or this version does not have is refused, never
- * ignored.
- */
+/* Options, int64.  Setting one that a state or this version does not have is refused, but where the
+ * connection is gone, or HF_SYN_RETRIES comes to no SYN any more or to a listener: then it is of no
+ * effect.  A listener's are those of what it accepts.  HF_ERR_INVALID: out of range, or no option;
+ * HF_ERR_UNSUPPORTED: not on such a handle (listeners have no HF_ERROR_REPORTS, UDP sockets HF_TTL
+ * and HF_TOS alone), or not in hf_policy.fast_open; HF_ERR_NOT_CONNECTED: too late for what goes
+ * with the SYN (HF_MAX_SEGMENT, HF_FAST_OPEN, HF_ECN, HF_ACCECN); HF_ERR_NO_RESOURCES (max_extras).
+ *
+ * Ranges that do not stand below: ms 0 .. 2^31 - 1, but keep-alive's from 1; HF_RECEIVE_WINDOW 1 ..
+ * hf_policy.max_receive_window; HF_SEND_BUFFER 1 .. 2^30; HF_MAX_SEGMENT hf_policy.min_mss ..
+ * 65,535, 0: none, and read on a connection the MSS in use; HF_TOS 0 .. 252 in fours; else 0, 1. */
 enum hf_option {
     HF_NODELAY,            /* 0, 1: no Nagle (RFC 9293 3.7.4); setting it lets go what is held    */
     HF_RECEIVE_WINDOW,     /* octets of unread and missing data promised at most: the application's
@@ -383,10 +447,10 @@ enum hf_option {
                               longer tuned (hf_policy.tune_buffers)                              */
     HF_SEND_BUFFER,        /* octets accepted and not acknowledged at most; once set, not tuned   */
     HF_SEND_LOW_WATER,     /* HF_WRITABLE once this many octets fit; 1 .. HF_SEND_BUFFER          */
-    HF_USER_TIMEOUT,       /* ms that text may stay unacknowledged, or unsent before a closed
-                              window (RFC 9293 3.9.1.1, RFC 5482), not what pacing or HF_CORK holds
-                              here; decides instead of hf_policy.data_retries.  0: none, or what
-                              HF_ADVERTISED_TIMEOUT adopts                                        */
+    HF_USER_TIMEOUT,       /* ms that SYN, text, FIN may stay unacknowledged, or unsent before a
+                              closed window (RFC 9293 3.9.1.1, RFC 5482), not what pacing or HF_CORK
+                              holds here; decides instead of hf_policy.data_retries.  0: none, or
+                              what HF_ADVERTISED_TIMEOUT adopts                                   */
     HF_MAX_SEGMENT,        /* MSS: announced and used at most, before opening                     */
     HF_TTL,                /* 1 .. 255: TTL or hop limit of packets                               */
     HF_TOS,                /* DSCP in the upper six bits; the lower two are ECN's.  Best set once,
@@ -434,7 +498,8 @@ struct hf_status {
     uint8_t options;      /* HF_OPT_*: agreed upon                                         */
     struct hf_endpoint local, remote;
     uint32_t iss, irs, snd_una, snd_nxt, snd_wnd, rcv_nxt, rcv_wnd;
-    uint32_t snd_mss, cwnd, ssthresh, rto_ms, srtt_us, rttvar_us;
+    uint32_t snd_mss, cwnd, ssthresh; /* octets; ssthresh UINT32_MAX: none                 */
+    uint32_t rto_ms, srtt_us, rttvar_us;
     uint32_t unread_bytes;       /* received in order                                      */
     uint32_t urgent_bytes;       /* of these, octets up to the urgent mark                 */
     uint32_t queued_bytes;       /* accepted, not acknowledged                             */
@@ -442,20 +507,22 @@ struct hf_status {
     uint32_t segs_in, segs_out, retransmitted_segs, dup_acks;
     uint64_t bytes_acked, bytes_received;
     uint8_t snd_wscale, rcv_wscale;     /* window scale shifts                                 */
-    uint8_t in_recovery, retries;       /* fast recovery; timeouts, or keep-alives, in a row   */
+    uint8_t in_recovery, retries;       /* of a loss; timeouts, probes, keep-alives in a row   */
     uint32_t peer_user_timeout_ms;      /* RFC 5482: what the peer told, 0: nothing            */
     uint32_t waiting;                   /* listener: connections that hf_accept would give     */
     uint8_t ecn, ecn_seen, ecn_idle;    /* hf_ecn_mode; the peer sent ECT or CE; we send no ECT */
     uint8_t fast_open;                  /* HF_FO_*                                             */
     uint32_t ce_received, ce_delivered; /* marked packets from, and to, the peer           */
 };
+/* Also of what is gone.  Of a listener: state, passive, local, waiting.  env may be NULL.
+ * HF_ERR_UNSUPPORTED: a UDP socket. */
 int hf_status(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
               struct hf_status *status);
 
-/* Who closed, in which direction, and why: one line for people, at most len octets with its 0;
- * returns an enum hf_error: 0 for an orderly close. */
+/* Who closed, in which direction, and why, of a connection; text is one line for people.  Returns
+ * error: 0 for an orderly close, and as long as it is open. */
 struct hf_close_reason {
-    int32_t error; /* HF_OK: both sides closed in order                             */
+    int32_t error; /* HF_OK: both sides closed in order, or it is open              */
     uint8_t first; /* 0 nobody yet, 1 this side, 2 the peer, 3 both at once         */
     uint8_t fin_sent, fin_acked, fin_received, rst_sent, rst_received; /* what was seen    */
     uint8_t state;    /* where the connection was when it ended, or is                 */
@@ -465,7 +532,8 @@ struct hf_close_reason {
 };
 int hf_close_reason(const struct hf_stack *stack, hf_handle handle, struct hf_close_reason *reason);
 
-/* The newest ICMP error noted for this handle; reading it takes it away.  Half as many are kept as
+/* The newest ICMP error noted for this handle (a listener has none); reading it takes it away.  Of
+ * a neighbour that did not answer: type and code 0, from our own address.  Half as many are kept as
  * there may be connections and UDP sockets, 64 at most: the oldest gives way.  HF_ERR_WOULD_BLOCK:
  * none. */
 struct hf_icmp_report {
@@ -499,9 +567,11 @@ struct hf_counters {
 };
 void hf_counters(const struct hf_stack *stack, struct hf_counters *counters);
 
-/* The history of a connection: up to n trace records, oldest first, from the shared ring; returns
- * how many.  Long runs of data are folded: text_bytes is their sum, wnd of the last.  Times are
- * right as long as less than 49 days lie between one record and the next, or now. */
+/* The history of a connection: its newest n trace records at most, oldest first, from the shared
+ * ring; returns how many.  Kept are time, states, cause, verdict, marks, addresses, seq, ack, ctl,
+ * len, text_bytes, wnd, iss and irs; the rest is 0.  Long runs of data are folded: text_bytes is
+ * their sum, wnd of the last.  Times are right as long as less than 49 days lie between one record
+ * and the next, or now. */
 uint32_t hf_history(const struct hf_stack *stack, hf_handle handle, struct hf_trace *records,
                     uint32_t n);
 

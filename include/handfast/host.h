@@ -14,12 +14,15 @@
  *     hf_host_wait_closed(host, c, false, 5000);
  *     hf_host_free(host);
  *
- * A host and its stack belong to the thread that made it; other threads use hf_host_post only.
+ * A host and its stack belong to the thread that made it; other threads use hf_host_post and
+ * hf_host_interrupt only.
  * After fork only the parent may use it.
  *
  * Errors: 0 or a count is success, else a negative errno; hf_host_error tells the same in a
- * sentence. The blocking calls take timeout_ms: 0 does not wait, negative waits without end; what
- * does not happen in time is -EAGAIN, and a signal that arrives while the call waits ends it with
+ * sentence.  What the core refuses is hf_errno of its error (handfast.h): -EBADF a stale handle,
+ * -EINVAL, -ENOBUFS a limit of the config ...  The blocking calls take timeout_ms: 0 does not wait,
+ * negative waits without end; what does not happen in time is -EAGAIN (-ETIMEDOUT for
+ * hf_host_connect and hf_host_open), and a signal that arrives while the call waits ends it with
  * -EINTR: nothing is lost, and of hf_host_send what is taken is taken.  A signal that arrives while
  * it works ends nothing; hf_host_interrupt is for handlers that are to be heard at any time.
  */
@@ -51,7 +54,8 @@ struct hf_host_options {
 };
 /* HF_SIMD_* of this processor, for hf_env.simd; a host's env has it already. */
 uint32_t hf_host_simd(void);
-/* options NULL: defaults. -ENOMEM, -EINVAL (hf_settings_policy says why).  Memory is reserved, and
+/* options NULL: defaults. -ENOMEM, -EINVAL (a config that cannot be, or settings:
+ * hf_settings_policy says why), -EIO (no secret to be had), -EMFILE.  Memory is reserved, and
  * touched as it is used. */
 int hf_host_new(struct hf_host **host, const struct hf_host_options *options);
 /* Closes the devices.  Connections are not closed: the peer hears nothing.  NULL is allowed. */
@@ -59,16 +63,17 @@ void hf_host_free(struct hf_host *host);
 /* Settings by name, for a program's arguments or environment: each field of struct hf_policy
  * ("timestamps=off", "rto_min_ms=1000"), and each hf_option ("nodelay=1", "user_timeout=5000") of
  * the connections and listeners that hf_host_open, hf_host_connect and hf_host_listen open; where
- * both have one name, the option is "ttl_option".  A number, or on, off, or for some a name
+ * both have one name, the option is "ttl_option"; one that a handle cannot have makes these calls
+ * fail, as "error_reports" a listener.  A number, or on, off, or for some a name
  * ("congestion=newreno"); dashes are as good as underscores.
  *
  * Puts what the text says of policies into policy, and looks at all the rest.  -EINVAL with a
- * sentence: what there is not, or cannot be. */
+ * sentence: what there is not, or cannot be; what stands before it may be in policy by then. */
 int hf_settings_policy(const char *text, struct hf_policy *policy, char error[HF_ERROR_TEXT]);
 /* The options among the host's settings, for a handle that hf_open or hf_listen made: in SYN-SENT
- * before hf_host_flush, they go with the SYN. */
+ * before hf_host_flush, they go with the SYN.  An errno: those before the refused one are set. */
 int hf_host_settings(struct hf_host *host, hf_handle handle);
-/* The name of setting number 0, 1, ...; NULL: no more. What it is for. */
+/* The name of setting number 0, 1, ...; NULL: no more.  What it is for; NULL: there is none. */
 const char *hf_setting_name(uint32_t number);
 const char *hf_setting_text(const char *name);
 enum { HF_SETTING_TEXT = 128 };
@@ -86,24 +91,26 @@ int hf_errno(int error);
 /* Devices, addresses, routes ------------------------------------------------------------------- */
 
 /* Adds the device as an interface and owns it from now on (on failure it is closed; without
- * room for its link-local address its number is used up). Returns the interface number, 1 and up.
- * On Ethernet an IPv6 link-local address is
- * added: of the MAC (RFC 4291 A), but where the kernel has that MAC, too (hf_device_packet), one
- * that is drawn by lot for this process (RFC 7217), as the kernel has the other and would reset our
- * connections. */
+ * room for its link-local address its number is used up). Returns the interface number, 1 and up;
+ * -EINVAL: its MTU or MAC cannot be; -ENOBUFS: max_interfaces, or no room for the address.  On
+ * Ethernet an IPv6 link-local address is added: of the MAC (RFC 4291 A), but where the kernel has
+ * that MAC, too (hf_device_packet), one that is drawn by lot for this process (RFC 7217), as the
+ * kernel has the other and would reset our connections. */
 int hf_host_attach(struct hf_host *host, struct hf_device *device);
-/* "10.0.0.2/24", "fd77::2/64"; without a length the address stands alone (32, 128). */
+/* "10.0.0.2/24", "fd77::2/64"; without a length the address stands alone (32, 128).  -EINVAL,
+ * -EADDRINUSE (ours already, the kernel's, or a prefix that is routed to a gateway), -ENOBUFS. */
 int hf_host_address(struct hf_host *host, int iface, const char *address);
 /* prefix: as above, or "default" (both versions as the gateway's; without one, both). gateway NULL:
- * on the link. */
+ * on the link.  -EINVAL, -EADDRINUSE (there is one of this prefix), -ENOBUFS. */
 int hf_host_route(struct hf_host *host, int iface, const char *prefix, const char *gateway);
 
 /* The loop ------------------------------------------------------------------------------------- */
 
 /* Waits for frames, deadlines, posts and watched descriptors, at most timeout_ns (negative: without
- * end; 0: not at all), and works off what came.  0; -EINTR: a signal; another errno: a device is
- * gone (hf_device_receive, hf_device_send), hf_host_error says which.  After frames it asks devices
- * for more before it asks poll(2): watched descriptors may wait for eight such turns. */
+ * end; 0: not at all), and works off what came.  0; -EINTR: a signal; -ENOMEM; another errno: a
+ * device is gone (hf_device_receive, hf_device_send), hf_host_error says which.  After frames it
+ * asks devices for more before it asks poll(2): watched descriptors may wait for eight such turns.
+ */
 int hf_host_run_once(struct hf_host *host, int64_t timeout_ns);
 /* Sends what is owed now; to be called after core calls made outside a hf_host_run_once. */
 void hf_host_flush(struct hf_host *host);
@@ -122,7 +129,8 @@ int hf_host_post(struct hf_host *host, hf_post_fn *fn, void *arg);
 void hf_host_interrupt(struct hf_host *host);
 
 typedef void hf_watch_fn(struct hf_host *host, void *arg, int fd, int revents);
-/* Calls fn when poll(2) finds `events` (or an error) on fd; replaces an earlier watch of it. */
+/* Calls fn when poll(2) finds `events` (or an error) on fd, which stays the caller's; replaces an
+ * earlier watch of it.  -EINVAL: fd is negative, or fn NULL; -ENOMEM.  Unwatch: -ENOENT. */
 int hf_host_watch(struct hf_host *host, int fd, int events, hf_watch_fn *fn, void *arg);
 int hf_host_unwatch(struct hf_host *host, int fd);
 
@@ -140,7 +148,8 @@ struct hf_device *hf_host_device(struct hf_host *host, int iface);
 
 /* getaddrinfo: up to n endpoints in its order; version 0 (both), 4, 6; name NULL: any address; port
  * a number or a service's name. Returns how many.  "fe80::1%2": scope is an interface number or a
- * device's name.  -EHOSTUNREACH: no such name, -EINVAL: no such port. */
+ * device's name.  -EHOSTUNREACH: no such name; -EINVAL: no such port or
+ * scope, or a name that is too long; -ENOMEM. */
 int hf_host_resolve(struct hf_host *host, const char *name, const char *port, int version,
                     struct hf_endpoint *endpoints, uint32_t n);
 enum { HF_ENDPOINT_TEXT = 64 };
@@ -171,13 +180,14 @@ int hf_host_accept(struct hf_host *host, hf_handle listener, int timeout_ms, hf_
  * hf_host_send_some. */
 int hf_host_send(struct hf_host *host, hf_handle handle, const void *data, size_t len,
                  int timeout_ms);
-/* What fits, at least one octet; returns how many. */
+/* What fits, at least one octet (none when len is 0); returns how many. */
 ssize_t hf_host_send_some(struct hf_host *host, hf_handle handle, const void *data, size_t len,
                           int timeout_ms);
-/* What is there, at least one octet; 0: the peer has closed and all is read. */
+/* What is there, at least one octet; 0: the peer has closed and all is read.  -EINVAL: len is 0. */
 ssize_t hf_host_recv(struct hf_host *host, hf_handle handle, void *data, size_t len,
                      int timeout_ms);
-/* Half-close: no more to send, receiving goes on.  Does not wait. */
+/* Half-close: no more to send, receiving goes on.  Does not wait.  -EPIPE: it was done before;
+ * -ENOTCONN: the connection is gone; -ENOBUFS: try again once HF_WRITABLE is told (hf_close). */
 int hf_host_close(struct hf_host *host, hf_handle handle);
 /* Waits until both sides have closed and our FIN is acknowledged (TIME-WAIT or CLOSED); with
  * time_wait, until the connection is gone altogether (2MSL later). 0: in order; else why it ended
@@ -228,7 +238,7 @@ int hf_private_open(struct hf_private **net, const struct hf_private_options *op
 struct hf_device *hf_private_device(struct hf_private *net);
 /* Does all of that for a host: attaches the device and adds 10.77.0.2/24 and fd77::2/64 (in each
  * prefix of the options the address one above the kernel's).  Returns the interface number; on
- * failure the device is closed. */
+ * failure the device is closed.  -EBUSY: it was taken before. */
 int hf_private_attach(struct hf_private *net, struct hf_host *host);
 /* The second half of that, for a device that was wrapped before it was attached. */
 int hf_private_address(const struct hf_private *net, struct hf_host *host, int iface);
@@ -240,11 +250,11 @@ const char *hf_private_kind(const struct hf_private *net);
 pid_t hf_private_start(struct hf_private *net, char *const argv[], const int fds[3],
                        char error[HF_ERROR_TEXT]);
 /* A socket of the kernel's in the namespace (also AF_NETLINK), used from here. Returns the
- * descriptor, close-on-exec. */
+ * descriptor, close-on-exec, which is the caller's; or a negative errno. */
 int hf_private_socket(struct hf_private *net, int family, int type, int protocol);
-/* Writes a setting of the namespace: "net/ipv4/tcp_fin_timeout", "5". */
+/* Writes a setting of the namespace: "net/ipv4/tcp_fin_timeout", "5".  0, or a negative errno. */
 int hf_private_sysctl(struct hf_private *net, const char *name, const char *value);
-/* Lets go of the namespace. NULL is allowed. */
+/* Lets go of the namespace, and of the device where nobody has taken it.  NULL is allowed. */
 void hf_private_close(struct hf_private *net);
 
 #ifdef __cplusplus

@@ -59,7 +59,8 @@ enum hf_fast_open_fail {
 
 /* Segments are full or small ones as they were sent; a repeat counts again.  Fields marked * are
  * kept in a statistics record (hf_config.max_stats): from the first text on, and 0 for a connection
- * that found none (hf_counters.stats_missed). */
+ * that found none (hf_counters.stats_missed).  busy_us and what is of it count whole
+ * milliseconds. */
 struct hf_info {
     uint32_t struct_size; /* filled in by the caller: what it knows of                           */
     uint8_t state;        /* enum hf_state                                                       */
@@ -89,7 +90,7 @@ struct hf_info {
     uint32_t snd_ssthresh; /* segments, HF_INFO_NO_SSTHRESH: none                                 */
     uint32_t snd_cwnd;     /* segments                                                            */
     uint32_t advmss;       /* the MSS that our SYN announces                                      */
-    uint32_t reordering;   /* segments by which one was overtaken at most, 3 at least (RFC 8985)  */
+    uint32_t reordering;   /* segments by which one was overtaken at most, dupthresh at least     */
     uint32_t rcv_rtt_us;   /* * a round trip as the receiver sees it                              */
     uint32_t rcv_space;    /* * octets read in a round trip, the most so far                      */
     uint32_t total_retrans; /* segments sent again                                                */
@@ -130,7 +131,8 @@ struct hf_info {
                         always 0                                                             */
 };
 
-/* HF_ERR_STALE_HANDLE; HF_ERR_UNSUPPORTED: a UDP socket. */
+/* Also of what is gone.  env: its now_ns is what "since" counts to; NULL: the last call's.
+ * HF_ERR_STALE_HANDLE; HF_ERR_UNSUPPORTED: a UDP socket. */
 int hf_info(const struct hf_stack *stack, const struct hf_env *env, hf_handle handle,
             struct hf_info *info);
 

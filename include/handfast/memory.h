@@ -16,17 +16,25 @@ struct hf_extent {
     uint8_t kind;                    /* enum hf_range_kind                                      */
     char name[15];
 };
-/* The parts of the block in order of offset; returns how many there are. */
+/* The parts of the block in order of offset; returns how many there are, of which up to n are
+ * written.  HF_RANGE_SECRET: keys, and payload. */
 uint32_t hf_extents(const struct hf_stack *stack, struct hf_extent *extents, uint32_t n);
 /* Page ranges (offset, used = octets) that hold nothing now and may be given back to the system
- * (MADV_DONTNEED; they must read as zero or as they were).  page: a power of two. */
+ * (MADV_DONTNEED; they must read as zero or as they were), until the next call that changes
+ * something.  Whole pages by their address.  page: a power of two, else 0.  Returns how many were
+ * written, n at most: if it is n, there may be more, which another call does not go on with. */
 uint32_t hf_reclaim(struct hf_stack *stack, uint64_t page, struct hf_extent *extents, uint32_t n);
 /* Octets hf_snapshot needs now. */
 uint64_t hf_snapshot_bytes(const struct hf_stack *stack);
-/* The used extents, in a form hf_restore reads.  Returns octets written or HF_ERR_TOO_LARGE. */
+/* The used extents, keys included, in a form hf_restore reads; not what lies in regions, which is
+ * to be there with the same octets where it goes on.  out: the caller's.  Returns octets written,
+ * or HF_ERR_TOO_LARGE: bytes are too few. */
 int64_t hf_snapshot(const struct hf_stack *stack, void *out, uint64_t bytes);
 /* Frames that were out still are: where those who had them are gone, hf_output_forget.  A clock
- * that stands before the one the snapshot was made by freezes all timers until it has caught up. */
+ * that stands before the one the snapshot was made by freezes all timers until it has caught up.
+ * block: 64-octet aligned, bytes of them, need not be zero.  HF_ERR_INVALID: it is not, or a
+ * pointer is NULL; HF_ERR_MISMATCH: no snapshot of this very build, or damaged; HF_ERR_TOO_LARGE:
+ * bytes are too few.  Then the block is as it was. */
 int hf_restore(struct hf_stack *block, uint64_t bytes, const void *snapshot, uint64_t len);
 /* No frame of hf_output is out any more: whoever had them is gone, as after hf_restore or hf_attach
  * in another process.  Else their memory and their tokens are missing for ever, and after
@@ -37,7 +45,7 @@ int hf_output_forget(struct hf_stack *stack, const struct hf_env *env);
  * the old ones, so that it goes on as if nothing had been; what is restored twice, or was kept
  * where others read, and the copy of a fork that goes on, must not share them (RFC 6528 4).
  * Connections are as they were; SYN cookies that are out are refused.  seed: 16 secret and random
- * octets, not all zero.  HF_ERR_INVALID. */
+ * octets, not all zero: HF_ERR_INVALID. */
 int hf_reseed(struct hf_stack *stack, const struct hf_env *env, const uint8_t *seed);
 /* The protocol state alone, sequence numbers and times made relative, in an order that does not
  * depend on history: equal bytes, equal behaviour.  Returns octets (also when they exceed room,

@@ -108,7 +108,8 @@ struct hf_violation {
 
 /* Octets an oracle takes; 0: the config cannot be. */
 uint64_t hf_oracle_size(const struct hf_oracle_config *config);
-/* block: 8-octet aligned, bytes of them; need not be zero.  HF_ERR_INVALID. */
+/* oracle: 8-octet aligned, bytes of them; need not be zero, and stays the caller's. HF_ERR_INVALID:
+ * NULL, a config that cannot be, or bytes are fewer than hf_oracle_size says. */
 int hf_oracle_init(struct hf_oracle *oracle, uint64_t bytes, const struct hf_oracle_config *config);
 /* The policy from now on, as hf_set_policy. */
 void hf_oracle_policy(struct hf_oracle *oracle, const struct hf_policy *policy);
@@ -118,7 +119,7 @@ bool hf_oracle_judge(struct hf_oracle *oracle, const struct hf_trace *record,
                      struct hf_violation *violation);
 
 struct hf_oracle_counts {
-    uint32_t struct_size; /* filled in by the caller                             */
+    uint32_t struct_size; /* filled in by the caller: what it knows of           */
     uint32_t followed;    /* connections that are open now                       */
     uint64_t records;     /* judged                                              */
     uint64_t segments;    /* of these, segments that came or went                */

@@ -88,7 +88,8 @@ struct hf_packet {
 
 /* Decodes one frame.  HF_OK: all of it was understood and is sound; HF_ERR_INVALID: packet->wrong
  * says what is not, and packet->layers how far it was understood; HF_ERR_UNSUPPORTED: sound as far
- * as it goes, but neither ARP nor IP, or another protocol above IP. */
+ * as it goes, but neither ARP nor IP, or another protocol above IP.  HF_ERR_INVALID with packet as
+ * it was: struct_size ends before mac_src. */
 int hf_packet_decode(const uint8_t *frame, size_t len, enum hf_link link, struct hf_packet *packet);
 
 enum { HF_ADDRESS_TEXT = 46 }; /* octets that any address needs as text, with its 0 */

@@ -37,7 +37,14 @@ enum hf_ecn {
     HF_ECN_ASK,    /* asked for by ours, too; once more without when that SYN gets no answer  */
 };
 
-/* Behaviour that an RFC leaves open.  Names as in doc/; 0 or false is "off". */
+/* Behaviour that an RFC leaves open.  Names as in doc/; 0 or false is "off".
+ *
+ * Ranges where none stands below: ms 1 .. 2^30, but msl_ms and cookie_slot_ms to 2^29,
+ * challenge_ack_ms from 0, rto_min_ms and rto_initial_ms to rto_max_ms, user_timeout_least_ms to
+ * user_timeout_most_ms; syn_retries, data_retries, orphan_retries 0 .. 254; quick_acks 0 .. 255;
+ * warn_retries 1 .. 255; shares 0 .. 100; initial_cwnd, slow_start_l, min_mss 1 .. 65,535; windows
+ * and buffers 1 .. 2^30, receive_window to max_receive_window; PMTU and MTU 68 .. 65,535;
+ * port_first 1 .. port_last; ttl, dupthresh 1 .. 255. */
 struct hf_policy {
     uint32_t msl_ms;           /* 30,000: TIME-WAIT lasts twice this (RFC 9293 3.4.2)           */
     uint32_t fin_timeout_ms;   /* 60,000: FIN-WAIT-2 of a released handle                       */
@@ -53,7 +60,7 @@ struct hf_policy {
     uint32_t syn_retries;    /* 7: R2 of a SYN (RFC 9293 3.8.3)                               */
     uint32_t synack_retries; /* 5: the same of a SYN,ACK; at most 7                           */
     uint32_t data_retries;   /* 15: R2 (RFC 9293 3.8.3)                                       */
-    uint32_t warn_retries;   /* 3: R1 (RFC 9293 3.8.3), 3 or more: HF_TROUBLE                 */
+    uint32_t warn_retries;   /* 3: R1 (RFC 9293 3.8.3: 3 at least): HF_TROUBLE            */
     uint32_t orphan_retries; /* 8: R2 of a released handle, about 100 s at least              */
     uint32_t orphan_probes;  /* 15: zero-window probes of a released handle, answered or not, and
                                 retransmissions into a closed window (RFC 6429 4), until the peer

@@ -49,7 +49,9 @@ struct hf_shards_options {
     hf_shard_fn *end;  /* when the loop has ended; or NULL                                   */
     void *arg;
 };
-/* 0 once all have begun.  -EINVAL, -ENOMEM, or what begin returned, with a sentence. */
+/* 0 once all have begun.  -EINVAL (struct_size, or no begin), -ENOMEM, -EAGAIN (no thread), what
+ * hf_host_new or begin returned, with a sentence; then no thread of them is left.  options are
+ * copied, options->host is read until then; arg is to last until hf_shards_stop. */
 int hf_shards_start(struct hf_shards **shards, const struct hf_shards_options *options,
                     char error[HF_ERROR_TEXT]);
 uint32_t hf_shards_count(const struct hf_shards *shards);

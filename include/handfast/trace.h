@@ -301,7 +301,7 @@ struct hf_captured; /* device.h */
 typedef void hf_text_fn(void *arg, const char *text, size_t len);
 
 struct hf_ladder_style {
-    uint32_t struct_size;
+    uint32_t struct_size;    /* filled in by the caller: what lies behind it is as 0            */
     bool colour;             /* ANSI colours: the caller knows whether it is a terminal         */
     bool absolute;           /* sequence numbers as on the wire; else relative to ISS and IRS   */
     bool keep;               /* lines are kept, for hf_ladder_text and hf_ladder_svg            */
@@ -314,7 +314,7 @@ struct hf_ladder_style {
     void *write_arg;
 };
 
-/* NULL: no memory. */
+/* style is copied; a ladder is freed by hf_ladder_free.  NULL: no memory. */
 struct hf_ladder *hf_ladder_new(const struct hf_ladder_style *style);
 void hf_ladder_free(struct hf_ladder *ladder);
 /* Feeds a record; the ladder takes what it is given, so one connection's only.  An hf_trace_fn. */
@@ -353,7 +353,7 @@ void hf_ladder_set_free(struct hf_ladder_set *set);
 void hf_ladder_set_trace(void *set, const struct hf_trace *record);
 void hf_ladder_set_lost(struct hf_ladder_set *set, int64_t time_ns, const struct hf_packet *packet);
 /* The i-th, oldest first; of a connection's handle, or of its addresses, newest first.  NULL: none.
- */
+ * It is the set's, and may be gone behind the next record. */
 struct hf_ladder *hf_ladder_set_at(const struct hf_ladder_set *set, size_t i);
 struct hf_ladder *hf_ladder_set_handle(const struct hf_ladder_set *set, uint64_t handle);
 struct hf_ladder *hf_ladder_set_find(const struct hf_ladder_set *set, const uint8_t local_ip[16],
