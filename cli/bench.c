@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { JSON = 256 };
+enum { JSON = 256, ROUNDS };
 
 static void usage(void)
 {
@@ -112,16 +112,16 @@ static int read_options(int argc, char **argv, struct asked *asked)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
                                             {"json", no_argument, NULL, JSON},
-                                            {"rounds", required_argument, NULL, 'r'},
+                                            {"rounds", required_argument, NULL, ROUNDS},
                                             {0}};
-    for (int c; (c = cli_getopt(argc, argv, "hr:", options)) != -1;) {
+    for (int c; (c = cli_getopt(argc, argv, "h", options)) != -1;) {
         if (c == 'h') {
             usage();
             return -1;
         }
         if (c == JSON) {
             asked->json = true;
-        } else if (c != 'r' ||
+        } else if (c != ROUNDS ||
                    !cli_number("option --rounds", optarg, 1, BENCH_ROUNDS_MAX, &asked->rounds)) {
             return CLI_USAGE;
         }

@@ -47,18 +47,22 @@ static bool named_by(const struct conformance_row *row, const char *id)
     return !strncasecmp(id, "RFC", 3) && !strcmp(row->rfc, id + 3);
 }
 
-/* How many rows have this name, NULL: any. */
-static unsigned print_rows(const char *id, bool json)
+static bool is_there(const char *id)
 {
-    unsigned found = 0;
+    for (unsigned i = 0; i < conformance_count; i++)
+        if (named_by(&conformance_rows[i], id))
+            return true;
+    return false;
+}
+
+/* Those of this name, NULL: all. */
+static void print_rows(const char *id, bool json)
+{
     for (unsigned i = 0; i < conformance_count; i++) {
         const struct conformance_row *row = &conformance_rows[i];
-        if (id && !named_by(row, id))
-            continue;
-        (json ? conformance_json : print_row)(row);
-        found++;
+        if (!id || named_by(row, id))
+            (json ? conformance_json : print_row)(row);
     }
-    return found;
 }
 
 int cli_conformance(int argc, char **argv)
@@ -78,11 +82,14 @@ int cli_conformance(int argc, char **argv)
     }
     if (cli_json(json) != CLI_OK)
         return CLI_FAILED;
+    for (int i = optind; i < argc; i++) /* nothing is printed of a call that is wrong */
+        if (!is_there(argv[i]))
+            return cli_usage_error("there is no requirement '%s'; `handfast conformance` lists "
+                                   "them",
+                                   argv[i]);
     if (optind == argc)
         print_rows(NULL, json);
     for (int i = optind; i < argc; i++)
-        if (print_rows(argv[i], json) == 0)
-            return cli_failure("there is no requirement '%s'; `handfast conformance` lists them",
-                               argv[i]);
+        print_rows(argv[i], json);
     return CLI_OK;
 }

@@ -72,6 +72,11 @@ static int arguments(struct demo_options *options, int argc, char **argv)
 static int check_directory(const char *directory)
 {
     struct stat is;
+    if (!*directory)
+        return cli_usage_error("option -o: it needs the name of a directory, not ''");
+    if (strlen(directory) > DEMO_DIRECTORY_MAX)
+        return cli_usage_error("option -o: a name of %zu octets is too long, %d are the most",
+                               strlen(directory), DEMO_DIRECTORY_MAX);
     if (stat(directory, &is) != 0)
         return cli_failure("option -o: %s: %s", directory, strerror(errno));
     if (!S_ISDIR(is.st_mode))
@@ -149,14 +154,17 @@ static int all_connections(struct demo *demo)
 
 static int run(struct demo *demo)
 {
-    if (check_directory(demo->options.directory) != CLI_OK || start_host(demo) != CLI_OK ||
-        demo_watch_open(demo) != CLI_OK || start_network(demo) != CLI_OK)
+    int status = check_directory(demo->options.directory);
+    if (status != CLI_OK)
+        return status;
+    if (start_host(demo) != CLI_OK || demo_watch_open(demo) != CLI_OK ||
+        start_network(demo) != CLI_OK)
         return CLI_FAILED;
     introduce(demo);
     if (demo_payload_make(&demo->up, demo->options.bytes, 1) != CLI_OK ||
         demo_payload_make(&demo->down, demo->options.bytes, 2) != CLI_OK)
         return CLI_FAILED;
-    int status = all_connections(demo);
+    status = all_connections(demo);
     if (status == CLI_OK)
         status = demo_watch_finish(demo);
     if (status != CLI_OK)
@@ -185,15 +193,14 @@ int cli_demo(int argc, char **argv)
         return status;
     link_catch_signals();
     status = run(&demo);
-    if (link_interrupted()) {
-        cli_note("interrupted: the namespace, its device and its processes are gone");
-        status = CLI_INTERRUPTED;
-    }
     link_interrupts(NULL);
     hf_host_free(demo.host);
     hf_private_close(demo.net);
     demo_watch_close(&demo);
     forget(&demo.up);
     forget(&demo.down);
-    return status;
+    if (!link_interrupted())
+        return status;
+    cli_note("interrupted: the namespace, its device and its processes are gone");
+    return CLI_INTERRUPTED;
 }

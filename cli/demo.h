@@ -53,6 +53,8 @@ struct demo_lossy {
     uint32_t our_fin, their_fin; /* the sequence number behind each */
 };
 
+enum { DEMO_DIRECTORY_MAX = 480 }; /* octets of its name */
+
 struct demo_options {
     const char *directory; /* of demo.pcapng and demo.svg */
     uint64_t bytes;        /* each way */

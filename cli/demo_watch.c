@@ -135,10 +135,10 @@ int demo_watch_open(struct demo *demo)
     hf_host_set_trace(demo->host, trace, demo);
     /* Names of their own until they are whole: two demos may run in one directory. */
     const char *directory = demo->options.directory;
-    snprintf(demo->pcap_at_work, sizeof demo->pcap_at_work, "%.480s/.demo-%d.pcapng", directory,
-             (int)getpid());
-    snprintf(demo->svg_at_work, sizeof demo->svg_at_work, "%.480s/.demo-%d.svg", directory,
-             (int)getpid());
+    snprintf(demo->pcap_at_work, sizeof demo->pcap_at_work, "%.*s/.demo-%d.pcapng",
+             DEMO_DIRECTORY_MAX, directory, (int)getpid());
+    snprintf(demo->svg_at_work, sizeof demo->svg_at_work, "%.*s/.demo-%d.svg", DEMO_DIRECTORY_MAX,
+             directory, (int)getpid());
     return CLI_OK;
 }
 
@@ -168,7 +168,7 @@ static void to_file(void *file, const char *text, size_t len)
 static int finish(const char *at_work, const char *directory, const char *name)
 {
     char whole[512];
-    snprintf(whole, sizeof whole, "%.480s/%s", directory, name);
+    snprintf(whole, sizeof whole, "%.*s/%s", DEMO_DIRECTORY_MAX, directory, name);
     if (rename(at_work, whole) != 0)
         return cli_failure("%s: %s", whole, strerror(errno));
     return CLI_OK;

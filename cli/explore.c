@@ -42,7 +42,7 @@ static void usage(void)
         "                  in all; a repeat is a timer that sends again\n"
         "  --opens A,B     active opens of A and of B (0 to 3)\n"
         "  --sends A,B     texts of A and of B (0 to 3)\n"
-        "  --listen A,B    1: welcomes SYNs at any time\n"
+        "  --listen A,B    1: welcomes SYNs at any time; 0: does not\n"
         "  --aborts N, --reboots N\n"
         "                  in all\n"
         "  --back-off      a timeout is one second, after another one two, and that they are is\n"
@@ -63,16 +63,16 @@ static bool read_byte(const char *what, const char *text, long most, uint8_t *va
     return true;
 }
 
-/* "A,B" */
-static bool read_both(const char *what, const char *text, uint8_t value[2])
+/* "A,B"; most is a digit. */
+static bool read_both(const char *what, const char *text, char most, uint8_t value[2])
 {
-    if (strlen(text) == 3 && text[1] == ',' && text[0] >= '0' && text[0] <= '3' && text[2] >= '0' &&
-        text[2] <= '3') {
+    if (strlen(text) == 3 && text[1] == ',' && text[0] >= '0' && text[0] <= most &&
+        text[2] >= '0' && text[2] <= most) {
         value[0] = (uint8_t)(text[0] - '0');
         value[1] = (uint8_t)(text[2] - '0');
         return true;
     }
-    cli_usage_error("%s: '%s' is no A,B with two numbers from 0 to 3", what, text);
+    cli_usage_error("%s: '%s' is no A,B with two numbers from 0 to %c", what, text, most);
     return false;
 }
 
@@ -97,11 +97,11 @@ static bool read_bound(int option, const char *text, struct explore_config *c)
     case REBOOTS:
         return read_byte("option --reboots", text, 1, &c->reboots);
     case OPENS:
-        return read_both("option --opens", text, c->opens);
+        return read_both("option --opens", text, '3', c->opens);
     case SENDS:
-        return read_both("option --sends", text, c->sends);
+        return read_both("option --sends", text, '3', c->sends);
     case LISTEN:
-        ok = read_both("option --listen", text, both);
+        ok = read_both("option --listen", text, '1', both);
         c->listens[0] = both[0] != 0;
         c->listens[1] = both[1] != 0;
         return ok;

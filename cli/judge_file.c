@@ -182,11 +182,14 @@ int cli_judge(int argc, char **argv)
     }
     if (cli_json(json) != CLI_OK)
         return CLI_FAILED;
-    if (rules && optind == argc) {
+    if (rules && optind < argc)
+        return cli_usage_error("--rules lists rules and judges nothing: leave '%s' out, or --rules",
+                               argv[optind]);
+    if (rules) {
         list_rules(on_wire, json);
         return CLI_OK;
     }
-    if (optind == argc)
+    if (optind == argc || !*argv[optind])
         return cli_usage_error("which capture? `handfast judge FILE`, - for standard input");
     if (optind + 1 < argc)
         return cli_usage_error("'%s' is one argument too many; one FILE is judged",

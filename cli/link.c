@@ -101,7 +101,8 @@ static bool add_gateway(struct link_options *options, const char *value)
 static bool set_name(const char **name, const char *what, const char *value)
 {
     enum { NAME_MAX_KERNEL = 15 }; /* IFNAMSIZ - 1 */
-    if (*value == '\0' || strlen(value) > NAME_MAX_KERNEL || strpbrk(value, "/ :")) {
+    if (*value == '\0' || strlen(value) > NAME_MAX_KERNEL ||
+        strpbrk(value, "/ :%")) { /* %: the kernel would choose one */
         cli_usage_error("option --%s: '%s' cannot be an interface's name", what, value);
         return false;
     }
@@ -189,6 +190,20 @@ bool link_option(struct link_options *options, int option, const char *value)
     }
 }
 
+/* A gateway of that address would be this stack itself: nothing would ever leave. */
+static const char *own_gateway(const struct link_options *options)
+{
+    uint8_t ours[16], gateway[16];
+    uint32_t prefix_len;
+    for (uint32_t i = 0; i < options->n_addresses * options->n_gateways; i++) {
+        const char *text = options->gateways[i / options->n_addresses];
+        if (cli_network("", options->addresses[i % options->n_addresses], ours, &prefix_len) &&
+            cli_address("", text, gateway) && !memcmp(ours, gateway, sizeof ours))
+            return text;
+    }
+    return NULL;
+}
+
 bool link_options_complete(const struct link_options *options)
 {
     int networks = !!options->tun + !!options->tap + !!options->interface;
@@ -211,9 +226,14 @@ bool link_options_complete(const struct link_options *options)
         wrong = "--svg and --pcap: a file cannot be both the drawing and the packets";
     else if (!options->private_network && options->n_addresses == 0)
         wrong = "which address is ours there? --address ADDR/LEN (10.0.0.2/24, fd00::2/64)";
+    const char *own = own_gateway(options);
     if (wrong)
         cli_usage_error("%s", wrong);
-    return !wrong;
+    else if (own)
+        cli_usage_error("option --gateway: %s is our own address; it is the next router's, of a "
+                        "TUN the kernel's",
+                        own);
+    return !wrong && !own;
 }
 
 /* Opening -------------------------------------------------------------------------------------- */

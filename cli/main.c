@@ -66,6 +66,7 @@ int main(int argc, char **argv)
 {
     fill_holes();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file as long as it may be: a write that fails, and is told */
     /* What is drawn is seen as it happens, in a pipe too; and a child inherits no half-full buffer.
      */
     setvbuf(stdout, NULL, _IOLBF, 0);

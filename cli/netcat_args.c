@@ -137,7 +137,7 @@ static bool take_arguments(struct netcat_options *options, int argc, char **argv
                         options->arguments[0]);
         return false;
     }
-    if (!options->listens && options->n_arguments < 2) {
+    if (!options->listens && (options->n_arguments < 2 || !*options->arguments[0])) {
         cli_usage_error("to whom? handfast connect [OPTION]... HOST PORT");
         return false;
     }

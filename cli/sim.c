@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JSON = 256, SEEDS, SECONDS, JOBS, REPLAY, GO_ON, WHOLE, TRIES = 3000 };
+enum { JSON = 256, SEED, SEEDS, SECONDS, JOBS, REPLAY, GO_ON, WHOLE, TRIES = 3000 };
 
 static void usage(void)
 {
@@ -58,7 +58,7 @@ static bool there_are(uint64_t first, uint64_t seeds)
 
 struct asked {
     struct sim_run run;
-    bool json, whole, replay;
+    bool json, whole, replay, range; /* range: --seed or --seeds */
 };
 
 /* CLI_OK; CLI_USAGE; -1: --help was printed. */
@@ -66,7 +66,7 @@ static int read_options(int argc, char **argv, struct asked *asked)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
                                             {"json", no_argument, NULL, JSON},
-                                            {"seed", required_argument, NULL, 's'},
+                                            {"seed", required_argument, NULL, SEED},
                                             {"seeds", required_argument, NULL, SEEDS},
                                             {"seconds", required_argument, NULL, SECONDS},
                                             {"jobs", required_argument, NULL, JOBS},
@@ -76,20 +76,23 @@ static int read_options(int argc, char **argv, struct asked *asked)
                                             {0}};
     long value = 0;
     bool ok = true;
-    for (int c; ok && (c = cli_getopt(argc, argv, "hs:", options)) != -1;) {
+    for (int c; ok && (c = cli_getopt(argc, argv, "h", options)) != -1;) {
         switch (c) {
         case 'h':
             usage();
             return -1;
-        case 's':
+        case SEED:
             ok = read_seed("option --seed", optarg, &asked->run.first);
+            asked->range = true;
             break;
         case SEEDS:
             ok = read_seed("option --seeds", optarg, &asked->run.seeds);
+            asked->range = true;
             break;
         case REPLAY:
             ok = read_seed("option --replay", optarg, &asked->run.first);
-            asked->run.seeds = asked->replay = 1;
+            asked->run.seeds = 1;
+            asked->replay = true;
             break;
         case SECONDS:
             ok = cli_number("option --seconds", optarg, 1, 1000000, &value);
@@ -110,6 +113,9 @@ static int read_options(int argc, char **argv, struct asked *asked)
     if (ok && optind < argc) {
         return cli_usage_error("'%s' is one argument too many; `handfast sim --help` lists options",
                                argv[optind]);
+    }
+    if (ok && asked->replay && asked->range) {
+        return cli_usage_error("--replay N is one seed: leave --seed and --seeds out");
     }
     return ok && there_are(asked->run.first, asked->run.seeds) ? CLI_OK : CLI_USAGE;
 }

@@ -3,9 +3,11 @@
 #include "explore.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,8 +50,12 @@ static enum explore_why_end run_helper(const char *path, const char *rule,
     fflush(stdout);
     if (pipe(ends) != 0)
         return EXPLORE_WHY_FAILED;
+    pid_t parent = getpid();
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* it is to search for nobody */
+        if (getppid() != parent)
+            _exit(127);
         close(ends[0]);
         if (ends[1] != 3 && dup2(ends[1], 3) < 0)
             _exit(127);

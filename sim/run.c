@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,9 +97,23 @@ static void work(struct shared *shared, struct worker *worker, const struct sim_
     _exit(world == NULL);
 }
 
+/* A process that ends when this one does, however that ends: nobody would hear of its seeds. */
+static pid_t start_process(void)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) {
+            _exit(1);
+        }
+    }
+    return pid;
+}
+
 static bool start(struct shared *shared, struct worker *worker, const struct sim_run *run)
 {
-    worker->pid = fork();
+    worker->pid = start_process();
     if (worker->pid == 0) {
         work(shared, worker, run);
     }
@@ -211,7 +226,7 @@ int sim_one(uint64_t seed, const struct sim_less *less, struct sim_world_result 
     }
     one->result.fate = one->fate;
     one->result.max_fate = result->max_fate < FATES ? result->max_fate : FATES;
-    pid_t pid = fork();
+    pid_t pid = start_process();
     if (pid == 0) {
         struct world *world = sim_world_new();
         if (world != NULL) {

@@ -13,7 +13,7 @@ import tempfile
 HANDFAST = os.environ["HF_HANDFAST"]
 TUN = ["--tun", "hf9", "--address", "10.9.9.2/24"]
 PRIVATE = ["--private", "--", "true"]
-NAMES = ["", "a/b", "a b", "sixteen-letters-", "a:b"]
+NAMES = ["", "a/b", "a b", "sixteen-letters-", "a:b", "hf%d"]
 PORTS = ["0", "65536", "-1", "1.5", "", "12x", "99999999999999999999"]
 SECONDS = ["0", "-1", "x", "", "1e9", "nan", "5x"]
 ADDRESSES = ["10.0.0", "10.0.0.256", "fd00:::1", "host", ""]
@@ -39,6 +39,18 @@ CASES = [
     (["sim", "--seed", "18446744073709551615", "--seeds", "3"], 2, "only 1"),
     (["sim", "--seeds", "0"], 2, "--seeds"),
     (["sim", "--seed", "18446744073709551616"], 2, "--seed"),
+    (["sim", "--seed"], 2, "--seed"),
+    (["sim", "-s", "1"], 2, "-s"),
+    (["sim", "--replay", "5", "--seeds", "3"], 2, "--replay"),
+    (["sim", "--seed", "5", "--replay", "6"], 2, "--replay"),
+    (["bench", "--rounds"], 2, "--rounds"),
+    (["bench", "-r", "1"], 2, "-r"),
+    (["explore", "--listen", "2,0"], 2, "from 0 to 1"),
+    (["explore", "--opens", "4,0"], 2, "from 0 to 3"),
+    (["conformance", "no-such-row"], 2, "no-such-row"),
+    (["conformance", "MUST-10", "no-such-row"], 2, "no-such-row"),
+    (["judge", ""], 2, "FILE"),
+    (["judge", "--rules", "/no/such/file"], 2, "/no/such/file"),
     (["judge"], 2, "FILE"),
     (["judge", "a", "b"], 2, "b"),
     (["judge", "/no/such/file"], 2, "/no/such/file"),
@@ -48,6 +60,8 @@ CASES = [
     (["demo", "-x"], 2, "-x"),
     (["demo", "-o"], 2, "-o"),
     (["demo", "--output"], 2, "-o"),
+    (["demo", "-o", ""], 2, "directory"),
+    (["demo", "-o", "x" * 481], 2, "too long"),
     (["demo", "-o", "/no/such/directory"], 1, "/no/such/directory"),
     (["demo", "-o", "/dev/null"], 1, "no directory"),
     (["demo", "--tun", "--veth"], 2, "exclude"),
@@ -73,6 +87,8 @@ def both(command, arguments):
         (["--gateway", "10.0.0.1"] + PRIVATE, 2, "--gateway"),
         (TUN + ["--", "true"], 2, "--private"),
         (TUN + ["--gateway", "10.9.9.1", "--gateway", "10.9.9.3"], 2, "--gateway"),
+        (TUN + ["--gateway", "10.9.9.2"], 2, "our own"),
+        (TUN + ["--address", "fd00::2/64", "--gateway", "fd00:0::2"], 2, "our own"),
         (TUN + ["--address", "10.0.0.3/24"] * 8, 2, "--address"),
         (TUN + ["-4", "-6"], 2, "-4 and -6"),
         (TUN + ["-4", "-s", "fd00::2"], 2, "IPv4"),
@@ -119,6 +135,7 @@ CASES += [
     (["listen", "-w", "0.2", "80", "--private", "--", "sleep", "9"], 1, "0.2 seconds"),
     (["connect"] + TUN, 2, "HOST PORT"),
     (["connect", "10.9.9.1"] + TUN, 2, "HOST PORT"),
+    (["connect", "", "80"] + TUN, 2, "HOST PORT"),
     (["connect", "10.9.9.1", "80", "81"] + TUN, 2, "81"),
     (["connect", "--keep", "10.9.9.1", "80"] + TUN, 2, "--keep"),
     (["connect", "10.77.0.1.5", "80"] + PRIVATE, 1, "10.77.0.1.5"),
