@@ -9,7 +9,7 @@
 /* What dice_of is asked for. */
 enum { FOR_WORLD = 1, FOR_STACK, FOR_LANE, FOR_PROGRAM, FOR_HAPPENING, FOR_KEYS, FOR_UNREST };
 
-enum { R2_MS = 8000 };
+enum { R2_MS = 8000, SEARCH_RETRIES = 8 };
 static const int64_t MS = 1000000, SECOND = 1000000000;
 
 /* Stacks -------------------------------------------------------------------------------------- */
@@ -379,14 +379,18 @@ static void vary_unusual(struct hf_policy *policy, struct dice *dice)
 }
 
 /* One stack is behind a link that is narrower than its own.  Where no router says so, those who
- * send there have to find out. */
+ * send there have to find out, which takes some timeouts (RFC 4821 7.7). */
 static void make_narrow(struct plan *plan, struct dice *dice)
 {
     plan->narrow = dice_below(dice, plan->n_stacks);
     plan->narrow_mtu = dice_between(dice, 600, 1499);
     plan->narrow_told = dice_one_in(dice, 2);
     for (uint32_t i = 0; i < plan->n_stacks && !plan->narrow_told; i++) {
-        plan->stack[i].config.policy.mtu_probing = (uint8_t)dice_between(dice, 1, 2);
+        struct hf_policy *policy = &plan->stack[i].config.policy;
+        policy->mtu_probing = (uint8_t)dice_between(dice, 1, 2);
+        if (policy->data_retries < SEARCH_RETRIES) {
+            policy->data_retries = SEARCH_RETRIES;
+        }
     }
 }
 

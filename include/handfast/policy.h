@@ -59,7 +59,7 @@ struct hf_policy {
     uint32_t hold_ms;        /* 130,000: a held SYN is forgotten this long after its last     */
     uint32_t syn_retries;    /* 7: R2 of a SYN (RFC 9293 3.8.3)                               */
     uint32_t synack_retries; /* 5: the same of a SYN,ACK; at most 7                           */
-    uint32_t data_retries;   /* 15: R2 (RFC 9293 3.8.3)                                       */
+    uint32_t data_retries;   /* 15: R2 (RFC 9293 3.8.3); to find a way's MTU may take seven   */
     uint32_t warn_retries;   /* 3: R1 (RFC 9293 3.8.3: 3 at least): HF_TROUBLE            */
     uint32_t orphan_retries; /* 8: R2 of a released handle, about 100 s at least              */
     uint32_t orphan_probes;  /* 15: zero-window probes of a released handle, answered or not, and
