@@ -289,6 +289,17 @@ static void ask_for_ack(struct judging *j, bool challenge)
     *(challenge ? &m->may_challenge : &m->may_ack) += 1;
 }
 
+/* One; for a frame that was joined and is ahead of a gap, or finds no room, for each segment. */
+static void ask_for_acks(struct judging *j)
+{
+    const struct hf_trace *r = j->r;
+    ask_for_ack(j, false);
+    bool super = (r->marks & HF_MARK_GSO) && r->text_bytes;
+    if (super && (r->verdict == HF_V_OUT_OF_ORDER || r->verdict == HF_V_DROP_NO_MEMORY)) {
+        j->w->m.may_ack += r->text_bytes - 1; /* how many it was nobody says */
+    }
+}
+
 /* Text or FIN that are not new get an ACK at once; what is bare only within the limit of RFC 5961.
  */
 static void answer_refused(struct judging *j)
@@ -308,11 +319,7 @@ static void answer_taken(struct judging *j)
 {
     const struct hf_trace *r = j->r;
     struct model *m = &j->w->m;
-    ask_for_ack(j, false);
-    bool super = (r->marks & HF_MARK_GSO) && r->text_bytes;
-    if (super && (r->verdict == HF_V_OUT_OF_ORDER || r->verdict == HF_V_DROP_NO_MEMORY)) {
-        m->may_ack += r->text_bytes - 1; /* one for each segment that it was */
-    }
+    ask_for_acks(j);
     bool open = r->state_after != HF_CLOSED && has_numbers(r);
     if (!open || (r->text_bytes == 0 && !(r->ctl & HF_FIN)) || !takes_text(j->w->state)) {
         return;
@@ -359,7 +366,7 @@ static void note_answers(struct judging *j, enum step step)
         if (j->r->verdict == HF_V_DROP_SYN_RECEIVED_ACK) { /* its SYN,ACK has not gone yet */
             oracle_expect_answer(j);
         }
-        ask_for_ack(j, false);
+        ask_for_acks(j);
         break;
     default: /* silence */
         break;

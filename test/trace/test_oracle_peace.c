@@ -222,6 +222,20 @@ TEST(what_comes_behind_another_rest_of_weeks_may_be_old_twice)
     expects(ACK, .ack = IRS + 201);
 }
 
+/* There the oracle takes a stamp for whatever the stack takes it for; what was joined by the device
+ * is answered segment by segment all the same. */
+TEST(each_segment_of_a_joined_frame_behind_weeks_of_rest_is_answered)
+{
+    const uint32_t days26_ms = 26u * 24 * 3600 * 1000;
+    p->with.tsval = 1000;
+    establish_passive();
+    after(days26_ms);
+    sends(ACK, .seq = IRS + 1001, .len = 2500, .gso = 1000, .tsval = 1000 + days26_ms);
+    for (int i = 0; i < 3; i++)
+        expects(ACK, .ack = IRS + 1);
+    expects_silence();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +247,7 @@ int main(void)
         BOTH(where_memory_was_out_an_ack_of_what_would_have_filled_a_gap_may_be_a_delayed_one),
         BOTH(behind_text_that_was_held_in_part_an_ack_may_be_a_delayed_one),
         BOTH(an_ack_that_waited_in_time_wait_is_of_the_connection_that_a_reset_ended),
+        V4(each_segment_of_a_joined_frame_behind_weeks_of_rest_is_answered),
         BOTH(what_comes_behind_another_rest_of_weeks_may_be_old_twice),
     };
     return cmocka_run_group_tests_name("oracle_peace", tests, NULL, NULL);
