@@ -206,14 +206,21 @@ TEST(an_ack_that_waited_in_time_wait_is_of_the_connection_that_a_reset_ended)
     expects(ACK, .ack = IRS + 2);
 }
 
+static const uint32_t days26_ms = 26u * 24 * 3600 * 1000;
+
+/* Longer than TS.Recent is worth something (RFC 7323 5.5). */
+static void begins_and_rests(struct peer *p)
+{
+    p->with.tsval = 1000;
+    establish_passive();
+    after(days26_ms);
+}
+
 /* What an echo tells of TS.Recent is not its age: behind 24 days of rest old stamps are taken until
  * it moves. */
 TEST(what_comes_behind_another_rest_of_weeks_may_be_old_twice)
 {
-    const uint32_t days26_ms = 26u * 24 * 3600 * 1000;
-    p->with.tsval = 1000;
-    establish_passive();
-    after(days26_ms);
+    begins_and_rests(p);
     sends(ACK, .tsval = 1000 + days26_ms);
     after(days26_ms);
     sends(ACK, .seq = IRS + 101, .len = 100, .tsval = 1000 + 2 * days26_ms); /* ahead of a gap */
@@ -226,10 +233,7 @@ TEST(what_comes_behind_another_rest_of_weeks_may_be_old_twice)
  * is answered segment by segment all the same. */
 TEST(each_segment_of_a_joined_frame_behind_weeks_of_rest_is_answered)
 {
-    const uint32_t days26_ms = 26u * 24 * 3600 * 1000;
-    p->with.tsval = 1000;
-    establish_passive();
-    after(days26_ms);
+    begins_and_rests(p);
     sends(ACK, .seq = IRS + 1001, .len = 2500, .gso = 1000, .tsval = 1000 + days26_ms);
     for (int i = 0; i < 3; i++)
         expects(ACK, .ack = IRS + 1);
