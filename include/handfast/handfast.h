@@ -431,11 +431,11 @@ int hf_region_add(struct hf_stack *stack, const struct hf_env *env, uint32_t reg
 int hf_region_remove(struct hf_stack *stack, const struct hf_env *env, uint32_t region);
 
 /* Options, int64.  Setting one that a state or this version does not have is refused, but where the
- * connection is gone, or HF_SYN_RETRIES comes to no SYN any more or to a listener: then it is of no
- * effect.  A listener's are those of what it accepts.  HF_ERR_INVALID: out of range, or no option;
- * HF_ERR_UNSUPPORTED: not on such a handle (listeners have no HF_ERROR_REPORTS, UDP sockets HF_TTL
- * and HF_TOS alone), or not in hf_policy.fast_open; HF_ERR_NOT_CONNECTED: too late for what goes
- * with the SYN (HF_MAX_SEGMENT, HF_FAST_OPEN, HF_ECN, HF_ACCECN); HF_ERR_NO_RESOURCES (max_extras).
+ * connection is gone: then it is of no effect.  A listener's are those of what it accepts.
+ * HF_ERR_INVALID: out of range, or no option; HF_ERR_UNSUPPORTED: not on such a handle (listeners
+ * have no HF_SYN_RETRIES, UDP sockets HF_TTL and HF_TOS alone), or not in hf_policy.fast_open;
+ * HF_ERR_NOT_CONNECTED: too late for what goes with the SYN (HF_MAX_SEGMENT, HF_FAST_OPEN, HF_ECN,
+ * HF_ACCECN, HF_SYN_RETRIES); HF_ERR_NO_RESOURCES (max_extras).
  *
  * Ranges that do not stand below: ms 0 .. 2^31 - 1, but keep-alive's from 1; HF_RECEIVE_WINDOW 1 ..
  * hf_policy.max_receive_window; HF_SEND_BUFFER 1 .. 2^30; HF_MAX_SEGMENT hf_policy.min_mss ..
@@ -472,7 +472,7 @@ enum hf_option {
                               unless HF_USER_TIMEOUT is set (RFC 5482 ADV_UTO): the longer of both
                               is adopted, and told.  0: off, what was adopted ends                */
     HF_ERROR_REPORTS,      /* 1: HF_ERROR_REPORT and HF_TROUBLE are told, 0: not (RFC 9293
-                              3.9.1.8); on connections                                            */
+                              3.9.1.8)                                                            */
     HF_SYN_RETRIES,        /* SYNs sent again at most, 0: hf_policy.syn_retries; at most 254      */
     HF_CORK,               /* 1: small segments are held, for an RTO at most, until it is 0 again */
     HF_MAY_FRAGMENT,       /* 1: IPv4 without DF: who routes it may cut it, and no path MTU is

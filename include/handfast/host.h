@@ -63,9 +63,9 @@ void hf_host_free(struct hf_host *host);
 /* Settings by name, for a program's arguments or environment: each field of struct hf_policy
  * ("timestamps=off", "rto_min_ms=1000"), and each hf_option ("nodelay=1", "user_timeout=5000") of
  * the connections and listeners that hf_host_open, hf_host_connect and hf_host_listen open; where
- * both have one name, the option is "ttl_option"; one that a handle cannot have makes these calls
- * fail, as "error_reports" a listener.  A number, or on, off, or for some a name
- * ("congestion=newreno"); dashes are as good as underscores.
+ * both have one name, the option is "ttl_option"; one that the policy does not allow makes these
+ * calls fail ("fast_open_option"), and "syn_retries_option" passes listeners by.  A number, or on,
+ * off, or for some a name ("congestion=newreno"); dashes are as good as underscores.
  *
  * Puts what the text says of policies into policy, and looks at all the rest.  -EINVAL with a
  * sentence: what there is not, or cannot be; what stands before it may be in policy by then. */

@@ -127,7 +127,8 @@ int host_apply_settings(struct hf_host *host, hf_handle handle)
         }
         int error = hf_set_option(host->stack, &host->env, handle,
                                   (enum hf_option)found.setting->where, found.value);
-        if (error < 0) {
+        bool of_opens = found.setting->where == HF_SYN_RETRIES && error == HF_ERR_UNSUPPORTED;
+        if (error < 0 && !of_opens) { /* a listener sends no SYN: that one is of the others */
             return host_fail(host, -hf_errno(error), "setting %.*s: %s", found.len, found.text,
                              hf_error_text(error));
         }

@@ -93,6 +93,8 @@ static int set_listener_number(struct tcp *tcp, struct listener *l, enum hf_opti
         return tcp_set_ecn(&l->inherit_modes, value);
     case HF_ACCECN:
         return tcp_set_accecn(&l->inherit_modes, value);
+    case HF_SYN_RETRIES:
+        return HF_ERR_UNSUPPORTED; /* a listener sends no SYN of its own */
     default:
         return (unsigned)option < HF_OPTIONS
                    ? tcp_set_extra(tcp, &l->extra, l->snd_buf, option, value)
@@ -121,6 +123,9 @@ static int set_listener_option(struct tcp *tcp, struct listener *l, enum hf_opti
     if (option == HF_KEEPALIVE || option == HF_MAY_FRAGMENT) {
         uint32_t mode = option == HF_KEEPALIVE ? M_KEEPALIVE : M_MAY_FRAGMENT;
         return tcp_set_mode(&l->inherit_modes, mode, value);
+    }
+    if (option == HF_ERROR_REPORTS) {
+        return tcp_set_reports(&l->inherit_modes, value);
     }
     uint32_t flag = flag_of(option);
     if (option == HF_CONGESTION_CONTROL) {
@@ -151,6 +156,11 @@ static int listener_option(const struct tcp *tcp, const struct listener *l, enum
     case HF_MAY_FRAGMENT:
         *value = (l->inherit_modes & M_MAY_FRAGMENT) != 0;
         return HF_OK;
+    case HF_ERROR_REPORTS:
+        *value = (l->inherit_modes & M_NO_REPORTS) == 0;
+        return HF_OK;
+    case HF_SYN_RETRIES:
+        return HF_ERR_UNSUPPORTED;
     case HF_RECEIVE_WINDOW:
         *value = l->rcv_buf;
         return HF_OK;

@@ -100,6 +100,9 @@ static int set_keepalive(struct tcp *tcp, struct tcb *tcb, int64_t value)
 /* What lies in a struct extra, and what follows from it. */
 static int set_extra(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t value)
 {
+    if (option == HF_SYN_RETRIES && tcb->state != HF_SYN_SENT) {
+        return HF_ERR_NOT_CONNECTED; /* no SYN of ours is left to be sent again */
+    }
     uint64_t rate = tcp_is_paced(tcp, tcb) ? tcp_pacing_rate(tcp, tcb) : 0;
     int error = tcp_set_extra(tcp, &tcb->extra, tcb->snd_buf, option, value);
     if (error == HF_OK && option == HF_ADVERTISED_TIMEOUT) {
@@ -129,9 +132,9 @@ int tcp_set_mode(uint32_t *modes, uint32_t mode, int64_t value)
     return HF_OK;
 }
 
-static int set_reports(struct tcb *tcb, int64_t value)
+int tcp_set_reports(uint32_t *modes, int64_t value)
 {
-    return tcp_set_mode(&tcb->modes, M_NO_REPORTS, value == 0 || value == 1 ? !value : value);
+    return tcp_set_mode(modes, M_NO_REPORTS, value == 0 || value == 1 ? !value : value);
 }
 
 /* It goes with the SYN. */
@@ -176,7 +179,7 @@ static int set(struct tcp *tcp, struct tcb *tcb, enum hf_option option, int64_t 
         /* MUST-48, SHLD-21, SHLD-22 */
         return value & 3 ? HF_ERR_INVALID : set_octet(&tcb->tos, value, 0, 255);
     case HF_ERROR_REPORTS:
-        return set_reports(tcb, value);
+        return tcp_set_reports(&tcb->modes, value);
     case HF_CONGESTION_CONTROL:
         return set_congestion(tcp, tcb, value);
     case HF_KEEPALIVE:

@@ -80,6 +80,8 @@ int tcp_option(struct tcp *tcp, const struct tcb *tcb, enum hf_option option, in
 int tcp_set_congestion(uint32_t *modes, int64_t value);
 /* An option of 0 or 1 that is a bit of them. */
 int tcp_set_mode(uint32_t *modes, uint32_t mode, int64_t value);
+/* HF_ERROR_REPORTS: 0 is M_NO_REPORTS. */
+int tcp_set_reports(uint32_t *modes, int64_t value);
 /* Text accepted from the user and not acknowledged. */
 uint32_t tcp_queued(const struct tcp *tcp, const struct tcb *tcb);
 /* An ICMP error about a segment of ours: soft, hard, or the path's new MTU.  False: not taken, the

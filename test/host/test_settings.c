@@ -151,6 +151,23 @@ static void a_host_begins_with_its_settings_and_gives_its_handles_theirs(void **
     hf_host_free(host);
 }
 
+static void an_option_of_opens_alone_passes_listeners_by(void **state)
+{
+    (void)state;
+    struct hf_host *host = host_with("syn_retries_option=2 error_reports=0");
+    hf_handle listener, handle;
+    int64_t value;
+    struct hf_endpoint remote = {.ip = {[10] = 0xff, 0xff, 10, 0, 0, 1}, .port = 80};
+    assert_int_equal(hf_host_listen(host, NULL, "80", 1, &listener), 0);
+    assert_int_equal(hf_option(hf_host_stack(host), listener, HF_ERROR_REPORTS, &value), 0);
+    assert_int_equal(value, 0);
+    assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle), 0);
+    assert_int_equal(hf_host_settings(host, handle), 0);
+    assert_int_equal(hf_option(hf_host_stack(host), handle, HF_SYN_RETRIES, &value), 0);
+    assert_int_equal(value, 2);
+    hf_host_free(host);
+}
+
 static void an_option_that_is_refused_fails_the_call_that_opens(void **state)
 {
     (void)state;
@@ -280,6 +297,7 @@ int main(void)
         cmocka_unit_test(what_a_setting_may_be_is_taken_and_what_it_is_without_changes_nothing),
         cmocka_unit_test(an_option_begins_and_ends_where_its_setting_says),
         cmocka_unit_test(a_host_begins_with_its_settings_and_gives_its_handles_theirs),
+        cmocka_unit_test(an_option_of_opens_alone_passes_listeners_by),
         cmocka_unit_test(an_option_that_is_refused_fails_the_call_that_opens),
         cmocka_unit_test(the_environment_has_a_say_where_the_program_has_none),
     };

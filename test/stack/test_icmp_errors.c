@@ -108,6 +108,21 @@ TEST(error_reports_can_be_switched_off_and_on_again)
     expects_event(HF_ERROR_REPORT);
 }
 
+/* SHLD-20 */
+TEST(a_listener_may_want_no_error_reports_for_what_it_accepts)
+{
+    int64_t value;
+    listens();
+    calls(hf_set_option(p->stack, &p->env, p->listener, HF_ERROR_REPORTS, 0));
+    establish_passive();
+    calls(hf_option(p->stack, p->c->handle, HF_ERROR_REPORTS, &value));
+    holds_equal(value, 0);
+    writes(100);
+    expects(ACK, .len = 100);
+    unreachable(p, 0, 0, ISS + 1);
+    expects_no_event(HF_ERROR_REPORT);
+}
+
 /* RFC5461-1 */
 TEST(the_policy_can_let_a_soft_error_end_the_attempt)
 {
@@ -279,6 +294,7 @@ int main(void)
         BOTH(a_soft_error_is_reported_and_the_attempt_goes_on),
         BOTH(a_report_that_gave_way_is_not_told),
         BOTH(error_reports_can_be_switched_off_and_on_again),
+        BOTH(a_listener_may_want_no_error_reports_for_what_it_accepts),
         BOTH(the_policy_can_let_a_soft_error_end_the_attempt),
         BOTH(a_hard_error_does_not_end_an_open_connection),
         BOTH(the_policy_can_let_a_hard_error_end_an_open_connection),

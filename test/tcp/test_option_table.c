@@ -47,6 +47,24 @@ TEST(a_listener_does_or_refuses_each_option)
     holds(sets_each_option(p, p->listener) > HF_OPTIONS / 2);
 }
 
+TEST(the_number_of_syns_is_of_who_still_sends_some)
+{
+    int64_t value;
+    listens();
+    refuses(HF_ERR_UNSUPPORTED, hf_set_option(p->stack, &p->env, p->listener, HF_SYN_RETRIES, 3));
+    refuses(HF_ERR_UNSUPPORTED, hf_option(p->stack, p->listener, HF_SYN_RETRIES, &value));
+    opens();
+    sets(HF_SYN_RETRIES, 3);
+    expects(SYN);
+    sets(HF_SYN_RETRIES, 4); /* of those to come */
+    sends(SYN | ACK, .seq = IRS, .ack = ISS + 1);
+    expects(ACK);
+    refuses(HF_ERR_NOT_CONNECTED,
+            hf_set_option(p->stack, &p->env, p->c->handle, HF_SYN_RETRIES, 3));
+    calls(hf_option(p->stack, p->c->handle, HF_SYN_RETRIES, &value));
+    holds_equal(value, 4);
+}
+
 TEST(a_udp_socket_has_ttl_and_tos)
 {
     starts();
@@ -93,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         V4(a_connection_does_or_refuses_each_option),
         V4(a_listener_does_or_refuses_each_option),
+        V4(the_number_of_syns_is_of_who_still_sends_some),
         V4(a_udp_socket_has_ttl_and_tos),
         V4(a_stale_handle_has_no_options),
         V4(there_are_no_other_options),
