@@ -58,7 +58,7 @@ struct bench_result {
     char note[BENCH_NOTE]; /* why it is absent */
     unsigned rounds;
     double median, min, max;
-    struct bench_spread also[BENCH_ALSO];
+    struct bench_spread also[BENCH_ALSO];     /* NAN: this contender has none */
     struct bench_series series[BENCH_SERIES]; /* of the last round */
 };
 
@@ -96,13 +96,16 @@ void bench_point(const char *series, double x, double y);
 double bench_private_bytes(void);
 /* Beside what a round returns. */
 void bench_also(unsigned which, double value);
+/* The same, of bench_steps, where this processor can be asked. */
+void bench_also_steps(unsigned which, void (*call)(void *arg), void *arg);
 /* Moves this process from the contenders' core to another one; false: there is none. */
 bool bench_leave_core(void);
 /* Moves this thread to the n-th core, 0: the contenders'; how many there are. */
 bool bench_take_core(unsigned n);
 unsigned bench_cores(void);
 
-/* Calls call(arg) once; the instructions that it takes.  0: this processor cannot be asked. */
+/* Calls call(arg) once; the instructions that it takes, of this process alone, not the kernel's.
+ * 0: this processor cannot be asked. */
 double bench_steps(void (*call)(void *arg), void *arg);
 
 /* Calls step(arg) until `seconds` have passed; the calls in a second. */

@@ -61,3 +61,11 @@ double bench_steps(void (*call)(void *arg), void *arg)
 }
 
 #endif
+
+void bench_also_steps(unsigned which, void (*call)(void *arg), void *arg)
+{
+    double counted = bench_steps(call, arg);
+    if (counted > 0) {
+        bench_also(which, counted);
+    }
+}

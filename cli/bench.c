@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "cli_bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,8 +65,12 @@ static void print_result(const struct bench_figure *figure, const struct bench_m
         printf("  %8s", "");
     }
     for (unsigned k = 0; k < BENCH_ALSO && figure->also[k]; k++) {
-        printf("  %*.*f", (int)strlen(figure->also[k]), result->also[k].median < 100 ? 2 : 0,
-               result->also[k].median);
+        double also = result->also[k].median;
+        if (isnan(also)) {
+            printf("  %*s", (int)strlen(figure->also[k]), "");
+        } else {
+            printf("  %*.*f", (int)strlen(figure->also[k]), also < 100 ? 2 : 0, also);
+        }
     }
     printf("  %s\n", contender->with ? contender->with : "");
     print_series(result->series);

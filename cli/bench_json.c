@@ -2,6 +2,7 @@
 #include "cli_bench.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 
 static json_t *spread_json(const struct bench_spread *spread)
@@ -35,7 +36,9 @@ static json_t *result_json(const struct bench_figure *figure,
         json_object_set_new(object, "with", json_string(contender->with));
     }
     for (unsigned k = 0; k < BENCH_ALSO && figure->also[k] && !result->absent; k++) {
-        json_object_set_new(object, figure->also[k], spread_json(&result->also[k]));
+        if (!isnan(result->also[k].median)) {
+            json_object_set_new(object, figure->also[k], spread_json(&result->also[k]));
+        }
     }
     if (result->series[0].name[0] != '\0') {
         json_object_set_new(object, "series", series_json(result->series));

@@ -32,6 +32,7 @@ function(hf_fuzz_targets names)
     foreach(name fuzz_calls fuzz_input fuzz_segments) # their inputs are lists of steps
         target_link_libraries(${name} PRIVATE fuzz_steps)
     endforeach()
+    target_sources(fuzz_input PRIVATE ${folder}/input_steps.c)
     if(LWIP_FOUND)
         target_sources(fuzz_lwip PRIVATE ${folder}/lwip_ends.c ${folder}/lwip_opening.c
             ${folder}/lwip_pair.c ${folder}/lwip_side.c)

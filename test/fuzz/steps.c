@@ -1,11 +1,12 @@
 /* steps.c - mutations of inputs that are lists of steps, each with its length in two octets before
  * it (bench.h: next_step).  libFuzzer's own would move what lies behind an inserted octet out of
  * its place; here they change one step, and steps are erased, repeated, moved and taken from other
- * inputs as wholes.
+ * inputs as wholes.  Some are new: what the target thinks likely.
  */
 #include <string.h>
 
 #include "bench.h"
+#include "steps.h"
 
 enum { STEPS_MOST = 256, STEP_MOST = UINT16_MAX, INPUT_MOST = 1 << 16, CHANGES_MOST = 4 };
 
@@ -19,7 +20,7 @@ struct list {
     unsigned n;
 };
 
-static unsigned draw(unsigned *seed, unsigned below)
+unsigned draw(unsigned *seed, unsigned below)
 {
     *seed = *seed * 1103515245u + 12345;
     return (*seed >> 16 & 0x7fff) % below;
@@ -101,6 +102,23 @@ static void rearrange(struct list *list, unsigned *seed)
     }
 }
 
+/* The target has its own, or none. */
+__attribute__((weak)) size_t likely_step(unsigned *seed, uint8_t step[LIKELY_MOST])
+{
+    (void)seed;
+    (void)step;
+    return 0;
+}
+
+static void add_likely(struct list *list, unsigned *seed, uint8_t *made)
+{
+    size_t len = likely_step(seed, made);
+    if (len != 0) {
+        const struct input step = {made, len};
+        insert(list, draw(seed, list->n + 1), &step, 1);
+    }
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     static struct list list;
@@ -108,10 +126,13 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     split(&list, data, size);
     unsigned changes = 1 + draw(&seed, CHANGES_MOST);
     for (unsigned i = 0; i < changes; i++) {
-        if (list.n == 0 || draw(&seed, 4) != 0) {
-            change(&list, &seed, made[i], sizeof made[i]);
-        } else {
+        unsigned how = draw(&seed, 8);
+        if (how < 2) {
+            add_likely(&list, &seed, made[i]);
+        } else if (list.n != 0 && how < 4) {
             rearrange(&list, &seed);
+        } else {
+            change(&list, &seed, made[i], sizeof made[i]);
         }
     }
     size = join(&list, out, max_size < sizeof out ? max_size : sizeof out);
