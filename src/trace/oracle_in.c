@@ -438,7 +438,8 @@ void oracle_judge_in(struct judging *j)
     }
     if (w->handle == 0 && r->state_before == HF_SYN_RECEIVED && has_numbers(r)) {
         int32_t grown = ahead(r->rcv_nxt + r->rcv_wnd, m->rcv_nxt + m->rcv_wnd);
-        bool wider = grown > 0 && r->rcv_wnd != 0; /* with its listener's limit; text fits in it */
+        bool cut = ahead(text_at(r) + r->text_bytes, r->rcv_nxt) > 0; /* where the window ends */
+        bool wider = grown > 0 && (r->rcv_wnd != 0 || cut); /* with its listener's limit */
         m->rcv_wnd += wider ? (uint32_t)grown : 0;
     }
     j->gap = m->n_held != 0 && m->n_fins == 0; /* behind a FIN text is ignored */

@@ -324,6 +324,18 @@ TEST(the_window_of_a_half_open_connection_grows_with_its_listeners)
     expects(ACK, .seq = ISS + 1, .ack = IRS + 1001);
 }
 
+TEST(text_may_fill_the_window_that_a_half_open_connection_got_with_its_listeners)
+{
+    listens();
+    p->c->handle = p->listener;
+    sets(HF_RECEIVE_WINDOW, 116);
+    sends(SYN, .seq = IRS, .mss = 1460);
+    expects(SYN | ACK, .seq = ISS, .wnd = 116);
+    sets(HF_RECEIVE_WINDOW, 236);
+    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1000);
+    expects(ACK, .seq = ISS + 1, .ack = IRS + 237, .wnd = 0);
+}
+
 /* RFC 9293 3.10.7.4 eighth: the nearest one that has no text behind it. */
 TEST(of_many_fins_ahead_of_a_gap_any_may_be_the_one)
 {
@@ -479,6 +491,7 @@ int main(void)
         V4(a_cookie_that_finds_no_room_changes_nothing_of_the_half_open_one_beside_it),
         V4(the_answers_of_a_half_open_connection_may_leave_when_a_cookie_has_opened_another),
         V4(the_window_of_a_half_open_connection_grows_with_its_listeners),
+        V4(text_may_fill_the_window_that_a_half_open_connection_got_with_its_listeners),
         V4(of_many_fins_ahead_of_a_gap_any_may_be_the_one),
         V4(a_challenge_ack_may_follow_the_repeated_syn_by_less_than_the_limit),
         V4(the_ack_of_a_closed_connection_may_leave_when_a_half_open_one_is_there),
