@@ -55,7 +55,9 @@ static size_t segment(unsigned *seed, uint8_t *step)
     put_be16(step + 11, (uint16_t)draw(seed, 3000));
     if (len != 0) {
         memcpy(step + 13, lists[list].octets, len);
-        step[13 + len - 1] = (uint8_t)(len == 4 ? draw(seed, 256) : step[13 + len - 1]);
+    }
+    if (len == sizeof user_timeout) {
+        step[13 + 3] = (uint8_t)draw(seed, 256);
     }
     put_be16(step + 13 + len, ONE_OF(seed, 0, 0, 0, 1, 100, 536, 1460, 2920));
     return 13 + len + 2;
@@ -78,18 +80,18 @@ static size_t call(unsigned *seed, uint8_t *step)
 static size_t opens(unsigned *seed, uint8_t *step)
 {
     static const uint8_t from[4] = {10, 0, 0, 2};
-    uint8_t *frame = step + 3, *tcp = frame + 20;
+    uint8_t *frame = step + 3;
     memset(step, 0, LIKELY_MOST);
     step[0] = PACKET;
     put_be16(step + 1, 40);
     frame[8] = 64;
     frame[9] = WIRE_PROTO_TCP;
     memcpy(frame + 12, from, 4);
-    put_be16(tcp, (uint16_t)(2000 + draw(seed, 8)));
-    put_be16(tcp + 2, ONE_OF(seed, 80, 80, 81, 85));
-    put_be32(tcp + 4, 1000 * draw(seed, 4));
-    put_be16(tcp + 12, (uint16_t)(5 << 12 | SYN));
-    put_be16(tcp + 14, 65535);
+    struct segment seg = {.ctl = SYN, .wnd = 65535};
+    seg.sport = (uint16_t)(2000 + draw(seed, 8));
+    seg.dport = ONE_OF(seed, 80, 80, 81, 85);
+    seg.seq = seq(1000 * draw(seed, 4));
+    wire_put_tcp(frame + 20, &seg);
     return 3 + 40;
 }
 

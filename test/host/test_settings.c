@@ -133,21 +133,33 @@ static struct hf_host *host_with(const char *settings)
     return host;
 }
 
+/* One that opens, with the host's settings. */
+static hf_handle opening(struct hf_host *host)
+{
+    const struct hf_endpoint remote = {.ip = {[10] = 0xff, 0xff, 10, 0, 0, 1}, .port = 80};
+    hf_handle handle;
+    assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle), 0);
+    assert_int_equal(hf_host_settings(host, handle), 0);
+    return handle;
+}
+
+static void assert_option(struct hf_host *host, hf_handle handle, enum hf_option option,
+                          int64_t expected)
+{
+    int64_t value;
+    assert_int_equal(hf_option(hf_host_stack(host), handle, option, &value), 0);
+    assert_int_equal(value, expected);
+}
+
 static void a_host_begins_with_its_settings_and_gives_its_handles_theirs(void **state)
 {
     (void)state;
     struct hf_host *host = host_with("timestamps=off tos=32 nodelay=on");
-    hf_handle listener, handle;
-    int64_t value;
-    struct hf_endpoint remote = {.ip = {[10] = 0xff, 0xff, 10, 0, 0, 1}, .port = 80};
+    hf_handle listener;
     assert_false(hf_policy(hf_host_stack(host))->timestamps);
     assert_int_equal(hf_host_listen(host, NULL, "80", 1, &listener), 0);
-    assert_int_equal(hf_option(hf_host_stack(host), listener, HF_TOS, &value), 0);
-    assert_int_equal(value, 32);
-    assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle), 0);
-    assert_int_equal(hf_host_settings(host, handle), 0);
-    assert_int_equal(hf_option(hf_host_stack(host), handle, HF_NODELAY, &value), 0);
-    assert_int_equal(value, 1);
+    assert_option(host, listener, HF_TOS, 32);
+    assert_option(host, opening(host), HF_NODELAY, 1);
     hf_host_free(host);
 }
 
@@ -155,16 +167,10 @@ static void an_option_of_opens_alone_passes_listeners_by(void **state)
 {
     (void)state;
     struct hf_host *host = host_with("syn_retries_option=2 error_reports=0");
-    hf_handle listener, handle;
-    int64_t value;
-    struct hf_endpoint remote = {.ip = {[10] = 0xff, 0xff, 10, 0, 0, 1}, .port = 80};
+    hf_handle listener;
     assert_int_equal(hf_host_listen(host, NULL, "80", 1, &listener), 0);
-    assert_int_equal(hf_option(hf_host_stack(host), listener, HF_ERROR_REPORTS, &value), 0);
-    assert_int_equal(value, 0);
-    assert_int_equal(hf_open(hf_host_stack(host), hf_host_env(host), NULL, &remote, 0, &handle), 0);
-    assert_int_equal(hf_host_settings(host, handle), 0);
-    assert_int_equal(hf_option(hf_host_stack(host), handle, HF_SYN_RETRIES, &value), 0);
-    assert_int_equal(value, 2);
+    assert_option(host, listener, HF_ERROR_REPORTS, 0);
+    assert_option(host, opening(host), HF_SYN_RETRIES, 2);
     hf_host_free(host);
 }
 

@@ -312,27 +312,27 @@ TEST(a_syn_ack_may_leave_after_its_half_open_connection_beside_one_in_time_wait)
     holds_equal(peer_count(p, HF_V_SYN_BACK_TO_LISTEN), 1);
 }
 
-TEST(the_window_of_a_half_open_connection_grows_with_its_listeners)
+/* Its SYN,ACK has promised `before`. */
+static void half_open_as_its_listener_grows(struct peer *p, uint16_t before, uint16_t behind)
 {
     listens();
     p->c->handle = p->listener;
-    sets(HF_RECEIVE_WINDOW, 256);
+    sets(HF_RECEIVE_WINDOW, before);
     sends(SYN, .seq = IRS, .mss = 1460);
-    expects(SYN | ACK, .seq = ISS, .wnd = 256);
-    sets(HF_RECEIVE_WINDOW, 5000);
+    expects(SYN | ACK, .seq = ISS, .wnd = before);
+    sets(HF_RECEIVE_WINDOW, behind);
     sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1000);
+}
+
+TEST(the_window_of_a_half_open_connection_grows_with_its_listeners)
+{
+    half_open_as_its_listener_grows(p, 256, 5000);
     expects(ACK, .seq = ISS + 1, .ack = IRS + 1001);
 }
 
 TEST(text_may_fill_the_window_that_a_half_open_connection_got_with_its_listeners)
 {
-    listens();
-    p->c->handle = p->listener;
-    sets(HF_RECEIVE_WINDOW, 116);
-    sends(SYN, .seq = IRS, .mss = 1460);
-    expects(SYN | ACK, .seq = ISS, .wnd = 116);
-    sets(HF_RECEIVE_WINDOW, 236);
-    sends(ACK, .seq = IRS + 1, .ack = ISS + 1, .len = 1000);
+    half_open_as_its_listener_grows(p, 116, 236);
     expects(ACK, .seq = ISS + 1, .ack = IRS + 237, .wnd = 0);
 }
 
