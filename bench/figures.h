@@ -10,6 +10,7 @@ enum { BENCH_ROUND_MS = 250 }; /* a round lasts about so long */
 /* pair_lives.c, pair_bulk.c; arg: a struct pair_setup. */
 bool lives_open(const void *arg);
 double lives_round(const void *arg);
+double counted_lives_round(const void *arg); /* and how many instructions one takes */
 bool bulk_open(const void *arg);
 double bulk_round(const void *arg);
 double roofline_round(const void *arg);

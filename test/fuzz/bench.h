@@ -13,6 +13,7 @@
 #include "wire/wire.h"
 
 enum { FRAME_MAX = 4096, RAW = 1, ETHERNET = 2 }; /* the two interfaces */
+#define BENCH_PEER4 10, 0, 0, 2                   /* a host of RAW's network */
 enum { ASKED_MAX = 8 }; /* frames that are taken at once: each may ask for somebody */
 
 struct input {

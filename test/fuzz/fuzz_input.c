@@ -16,7 +16,7 @@ struct run {
     hf_handle handle[HANDLES]; /* established, opening, listener, holding, udp, accepted */
 };
 
-static const uint8_t peer4[16] = {[10] = 255, 255, 10, 0, 0, 2};
+static const uint8_t peer4[16] = {[10] = 255, 255, BENCH_PEER4};
 
 /* An IPv4 or IPv6 packet to us, lengths and the header's checksum put right. */
 static void packet(struct run *r)

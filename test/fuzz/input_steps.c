@@ -25,7 +25,7 @@ static const struct {
 
 static uint16_t one_of(unsigned *seed, const uint16_t *numbers, unsigned n)
 {
-    return numbers[draw(seed, n)];
+    return numbers[draw_below(seed, n)];
 }
 
 #define ONE_OF(seed, ...)                                                                          \
@@ -36,14 +36,14 @@ static uint16_t one_of(unsigned *seed, const uint16_t *numbers, unsigned n)
 static uint16_t offset(unsigned *seed)
 {
     uint16_t by = ONE_OF(seed, 0, 0, 0, 0, 0, 1, 100, 511, 1460, 2920);
-    return draw(seed, 2) ? by : (uint16_t)-by;
+    return draw_below(seed, 2) ? by : (uint16_t)-by;
 }
 
 static size_t segment(unsigned *seed, uint8_t *step)
 {
     uint16_t ctl = ONE_OF(seed, ACK, ACK, ACK | PSH, ACK | PSH, ACK | FIN, SYN | ACK, SYN, RST,
                           ACK | URG, ACK | ECE, ACK | CWR | PSH, SYN | ACK | ECE);
-    unsigned list = draw(seed, 3 * ARRAY_LEN(lists));
+    unsigned list = draw_below(seed, 3 * ARRAY_LEN(lists));
     size_t len = list < ARRAY_LEN(lists) ? lists[list].len : 0;
     step[0] = SEGMENT;
     step[1] = (uint8_t)ONE_OF(seed, 0, 0, 0, 1, 1, 5);
@@ -52,12 +52,12 @@ static size_t segment(unsigned *seed, uint8_t *step)
     put_be16(step + 5, offset(seed));
     put_be16(step + 7, ctl);
     put_be16(step + 9, ONE_OF(seed, 65535, 65535, 65535, 0, 1, 1000));
-    put_be16(step + 11, (uint16_t)draw(seed, 3000));
+    put_be16(step + 11, (uint16_t)draw_below(seed, 3000));
     if (len != 0) {
         memcpy(step + 13, lists[list].octets, len);
     }
     if (len == sizeof user_timeout) {
-        step[13 + 3] = (uint8_t)draw(seed, 256);
+        step[13 + 3] = (uint8_t)draw_below(seed, 256);
     }
     put_be16(step + 13 + len, ONE_OF(seed, 0, 0, 0, 1, 100, 536, 1460, 2920));
     return 13 + len + 2;
@@ -66,12 +66,13 @@ static size_t segment(unsigned *seed, uint8_t *step)
 static size_t call(unsigned *seed, uint8_t *step)
 {
     unsigned what = ONE_OF(seed, SEND, SEND, SEND, RECV, RECV, SET_OPTION, SET_OPTION, CALLS);
-    what = what == CALLS ? draw(seed, CALLS) : what;
-    what = what == RELEASE && draw(seed, 2) ? SEND : what;
+    what = what == CALLS ? draw_below(seed, CALLS) : what;
+    what = what == RELEASE && draw_below(seed, 2) ? SEND : what;
     step[0] = CALL;
-    step[1] = (uint8_t)(what + CALLS * (what == SET_OPTION ? draw(seed, 20) : 0));
+    step[1] = (uint8_t)(what + CALLS * (what == SET_OPTION ? draw_below(seed, 20) : 0));
     step[2] = (uint8_t)ONE_OF(seed, 0, 0, 0, 1, 1, 2, 5);
-    uint16_t n = what == SET_OPTION ? (uint16_t)draw(seed, HF_OPTIONS) : ONE_OF(seed, 511, 511, 1);
+    uint16_t n =
+        what == SET_OPTION ? (uint16_t)draw_below(seed, HF_OPTIONS) : ONE_OF(seed, 511, 511, 1);
     put_be16(step + 3, n);
     return 5;
 }
@@ -79,7 +80,7 @@ static size_t call(unsigned *seed, uint8_t *step)
 /* A SYN to a listener, from one port or another. */
 static size_t opens(unsigned *seed, uint8_t *step)
 {
-    static const uint8_t from[4] = {10, 0, 0, 2};
+    static const uint8_t from[4] = {BENCH_PEER4};
     uint8_t *frame = step + 3;
     memset(step, 0, LIKELY_MOST);
     step[0] = PACKET;
@@ -88,23 +89,23 @@ static size_t opens(unsigned *seed, uint8_t *step)
     frame[9] = WIRE_PROTO_TCP;
     memcpy(frame + 12, from, 4);
     struct segment seg = {.ctl = SYN, .wnd = 65535};
-    seg.sport = (uint16_t)(2000 + draw(seed, 8));
+    seg.sport = (uint16_t)(2000 + draw_below(seed, 8));
     seg.dport = ONE_OF(seed, 80, 80, 81, 85);
-    seg.seq = seq(1000 * draw(seed, 4));
+    seg.seq = seq(1000 * draw_below(seed, 4));
     wire_put_tcp(frame + 20, &seg);
     return 3 + 40;
 }
 
 static size_t wait(unsigned *seed, uint8_t *step)
 {
-    step[0] = draw(seed, 2) ? WAIT : WAIT_LONG;
+    step[0] = draw_below(seed, 2) ? WAIT : WAIT_LONG;
     put_be16(step + 1, ONE_OF(seed, 1, 40, 200, 201, 400, 1000, 3000, 60000));
     return 3;
 }
 
 size_t likely_step(unsigned *seed, uint8_t step[LIKELY_MOST])
 {
-    switch (draw(seed, 12)) {
+    switch (draw_below(seed, 12)) {
     case 0:
     case 1:
     case 2:

@@ -20,7 +20,7 @@ struct list {
     unsigned n;
 };
 
-unsigned draw(unsigned *seed, unsigned below)
+unsigned draw_below(unsigned *seed, unsigned below)
 {
     *seed = *seed * 1103515245u + 12345;
     return (*seed >> 16 & 0x7fff) % below;
@@ -69,8 +69,8 @@ static void erase(struct list *list, unsigned at, unsigned n)
 /* Some steps in a row; more of them are rarer. */
 static unsigned some(unsigned *seed, const struct list *list, unsigned *at)
 {
-    *at = draw(seed, list->n);
-    unsigned most = 1 + draw(seed, 1 + draw(seed, 16));
+    *at = draw_below(seed, list->n);
+    unsigned most = 1 + draw_below(seed, 1 + draw_below(seed, 16));
     return most < list->n - *at ? most : list->n - *at;
 }
 
@@ -80,7 +80,7 @@ static void change(struct list *list, unsigned *seed, uint8_t *made, size_t room
     if (list->n == 0) {
         list->step[list->n++] = (struct input){made, 0};
     }
-    struct input *step = &list->step[draw(seed, list->n)];
+    struct input *step = &list->step[draw_below(seed, list->n)];
     size_t len = step->left < room ? step->left : room;
     memcpy(made, step->p, len);
     size_t most = len + 16 < room ? len + 16 : room;
@@ -92,13 +92,13 @@ static void rearrange(struct list *list, unsigned *seed)
     static struct input taken[STEPS_MOST];
     unsigned at;
     unsigned n = some(seed, list, &at);
-    unsigned how = draw(seed, 3);
+    unsigned how = draw_below(seed, 3);
     memcpy(taken, &list->step[at], n * sizeof taken[0]);
     if (how != 0) { /* else they are there twice */
         erase(list, at, n);
     }
     if (how != 1) {
-        insert(list, draw(seed, list->n + 1), taken, n);
+        insert(list, draw_below(seed, list->n + 1), taken, n);
     }
 }
 
@@ -115,7 +115,7 @@ static void add_likely(struct list *list, unsigned *seed, uint8_t *made)
     size_t len = likely_step(seed, made);
     if (len != 0) {
         const struct input step = {made, len};
-        insert(list, draw(seed, list->n + 1), &step, 1);
+        insert(list, draw_below(seed, list->n + 1), &step, 1);
     }
 }
 
@@ -124,9 +124,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     static struct list list;
     static uint8_t made[CHANGES_MOST][STEP_MOST], out[INPUT_MOST];
     split(&list, data, size);
-    unsigned changes = 1 + draw(&seed, CHANGES_MOST);
+    unsigned changes = 1 + draw_below(&seed, CHANGES_MOST);
     for (unsigned i = 0; i < changes; i++) {
-        unsigned how = draw(&seed, 8);
+        unsigned how = draw_below(&seed, 8);
         if (how < 2) {
             add_likely(&list, &seed, made[i]);
         } else if (list.n != 0 && how < 4) {
@@ -150,8 +150,8 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t 
     if (other.n != 0) {
         unsigned from;
         unsigned n = some(&seed, &other, &from);
-        unsigned at = draw(&seed, list.n + 1);
-        if (list.n > at && draw(&seed, 2)) { /* in their place */
+        unsigned at = draw_below(&seed, list.n + 1);
+        if (list.n > at && draw_below(&seed, 2)) { /* in their place */
             erase(&list, at, n < list.n - at ? n : list.n - at);
         }
         insert(&list, at, &other.step[from], n);

@@ -7,7 +7,7 @@
 
 enum { LIKELY_MOST = 128 };
 
-unsigned draw(unsigned *seed, unsigned below);
+unsigned draw_below(unsigned *seed, unsigned below);
 /* A step as an honest peer or application might take it; its length.  0: the target has none. */
 size_t likely_step(unsigned *seed, uint8_t step[LIKELY_MOST]);
 
