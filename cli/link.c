@@ -4,11 +4,15 @@
 #include "judge.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -411,27 +415,54 @@ static void end_command(struct link *link, bool success)
     }
 }
 
-/* Sends a signal to every child there is (proc(5)); returns how many. */
-static int signal_children(int number)
+/* The number of the private network's namespace (namespaces(7)); 0: it is not known. */
+static ino_t private_network(struct hf_private *net)
+{
+    struct stat namespace = {0};
+    int inside = hf_private_socket(net, AF_INET, SOCK_DGRAM, 0);
+    int fd = inside >= 0 ? ioctl(inside, SIOCGSKNS) : -1;
+    if (fd >= 0) {
+        fstat(fd, &namespace);
+        close(fd);
+    }
+    if (inside >= 0)
+        close(inside);
+    return namespace.st_ino;
+}
+
+static bool is_inside(pid_t pid, ino_t network)
+{
+    struct stat namespace;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    return stat(path, &namespace) == 0 && namespace.st_ino == network;
+}
+
+/* Sends a signal to every child in that network (proc(5)); returns how many.  Others are none of
+ * ours: who called us may have started them, and then become us (exec). */
+static int signal_children(ino_t network, int number)
 {
     int n = 0, pid;
     FILE *children = fopen("/proc/thread-self/children", "re");
     if (!children)
         return 0;
-    while (fscanf(children, "%d", &pid) == 1) {
-        kill(pid, number);
-        n++;
-    }
+    while (fscanf(children, "%d", &pid) == 1)
+        if (is_inside(pid, network)) {
+            kill(pid, number);
+            n++;
+        }
     fclose(children);
     return n;
 }
 
 /* Processes that the command started and left: the private network is to end with us. */
-static void end_orphans(void)
+static void end_orphans(struct hf_private *net)
 {
     enum { PATIENCE = 50, STEP_US = 10000 };
-    for (int i = 0; i < 2 * PATIENCE && signal_children(i < PATIENCE ? SIGTERM : SIGKILL) > 0;
-         i++) {
+    ino_t network = private_network(net);
+    for (int i = 0; i < 2 * PATIENCE; i++) {
+        if (signal_children(network, i < PATIENCE ? SIGTERM : SIGKILL) == 0)
+            return;
         usleep(STEP_US);
         while (waitpid(-1, NULL, WNOHANG) > 0)
             ;
@@ -457,8 +488,8 @@ int link_close(struct link *link, int status)
     hint_at_checksums(link);
     if (link->command > 0)
         end_command(link, status == CLI_OK);
-    if (link->options->command)
-        end_orphans();
+    if (link->net)
+        end_orphans(link->net);
     if (status == CLI_OK && link->options->command && link->command_status != 0)
         status = cli_failure("'%s' ended with status %d", link->options->command[0],
                              link->command_status);

@@ -54,4 +54,15 @@ status=0
 ) || status=$?
 [ "$status" = 1 ] || fail "a file as long as it may be: status $status: $(cat err)"
 grep -q -- '--pcap long.pcapng: File too large' err || fail "that file: $(cat err)"
+# Whoever became `handfast` (exec) may have children: they are none of the private network's.
+(
+    sleep 300 &
+    echo $! >bystander
+    exec "$handfast" listen --echo 80 --private -- sh -c \
+        '(trap "" TERM; sleep 300) & echo $! >orphan; echo x | nc -N 10.77.0.2 80' </dev/null 2>err
+) || fail "beside a child of another: status $?: $(cat err)"
+run "$(cat bystander)" || fail "a child that handfast had not started was ended"
+kill -KILL "$(cat bystander)"
+! run "$(cat orphan)" || fail "what the command left in the private network goes on"
+
 echo "nothing is left behind"
