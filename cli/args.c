@@ -112,6 +112,15 @@ static void option_text(const struct option *options, int val, char out[64])
         snprintf(out, 64, "--%s", name ? name : "?");
 }
 
+static bool begins_several(const struct option *options, const char *word)
+{
+    size_t len = strcspn(word, "=");
+    int n = 0;
+    for (; options->name && len > 2 && !strncmp(word, "--", 2); options++)
+        n += !strncmp(options->name, word + 2, len - 2);
+    return n > 1;
+}
+
 int cli_getopt(int argc, char **argv, const char *letters, const struct option *options)
 {
     char with_colon[64];
@@ -127,6 +136,9 @@ int cli_getopt(int argc, char **argv, const char *letters, const struct option *
         cli_usage_error("option %s needs a value; `handfast %s --help` says which", shown, command);
     else if (optopt != 0 && long_name(options, optopt) && !strncmp(word, "--", 2))
         cli_usage_error("option '%s': it takes no value", word);
+    else if (begins_several(options, word))
+        cli_usage_error("option '%s' is the beginning of several; `handfast %s --help` lists them",
+                        word, command);
     else if (optopt != 0)
         cli_usage_error("there is no option '-%c'; `handfast %s --help` lists them", optopt,
                         command);
@@ -186,7 +198,7 @@ bool cli_is_ipv4(const uint8_t ip[16])
     return !memcmp(ip, mapped, sizeof mapped);
 }
 
-static bool read_ip(const char *text, uint8_t ip[16])
+bool cli_is_address(const char *text, uint8_t ip[16])
 {
     memset(ip, 0, 16);
     if (inet_pton(AF_INET, text, ip + 12) == 1) {
@@ -198,7 +210,7 @@ static bool read_ip(const char *text, uint8_t ip[16])
 
 bool cli_address(const char *what, const char *text, uint8_t ip[16])
 {
-    if (read_ip(text, ip))
+    if (cli_is_address(text, ip))
         return true;
     cli_usage_error("%s: '%s' is no IPv4 or IPv6 address (10.0.0.2, fd00::2)", what, text);
     return false;

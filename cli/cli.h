@@ -48,6 +48,8 @@ bool cli_port(const char *what, const char *text, uint16_t *port);
 /* A number or a service's name. */
 bool cli_service(const char *text);
 bool cli_seconds(const char *what, const char *text, uint32_t *ms);
+/* Is it an IPv4 or IPv6 address?  Prints nothing. */
+bool cli_is_address(const char *text, uint8_t ip[16]);
 bool cli_address(const char *what, const char *text, uint8_t ip[16]);
 /* ADDRESS/PREFIX. */
 bool cli_network(const char *what, const char *text, uint8_t ip[16], uint32_t *prefix_len);

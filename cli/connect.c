@@ -225,7 +225,7 @@ static int open_connection(struct link *link, const struct netcat_options *optio
     if (result == -EINVAL || result == -EOPNOTSUPP) /* of an address, of --set */
         return cli_usage_error("%s", hf_host_error(link->host));
     if (result == -EADDRNOTAVAIL && options->source)
-        return cli_failure("option -s: %s", hf_host_error(link->host));
+        return cli_usage_error("option -s: %s", hf_host_error(link->host));
     return cli_failure("%s port %s: %s", host, port, strerror(-result));
 }
 

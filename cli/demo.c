@@ -97,12 +97,12 @@ static int start_host(struct demo *demo)
      * the kernel, CLOSED by then, answers with a reset: it shall not cut the demo's TIME-WAIT short
      * (RFC 1337 section 3, F1). */
     config.policy.tw_ignore_rst = true;
-    struct hf_host_options options = {.struct_size = sizeof options, .config = &config};
-    int result = hf_host_new(&demo->host, &options);
-    if (result < 0)
-        return cli_failure("no memory for a stack: %s", strerror(-result));
-    link_interrupts(demo->host);
-    return CLI_OK;
+    struct hf_host_options options = {
+        .struct_size = sizeof options, .config = &config, .settings = getenv("HANDFAST_SET")};
+    int status = link_new_host(&demo->host, &options);
+    if (status == CLI_OK)
+        link_interrupts(demo->host);
+    return status;
 }
 
 static int start_network(struct demo *demo)
@@ -157,14 +157,17 @@ static int run(struct demo *demo)
     int status = check_directory(demo->options.directory);
     if (status != CLI_OK)
         return status;
-    if (start_host(demo) != CLI_OK || demo_watch_open(demo) != CLI_OK ||
-        start_network(demo) != CLI_OK)
+    status = start_host(demo);
+    if (status != CLI_OK)
+        return status;
+    if (demo_watch_open(demo) != CLI_OK || start_network(demo) != CLI_OK)
         return CLI_FAILED;
     introduce(demo);
-    if (demo_payload_make(&demo->up, demo->options.bytes, 1) != CLI_OK ||
-        demo_payload_make(&demo->down, demo->options.bytes, 2) != CLI_OK)
-        return CLI_FAILED;
-    status = all_connections(demo);
+    status = demo_payload_make(&demo->up, demo->options.bytes, 1);
+    if (status == CLI_OK)
+        status = demo_payload_make(&demo->down, demo->options.bytes, 2);
+    if (status == CLI_OK)
+        status = all_connections(demo);
     if (status == CLI_OK)
         status = demo_watch_finish(demo);
     if (status != CLI_OK)

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { PIECE = 1 << 20 }; /* octets between two looks at whether a signal has come */
+
 /* xorshift64*: not random, but never the same twice and not compressible. */
 static void fill(uint64_t *words, size_t n, uint64_t seed)
 {
@@ -41,8 +43,12 @@ int demo_payload_make(struct demo_payload *payload, uint64_t bytes, uint64_t see
     struct demo_hash hash = {0};
     if (demo_hash_start(&hash) != CLI_OK)
         return CLI_FAILED;
-    demo_write_all(hash.in, data, bytes);
-    return demo_hash_end(&hash, payload->sha256);
+    for (uint64_t at = 0, len; at < bytes && !link_interrupted(); at += len) {
+        len = bytes - at < PIECE ? bytes - at : PIECE;
+        demo_write_all(hash.in, (const char *)data + at, len);
+    }
+    int status = demo_hash_end(&hash, payload->sha256);
+    return link_interrupted() ? CLI_INTERRUPTED : status;
 }
 
 bool demo_write_all(int fd, const void *data, uint64_t len)
@@ -88,11 +94,14 @@ int demo_hash_end(struct demo_hash *hash, char sha256[65])
         close(hash->in);
     size_t have = 0;
     ssize_t n;
-    while (have < 64 && (n = read(hash->out, sha256 + have, 64 - have)) > 0)
-        have += (size_t)n;
+    while (have < 64 &&
+           ((n = read(hash->out, sha256 + have, 64 - have)) > 0 || (n < 0 && errno == EINTR)))
+        have += n > 0 ? (size_t)n : 0;
     sha256[have] = '\0';
     close(hash->out);
     demo_reap(hash->pid);
+    if (have != 64 && link_interrupted()) /* it heard the same signal */
+        return CLI_INTERRUPTED;
     if (have != 64)
         return cli_failure("sha256sum gave no answer; it is part of the package coreutils");
     return CLI_OK;

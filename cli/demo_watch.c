@@ -160,9 +160,16 @@ int demo_watch_device(struct demo *demo, struct hf_device **device)
     return CLI_OK;
 }
 
-static void to_file(void *file, const char *text, size_t len)
+struct picture {
+    FILE *file;
+    int error; /* the first; 0: none */
+};
+
+static void draw(void *arg, const char *text, size_t len)
 {
-    fwrite(text, 1, len, file);
+    struct picture *picture = arg;
+    if (fwrite(text, 1, len, picture->file) != len && picture->error == 0)
+        picture->error = errno;
 }
 
 static int finish(const char *at_work, const char *directory, const char *name)
@@ -181,15 +188,17 @@ int demo_watch_finish(struct demo *demo)
     size_t n = 0;
     while (n < MOST && (ladders[n] = hf_ladder_set_at(demo->ladders, n)) != NULL)
         n++;
-    FILE *file = fopen(demo->svg_at_work, "we");
-    if (!file)
+    struct picture picture = {.file = fopen(demo->svg_at_work, "we")};
+    if (!picture.file)
         return cli_failure("%s: %s", demo->svg_at_work, strerror(errno));
-    hf_ladder_svg(ladders, n, to_file, file);
-    bool bad = ferror(file) != 0;
+    hf_ladder_svg(ladders, n, draw, &picture);
+    if (fclose(picture.file) != 0 && picture.error == 0)
+        picture.error = errno;
     int written = hf_device_capture_status(demo->capture);
-    if (fclose(file) != 0 || bad || written < 0)
+    int error = written < 0 ? -written : picture.error;
+    if (error)
         return cli_failure("demo.svg and demo.pcapng could not be written to %s: %s",
-                           demo->options.directory, strerror(written < 0 ? -written : ENOSPC));
+                           demo->options.directory, strerror(error));
     if (finish(demo->svg_at_work, demo->options.directory, "demo.svg") != CLI_OK)
         return CLI_FAILED;
     return finish(demo->pcap_at_work, demo->options.directory, "demo.pcapng");

@@ -54,15 +54,16 @@ static void list_rules(bool on_wire, bool json)
 {
     for (int turn = 0; turn < 2; turn++) {
         if (!json)
-            puts(turn == 0 ? "looked at:" : "left out, they need inside knowledge:");
+            puts(turn == 0 ? "looked at:" : "left out, they need inside knowledge or as noted:");
         for (enum hf_rule rule = 0; rule < HF_RULE_COUNT; rule++) {
             if (hf_capture_judges(rule, on_wire) != (turn == 0))
                 continue;
             if (json)
                 judge_json_rule(rule, turn == 0);
             else
-                printf("  %-14s  %s (%s)\n", hf_rule_id(rule), hf_rule_sentence(rule),
-                       hf_rule_place(rule));
+                printf("  %-14s  %s (%s)%s\n", hf_rule_id(rule), hf_rule_sentence(rule),
+                       hf_rule_place(rule),
+                       turn == 1 && hf_capture_judges(rule, true) ? "; --on-wire looks at it" : "");
         }
     }
 }
@@ -115,11 +116,17 @@ static void sum_up_cut(const struct hf_capture_counts *c)
         puts("A larger snaplen keeps all headers: tcpdump -s 128.");
 }
 
-static void sum_up(const struct hf_capture_counts *c)
+static int rules_left_out(bool on_wire)
 {
     int left_out = 0;
     for (int i = 0; i < HF_RULE_COUNT; i++)
-        left_out += !hf_capture_judges((enum hf_rule)i, true);
+        left_out += !hf_capture_judges((enum hf_rule)i, on_wire);
+    return left_out;
+}
+
+static void sum_up(const struct hf_capture_counts *c, bool on_wire)
+{
+    int ever = rules_left_out(true), more = rules_left_out(on_wire) - ever;
     printf("%" PRIu64 " packet%s, %" PRIu64 " TCP segment%s of %" PRIu64 " connection%s, %" PRIu64
            " of these from %s on; %" PRIu64 " break%s a rule\n",
            c->packets, plural(c->packets), c->segments, plural(c->segments), c->connections,
@@ -131,8 +138,10 @@ static void sum_up(const struct hf_capture_counts *c)
                c->missed, plural(c->missed));
     sum_up_other(c);
     sum_up_cut(c);
-    printf("%d of %d rules need inside knowledge and were left out (--rules).\n", left_out,
-           HF_RULE_COUNT);
+    printf("%d of %d rules need inside knowledge and were left out (--rules)", ever, HF_RULE_COUNT);
+    if (more)
+        printf(", and %d that --on-wire looks at", more);
+    puts(".");
 }
 
 static int judge(const char *path, bool on_wire, bool json)
@@ -150,7 +159,7 @@ static int judge(const char *path, bool on_wire, bool json)
         if (json)
             judge_json_counts(&counts);
         else
-            sum_up(&counts);
+            sum_up(&counts, on_wire);
     }
     hf_capture_judge_free(judge);
     if (result != HF_OK)

@@ -28,6 +28,7 @@ const char link_help[] =
     "                        a network of its own, without privileges: COMMAND runs in a\n"
     "                        namespace with the kernel's TCP at 10.77.0.1 and fd77::1,\n"
     "                        Handfast is 10.77.0.2 and fd77::2\n"
+    "                        (if it still runs 2 seconds after all else is over, it is ended)\n"
     "    --mtu N             of that network; 1500 without; under 1280 there is no IPv6\n"
     "To see what happens:\n"
     "  --ladder              draw each connection on standard error\n"
@@ -105,8 +106,9 @@ static bool add_gateway(struct link_options *options, const char *value)
 static bool set_name(const char **name, const char *what, const char *value)
 {
     enum { NAME_MAX_KERNEL = 15 }; /* IFNAMSIZ - 1 */
-    if (*value == '\0' || strlen(value) > NAME_MAX_KERNEL ||
-        strpbrk(value, "/ :%")) { /* %: the kernel would choose one */
+    bool dots = !strcmp(value, ".") || !strcmp(value, "..");
+    if (*value == '\0' || strlen(value) > NAME_MAX_KERNEL || dots ||
+        strpbrk(value, "/ \t\n\v\f\r:%")) { /* %: the kernel would choose one */
         cli_usage_error("option --%s: '%s' cannot be an interface's name", what, value);
         return false;
     }
@@ -326,27 +328,38 @@ static const char *settings_of(const struct link_options *options)
     return options->settings[0] ? options->settings : getenv("HANDFAST_SET");
 }
 
-int link_open(struct link *link, const struct link_options *options, const struct hf_config *config)
+int link_new_host(struct hf_host **host, const struct hf_host_options *options)
 {
     char error[HF_ERROR_TEXT];
+    struct hf_policy policy = options->config->policy;
+    if (options->settings && hf_settings_policy(options->settings, &policy, error) < 0)
+        return cli_usage_error("HANDFAST_SET in the environment: %s; `handfast listen --set help` "
+                               "lists what there is, commas or blanks stand between them",
+                               error);
+    int result = hf_host_new(host, options);
+    if (result < 0)
+        return cli_failure("a stack cannot be made: %s", strerror(-result));
+    return CLI_OK;
+}
+
+int link_open(struct link *link, const struct link_options *options, const struct hf_config *config)
+{
     *link = (struct link){.options = options};
     if (link_check_svg(options->svg) != CLI_OK)
         return CLI_FAILED;
     struct hf_host_options host_options = {
         .struct_size = sizeof host_options, .config = config, .settings = settings_of(options)};
-    struct hf_policy policy = config->policy;
-    if (host_options.settings && hf_settings_policy(host_options.settings, &policy, error) < 0)
-        return cli_failure("HANDFAST_SET in the environment: %s", error);
-    int result = hf_host_new(&link->host, &host_options);
-    if (result < 0)
-        return cli_failure("no memory for a stack: %s", strerror(-result));
+    int status = link_new_host(&link->host, &host_options);
+    if (status != CLI_OK)
+        return status;
     link_interrupts(link->host);
     if (link_watch(link) != CLI_OK)
         return CLI_FAILED;
+    char error[HF_ERROR_TEXT];
     struct hf_device *device = NULL;
     const char *name = device_name(options);
     link->made = name && hf_device_is_up(name) == -ENODEV;
-    result = open_device(link, &device, error);
+    int result = open_device(link, &device, error);
     if (result < 0)
         return cli_failure("%s%s", error, way_out(options, result));
     if (options->pcap) {

@@ -76,6 +76,9 @@ void link_list_settings(const struct hf_policy *policy);
 bool link_option(struct link_options *options, int option, const char *value);
 /* Do the options make sense together?  Prints a line when not. */
 bool link_options_complete(const struct link_options *options);
+/* A host with these options; CLI_OK, else it is said: settings that are wrong are the
+ * environment's. */
+int link_new_host(struct hf_host **host, const struct hf_host_options *options);
 /* Opens what the options say; the command does not run yet.  config is changed by the caller. */
 int link_open(struct link *link, const struct link_options *options,
               const struct hf_config *config);

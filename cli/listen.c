@@ -24,6 +24,8 @@ static int open_listener(struct link *link, const struct netcat_options *options
     if (!options->source)
         memset(listen.local.ip, 0, 16);
     int result = hf_listen(hf_host_stack(link->host), hf_host_env(link->host), &listen, listener);
+    if (result == HF_ERR_NO_ADDRESS)
+        return cli_usage_error("option -s: %s: %s", options->source, hf_error_text(result));
     if (result < 0)
         return cli_failure("listening on %s: %s", hf_endpoint_text(&listen.local, text),
                            hf_error_text(result));

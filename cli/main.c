@@ -66,6 +66,7 @@ int main(int argc, char **argv)
 {
     fill_holes();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* ignored by who called us, our children could not be waited for */
     signal(SIGXFSZ, SIG_IGN); /* a file as long as it may be: a write that fails, and is told */
     /* What is drawn is seen as it happens, in a pipe too; and a child inherits no half-full buffer.
      */
@@ -74,11 +75,19 @@ int main(int argc, char **argv)
         cli_name("");
         return cli_usage_error("which command? `handfast --help` lists them");
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help");
+    bool version = !strcmp(argv[1], "--version");
+    if ((help || version) && argc > 2) {
+        cli_name("");
+        return cli_usage_error("'%s' is one argument too many; `handfast COMMAND --help` says more "
+                               "of a command",
+                               argv[2]);
+    }
+    if (help) {
         usage(stdout);
         return cli_flushed(CLI_OK);
     }
-    if (!strcmp(argv[1], "--version")) {
+    if (version) {
         printf("handfast %s\n", HF_VERSION);
         return cli_flushed(CLI_OK);
     }

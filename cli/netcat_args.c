@@ -137,22 +137,35 @@ static bool take_arguments(struct netcat_options *options, int argc, char **argv
                         options->arguments[0]);
         return false;
     }
-    if (!options->listens && (options->n_arguments < 2 || !*options->arguments[0])) {
+    if (!options->listens && options->n_arguments == 1 && *options->arguments[0]) {
+        cli_usage_error("to which port of %s? handfast connect [OPTION]... HOST PORT",
+                        options->arguments[0]);
+        return false;
+    }
+    if (!options->listens && (options->n_arguments == 0 || !*options->arguments[0])) {
         cli_usage_error("to whom? handfast connect [OPTION]... HOST PORT");
         return false;
     }
     return options->n_arguments < most || cli_service(options->arguments[most - 1]);
 }
 
-static bool versions_agree(const struct netcat_options *options)
+/* `what` comes before the text where it is an address, of the other version than -4 or -6 asks for.
+ */
+static bool is_of_version(const struct netcat_options *options, const char *what, const char *text)
 {
     uint8_t ip[16];
-    if (!options->source || options->version == 0 || !cli_address("-s", options->source, ip) ||
+    if (!text || options->version == 0 || !cli_is_address(text, ip) ||
         cli_is_ipv4(ip) == (options->version == 4))
         return true;
-    cli_usage_error("-s %s is no IPv%d address, as -%d asks for", options->source, options->version,
+    cli_usage_error("%s%s is no IPv%d address, as -%d asks for", what, text, options->version,
                     options->version);
     return false;
+}
+
+static bool versions_agree(const struct netcat_options *options)
+{
+    const char *host = options->listens ? NULL : options->arguments[0];
+    return is_of_version(options, "-s ", options->source) && is_of_version(options, "", host);
 }
 
 int netcat_arguments(struct netcat_options *options, bool listens, int argc, char **argv)

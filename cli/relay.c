@@ -41,8 +41,13 @@ static void output_ready(struct hf_host *host, void *arg, int fd, int revents)
     hf_host_unwatch(host, fd);
 }
 
-static int broken(const char *doing, ssize_t result)
+/* A user timeout's end: the octets were not acknowledged, or the peer's window stayed closed. */
+static int broken(const struct relay *relay, const char *doing, ssize_t result)
 {
+    struct hf_close_reason reason;
+    if (result == -ETIMEDOUT &&
+        hf_close_reason(hf_host_stack(relay->host), relay->connection, &reason) != HF_OK)
+        return cli_failure("%s", reason.text);
     return cli_failure("%s: %s", doing, strerror((int)-result));
 }
 
@@ -91,7 +96,7 @@ static int receive(struct relay *relay, bool *moved)
     if (n == -EAGAIN || n == -EINTR)
         return CLI_OK;
     if (n < 0)
-        return broken("receiving", n);
+        return broken(relay, "receiving", n);
     *moved = true;
     if (n == 0)
         relay->peer_open = false;
@@ -140,7 +145,7 @@ static int transmit(struct relay *relay, bool *moved)
         if (n == -EAGAIN || n == -EINTR)
             return CLI_OK;
         if (n < 0)
-            return broken("sending", n);
+            return broken(relay, "sending", n);
         *moved = true;
         relay->sent += (size_t)n;
         if (relay->sent == relay->pending)
@@ -153,7 +158,7 @@ static int transmit(struct relay *relay, bool *moved)
         *moved = true;
         int result = hf_host_close(relay->host, relay->connection);
         if (result < 0)
-            return broken("closing", result);
+            return broken(relay, "closing", result);
     }
     return CLI_OK;
 }
@@ -260,7 +265,7 @@ int relay_farewell(struct link *link, const struct netcat_options *options, hf_h
     tell_reason(link, options, connection);
     hf_host_release(link->host, connection);
     if (result < 0)
-        return broken("closing", result);
+        return cli_failure("closing: %s", strerror(-result));
     return CLI_OK;
 }
 

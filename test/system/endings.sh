@@ -105,6 +105,29 @@ status_of connect -w 60 --set syn_retries_option=1 10.77.0.9 81 --private -- sle
 [ "$status" = 1 ] && grep -q '10.77.0.9 port 81: Connection timed out' err ||
     fail "after one retransmission: status $status: $(cat err)"
 
+# The demo hears a signal while it makes what it sends, and blames nobody.
+for after in 0.05 0.3; do
+    "$handfast" demo </dev/null >/dev/null 2>err &
+    pid=$!
+    sleep "$after"
+    kill -INT "$pid"
+    status=0
+    wait "$pid" || status=$?
+    # Before it has begun to catch signals it just ends by this one: 130, too.
+    [ "$status" = 130 ] || fail "SIGINT ends the demo with status $status: $(cat err)"
+    ! grep -qE 'sha256sum|curl' err || fail "the demo blames others for SIGINT: $(cat err)"
+done
+
+# What -w is over for is told without -v, too: here it is the window of a peer that never reads.
+status=0
+head -c 3000000 /dev/zero | "$handfast" listen -w 4 80 --private -- python3 -c '
+import socket, time
+s = socket.create_connection(("10.77.0.2", 80))
+time.sleep(30)
+' 2>err >received || status=$?
+[ "$status" = 1 ] && grep -q 'window stayed closed' err ||
+    fail "a window that stays closed: status $status: $(cat err)"
+
 # A name for the picture that cannot be written is found out before there is a connection.
 echo old >old
 status_of connect -v --svg directory/a.svg 10.77.0.1 80 --private -- nc -N -l 80

@@ -4,7 +4,7 @@
 set -euo pipefail
 # shellcheck source=test/system/lib.sh
 . "$HF_SOURCE_DIR/test/system/lib.sh"
-need_program nc
+need_program nc python3
 cd "$work"
 
 children_of() {
@@ -64,5 +64,14 @@ grep -q -- '--pcap long.pcapng: File too large' err || fail "that file: $(cat er
 run "$(cat bystander)" || fail "a child that handfast had not started was ended"
 kill -KILL "$(cat bystander)"
 ! run "$(cat orphan)" || fail "what the command left in the private network goes on"
+
+# Who calls us may ignore the end of its children: ours are waited for all the same.
+status=0
+python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' \
+    "$handfast" listen -w 60 80 --private -- false 2>err || status=$?
+[ "$status" = 1 ] && grep -q "'false' ended with status 1" err ||
+    fail "with SIGCHLD ignored: status $status: $(cat err)"
 
 echo "nothing is left behind"
