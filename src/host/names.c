@@ -172,10 +172,12 @@ static int split_scope(struct hf_host *host, const char *name, char *bare, size_
     return 0;
 }
 
+/* What strtoul reads to its end getaddrinfo takes for a number, cut to 16 bits. */
 static bool port_ok(const char *port)
 {
-    bool digits = *port != 0 && strspn(port, "0123456789") == strlen(port);
-    return *port != 0 && (!digits || parse_number(port, 65535) >= 0);
+    char *end;
+    (void)strtoul(port, &end, 10);
+    return *end != 0 || parse_number(port, 65535) >= 0;
 }
 
 int hf_host_resolve(struct hf_host *host, const char *name, const char *port, int version,

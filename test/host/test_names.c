@@ -74,7 +74,9 @@ static void a_version_may_be_asked_for(void **state)
 static void what_is_no_port_address_or_scope_is_refused_with_a_sentence(void **state)
 {
     (void)state;
-    static const char *const ports[] = {"", "65536", "-1", "80x", "99999999999", "no-such-service"};
+    static const char *const ports[] = {
+        "",    "65536", "-1",  "80x", "99999999999", "no-such-service", " 99999", "+65616", "\t80",
+        "+80", "-80",   "80 ", " "};
     static const char *const addresses[] = {
         "",           "10.0.0.2/33",  "10.0.0.2/-1", "10.0.0.2/",    "10.0.0/8",
         "fd77::/129", "10.0.0.2/24x", "hello/3",     "10.0.0.2 /24", "1:2:3:4:5:6:7:8:9/3",
