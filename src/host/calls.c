@@ -162,9 +162,9 @@ int hf_host_connect(struct hf_host *host, const char *name, const char *port, in
                     hf_handle *handle)
 {
     struct hf_endpoint remotes[MAX_NAMES];
-    struct patience patience = patience_of(host, timeout_ms);
     *handle = 0;
     int n = hf_host_resolve(host, name, port, 0, remotes, MAX_NAMES);
+    struct patience patience = patience_of(host, timeout_ms);
     int err = n < 0 ? n : -EHOSTUNREACH;
     for (int i = 0; i < n; i++) {
         err = open_one(host, NULL, &remotes[i], &patience, handle);
