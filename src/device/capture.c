@@ -4,10 +4,12 @@
  * says that the stack has seen it: only then does anybody know what to say about it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "device/device.h"
@@ -26,7 +28,7 @@ struct waiting {
 
 struct capture {
     struct hf_device *inner;
-    FILE *file;
+    int file;
     int error; /* what stopped the writing: negative errno */
     hf_comment_fn *comment;
     hf_keep_fn *keep;
@@ -34,13 +36,15 @@ struct capture {
     uint32_t snaplen;
     int64_t epoch_ns;
     int64_t written_out_at;
-    bool unwritten;     /* something is, in the file's buffer */
+    bool unwritten;     /* something is, in buffer */
     uint64_t frames[2]; /* by HF_DIRECTION_* - 1 */
     struct waiting *first, **last;
     uint8_t joined[DEV_FRAME_BYTES];
     uint8_t cut[DEV_FRAME_BYTES];
     char text[COMMENT_BYTES];
     uint8_t block[COMMENT_BYTES + 512];
+    size_t used; /* of buffer */
+    uint8_t buffer[FILE_BUFFER];
 };
 
 /* The first one stays. */
@@ -49,12 +53,30 @@ static void note_error(struct capture *capture, int err)
     capture->error = capture->error == 0 ? err : capture->error;
 }
 
+/* Signals come at any time, and a pipe's reader takes what it likes: neither ends a capture. */
+static void write_buffer(struct capture *capture)
+{
+    size_t done = 0;
+    while (done < capture->used && capture->error == 0) {
+        ssize_t n = write(capture->file, capture->buffer + done, capture->used - done);
+        if (n >= 0) {
+            done += (size_t)n;
+        } else if (errno != EINTR) {
+            note_error(capture, -errno);
+        }
+    }
+    capture->used = 0;
+    capture->unwritten = false;
+}
+
 static void put(struct capture *capture, const void *data, size_t len)
 {
-    capture->unwritten = true;
-    if (capture->error == 0 && fwrite(data, 1, len, capture->file) != len) {
-        note_error(capture, errno == 0 ? -EIO : -errno);
+    if (len > sizeof capture->buffer - capture->used) {
+        write_buffer(capture);
     }
+    memcpy(capture->buffer + capture->used, data, len);
+    capture->used += len;
+    capture->unwritten = true;
 }
 
 static void write_packet(struct capture *capture, const struct hf_captured *packet)
@@ -114,20 +136,12 @@ static void write_waiting(struct capture *capture)
     capture->last = &capture->first;
 }
 
-static void note_flush(struct capture *capture)
-{
-    if (fflush(capture->file) != 0) {
-        note_error(capture, -errno);
-    }
-    capture->unwritten = false;
-}
-
 /* Where nothing happens any more, the deadline calls for it. */
 static void write_out(struct capture *capture, int64_t now_ns)
 {
     if (capture->unwritten && now_ns >= capture->written_out_at + FILE_INTERVAL_NS) {
         capture->written_out_at = now_ns;
-        note_flush(capture);
+        write_buffer(capture);
     }
 }
 
@@ -204,11 +218,8 @@ static void close_capture(void *self)
 {
     struct capture *capture = self;
     write_waiting(capture);
-    if (capture->file == stdout) { /* the program's, which goes on with it */
-        (void)fflush(stdout);
-    } else {
-        (void)fclose(capture->file); /* hf_device_capture_status was the time to ask */
-    }
+    write_buffer(capture); /* hf_device_capture_status was the time to ask how it went */
+    close(capture->file);
     hf_device_close(capture->inner);
     free(capture);
 }
@@ -251,13 +262,14 @@ static void write_head(struct capture *capture, const char *name)
                         (struct wire_text){name, strnlen(name, 255)}));
 }
 
-static FILE *open_file(const char *path)
+/* The program goes on with its standard output, and what it has printed before stands before. */
+static int open_file(const char *path)
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "wbe");
-    if (file != NULL && file != stdout) {
-        (void)setvbuf(file, NULL, _IOFBF, FILE_BUFFER);
+    if (strcmp(path, "-") != 0) {
+        return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     }
-    return file;
+    (void)fflush(stdout);
+    return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 
 static struct capture *new_capture(struct hf_device *inner, const struct hf_capture *how)
@@ -287,7 +299,7 @@ int hf_device_capture(struct hf_device **device, struct hf_device *inner,
         return dev_fail(error, -ENOMEM, "capture: no memory");
     }
     capture->file = open_file(how->path);
-    if (capture->file == NULL) {
+    if (capture->file < 0) {
         int err = -errno;
         hf_device_close(inner);
         free(capture);
@@ -309,6 +321,6 @@ int hf_device_capture_status(struct hf_device *device)
         return -EINVAL;
     }
     struct capture *capture = device->self;
-    note_flush(capture);
+    write_buffer(capture);
     return capture->error;
 }
