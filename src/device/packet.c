@@ -25,13 +25,14 @@
 
 enum {
     SLOT_BYTES = 17 * 4096, /* 64 KiB and what the kernel puts before it */
-    SLOTS_PER_BLOCK = 15,   /* a little less than 1 MiB                  */
+    BLOCK_BYTES = 1 << 20,  /* pages of any size, and a power of two, as the kernel rounds up */
+    SLOTS_PER_BLOCK = BLOCK_BYTES / SLOT_BYTES, /* the rest of a block is left alone */
     BLOCKS = 17,
     SLOTS = SLOTS_PER_BLOCK * BLOCKS,
-    BLOCK_BYTES = SLOT_BYTES * SLOTS_PER_BLOCK,
     LOOK_NS = 500000000,
     PIECES_BYTES = 2 * DEV_FRAME_BYTES, /* what one UDP super-segment is cut into */
 };
+_Static_assert(BLOCK_BYTES % (64 << 10) == 0, "a block has whole pages of 64 KiB, too");
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5 /* virtio 1.3 section 5.1.6 */
 #endif
@@ -50,8 +51,10 @@ struct packet {
 
 static struct tpacket2_hdr *slot_at(const struct packet *packet, uint32_t index)
 {
-    index %= SLOTS;
-    return (struct tpacket2_hdr *)(void *)(packet->ring + (size_t)index * SLOT_BYTES);
+    size_t block = index % SLOTS / SLOTS_PER_BLOCK;
+    size_t within = index % SLOTS_PER_BLOCK; /* SLOTS are whole blocks */
+    return (struct tpacket2_hdr *)(void *)(packet->ring + block * BLOCK_BYTES +
+                                           within * SLOT_BYTES);
 }
 
 static uint32_t status_of(struct tpacket2_hdr *slot)
