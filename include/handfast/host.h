@@ -98,7 +98,9 @@ int hf_errno(int error);
  * kernel has the other and would reset our connections. */
 int hf_host_attach(struct hf_host *host, struct hf_device *device);
 /* "10.0.0.2/24", "fd77::2/64"; without a length the address stands alone (32, 128).  -EINVAL,
- * -EADDRINUSE (ours already, the kernel's, or a prefix that is routed to a gateway), -ENOBUFS. */
+ * -EADDRINUSE (ours already, the kernel's, or a prefix that is routed to a gateway), -ENOBUFS.
+ * The kernel's are those that it has now on the interface of a TUN, TAP or AF_PACKET device that
+ * was opened by its name; AF_XDP keeps from the kernel what comes for them. */
 int hf_host_address(struct hf_host *host, int iface, const char *address);
 /* prefix: as above, or "default" (both versions as the gateway's; without one, both). gateway NULL:
  * on the link.  -EINVAL, -EADDRINUSE (there is one of this prefix), -ENOBUFS. */

@@ -311,7 +311,7 @@ int hf_device_capture(struct hf_device **device, struct hf_device *inner,
         close_capture(capture);
         return dev_fail(error, err, "capture: no memory");
     }
-    (*device)->shares_mac = inner->shares_mac;
+    dev_inherit(*device, inner);
     return 0;
 }
 

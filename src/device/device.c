@@ -1,6 +1,8 @@
 /* device.c - handfast/device.h: the functions that call a device's own. */
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/if_tun.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,47 @@ void dev_copy_name(char *to, size_t room, const char *from)
         memcpy(to, from, len);
     }
     to[len] = 0;
+}
+
+/* "hf0", or a label of it: "hf0:1". */
+static bool is_of(const struct ifaddrs *at, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(at->ifa_name, name, len) == 0 &&
+           (at->ifa_name[len] == 0 || at->ifa_name[len] == ':');
+}
+
+static bool is_address(const struct sockaddr *addr, const uint8_t ip[16])
+{
+    uint8_t have[16] = {[10] = 0xff, [11] = 0xff};
+    if (addr != NULL && addr->sa_family == AF_INET) {
+        memcpy(have + 12, &((const struct sockaddr_in *)(const void *)addr)->sin_addr, 4);
+    } else if (addr != NULL && addr->sa_family == AF_INET6) {
+        memcpy(have, &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr, 16);
+    } else {
+        return false;
+    }
+    return memcmp(have, ip, sizeof have) == 0;
+}
+
+bool dev_kernel_has(const struct hf_device *device, const uint8_t ip[16])
+{
+    struct ifaddrs *all;
+    bool has = false;
+    if (!device->by_name || getifaddrs(&all) != 0) {
+        return false;
+    }
+    for (const struct ifaddrs *at = all; at != NULL && !has; at = at->ifa_next) {
+        has = is_of(at, device->name) && is_address(at->ifa_addr, ip);
+    }
+    freeifaddrs(all);
+    return has;
+}
+
+void dev_inherit(struct hf_device *device, const struct hf_device *inner)
+{
+    device->shares_mac = inner->shares_mac;
+    device->by_name = inner->by_name;
 }
 
 int hf_device_new(struct hf_device **device, const struct hf_device_calls *calls, void *self,

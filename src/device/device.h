@@ -45,6 +45,8 @@ struct hf_device {
     struct hf_interface iface;
     bool shares_mac; /* with the kernel, which sees each frame, too, and has the address made of it
                       */
+    bool by_name;    /* the kernel's interface of that name is its other side, or the same one; a
+                        device from a descriptor may be in another namespace */
     int fd;          /* a member's: of the group's making */
     char name[DEV_NAME_BYTES];
 };
@@ -59,6 +61,11 @@ bool dev_is_gone(int err);
 
 /* device.c: a name from a caller, cut to what fits. */
 void dev_copy_name(char *to, size_t room, const char *from);
+/* Of a device that was opened by its name: the kernel has this address there (IPv4 as ::ffff:).
+ * Who may not ask does without. */
+bool dev_kernel_has(const struct hf_device *device, const uint8_t ip[16]);
+/* What a wrapper has from the device inside. */
+void dev_inherit(struct hf_device *device, const struct hf_device *inner);
 
 /* The virtio-net header, virtio 1.2 section 5.1.6 ------------------------------------- vnet.c */
 

@@ -401,7 +401,7 @@ int hf_device_impaired(struct hf_device **device, struct hf_device *inner,
         close_impaired(impaired);
         return dev_fail(error, err, "impaired: no memory");
     }
-    (*device)->shares_mac = inner->shares_mac;
+    dev_inherit(*device, inner);
     return 0;
 }
 

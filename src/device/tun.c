@@ -346,7 +346,11 @@ static int open_kind(struct hf_device **device, const char *name, const uint8_t 
                         "%s: its MTU of %u is too small, at least %d: `ip link set %s mtu 1500`",
                         full_name, mtu, LEAST_MTU, full_name);
     }
-    return dev_tun_wrap(device, fd, full_name, mac, mtu, flags, error);
+    int err = dev_tun_wrap(device, fd, full_name, mac, mtu, flags, error);
+    if (err == 0) {
+        (*device)->by_name = true;
+    }
+    return err;
 }
 
 int hf_device_tun(struct hf_device **device, const char *name, uint32_t flags,

@@ -278,14 +278,12 @@ static int add_link_local(struct hf_host *host, int iface, const struct hf_devic
     return hf_address_add(host->stack, &host->env, (uint32_t)iface, ip, 64);
 }
 
-static bool is_the_kernels(const struct hf_host *host, int iface, const uint8_t ip[16])
+/* Or will be, once the interface is up. */
+static bool is_the_kernels(const struct hf_device *device, const uint8_t ip[16])
 {
     uint8_t kernels[16];
-    if (!host->ifaces[iface - 1].device->shares_mac) {
-        return false;
-    }
-    eui64_of(host->ifaces[iface - 1].device->iface.mac, kernels);
-    return memcmp(ip, kernels, 16) == 0;
+    eui64_of(device->iface.mac, kernels);
+    return (device->shares_mac && memcmp(ip, kernels, 16) == 0) || dev_kernel_has(device, ip);
 }
 
 /* The number of the device's memory; 0: it lends none, or there is no number left. */
@@ -372,11 +370,12 @@ int hf_host_address(struct hf_host *host, int iface, const char *address)
         return host_fail(host, -EINVAL, "%s: not an address, such as 10.77.0.2/24 or fd77::2/64",
                          address);
     }
-    if (is_the_kernels(host, iface, ip)) {
+    const struct hf_device *device = host->ifaces[iface - 1].device;
+    if (is_the_kernels(device, ip)) {
         return host_fail(host, -EADDRINUSE,
-                         "%s: the kernel has this address of %s, and would reset what it knows "
-                         "nothing of: choose another",
-                         address, hf_device_name(host->ifaces[iface - 1].device));
+                         "%s: the kernel has this address of %s, and answers there itself: choose "
+                         "another, or take it from the kernel (`ip address del`)",
+                         address, device->name);
     }
     if (prefix_len < 0) {
         prefix_len = strchr(address, ':') == NULL ? 32 : 128;
