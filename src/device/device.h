@@ -61,6 +61,9 @@ bool dev_is_gone(int err);
 
 /* device.c: a name from a caller, cut to what fits. */
 void dev_copy_name(char *to, size_t room, const char *from);
+/* ethtool.c: the number of the kernel's interface; -ENODEV: there is none of this name; an errno.
+ */
+int dev_index_of(const char *name, char error[HF_ERROR_TEXT]);
 /* Of a device that was opened by its name: the kernel has this address there (IPv4 as ::ffff:).
  * Who may not ask does without. */
 bool dev_kernel_has(const struct hf_device *device, const uint8_t ip[16]);

@@ -1,5 +1,5 @@
 /* ethtool.c - what an interface of the kernel's says of itself: its offloads switched off and its
- * queues counted (ioctl SIOCETHTOOL), up or down (netdevice(7)). */
+ * queues counted (ioctl SIOCETHTOOL), its number, up or down (netdevice(7)). */
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -17,6 +17,26 @@ static bool put_name(struct ifreq *ifr, const char *name)
 {
     dev_copy_name(ifr->ifr_name, sizeof ifr->ifr_name, name);
     return name == NULL || name[strlen(ifr->ifr_name)] == 0;
+}
+
+/* Not if_nametoindex, which does not tell that there are no more descriptors. */
+int dev_index_of(const char *name, char error[HF_ERROR_TEXT])
+{
+    struct ifreq ifr = {0};
+    int err = ENODEV;
+    if (put_name(&ifr, name)) {
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        err = fd < 0 || ioctl(fd, SIOCGIFINDEX, &ifr) != 0 ? errno : 0;
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    if (err == 0) {
+        return ifr.ifr_ifindex;
+    }
+    return err == ENODEV
+               ? dev_fail(error, -err, "%s: no such interface (`ip link` lists them)", name)
+               : dev_fail(error, -err, "%s: cannot be looked up: %s", name, strerror(err));
 }
 
 int dev_link_no_offload(const char *name)

@@ -80,18 +80,10 @@ int dev_link_veth(const char *name, const char *peer, char error[HF_ERROR_TEXT])
     return err < 0 ? dev_fail(error, err, "%s: no veth pair: %s", name, strerror(-err)) : 0;
 }
 
-static int index_of(const char *name, char error[HF_ERROR_TEXT])
-{
-    int index = (int)if_nametoindex(name);
-    return index > 0
-               ? index
-               : dev_fail(error, -ENODEV, "%s: no such interface (`ip link` lists them)", name);
-}
-
 int dev_link_set(const char *name, unsigned flags, uint32_t mtu, char error[HF_ERROR_TEXT])
 {
     union message message;
-    int index = index_of(name, error);
+    int index = dev_index_of(name, error);
     if (index < 0) {
         return index;
     }
@@ -115,7 +107,7 @@ int dev_link_address(const char *name, int family, const uint8_t *ip, uint32_t p
                      char error[HF_ERROR_TEXT])
 {
     union message message;
-    int index = index_of(name, error);
+    int index = dev_index_of(name, error);
     if (index < 0) {
         return index;
     }

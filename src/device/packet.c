@@ -243,10 +243,10 @@ int dev_packet_open(const char *name, char error[HF_ERROR_TEXT])
                         err == EPERM || err == EACCES ? ": it takes root or CAP_NET_RAW" : "");
     }
     struct sockaddr_ll at = {.sll_family = AF_PACKET};
-    at.sll_ifindex = (int)if_nametoindex(name);
-    if (at.sll_ifindex == 0) {
+    at.sll_ifindex = dev_index_of(name, error);
+    if (at.sll_ifindex < 0) {
         close(fd);
-        return dev_fail(error, -ENODEV, "%s: no such interface (`ip link` lists them)", name);
+        return at.sll_ifindex;
     }
     if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0) {
         int err = errno;
