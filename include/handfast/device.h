@@ -114,8 +114,8 @@ struct hf_pair {
     uint32_t frames;  /* each direction holds at most this many: a power of two to 65536, 0: 256 */
 };
 /* Two ends of a cable in memory.  Each may be in a thread of its own; each is closed by itself, and
- * what is sent to a closed end is lost.  config NULL: HF_LINK_IP, all offloads.  -EINVAL: frames.
- */
+ * what is sent to a closed end is lost.  config NULL: HF_LINK_IP, all offloads.  -EINVAL: frames;
+ * -EMFILE. */
 int hf_device_pair(struct hf_device *ends[2], const struct hf_pair *config,
                    char error[HF_ERROR_TEXT]);
 

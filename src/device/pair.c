@@ -179,27 +179,30 @@ static const struct hf_device_calls pair_calls = {
     .close = close_end,
 };
 
-static struct cable *new_cable(uint32_t frames)
+/* 0, or why there is none: no memory, or no descriptors. */
+static int new_cable(struct cable **made, uint32_t frames)
 {
     struct cable *cable = calloc(1, sizeof *cable);
     if (cable == NULL) {
-        return NULL;
+        return -ENOMEM;
     }
-    bool whole = true;
+    int err = 0;
     for (int i = 0; i < 2; i++) {
         void *slots = mmap(NULL, (size_t)frames * SLOT_BYTES, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         cable->ring[i].frames = frames;
         cable->ring[i].slots = slots == MAP_FAILED ? NULL : slots;
+        err = slots == MAP_FAILED ? -ENOMEM : err;
         cable->wake[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        whole = whole && slots != MAP_FAILED && cable->wake[i] >= 0;
+        err = err == 0 && cable->wake[i] < 0 ? -errno : err;
     }
-    if (!whole) {
+    if (err < 0) {
         free_cable(cable);
-        return NULL;
+        return err;
     }
     atomic_store(&cable->open, 2);
-    return cable;
+    *made = cable;
+    return 0;
 }
 
 static int new_end(struct hf_device **device, struct cable *cable, unsigned side,
@@ -239,9 +242,13 @@ int hf_device_pair(struct hf_device *ends[2], const struct hf_pair *config,
     if (wanted.frames > MAX_FRAMES || (wanted.frames & (wanted.frames - 1)) != 0) {
         return dev_fail(error, -EINVAL, "pair: frames must be a power of two up to %d", MAX_FRAMES);
     }
-    struct cable *cable = new_cable(wanted.frames);
-    if (cable == NULL) {
-        return dev_fail(error, -ENOMEM, "pair: no memory for %u frames each way", wanted.frames);
+    struct cable *cable;
+    int err = new_cable(&cable, wanted.frames);
+    if (err == -ENOMEM) {
+        return dev_fail(error, err, "pair: no memory for %u frames each way", wanted.frames);
+    }
+    if (err < 0) {
+        return dev_fail(error, err, "pair: no descriptor to wake the ends by: %s", strerror(-err));
     }
     if (new_end(&ends[0], cable, 0, &wanted) < 0) {
         free_cable(cable);

@@ -42,11 +42,23 @@ static void an_interface_that_is_not_there_is_told(void **state)
     assert_non_null(strstr(error, "no-such: no such interface"));
 }
 
+static void a_pair_that_finds_no_descriptors_has_memory(void **state)
+{
+    (void)state;
+    struct hf_device *ends[2];
+    assert_int_equal(hf_device_pair(ends, NULL, error), -EMFILE);
+    assert_non_null(strstr(error, "Too many open files"));
+    assert_null(ends[0]);
+    assert_null(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_interface_that_cannot_be_looked_up_may_be_there,
                                         none_left, some_left),
+        cmocka_unit_test_setup_teardown(a_pair_that_finds_no_descriptors_has_memory, none_left,
+                                        some_left),
         cmocka_unit_test(an_interface_that_is_not_there_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
