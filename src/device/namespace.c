@@ -286,11 +286,12 @@ int dev_namespace_make(struct dev_namespace *ns, const struct dev_namespace_setu
         return dev_fail(error, -errno, "no private network: %s", strerror(errno));
     }
     pid_t pid = fork();
+    int err = pid < 0 ? -errno : -ECHILD; /* of who says nothing */
     if (pid == 0) {
         child_makes(ends[1], setup);
     }
     close(ends[1]);
-    struct message message = {.err = -ECHILD};
+    struct message message = {.err = err};
     int fds[MAX_FDS] = {-1, -1, -1};
     int n = pid < 0 ? -1 : receive_message(ends[0], &message, fds);
     close(ends[0]);
@@ -301,8 +302,12 @@ int dev_namespace_make(struct dev_namespace *ns, const struct dev_namespace_setu
         *ns = (struct dev_namespace){fds[2], fds[1], fds[0], message.tun};
         return 0;
     }
+    if (pid < 0) {
+        return dev_fail(error, err, "no private network: no process to make it: %s",
+                        strerror(-err));
+    }
     if (n < 0 || message.err == 0) {
-        return dev_fail(error, -ECHILD, "no private network: the process that makes it failed");
+        return dev_fail(error, err, "no private network: the process that makes it failed");
     }
     return dev_fail(error, message.err, "%s", message.error);
 }
@@ -383,11 +388,11 @@ pid_t dev_namespace_start(const struct dev_namespace *ns, char *const argv[], co
     /* What the caller has buffered is its own to write; the child ends in _exit or exec. */
     pid_t parent = getpid();
     pid_t pid = fork();
+    int err = pid < 0 ? errno : 0;
     if (pid == 0) {
         child_runs(ns, parent, argv, fds, ends[1]);
     }
     close(ends[1]);
-    int err = pid < 0 ? errno : 0;
     ssize_t n = 0;
     while (pid > 0 && (n = read(ends[0], &err, sizeof err)) < 0 && errno == EINTR) {
     }
@@ -428,11 +433,12 @@ static int work_inside(const struct dev_namespace *ns, const int socket_of[3], c
         return -errno;
     }
     pid_t pid = fork();
+    int err = pid < 0 ? -errno : -ECHILD; /* of who says nothing */
     if (pid == 0) {
         child_works(ns, ends[1], socket_of, path, value);
     }
     close(ends[1]);
-    struct message message = {.err = -ECHILD};
+    struct message message = {.err = err};
     int fds[MAX_FDS] = {-1, -1, -1};
     int n = pid < 0 ? -1 : receive_message(ends[0], &message, fds);
     close(ends[0]);

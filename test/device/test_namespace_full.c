@@ -1,6 +1,8 @@
 /* src/device/namespace.c where this process can open no more descriptors than so many when those of
- * the namespace come.  Skipped where the system allows no namespaces. */
+ * the namespace come, or no more processes can be had.  Skipped where the system allows no
+ * namespaces. */
 #include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,13 +10,25 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 static ssize_t receive_few(int fd, struct msghdr *header, int flags);
+static pid_t fork_or_not(void);
 #define recvmsg receive_few
+#define fork fork_or_not
 #include "device/namespace.c"
 #undef recvmsg
+#undef fork
+
+static bool no_processes;
+
+static pid_t fork_or_not(void)
+{
+    errno = EAGAIN;
+    return no_processes ? -1 : fork();
+}
 
 static int room; /* for so many; negative: as many as come */
 
@@ -78,9 +92,29 @@ static void a_socket_that_does_not_come_is_an_error(void **state)
     dev_namespace_close(&ns);
 }
 
+static void a_process_that_cannot_be_had_is_told_with_the_reason(void **state)
+{
+    (void)state;
+    const struct dev_namespace here = {-1, -1, -1, false};
+    char program[] = "true", *argv[] = {program, NULL};
+    char error[HF_ERROR_TEXT] = "";
+    struct dev_namespace ns;
+    int before = count_descriptors();
+    no_processes = true;
+    assert_int_equal(dev_namespace_make(&ns, &setup, error), -EAGAIN);
+    assert_non_null(strstr(error, "no process to make it: Resource temporarily unavailable"));
+    assert_int_equal(dev_namespace_start(&here, argv, NULL, error), -EAGAIN);
+    assert_string_equal(error, "true: Resource temporarily unavailable");
+    assert_int_equal(dev_namespace_socket(&here, AF_INET, SOCK_STREAM, 0), -EAGAIN);
+    assert_int_equal(dev_namespace_sysctl(&here, "net/ipv4/tcp_sack", "1"), -EAGAIN);
+    no_processes = false;
+    assert_int_equal(count_descriptors(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_process_that_cannot_be_had_is_told_with_the_reason),
         cmocka_unit_test(a_namespace_whose_descriptors_do_not_all_come_is_none),
         cmocka_unit_test(a_socket_that_does_not_come_is_an_error),
     };
