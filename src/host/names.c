@@ -136,18 +136,24 @@ static bool take_address(const struct addrinfo *info, uint16_t scope, struct hf_
     return false;
 }
 
-static int explain_lookup(struct hf_host *host, int failed, const char *name, const char *port)
+/* err: errno, which getaddrinfo leaves as it was where it does not say more. */
+static int explain_lookup(struct hf_host *host, int failed, int err, const char *name,
+                          const char *port)
 {
+    const char *what = name == NULL ? "any address" : name;
+    bool system = failed == EAI_SYSTEM || err == EMFILE || err == ENFILE;
+    if (system && err != 0) { /* no file to look in: whatever it took that for */
+        return host_fail(host, -err, "%s, port %s: not looked up: %s", what, port, strerror(err));
+    }
     switch (failed) {
     case EAI_SERVICE:
     case EAI_SOCKTYPE:
         return host_fail(host, -EINVAL, "%s: not a port: a number up to 65535, or a service's name",
                          port);
     case EAI_MEMORY:
-        return host_fail(host, -ENOMEM, "%s: no memory to look the name up", name);
+        return host_fail(host, -ENOMEM, "%s: no memory to look the name up", what);
     default:
-        return host_fail(host, -EHOSTUNREACH, "%s: %s", name == NULL ? "address" : name,
-                         gai_strerror(failed));
+        return host_fail(host, -EHOSTUNREACH, "%s: %s", what, gai_strerror(failed));
     }
 }
 
@@ -186,7 +192,7 @@ int hf_host_resolve(struct hf_host *host, const char *name, const char *port, in
     char bare[NI_MAXHOST];
     uint16_t scope = 0;
     if (!port_ok(port)) {
-        return explain_lookup(host, EAI_SERVICE, name, port);
+        return explain_lookup(host, EAI_SERVICE, 0, name, port);
     }
     if (name == NULL) {
         bare[0] = 0;
@@ -199,9 +205,10 @@ int hf_host_resolve(struct hf_host *host, const char *name, const char *port, in
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     hints.ai_family = version == 4 ? AF_INET : version == 6 ? AF_INET6 : AF_UNSPEC;
     struct addrinfo *list = NULL;
+    errno = 0;
     int failed = getaddrinfo(name == NULL ? NULL : bare, port, &hints, &list);
     if (failed != 0) {
-        return explain_lookup(host, failed, name, port);
+        return explain_lookup(host, failed, errno, name, port);
     }
     uint32_t got = 0;
     for (const struct addrinfo *info = list; info != NULL && got < n; info = info->ai_next) {
