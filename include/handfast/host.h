@@ -151,7 +151,7 @@ struct hf_device *hf_host_device(struct hf_host *host, int iface);
 /* getaddrinfo: up to n endpoints in its order; version 0 (both), 4, 6; name NULL: any address; port
  * a number or a service's name. Returns how many.  "fe80::1%2": scope is an interface number or a
  * device's name.  -EHOSTUNREACH: no such name; -EINVAL: no such port or
- * scope, or a name that is too long; -ENOMEM; another errno of the system (-EMFILE). */
+ * scope, a name that is too long, or n is 0; -ENOMEM; another errno of the system (-EMFILE). */
 int hf_host_resolve(struct hf_host *host, const char *name, const char *port, int version,
                     struct hf_endpoint *endpoints, uint32_t n);
 enum { HF_ENDPOINT_TEXT = 64 };

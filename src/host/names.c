@@ -219,6 +219,10 @@ int hf_host_resolve(struct hf_host *host, const char *name, const char *port, in
         }
     }
     freeaddrinfo(list);
-    return got == 0 ? host_fail(host, -EHOSTUNREACH, "%s: no address of this kind", name)
+    if (n == 0) {
+        return host_fail(host, -EINVAL, "no room for an address");
+    }
+    return got == 0 ? host_fail(host, -EHOSTUNREACH, "%s: no address of this kind",
+                                name == NULL ? "any address" : name)
                     : (int)got;
 }

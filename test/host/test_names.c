@@ -97,6 +97,17 @@ static void what_is_no_port_address_or_scope_is_refused_with_a_sentence(void **s
     assert_true(hf_host_address(host, 2, "10.0.0.2/24") < 0); /* no such interface */
 }
 
+static void no_room_for_an_address_is_told(void **state)
+{
+    (void)state;
+    struct hf_endpoint endpoint;
+    assert_int_equal(hf_host_resolve(host, NULL, "80", 0, &endpoint, 0), -EINVAL);
+    assert_string_equal(hf_host_error(host), "no room for an address");
+    assert_int_equal(hf_host_resolve(host, "10.0.0.2", "80", 0, &endpoint, 0), -EINVAL);
+    assert_int_equal(hf_host_resolve(host, "10.0.0.2", "80x", 0, &endpoint, 0), -EINVAL);
+    assert_non_null(strstr(hf_host_error(host), "not a port"));
+}
+
 static void addresses_and_routes_are_taken(void **state)
 {
     (void)state;
@@ -117,6 +128,7 @@ int main(void)
         cmocka_unit_test(endpoints_are_read_and_shown_as_people_write_them),
         cmocka_unit_test(a_version_may_be_asked_for),
         cmocka_unit_test(what_is_no_port_address_or_scope_is_refused_with_a_sentence),
+        cmocka_unit_test(no_room_for_an_address_is_told),
         cmocka_unit_test(addresses_and_routes_are_taken),
     };
     return cmocka_run_group_tests_name("names", tests, set_up, tear_down);
