@@ -142,7 +142,7 @@ int hf_host_unwatch(struct hf_host *host, int fd)
 {
     struct host_watch *watch = find_watch(host, fd);
     if (watch == NULL) {
-        return -ENOENT;
+        return host_fail(host, -ENOENT, "unwatch: descriptor %d is not watched", fd);
     }
     *watch = host->watches[--host->n_watches];
     return 0;
