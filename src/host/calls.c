@@ -265,15 +265,17 @@ int hf_host_send(struct hf_host *host, hf_handle handle, const void *data, size_
 {
     struct patience patience = patience_of(host, timeout_ms);
     const uint8_t *at = data;
-    while (len > 0) {
+    for (;;) { /* once at least: also for nothing the handle may be stale, or closed */
         ssize_t n = send_some(host, handle, at, len, &patience);
         if (n < 0) {
             return (int)n;
         }
-        at += n;
         len -= (size_t)n;
+        if (len == 0) {
+            return 0;
+        }
+        at += n;
     }
-    return 0;
 }
 
 ssize_t hf_host_recv(struct hf_host *host, hf_handle handle, void *data, size_t len, int timeout_ms)

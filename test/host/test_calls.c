@@ -201,6 +201,20 @@ static void what_does_not_happen_in_time_is_told(void **state)
     assert_int_equal(hf_host_connect(client, "192.0.2.77", "80", 20, &c), -ETIMEDOUT);
 }
 
+static void no_octets_are_refused_where_one_would_be(void **state)
+{
+    (void)state;
+    hf_handle c, s;
+    open_both("192.0.2.2", &c, &s);
+    assert_int_equal(hf_host_send(client, c, NULL, 0, 0), 0);
+    assert_int_equal(hf_host_close(client, c), 0);
+    says(hf_host_send(client, c, NULL, 0, 0), -EPIPE, "send");
+    says(hf_host_send(client, c, "x", 1, 0), -EPIPE, "send");
+    assert_int_equal(hf_host_release(client, c), 0);
+    says(hf_host_send(client, c, NULL, 0, 0), -EBADF, "send");
+    says(hf_host_send(client, c, "x", 1, 0), -EBADF, "send");
+}
+
 static void a_reset_is_the_error_of_the_next_call(void **state)
 {
     (void)state;
@@ -421,6 +435,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_port_that_nobody_listens_on_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_happen_in_time_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_octets_are_refused_where_one_would_be, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_the_error_of_the_next_call, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_signal_ends_the_wait_and_nothing_is_lost, set_up,
                                         tear_down),
