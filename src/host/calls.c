@@ -182,6 +182,16 @@ static bool any_v4(const uint8_t ip[16])
     return memcmp(ip, any, sizeof any) == 0;
 }
 
+static int explain_listen(struct hf_host *host, int error, const struct hf_endpoint *local)
+{
+    char text[HF_ENDPOINT_TEXT];
+    (void)hf_endpoint_text(local, text);
+    if (error == HF_ERR_INVALID && local->port == 0) {
+        return host_fail(host, -EINVAL, "%s: there is no port 0", text);
+    }
+    return host_core_fail(host, error, text);
+}
+
 int hf_host_listen(struct hf_host *host, const char *address, const char *port, int backlog,
                    hf_handle *listener)
 {
@@ -199,8 +209,7 @@ int hf_host_listen(struct hf_host *host, const char *address, const char *port, 
     host_now(host);
     int error = hf_listen(host->stack, &host->env, &listen, listener);
     if (error < 0) {
-        char text[HF_ENDPOINT_TEXT];
-        return host_core_fail(host, error, hf_endpoint_text(&listen.local, text));
+        return explain_listen(host, error, &listen.local);
     }
     err = host_apply_settings(host, *listener);
     if (err < 0) {

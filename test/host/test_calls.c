@@ -170,6 +170,9 @@ static void an_address_that_cannot_be_is_named_with_the_reason(void **state)
     says(hf_host_connect(client, "224.0.0.1", "80", 0, &c), -EINVAL, "not the address of one host");
     says(hf_host_connect(client, "192.0.2.255", "80", 0, &c), -EINVAL, "192.0.2.255:80: not");
     says(hf_host_connect(client, "192.0.2.2", "0", 0, &c), -EINVAL, "there is no port 0");
+    says(hf_host_listen(client, "192.0.2.1", "0", 1, &c), -EINVAL,
+         "192.0.2.1:0: there is no port 0");
+    says(hf_host_listen(client, NULL, "0", 1, &c), -EINVAL, "there is no port 0");
     assert_int_equal(hf_host_resolve(client, "192.0.2.2", "80", 0, &remote, 1), 1);
     assert_int_equal(hf_host_resolve(client, "192.0.2.9", "0", 0, &local, 1), 1);
     says(hf_host_open(client, &local, &remote, 0, &c), -EADDRNOTAVAIL, "192.0.2.9: not an address");
