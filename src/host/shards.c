@@ -64,6 +64,13 @@ static void note_failure(struct hf_shards *all, int error, const char *what, con
     }
 }
 
+/* A begin may have failed outside of the host, which then has nothing to say. */
+static const char *reason_of(const struct shard *shard, int error)
+{
+    const char *sentence = shard->host == NULL ? "" : hf_host_error(shard->host);
+    return *sentence == 0 ? strerror(-error) : sentence;
+}
+
 static void told(struct shard *shard, int error)
 {
     struct hf_shards *all = shard->all;
@@ -71,8 +78,7 @@ static void told(struct shard *shard, int error)
     (void)snprintf(what, sizeof what, "shard %u", shard->number);
     pthread_mutex_lock(&all->lock);
     if (error < 0) {
-        note_failure(all, error, what,
-                     shard->host == NULL ? strerror(-error) : hf_host_error(shard->host));
+        note_failure(all, error, what, reason_of(shard, error));
     }
     all->n_begun++;
     pthread_cond_signal(&all->begun);

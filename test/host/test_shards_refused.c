@@ -21,6 +21,7 @@ static struct {
     uint32_t asked;     /* for threads                                    */
     pid_t first;        /* the first one's number                         */
     bool waits;         /* the refusal comes when the first one has ended */
+    bool silent;        /* it refuses without a sentence                  */
     int refuses, ended; /* of the first shard                             */
 } test;
 
@@ -54,7 +55,8 @@ static int begin_one(struct hf_host *host, uint32_t shard, void *arg)
     (void)shard;
     (void)arg;
     __atomic_store_n(&test.first, gettid(), __ATOMIC_RELEASE);
-    return test.refuses < 0 ? host_fail(host, test.refuses, "refused") : 0;
+    return test.refuses < 0 && !test.silent ? host_fail(host, test.refuses, "refused")
+                                            : test.refuses;
 }
 
 static void end_one(struct hf_host *host, uint32_t shard, void *arg)
@@ -94,11 +96,21 @@ static void what_failed_first_is_told(void **state)
     assert_int_equal(test.ended, 0);
 }
 
+static void what_failed_without_a_sentence_is_told_by_its_errno(void **state)
+{
+    (void)state;
+    memset(&test, 0, sizeof test);
+    test.refuses = -ENODEV;
+    test.waits = test.silent = true;
+    start_two(-ENODEV, "shard 0: No such device");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_that_cannot_be_had_ends_those_that_run),
         cmocka_unit_test(what_failed_first_is_told),
+        cmocka_unit_test(what_failed_without_a_sentence_is_told_by_its_errno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
