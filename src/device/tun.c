@@ -17,7 +17,7 @@
 
 #define TUN_PATH "/dev/net/tun"
 
-enum { SLOT_BYTES = 1u << 17, SLOTS = 2 * DEV_BATCH, DEFAULT_MTU = 1500, LEAST_MTU = 576 };
+enum { SLOT_BYTES = 1u << 17, SLOTS = 2 * DEV_BATCH, LEAST_MTU = 576 };
 _Static_assert(SLOT_BYTES >= DEV_FRAME_BYTES + sizeof(struct virtio_net_hdr_mrg_rxbuf),
                "a slot holds the longest frame");
 
@@ -226,16 +226,17 @@ static void made_up_mac(const char *name, uint8_t mac[6])
     mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);
 }
 
-static uint32_t mtu_of(const char *name)
+/* The MTU, or a negative errno. */
+static int mtu_of(const char *name)
 {
     struct ifreq ifr = {0};
     dev_copy_name(ifr.ifr_name, sizeof ifr.ifr_name, name);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool known = fd >= 0 && ioctl(fd, SIOCGIFMTU, &ifr) == 0;
+    int mtu = fd >= 0 && ioctl(fd, SIOCGIFMTU, &ifr) == 0 ? ifr.ifr_mtu : -errno;
     if (fd >= 0) {
         close(fd);
     }
-    return known ? (uint32_t)ifr.ifr_mtu : DEFAULT_MTU;
+    return mtu;
 }
 
 /* What the kernel may send us whole; what we may send it whole needs no leave. */
@@ -339,14 +340,19 @@ static int open_kind(struct hf_device **device, const char *name, const uint8_t 
     if (fd < 0) {
         return fd;
     }
-    uint32_t mtu = mtu_of(full_name);
+    int mtu = mtu_of(full_name);
+    if (mtu < 0) {
+        close(fd);
+        return dev_fail(error, mtu, "%s: its MTU cannot be asked for: %s", full_name,
+                        strerror(-mtu));
+    }
     if (mtu < LEAST_MTU) {
         close(fd);
         return dev_fail(error, -EINVAL,
-                        "%s: its MTU of %u is too small, at least %d: `ip link set %s mtu 1500`",
+                        "%s: its MTU of %d is too small, at least %d: `ip link set %s mtu 1500`",
                         full_name, mtu, LEAST_MTU, full_name);
     }
-    int err = dev_tun_wrap(device, fd, full_name, mac, mtu, flags, error);
+    int err = dev_tun_wrap(device, fd, full_name, mac, (uint32_t)mtu, flags, error);
     if (err == 0) {
         (*device)->by_name = true;
     }

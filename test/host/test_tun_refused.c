@@ -1,0 +1,55 @@
+/* handfast/device.h: TUN and TAP devices that cannot be opened, with what the kernel says or hides
+ * of them.  Skipped where there is no /dev/net/tun. */
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "device/device.h"
+#include "host/cable.h"
+
+/* The soft limit before. */
+static struct rlimit leave_descriptors(int n)
+{
+    struct rlimit before, less;
+    int lowest = dup(STDERR_FILENO);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    less = before;
+    less.rlim_cur = (rlim_t)(lowest + n);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+    return before;
+}
+
+static void a_device_whose_mtu_cannot_be_asked_for_is_refused(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    struct rlimit before = leave_descriptors(1);
+    int err = hf_device_tun(&device, "hfr0", 0, error);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    expect_failure(err, -EMFILE, "hfr0: its MTU cannot be asked for: Too many open files");
+    assert_null(device);
+    assert_int_equal(if_nametoindex("hfr0"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_whose_mtu_cannot_be_asked_for_is_refused),
+    };
+    if (access("/dev/net/tun", R_OK | W_OK) != 0) {
+        (void)fprintf(stderr, "skipped: /dev/net/tun cannot be opened\n");
+        return skipped();
+    }
+    return enter_namespace() ? cmocka_run_group_tests(tests, NULL, NULL) : skipped();
+}
