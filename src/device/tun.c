@@ -173,6 +173,15 @@ static int explain_open(char error[HF_ERROR_TEXT], int err)
     }
 }
 
+/* As the kernel judges names: "%d" is replaced by a number, and it takes 0xa0 for a blank. */
+static bool can_be_a_name(const char *name)
+{
+    const char *percent = strchr(name, '%');
+    bool number = percent == NULL || (percent[1] == 'd' && strchr(percent + 2, '%') == NULL);
+    return number && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+           strpbrk(name, "/: \t\n\v\f\r\xa0") == NULL;
+}
+
 static int explain_attach(char error[HF_ERROR_TEXT], int err, const char *name, int kind)
 {
     const char *what = (kind & IFF_TUN) != 0 ? "TUN" : "TAP";
@@ -187,6 +196,9 @@ static int explain_attach(char error[HF_ERROR_TEXT], int err, const char *name, 
     case EBUSY:
         return dev_fail(error, -err, "%s: in use by another program: choose another name", name);
     case EINVAL:
+        if (!can_be_a_name(name)) {
+            return dev_fail(error, -err, "%s: cannot be an interface's name", name);
+        }
         return dev_fail(error, -err, "%s: exists and is not a %s device%s: choose another name",
                         name, what, several);
     default:

@@ -42,10 +42,29 @@ static void a_device_whose_mtu_cannot_be_asked_for_is_refused(void **state)
     assert_int_equal(if_nametoindex("hfr0"), 0);
 }
 
+static void a_name_that_no_interface_can_have_is_told(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a/b", ".",  "..", "a b",  "a\tb", " ",   "a:b",
+                                        "%",   "%s", "a%", "%d%d", "a\n",  "\xa0"};
+    struct hf_device *device;
+    char sentence[64];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(sentence, sizeof sentence, "%s: cannot be an interface's name", names[i]);
+        expect_failure(hf_device_tun(&device, names[i], 0, error), -EINVAL, sentence);
+        expect_failure(hf_device_tap(&device, names[i], NULL, 0, error), -EINVAL, sentence);
+    }
+    must(hf_device_tun(&device, "hfr%d", 0, error));
+    assert_string_equal(hf_device_name(device), "hfr0");
+    hf_device_close(device);
+    expect_failure(hf_device_tun(&device, "lo", 0, error), -EINVAL, "exists and is not a TUN");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_whose_mtu_cannot_be_asked_for_is_refused),
+        cmocka_unit_test(a_name_that_no_interface_can_have_is_told),
     };
     if (access("/dev/net/tun", R_OK | W_OK) != 0) {
         (void)fprintf(stderr, "skipped: /dev/net/tun cannot be opened\n");
