@@ -99,9 +99,10 @@ int hf_device_queues(const char *name);
 int hf_device_is_up(const char *name);
 /* A device from a descriptor that somebody else opened, which it owns from now on, also on failure:
  * /dev/net/tun after TUNSETIFF with IFF_NO_PI and IFF_VNET_HDR (a header of 10 or 12 octets), or an
- * AF_PACKET socket that is bound to an Ethernet interface, which has its own name and MTU.  mtu:
- * the TUN's or TAP's, 576 .. 65535, else hf_interface_add refuses it.  -EINVAL: another kind of
- * descriptor, or an errno of what is asked of it. */
+ * AF_PACKET socket that is bound to an Ethernet interface, which has its own name and MTU.  name:
+ * the TUN's or TAP's, NULL: the kernel's; mac: NULL: as when it is opened by its name; mtu: 576 ..
+ * 65535, else hf_interface_add refuses it.  -EINVAL: another kind of descriptor, or an errno of
+ * what is asked of it. */
 int hf_device_from_fd(struct hf_device **device, int fd, const char *name, const uint8_t mac[6],
                       uint32_t mtu, uint32_t flags, char error[HF_ERROR_TEXT]);
 

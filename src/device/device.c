@@ -88,7 +88,7 @@ int hf_device_from_fd(struct hf_device **device, int fd, const char *name, const
     struct ifreq ifr = {0};
     *device = NULL;
     if (ioctl(fd, TUNGETIFF, &ifr) == 0) {
-        return dev_tun_wrap(device, fd, name, mac, mtu, flags, error);
+        return dev_tun_wrap(device, fd, name == NULL ? ifr.ifr_name : name, mac, mtu, flags, error);
     }
     return dev_packet_wrap(device, fd, name, mac, flags, error);
 }

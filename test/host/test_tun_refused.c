@@ -1,5 +1,5 @@
 /* handfast/device.h: TUN and TAP devices that cannot be opened, with what the kernel says or hides
- * of them.  Skipped where there is no /dev/net/tun. */
+ * of them, and those of a descriptor without a name.  Skipped where there is no /dev/net/tun. */
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -60,10 +60,32 @@ static void a_name_that_no_interface_can_have_is_told(void **state)
     expect_failure(hf_device_tun(&device, "lo", 0, error), -EINVAL, "exists and is not a TUN");
 }
 
+static void a_descriptor_without_a_name_has_the_kernels(void **state)
+{
+    (void)state;
+    struct hf_device *device;
+    uint8_t mac[6];
+    char name[DEV_NAME_BYTES] = "hfr1";
+    must(hf_device_tap(&device, name, NULL, 0, error));
+    memcpy(mac, hf_device_interface(device)->mac, 6);
+    hf_device_close(device);
+    for (int kind = IFF_TUN; kind <= IFF_TAP; kind++) {
+        int fd = dev_tun_open(name, kind, error);
+        must(fd);
+        must(hf_device_from_fd(&device, fd, NULL, NULL, 1500, 0, error));
+        assert_string_equal(hf_device_name(device), name);
+        if (kind == IFF_TAP) {
+            assert_memory_equal(hf_device_interface(device)->mac, mac, 6);
+        }
+        hf_device_close(device);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_whose_mtu_cannot_be_asked_for_is_refused),
+        cmocka_unit_test(a_descriptor_without_a_name_has_the_kernels),
         cmocka_unit_test(a_name_that_no_interface_can_have_is_told),
     };
     if (access("/dev/net/tun", R_OK | W_OK) != 0) {
