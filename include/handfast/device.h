@@ -65,7 +65,8 @@ int hf_device_tap(struct hf_device **device, const char *name, const uint8_t mac
  * the interface's own, for when the kernel has no address there.  Another one than the interface's
  * makes it promiscuous. Super-segments of the kernel's come in whole where they are TCP, as
  * datagrams where they are UDP (a kernel before 6.2 gives those to nobody: `ethtool -K PEER
- * tx-udp-segmentation off`).  -ENODEV: no such interface. */
+ * tx-udp-segmentation off`).  HF_DEVICE_NO_OFFLOAD is for sending: what comes in may be longer than
+ * a wire segment all the same (`ethtool -K NAME gro off`).  -ENODEV: no such interface. */
 int hf_device_packet(struct hf_device **device, const char *name, const uint8_t mac[6],
                      uint32_t flags, char error[HF_ERROR_TEXT]);
 /* Takes over one receive queue of the Ethernet interface `name` through an AF_XDP socket (root, or
@@ -81,6 +82,9 @@ int hf_device_packet(struct hf_device **device, const char *name, const uint8_t 
  * No offloads: checksums are computed here and have to be right in what arrives.  A veth whose
  * other end leaves them out hands them over unfinished, unmarked, and such segments are dropped
  * (HF_V_DROP_TCP_CHECKSUM), as super-segments are: switch both off there, `ethtool -K PEER tx off`.
+ *
+ * Each open and close costs the process two descriptors for good with libxdp 1.3.1, which leaves a
+ * map and a program of its own open.
  *
  * Closing, in the same network namespace, takes libxdp's program off the interface with the last of
  * its queues.  The program of a process that was killed stays, gives frames to the kernel, and

@@ -55,7 +55,8 @@ struct hf_shards_options {
 int hf_shards_start(struct hf_shards **shards, const struct hf_shards_options *options,
                     char error[HF_ERROR_TEXT]);
 uint32_t hf_shards_count(const struct hf_shards *shards);
-/* Of this shard, for hf_host_post alone; NULL: there is none of this number. */
+/* Of this shard, for hf_host_post alone; NULL: there is none of this number.  What is posted to a
+ * shard whose loop has ended, as its device is gone or hf_shards_stop was called, is never run. */
 struct hf_host *hf_shards_host(const struct hf_shards *shards, uint32_t shard);
 /* Ends all threads and frees their hosts.  Returns 0, or the negative errno that had ended a
  * shard's loop before (a device that is gone).  -EDEADLK: nothing is done, as this is the thread of
