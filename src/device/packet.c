@@ -413,7 +413,7 @@ int hf_device_packet(struct hf_device **device, const char *name, const uint8_t 
     *device = NULL;
     int fd = dev_packet_open(name, error);
     int err = fd < 0 ? fd : dev_packet_wrap(device, fd, name, mac, flags, error);
-    if (err == 0) {
+    if (*device != NULL) {
         (*device)->by_name = true;
     }
     return err;

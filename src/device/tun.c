@@ -365,7 +365,7 @@ static int open_kind(struct hf_device **device, const char *name, const uint8_t 
                         full_name, mtu, LEAST_MTU, full_name);
     }
     int err = dev_tun_wrap(device, fd, full_name, mac, (uint32_t)mtu, flags, error);
-    if (err == 0) {
+    if (*device != NULL) {
         (*device)->by_name = true;
     }
     return err;
