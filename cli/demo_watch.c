@@ -152,7 +152,8 @@ int demo_watch_device(struct demo *demo, struct hf_device **device)
                                  .comment = comment,
                                  .comment_arg = demo, /* keep's, too */
                                  .name = "handfast",
-                                 .keep = keep};
+                                 .keep = keep,
+                                 .interrupted = link_heard_signal};
     if (hf_device_impaired(device, *device, &impairment, error) < 0 ||
         hf_device_capture(device, *device, &capture, error) < 0)
         return cli_failure("%s", error);

@@ -73,6 +73,12 @@ bool link_interrupted(void)
     return interrupted;
 }
 
+bool link_heard_signal(void *unused)
+{
+    (void)unused;
+    return interrupted;
+}
+
 static bool add_address(struct link_options *options, const char *value)
 {
     uint8_t ip[16];
@@ -366,9 +372,10 @@ int link_open(struct link *link, const struct link_options *options, const struc
         struct hf_capture capture = {.struct_size = sizeof capture,
                                      .path = options->pcap,
                                      .comment = link_comment,
-                                     .comment_arg = link->comments};
+                                     .comment_arg = link->comments,
+                                     .interrupted = link_heard_signal};
         if (hf_device_capture(&device, device, &capture, error) < 0)
-            return cli_failure("%s", error);
+            return interrupted ? CLI_INTERRUPTED : cli_failure("%s", error);
     }
     link->iface = hf_host_attach(link->host, device);
     if (link->iface < 0) /* it is closed */
@@ -508,7 +515,10 @@ int link_close(struct link *link, int status)
                              link->command_status);
     status = link_draw(link, status);
     int written = link->capture ? hf_device_capture_status(link->capture) : 0;
-    if (written < 0)
+    if (written == -EINTR)
+        cli_note("--pcap %s: its reader was not waited for; packets are missing there",
+                 link->options->pcap);
+    else if (written < 0)
         status = cli_failure("--pcap %s: %s", link->options->pcap, strerror(-written));
     link_interrupts(NULL);
     hf_host_free(link->host);

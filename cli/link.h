@@ -123,5 +123,6 @@ int kernel_state(struct hf_private *net, const struct hf_endpoint *kernel,
 void link_catch_signals(void);
 void link_interrupts(struct hf_host *host);
 bool link_interrupted(void);
+bool link_heard_signal(void *unused); /* the same, an hf_interrupted_fn */
 
 #endif

@@ -185,6 +185,8 @@ struct hf_captured {
 typedef size_t hf_comment_fn(void *arg, const struct hf_captured *packet, char *text, size_t room);
 /* Is this packet to be written?  Called before hf_comment_fn, which then hears only of those. */
 typedef bool hf_keep_fn(void *arg, const struct hf_captured *packet);
+/* A signal came while a write waited, for the reader of a pipe: is the capture to end (-EINTR)? */
+typedef bool hf_interrupted_fn(void *arg);
 
 struct hf_capture {
     uint32_t struct_size;
@@ -196,6 +198,7 @@ struct hf_capture {
                          the difference of CLOCK_REALTIME and CLOCK_MONOTONIC now        */
     const char *name; /* of the interface in the file; NULL: the device's                */
     hf_keep_fn *keep; /* NULL: all are written; its arg is comment_arg                  */
+    hf_interrupted_fn *interrupted; /* NULL: signals end no write; its arg is comment_arg */
 };
 /* Puts a pcapng tap around `inner`, which the new device owns from now on (also on failure).  What
  * is offloaded is written as the wire carries it: cut, checksums filled in.  path and name are

@@ -32,6 +32,7 @@ struct capture {
     int error; /* what stopped the writing: negative errno */
     hf_comment_fn *comment;
     hf_keep_fn *keep;
+    hf_interrupted_fn *interrupted;
     void *comment_arg;
     uint32_t snaplen;
     int64_t epoch_ns;
@@ -53,7 +54,14 @@ static void note_error(struct capture *capture, int err)
     capture->error = capture->error == 0 ? err : capture->error;
 }
 
-/* Signals come at any time, and a pipe's reader takes what it likes: neither ends a capture. */
+static bool goes_on(const struct capture *capture, int err)
+{
+    return err == EINTR &&
+           (capture->interrupted == NULL || !capture->interrupted(capture->comment_arg));
+}
+
+/* Signals come at any time, and a pipe's reader takes what it likes: neither ends a capture by
+ * itself. */
 static void write_buffer(struct capture *capture)
 {
     size_t done = 0;
@@ -61,8 +69,9 @@ static void write_buffer(struct capture *capture)
         ssize_t n = write(capture->file, capture->buffer + done, capture->used - done);
         if (n >= 0) {
             done += (size_t)n;
-        } else if (errno != EINTR) {
-            note_error(capture, -errno);
+        } else {
+            int err = errno;
+            note_error(capture, goes_on(capture, err) ? 0 : -err);
         }
     }
     capture->used = 0;
@@ -282,6 +291,7 @@ static struct capture *new_capture(struct hf_device *inner, const struct hf_capt
     capture->last = &capture->first;
     capture->comment = how->comment;
     capture->keep = how->keep;
+    capture->interrupted = how->interrupted;
     capture->comment_arg = how->comment_arg;
     capture->snaplen = how->snaplen == 0 ? UINT32_MAX : how->snaplen;
     capture->epoch_ns =

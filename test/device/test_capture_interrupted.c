@@ -55,10 +55,34 @@ static void a_signal_while_a_capture_writes_ends_nothing(void **state)
     (void)unlink(path);
 }
 
+static bool yes(void *asked)
+{
+    ++*(unsigned *)asked;
+    return true;
+}
+
+static void a_signal_ends_a_capture_where_its_program_says_so(void **state)
+{
+    (void)state;
+    unsigned asked = 0;
+    struct hf_capture how = {
+        .struct_size = sizeof how, .path = path, .comment_arg = &asked, .interrupted = yes};
+    struct probe *probe = new_probe(HF_LINK_IP);
+    struct hf_device *device;
+    calls = 0;
+    assert_int_equal(hf_device_capture(&device, probe->device, &how, NULL), 0);
+    assert_int_equal(hf_device_capture_status(device), -EINTR);
+    assert_int_equal(asked, 1);
+    hf_device_close(device);
+    free_probe(probe);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signal_while_a_capture_writes_ends_nothing),
+        cmocka_unit_test(a_signal_ends_a_capture_where_its_program_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

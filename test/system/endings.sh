@@ -118,6 +118,16 @@ for after in 0.05 0.3; do
     ! grep -qE 'sha256sum|curl' err || fail "the demo blames others for SIGINT: $(cat err)"
 done
 
+# Nobody has to read from a FIFO before a signal is heard.
+mkfifo nobody
+"$handfast" listen --pcap nobody 80 --private -- sleep 60 </dev/null >/dev/null 2>err &
+pid=$!
+sleep 0.5
+kill -INT "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" = 130 ] || fail "SIGINT while a FIFO has no reader: status $status: $(cat err)"
+
 # What -w is over for is told without -v, too: here it is the window of a peer that never reads.
 status=0
 head -c 3000000 /dev/zero | "$handfast" listen -w 4 80 --private -- python3 -c '
