@@ -161,6 +161,9 @@ static void judge_ack(struct seen *s)
     /* What is of a connection before has numbers of that one (RFC 9293 3.5). */
     bool of_this =
         (me->facts & END_SEEN) && behind(p->seq, me->start) >= 0 && behind(p->seq, me->nxt) <= 0;
+    /* One of what was never sent, a forged one perhaps, is told once: no other is measured by it.
+     */
+    bool far = (peer->facts & END_SEEN) && behind(me->ack, peer->nxt) > 0;
     if (of_this && (peer->facts & (END_SYN | END_LONG)) == END_SYN &&
         behind(p->ack, peer->iss) <= 0) {
         capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u, the other end began with %u", p->ack,
@@ -168,7 +171,7 @@ static void judge_ack(struct seen *s)
     } else if ((peer->facts & END_SEEN) && behind(p->ack, peer->nxt) > 0 && complete(s)) {
         capture_pending(s, HF_RULE_ACK_FIELD, PENDING_NUMBER, p->ack,
                         "SEG.ACK %u, the other end has sent to %u", p->ack, peer->nxt);
-    } else if ((me->facts & END_ACK) && behind(p->ack, me->ack) < 0 && is_newer(s)) {
+    } else if ((me->facts & END_ACK) && behind(p->ack, me->ack) < 0 && is_newer(s) && !far) {
         capture_broken(s, HF_RULE_ACK_FIELD, "SEG.ACK %u after %u, with a newer timestamp", p->ack,
                        me->ack);
     }

@@ -314,8 +314,9 @@ static void fill_segment(struct hf_ladder *ladder, const struct hf_trace *record
                                                                    : " repeat");
     }
     if (!(record->marks & HF_MARK_ICMP)) {
-        row->right = (int8_t)(out ? peer->presumed : peer->proved);
-        row->marks |= !out || peer->presumed == peer->proved ? ROW_PEER_CERTAIN : 0;
+        bool proves = !out && peer->last_proves;
+        row->right = (int8_t)(proves ? peer->proved : peer->presumed);
+        row->marks |= proves || peer->presumed == peer->proved ? ROW_PEER_CERTAIN : 0;
         row->marks |= peer_changed ? ROW_PEER_CHANGED : 0;
     }
 }

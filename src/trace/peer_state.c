@@ -229,11 +229,11 @@ static void later_in(struct peer *peer, const struct hf_trace *record)
 
 void trace_peer_in(struct peer *peer, const struct hf_trace *record)
 {
-    if (record->ctl & HF_RST) {
-        if (ends_peer(record->verdict)) {
-            peer->proved = HF_CLOSED;
-        }
-    } else if (trusted(record->verdict)) {
+    bool reset = record->ctl & HF_RST;
+    peer->last_proves = reset ? ends_peer(record->verdict) : trusted(record->verdict);
+    if (reset && peer->last_proves) {
+        peer->proved = HF_CLOSED;
+    } else if (peer->last_proves) {
         peer->rsts = 0;
         if (record->ctl & HF_SYN) {
             syn_in(peer, record);

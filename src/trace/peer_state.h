@@ -27,6 +27,7 @@ struct peer {
     bool our_fin_acked;  /* it acknowledged our FIN                                       */
     bool fin_came_first; /* its FIN was seen before it acknowledged ours                  */
     bool fin_ack_proved; /* it acknowledged text that came with the ACK of its FIN        */
+    bool last_proves;    /* the last segment of its is trusted to be of it and of now     */
     /* What was sent to it: how often, lost ones taken away. */
     uint32_t syns, syn_acks, acks_of_syn, fins, acks_of_fin, rsts;
     uint32_t our_fin;       /* our FIN's sequence number                                  */

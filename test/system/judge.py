@@ -194,6 +194,11 @@ CASES = [
                                packet(A, ACK, 1, 1, 10, options=stamp(12, 21))]),
     ("ack-field", [], STAMPS, [packet(B, ACK, 1, 50, options=stamp(21, 11)),
                                packet(A, ACK, 1, 1, 60, options=stamp(12, 21))]),
+    ("ack-field", [], STAMPS, [packet(B, ACK, 1, 5000, options=stamp(21, 11)),  # told once
+                               packet(A, ACK, 1, 1, 10, options=stamp(12, 21)),
+                               packet(B, ACK, 1, 11, options=stamp(22, 12)),
+                               packet(A, ACK, 11, 1, 10, options=stamp(13, 22)),
+                               packet(B, ACK, 1, 21, options=stamp(23, 13))]),
     (None, [], STAMPS, [packet(B, ACK, 1, 50, options=stamp(20, 11)),
                         packet(A, ACK, 1, 1, 49, options=stamp(12, 20))]),
     (None, [], PLAIN, [packet(B, ACK, 1, 50), packet(A, ACK, 1, 1, 49),  # a little later, or again

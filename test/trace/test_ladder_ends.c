@@ -1,4 +1,4 @@
-/* How a ladder says that a connection ended, and who closed first (trace.h). */
+/* How a ladder says that a connection ended, who closed first (trace.h), and what comes behind. */
 #include "trace/play.h"
 
 static struct played p;
@@ -66,9 +66,25 @@ static void what_gives_way_to_others_has_not_waited_to_its_end(void **state)
     hf_ladder_free(ladder);
 }
 
+static void what_may_be_old_or_somebody_elses_proves_no_state_of_the_peer(void **state)
+{
+    (void)state;
+    struct hf_ladder *ladder = begin(HF_ESTABLISHED);
+    sends(&p, FIN | ACK, 100, HF_FIN_WAIT_1, .ack = 300);
+    gets(&p, FIN | ACK, 300, HF_TIME_WAIT, .ack = 101);
+    sends(&p, ACK, 101, HF_TIME_WAIT, .ack = 301);
+    gets(&p, RST, 200, HF_TIME_WAIT, .verdict = HF_V_DROP_RST_OUT_OF_WINDOW);
+    ends_with("(CLOSED?)\n                           a reset outside the window (RFC 5961 3.2)\n");
+    gets(&p, FIN | ACK, 300, HF_TIME_WAIT, .ack = 101, .verdict = HF_V_DROP_OLD_DUPLICATE);
+    ends_with("(LAST-ACK)\n"
+              "                           wholly received before (RFC 9293 3.10.7.4 first)\n");
+    hf_ladder_free(ladder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_may_be_old_or_somebody_elses_proves_no_state_of_the_peer),
         cmocka_unit_test(the_fin_of_a_syn_counts_where_it_is_taken),
         cmocka_unit_test(what_gives_way_to_others_has_not_waited_to_its_end),
     };
