@@ -1,4 +1,4 @@
-# ctest: timeout=120
+# ctest: plain timeout=120
 # Standard input and output that are closed, full, or cannot be read: no success, and no hanging.
 set -euo pipefail
 # shellcheck source=test/system/lib.sh
