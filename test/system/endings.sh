@@ -133,7 +133,7 @@ pid=$!
 await_catching "$pid"
 for _ in 1 2; do # the first may come before it waits
     sleep 0.5
-    kill -INT "$pid"
+    kill -INT "$pid" 2>/dev/null || true
 done
 status=0
 wait "$pid" || status=$?
