@@ -99,10 +99,7 @@ static int start_host(struct demo *demo)
     config.policy.tw_ignore_rst = true;
     struct hf_host_options options = {
         .struct_size = sizeof options, .config = &config, .settings = getenv("HANDFAST_SET")};
-    int status = link_new_host(&demo->host, &options);
-    if (status == CLI_OK)
-        link_interrupts(demo->host);
-    return status;
+    return link_new_host(&demo->host, &options);
 }
 
 static int start_network(struct demo *demo)

@@ -161,18 +161,6 @@ int demo_watch_device(struct demo *demo, struct hf_device **device)
     return CLI_OK;
 }
 
-struct picture {
-    FILE *file;
-    int error; /* the first; 0: none */
-};
-
-static void draw(void *arg, const char *text, size_t len)
-{
-    struct picture *picture = arg;
-    if (fwrite(text, 1, len, picture->file) != len && picture->error == 0)
-        picture->error = errno;
-}
-
 static int finish(const char *at_work, const char *directory, const char *name)
 {
     char whole[512];
@@ -189,14 +177,12 @@ int demo_watch_finish(struct demo *demo)
     size_t n = 0;
     while (n < MOST && (ladders[n] = hf_ladder_set_at(demo->ladders, n)) != NULL)
         n++;
-    struct picture picture = {.file = fopen(demo->svg_at_work, "we")};
-    if (!picture.file)
+    FILE *file = fopen(demo->svg_at_work, "we");
+    if (!file)
         return cli_failure("%s: %s", demo->svg_at_work, strerror(errno));
-    hf_ladder_svg(ladders, n, draw, &picture);
-    if (fclose(picture.file) != 0 && picture.error == 0)
-        picture.error = errno;
+    int drawn = link_write_svg(file, ladders, n);
     int written = hf_device_capture_status(demo->capture);
-    int error = written < 0 ? -written : picture.error;
+    int error = written < 0 ? -written : drawn;
     if (error)
         return cli_failure("demo.svg and demo.pcapng could not be written to %s: %s",
                            demo->options.directory, strerror(error));

@@ -345,6 +345,7 @@ int link_new_host(struct hf_host **host, const struct hf_host_options *options)
     int result = hf_host_new(host, options);
     if (result < 0)
         return cli_failure("a stack cannot be made: %s", strerror(-result));
+    link_interrupts(*host);
     return CLI_OK;
 }
 
@@ -358,7 +359,6 @@ int link_open(struct link *link, const struct link_options *options, const struc
     int status = link_new_host(&link->host, &host_options);
     if (status != CLI_OK)
         return status;
-    link_interrupts(link->host);
     if (link_watch(link) != CLI_OK)
         return CLI_FAILED;
     char error[HF_ERROR_TEXT];

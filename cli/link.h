@@ -5,6 +5,7 @@
 #include "cli.h"
 
 #include <handfast/host.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 enum { LINK_ADDRESSES = 8, LINK_GATEWAYS = 2, LINK_DRAWN_MAX = 64 };
@@ -76,8 +77,8 @@ void link_list_settings(const struct hf_policy *policy);
 bool link_option(struct link_options *options, int option, const char *value);
 /* Do the options make sense together?  Prints a line when not. */
 bool link_options_complete(const struct link_options *options);
-/* A host with these options; CLI_OK, else it is said: settings that are wrong are the
- * environment's. */
+/* A host with these options, which signals interrupt; CLI_OK, else it is said: settings that are
+ * wrong are the environment's. */
 int link_new_host(struct hf_host **host, const struct hf_host_options *options);
 /* Opens what the options say; the command does not run yet.  config is changed by the caller. */
 int link_open(struct link *link, const struct link_options *options,
@@ -109,6 +110,8 @@ size_t link_comment(void *comments, const struct hf_captured *packet, char *text
 void link_say_end(struct link *link, hf_handle connection, const char *why, bool forget);
 /* The same for all that have none yet; why may be NULL: as their records have it. */
 void link_say_ends(struct link *link, const char *why);
+/* Draws these and closes the file: 0, or the errno of what could not be written. */
+int link_write_svg(FILE *file, struct hf_ladder *const *ladders, size_t n);
 /* The last lines of all ladders, and the picture.  Returns status, or CLI_FAILED instead of CLI_OK.
  */
 int link_draw(struct link *link, int status);

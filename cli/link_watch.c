@@ -188,16 +188,23 @@ static void to_picture(void *arg, const char *text, size_t len)
         picture->error = errno;
 }
 
+int link_write_svg(FILE *file, struct hf_ladder *const *ladders, size_t n)
+{
+    struct picture picture = {.file = file};
+    hf_ladder_svg(ladders, n, to_picture, &picture);
+    if (fclose(file) != 0 && picture.error == 0)
+        picture.error = errno;
+    return picture.error;
+}
+
 static int draw_svg(const char *path, struct hf_ladder *const *ladders, size_t n)
 {
-    struct picture picture = {.file = fopen(path, "we")};
-    if (!picture.file)
+    FILE *file = fopen(path, "we");
+    if (!file)
         return cli_failure("--svg %s: %s", path, strerror(errno));
-    hf_ladder_svg(ladders, n, to_picture, &picture);
-    if (fclose(picture.file) != 0 && picture.error == 0)
-        picture.error = errno;
-    if (picture.error != 0)
-        return cli_failure("--svg %s: it could not be written: %s", path, strerror(picture.error));
+    int error = link_write_svg(file, ladders, n);
+    if (error != 0)
+        return cli_failure("--svg %s: it could not be written: %s", path, strerror(error));
     return CLI_OK;
 }
 

@@ -37,14 +37,13 @@ struct capture {
     uint32_t snaplen;
     int64_t epoch_ns;
     int64_t written_out_at;
-    bool unwritten;     /* something is, in buffer */
     uint64_t frames[2]; /* by HF_DIRECTION_* - 1 */
     struct waiting *first, **last;
     uint8_t joined[DEV_FRAME_BYTES];
     uint8_t cut[DEV_FRAME_BYTES];
     char text[COMMENT_BYTES];
     uint8_t block[COMMENT_BYTES + 512];
-    size_t used; /* of buffer */
+    size_t used; /* of buffer: what is not written yet */
     uint8_t buffer[FILE_BUFFER];
 };
 
@@ -71,11 +70,12 @@ static void write_buffer(struct capture *capture)
             done += (size_t)n;
         } else {
             int err = errno;
-            note_error(capture, goes_on(capture, err) ? 0 : -err);
+            if (!goes_on(capture, err)) {
+                note_error(capture, -err);
+            }
         }
     }
     capture->used = 0;
-    capture->unwritten = false;
 }
 
 static void put(struct capture *capture, const void *data, size_t len)
@@ -85,7 +85,6 @@ static void put(struct capture *capture, const void *data, size_t len)
     }
     memcpy(capture->buffer + capture->used, data, len);
     capture->used += len;
-    capture->unwritten = true;
 }
 
 static void write_packet(struct capture *capture, const struct hf_captured *packet)
@@ -148,7 +147,7 @@ static void write_waiting(struct capture *capture)
 /* Where nothing happens any more, the deadline calls for it. */
 static void write_out(struct capture *capture, int64_t now_ns)
 {
-    if (capture->unwritten && now_ns >= capture->written_out_at + FILE_INTERVAL_NS) {
+    if (capture->used > 0 && now_ns >= capture->written_out_at + FILE_INTERVAL_NS) {
         capture->written_out_at = now_ns;
         write_buffer(capture);
     }
@@ -206,7 +205,7 @@ static int64_t deadline(const void *self)
 {
     const struct capture *capture = self;
     int64_t inner_ns = hf_device_deadline(capture->inner);
-    int64_t due_ns = capture->unwritten ? capture->written_out_at + FILE_INTERVAL_NS : INT64_MAX;
+    int64_t due_ns = capture->used > 0 ? capture->written_out_at + FILE_INTERVAL_NS : INT64_MAX;
     return due_ns < inner_ns ? due_ns : inner_ns;
 }
 
